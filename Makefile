@@ -1,0 +1,43 @@
+# make demo: train, export, lower, run on Lava, compare.  make test: the tests.
+# Both set up .venv first, from the pins in requirements/, and do nothing twice.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TYPECHECK := build/typecheck
+
+.PHONY: demo test slow check clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	@$(BIN)/stochi demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+slow: $(READY)
+	@$(BIN)/python -m pytest -m slow
+
+# Type checkers do not follow package-dir, so they get the package as it is installed.
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@rm -rf $(TYPECHECK)
+	@$(PIP) install -q --no-deps --no-build-isolation --target $(TYPECHECK) .
+	@MYPYPATH=$(TYPECHECK) $(BIN)/mypy -p stochi
+
+$(READY): pyproject.toml requirements/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+	  || { echo "Stochi needs Python 3.10 to 3.12; try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "python3 -m venv failed; install your system's venv package (python3-venv)"; exit 1; }
+	@echo "Installing Stochi into $(VENV) (torch, snnTorch, Lava ...), once; takes a minute or more"
+	@$(PIP) install -q -c requirements/constraints.txt pip setuptools
+	@$(PIP) install -q -c requirements/constraints.txt --no-build-isolation -e '.[lava,dev]'
+	@$(PIP) install -q --no-deps --ignore-requires-python lava-nc==0.10.0
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

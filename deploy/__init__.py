@@ -1,0 +1,6 @@
+"""From a NIR graph to a Program: integers, limits and noise of a chip."""
+
+from stochi.deploy.lowering import lower
+from stochi.deploy.program import Program
+
+__all__ = ["Program", "lower"]

@@ -1,0 +1,145 @@
+"""The Program's file: a numpy archive of arrays and one JSON header, with a checksum.
+
+Nothing is unpickled. The header names the format and its version and describes every layer;
+arrays are stored beside it, named ``layer.field``. The SHA-256 covers header and arrays.
+"""
+
+import hashlib
+import json
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stochi.deploy.program import (
+    Convolution,
+    Decay,
+    Dense,
+    Flatten,
+    Layer,
+    Program,
+    Stage,
+    SumPool,
+)
+from stochi.errors import ProgramError
+from stochi.files import written_aside
+
+FORMAT = "stochi-program"
+VERSION = 1
+_STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, SumPool, Flatten)}
+_HEADER, _CHECKSUM = "header", "sha256"
+
+
+def save_program(program: Program, path: str | Path) -> None:
+    """Write, aside and then into place."""
+    arrays: dict[str, np.ndarray] = {}
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        **_describe(program, "program", arrays, leave_out=("layers",)),
+        "layers": [
+            _describe_layer(layer, f"layer{i}", arrays) for i, layer in enumerate(program.layers)
+        ],
+    }
+    text = json.dumps(header, sort_keys=True).encode()
+    arrays[_HEADER] = np.frombuffer(text, np.uint8)
+    arrays[_CHECKSUM] = np.frombuffer(_checksum(arrays), np.uint8)
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def load_program(path: str | Path) -> Program:
+    """Read; see :meth:`Program.load`."""
+    source = Path(path)
+    if not source.is_file():
+        raise ProgramError(f"{source}: no such file; 'stochi deploy' writes a Program")
+    try:
+        with np.load(source, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        stored = arrays.pop(_CHECKSUM).tobytes()
+        header = json.loads(arrays[_HEADER].tobytes())
+        known = header.get("format") == FORMAT
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ProgramError(
+            f"{source}: not a Stochi Program, or a damaged one; write it again with"
+            " 'stochi deploy'"
+        ) from error
+    if not known:
+        raise ProgramError(f"{source}: not a Stochi Program")
+    if header.get("version") != VERSION:
+        raise ProgramError(
+            f"{source}: Program version {header.get('version')}, this Stochi reads {VERSION};"
+            " lower the graph again with this version"
+        )
+    if stored != _checksum(arrays):
+        raise ProgramError(f"{source}: the checksum does not match; the file is damaged")
+    try:
+        layers = tuple(_read_layer(layer, arrays) for layer in header["layers"])
+        return Program(
+            layers=layers, **_read(Program, header, arrays, leave_out=("layers",))
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProgramError(f"{source}: the Program is incomplete ({error})") from error
+
+
+def _checksum(arrays: dict[str, np.ndarray]) -> bytes:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
+def _describe(
+    thing: Any, prefix: str, arrays: dict[str, np.ndarray], leave_out: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A dataclass's plain values; its arrays go to ``arrays`` and are named here."""
+    described: dict[str, Any] = {}
+    for field in fields(thing):
+        if field.name in leave_out:
+            continue
+        value = getattr(thing, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{prefix}.{field.name}"] = value
+            value = {"array": f"{prefix}.{field.name}"}
+        described[field.name] = value
+    return described
+
+
+def _read(
+    kind: Any, described: dict[str, Any], arrays: dict[str, np.ndarray],
+    leave_out: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    values = {}
+    for field in fields(kind):
+        if field.name in leave_out:
+            continue
+        value = described[field.name]
+        if isinstance(value, dict):
+            value = arrays[value["array"]]
+        values[field.name] = tuple(value) if isinstance(value, list) else value
+    return values
+
+
+def _describe_layer(layer: Layer, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    described = _describe(layer, prefix, arrays, leave_out=("stages", "decay"))
+    described["stages"] = [
+        {"kind": type(stage).__name__, **_describe(stage, f"{prefix}.stage{i}", arrays)}
+        for i, stage in enumerate(layer.stages)
+    ]
+    described["decay"] = layer.decay and _describe(layer.decay, f"{prefix}.decay", arrays)
+    return described
+
+
+def _read_layer(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Layer:
+    stages: tuple[Stage, ...] = tuple(
+        _STAGES[stage["kind"]](**_read(_STAGES[stage["kind"]], stage, arrays))
+        for stage in described["stages"]
+    )
+    decay = described["decay"] and Decay(**_read(Decay, described["decay"], arrays))
+    return Layer(
+        stages=stages, decay=decay, **_read(Layer, described, arrays, ("stages", "decay"))
+    )

@@ -1,0 +1,44 @@
+"""Which reading of the last layer the model returns, found by comparing numbers."""
+
+import nir
+import torch
+from torch import nn
+
+from stochi.errors import ExportError
+from stochi.export.evaluate import evaluate
+
+RELATIVE_TOLERANCE = 1e-3
+
+
+def find_readout(model: nn.Module, graph: nir.NIRGraph, sample: torch.Tensor, steps: int) -> str:
+    """"mean", "sum" or "steps": what the model returns of the graph's output over time.
+
+    Sets the model's random-τ neurons to mean τ and runs both on the sample, so this is also the
+    check that the graph computes what the model computes. A neuron within float rounding of its
+    threshold may fire on one side only, so the comparison asks that nine outputs in ten agree.
+
+    Raises:
+        ExportError: the graph and the model disagree.
+    """
+    for module in model.modules():
+        if getattr(module, "sampling", None) in ("step", "forward"):
+            module.sampling = "mean"  # type: ignore[assignment]
+    with torch.no_grad():
+        output = model(sample)
+    given = (output[0] if isinstance(output, tuple | list) else output).double()
+    expected = evaluate(graph, sample, steps, float(graph.metadata["dt"]))
+    readings = {"steps": expected, "mean": expected.mean(0), "sum": expected.sum(0)}
+    for name, reading in readings.items():
+        if reading.shape == given.shape and _agree(reading, given):
+            return name
+    raise ExportError(
+        "the model does not compute what its graph computes with mean τ: its output of shape"
+        f" {tuple(given.shape)} is neither the last layer's output over time nor its mean or sum."
+        " Look for arithmetic in forward, or for a membrane that is not reset at its beginning"
+    )
+
+
+def _agree(expected: torch.Tensor, given: torch.Tensor) -> bool:
+    scale = max(float(expected.abs().max()), 1e-12)
+    close = (expected - given).abs() <= RELATIVE_TOLERANCE * scale
+    return float(close.double().mean()) >= 0.9

@@ -1,0 +1,44 @@
+"""Checking what is shown to a Program, and putting it into the chip's integers."""
+
+import torch
+
+from stochi.deploy.program import Program
+from stochi.errors import InputError
+from stochi.hardware.quantization import to_integers
+
+
+def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
+    """Inputs as integer frames, (1, batch, *shape) for images and (steps, batch, *shape) else.
+
+    Args:
+        inputs: (batch, *shape) shown at every step, or (steps, batch, *shape); in [0, 1], or
+            exactly 0 and 1 for a Program that takes events.
+
+    Raises:
+        InputError: the shape, the number of steps or a value is wrong, or there is no sample.
+    """
+    if not isinstance(inputs, torch.Tensor):
+        inputs = torch.as_tensor(inputs)
+    shape = program.input_shape
+    each_step = inputs.dim() == len(shape) + 2
+    expected = f"(batch, {', '.join(map(str, shape))}), or the same with steps in front"
+    if inputs.dim() not in (len(shape) + 1, len(shape) + 2) or inputs.shape[-len(shape) :] != shape:
+        raise InputError(f"inputs have shape {tuple(inputs.shape)}; this Program takes {expected}")
+    if not inputs.numel():
+        raise InputError(f"inputs have shape {tuple(inputs.shape)}, which holds no sample")
+    if each_step and inputs.shape[0] != program.steps:
+        raise InputError(
+            f"inputs have {inputs.shape[0]} steps, this Program was lowered for {program.steps};"
+            f" lower it with steps={inputs.shape[0]}"
+        )
+    values = inputs.double()
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 1):
+        raise InputError(
+            f"inputs range from {low:g} to {high:g}; they must be numbers in [0, 1] (scale them,"
+            " and fold any normalization into the first layer)"
+        )
+    if program.input_levels == 1 and not bool(((values == 0) | (values == 1)).all()):
+        raise InputError("this Program takes events, so inputs must be exactly 0 or 1")
+    frames = to_integers(values, program.input_levels)
+    return frames if each_step else frames.unsqueeze(0)

@@ -1,0 +1,1 @@
+"""The Lava back end. Nothing outside this folder imports Lava."""

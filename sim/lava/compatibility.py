@@ -1,0 +1,81 @@
+"""Make lava-nc 0.10.0 importable, and say plainly when it is not.
+
+lava-nc 0.10.0 names Python 3.10. Since 3.11, dataclasses refuse a default value whose class has
+no hash, and ``lava/magma/compiler/var_model.py`` has ``ByteEncoder`` instances as such. Giving
+that one class a hash, in memory and before the file is imported, is all that 3.11 and 3.12 need.
+"""
+
+import dataclasses
+import importlib
+import importlib.util
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any
+
+INSTALL = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
+
+
+class LavaUnavailable(ImportError):
+    """Lava cannot be used here; the message says what to type."""
+
+
+def lava_status() -> tuple[bool, str]:
+    """(True, version) where Lava can be used, else (False, what to do). Imports no Lava."""
+    if importlib.util.find_spec("lava") is None:
+        return False, f"lava-nc is not installed; type: {INSTALL}"
+    import numpy
+
+    if int(numpy.__version__.split(".")[0]) >= 2:
+        return False, f"numpy is {numpy.__version__}, Lava needs 1.x; type: pip install 'numpy<2'"
+    try:
+        return True, metadata.version("lava-nc")
+    except metadata.PackageNotFoundError:
+        return True, "unknown version"
+
+
+def import_lava() -> None:
+    """Import Lava, once, with what newer Pythons need.
+
+    Raises:
+        LavaUnavailable: it is not installed, or numpy is too new.
+    """
+    if "lava.magma.compiler.var_model" in sys.modules:
+        return
+    usable, what = lava_status()
+    if not usable:
+        raise LavaUnavailable(what)
+    try:
+        with _adapted():
+            importlib.import_module("lava.magma.compiler.var_model")
+            importlib.import_module("lava.magma.runtime.message_infrastructure.multiprocessing")
+    except ImportError as error:
+        raise LavaUnavailable(f"Lava's import failed ({error}); type: {INSTALL}") from error
+
+
+@contextmanager
+def _adapted() -> Iterator[None]:
+    """While Lava's two files are imported, adapt what they call; then put it back.
+
+    ``ByteEncoder`` gets a hash, and setting the start method to fork, which Lava needs, does not
+    fail where a program has set one already.
+    """
+    make_dataclass, set_method = dataclasses.dataclass, multiprocessing.set_start_method
+
+    def dataclass(cls: Any = None, /, **options: Any) -> Any:
+        if getattr(cls, "__name__", "") == "ByteEncoder":
+            options["unsafe_hash"] = True
+        return make_dataclass(cls, **options)
+
+    def set_start_method(method: str | None, force: bool = True) -> None:
+        set_method(method, force=True)
+
+    dataclasses.dataclass = dataclass  # type: ignore[assignment]
+    multiprocessing.set_start_method = set_start_method  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        dataclasses.dataclass = make_dataclass
+        multiprocessing.set_start_method = set_method

@@ -1,0 +1,282 @@
+"""The parity checker: the torch model and the chip, number by number and in accuracy."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from stochi.attacks.base import Attack
+from stochi.data.images import Images
+from stochi.deploy.program import Program
+from stochi.errors import InputError
+from stochi.hardware.noise import check_coordinates
+from stochi.sim.hardware_record import record_hardware_model
+from stochi.sim.inputs import to_frames
+from stochi.sim.mismatch import compare_records
+from stochi.sim.record import Record
+from stochi.sim.report import ParityReport
+from stochi.sim.run import PROBES, run
+from stochi.sim.statistics import estimate_accuracy, estimate_difference
+from stochi.train.hardware_aware import FreshDraws, hardware_aware, set_draws
+
+ATTACKER_SEED = 2**31
+"""The attacker's draws on the hardware-aware model; the victims' seeds are others."""
+EXACT_PAIRS = (("engine", "lava"), ("hardware_aware", "lava"), ("hardware_aware", "engine"))
+Progress = Callable[[str], None]
+
+
+def check_parity(
+    model: nn.Module,
+    program: Program,
+    data: Images | tuple[torch.Tensor, torch.Tensor],
+    *,
+    trials: int = 10,
+    attacks: Sequence[Attack] = (),
+    seeds: Sequence[int] = (0, 1),
+    exact_images: int = 64,
+    attack_images: int | None = None,
+    lava: bool = True,
+    progress: Progress = lambda message: None,
+) -> ParityReport:
+    """Compare a float torch model with its Program.
+
+    Exactly: the hardware-aware torch model, the engine and Lava must have the same spikes and
+    membranes in every layer at every step; mismatches are counted and the first one is shown.
+    In accuracy: the float model against the chip over trials, clean and under each attack.
+
+    Every attack is made twice, on the float model and on the hardware-aware one (whose integers
+    are the chip's, with straight-through gradients), and both sets of images are shown to every
+    side. The attacker draws other random numbers than the victims.
+
+    Args:
+        model: the float model that was exported, in which layers have the Program's names.
+        program: what it was lowered to.
+        data: held-out images in [0, 1] and labels.
+        trials: repetitions of every accuracy, each with other draws, at least 1.
+        seeds: for the exact comparison; the first is also used for the accuracies.
+        exact_images: how many images are compared exactly, from the front of the data.
+        attack_images: how many are attacked, from the front; all if not given.
+        lava: run Lava; without it the engine stands alone for the chip.
+        progress: called with a line before each stage.
+
+    Returns:
+        A report whose keys ``docs/report.md`` describes.
+
+    Raises:
+        InputError: data, trials or seeds are out of range.
+        LavaUnavailable: Lava is not installed and ``lava`` is true.
+        ExportError, LoweringError: the model is not one that the Program can come from.
+    """
+    images = data if isinstance(data, Images) else Images(*data)
+    _check_arguments(program, images, trials, seeds)
+    exact = images.first(min(exact_images, len(images)))
+    attacked = images.first(min(attack_images or len(images), len(images)))
+    model = model.eval()
+    twin = hardware_aware(
+        model,
+        exact.inputs[:1],
+        chip=program.chip,
+        noise=program.noise,
+        events=program.input_levels == 1,
+        dt=program.dt,
+    ).eval()
+    sides = _Sides(model, twin, program, seeds[0], trials)
+    report = ParityReport(
+        configuration={
+            "chip": program.chip,
+            "noise": program.noise,
+            "steps": program.steps,
+            "trials": trials,
+            "seeds": list(seeds),
+            "exact_images": len(exact),
+            "attack_images": len(attacked) if attacks else 0,
+            "lava": lava,
+        }
+    )
+    for seed in seeds:
+        report.exact += _compare_exactly(twin, program, exact, seed, lava, progress)
+    progress(f"Accuracy on {len(images)} images, {trials} trials")
+    clean = sides.correct(images)
+    report.accuracy.append(_accuracies("clean", None, clean))
+    report.firing_rates = _firing_rates(sides, images)
+    report.agreement = _agreement(sides, images)
+    for attack in attacks:
+        report.accuracy += _under_attack(attack, sides, attacked, exact, lava, progress, report)
+    return report
+
+
+class _Sides:
+    """The float model, its hardware-aware twin and the chip, asked in the same way."""
+
+    def __init__(
+        self, model: nn.Module, twin: nn.Module, program: Program, seed: int, trials: int
+    ) -> None:
+        self.model, self.twin, self.program = model, twin, program
+        self.seed, self.trials = seed, trials
+
+    def predict(self, side: str, inputs: torch.Tensor, trial: int) -> torch.Tensor:
+        """(images,) predicted classes of one trial."""
+        with torch.no_grad():
+            if side == "float":
+                return self.float_logits(inputs, trial).argmax(1)
+            if side == "hardware_aware":
+                set_draws(self.twin, seed=self.seed, trial=trial)
+                return self.twin(inputs).argmax(1)
+            return run(self.program, inputs, seed=self.seed, trial=trial).predictions()
+
+    def float_logits(self, inputs: torch.Tensor, trial: int) -> torch.Tensor:
+        """The float model with torch's generator seeded by seed and trial."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed * 1_000_003 + trial)
+            output = self.model(inputs)
+        return output[0] if isinstance(output, tuple) else output
+
+    def correct(self, images: Images) -> dict[str, torch.Tensor]:
+        """side → (trials, images) whether the class is right.
+
+        The hardware-aware model gives the engine's integers, which the exact comparison shows;
+        its accuracy is measured all the same, on the first trial's draws and on, as the others.
+        """
+        return {
+            side: torch.stack(
+                [self.predict(side, images.inputs, t) == images.labels for t in range(self.trials)]
+            )
+            for side in ("float", "hardware_aware", "chip")
+        }
+
+
+def _compare_exactly(
+    twin: nn.Module, program: Program, images: Images, seed: int, lava: bool, progress: Progress
+) -> list[dict[str, Any]]:
+    records: dict[str, Record] = {
+        "engine": run(program, images.inputs, seed=seed, probes=PROBES),
+        "hardware_aware": record_hardware_model(twin, program, images.inputs, seed, 0),
+    }
+    if lava:
+        progress(f"Lava: {len(images)} images, seed {seed}")
+        records["lava"] = run(program, images.inputs, backend="lava", seed=seed, probes=PROBES)
+    found = []
+    for left, right in EXACT_PAIRS:
+        if left in records and right in records:
+            comparisons = compare_records(records[left], records[right])
+            found.append(
+                {
+                    "left": left,
+                    "right": right,
+                    "seed": seed,
+                    "images": len(images),
+                    "compared": sum(c.compared for c in comparisons),
+                    "mismatches": sum(c.mismatches for c in comparisons),
+                    "layers": [c.as_dict() for c in comparisons],
+                }
+            )
+    if lava:
+        right = records["lava"].predictions() == images.labels
+        found[0]["lava_accuracy"] = estimate_accuracy(right[None]).as_dict()
+    return found
+
+
+def _accuracies(
+    name: str, made_on: str | None, correct: dict[str, torch.Tensor]
+) -> dict[str, Any]:
+    return {
+        "attack": name,
+        "made_on": made_on,
+        **{side: estimate_accuracy(values).as_dict() for side, values in correct.items()},
+        "chip_minus_float": estimate_difference(correct["float"], correct["chip"]).as_dict(),
+    }
+
+
+def _under_attack(
+    attack: Attack,
+    sides: _Sides,
+    images: Images,
+    exact: Images,
+    lava: bool,
+    progress: Progress,
+    report: ParityReport,
+) -> list[dict[str, Any]]:
+    surfaces = {
+        "float": sides.model,
+        "hardware_aware": FreshDraws(sides.twin, ATTACKER_SEED),
+    }
+    rows = []
+    for made_on, surface in surfaces.items():
+        progress(f"{attack.name} on the {made_on.replace('_', '-')} model, {len(images)} images")
+        adversarial = Images(attack(surface, images.inputs, images.labels), images.labels)
+        row = _accuracies(attack.name, made_on, sides.correct(adversarial))
+        if lava and made_on == "hardware_aware":
+            shown = adversarial.first(min(len(exact), len(adversarial)))
+            progress(f"Lava: {len(shown)} attacked images")
+            compared = _compare_exactly(
+                sides.twin, sides.program, shown, sides.seed, True, lambda message: None
+            )
+            for entry in compared:
+                entry["attack"] = attack.name
+            report.exact += compared
+            row["lava"] = compared[0]["lava_accuracy"]
+        rows.append(row)
+    return rows
+
+
+def _firing_rates(sides: _Sides, images: Images) -> dict[str, dict[str, float]]:
+    """Layer → spikes per neuron and step, of the float model and of the chip, one trial."""
+    spiking = [layer.name for layer in sides.program.layers if not layer.is_integrator]
+    rates: dict[str, list[float]] = {name: [] for name in spiking}
+
+    def hook(name: str) -> Callable[..., None]:
+        def note(module: nn.Module, _: Any, output: Any) -> None:
+            spikes = output[0] if isinstance(output, tuple) else output
+            rates[name].append(float(spikes.double().mean()))
+
+        return note
+
+    handles = [
+        sides.model.get_submodule(name).register_forward_hook(hook(name)) for name in spiking
+    ]
+    try:
+        with torch.no_grad():
+            sides.float_logits(images.inputs, 0)
+    finally:
+        for handle in handles:
+            handle.remove()
+    chip = run(sides.program, images.inputs, seed=sides.seed, probes=("spikes",)).spikes
+    return {
+        name: {
+            "float": sum(rates[name]) / len(rates[name]),
+            "chip": float(chip[name].double().mean()),
+        }
+        for name in spiking
+    }
+
+
+def _agreement(sides: _Sides, images: Images) -> dict[str, float]:
+    """How often two runs predict the same class: float against chip, and each with itself."""
+    float_first, float_second = (sides.predict("float", images.inputs, t) for t in (0, 1))
+    chip_first, chip_second = (sides.predict("chip", images.inputs, t) for t in (0, 1))
+
+    def same(left: torch.Tensor, right: torch.Tensor) -> float:
+        return float((left == right).double().mean())
+
+    return {
+        "float_chip": same(float_first, chip_first),
+        "float_float": same(float_first, float_second),
+        "chip_chip": same(chip_first, chip_second),
+    }
+
+
+def _check_arguments(
+    program: Program, images: Images, trials: int, seeds: Sequence[int]
+) -> None:
+    if trials < 1 or not seeds:
+        raise InputError(f"trials is {trials} and seeds {list(seeds)}; both need at least one")
+    for seed in seeds:
+        check_coordinates(seed=seed)
+        if seed == ATTACKER_SEED:
+            raise InputError(f"seed {seed} is the attacker's; choose another")
+    if len(images.inputs) != len(images.labels):
+        raise InputError(f"{len(images.inputs)} images and {len(images.labels)} labels")
+    to_frames(program, images.inputs)
+    if images.labels.min() < 0 or images.labels.max() >= program.classes:
+        raise InputError(f"labels must lie in 0 … {program.classes - 1}, the Program's outputs")

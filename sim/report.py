@@ -1,0 +1,150 @@
+"""The parity report: plain values, a JSON file, an HTML page."""
+
+import html
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stochi.files import written_aside
+
+SIDES = {"float": "GPU float", "hardware_aware": "hardware-aware", "chip": "chip (engine)"}
+FORMAT_VERSION = 1
+
+
+@dataclass
+class ParityReport:
+    """What :func:`stochi.sim.check_parity` found; ``docs/report.md`` describes every key."""
+
+    configuration: dict[str, Any]
+    exact: list[dict[str, Any]] = field(default_factory=list)
+    accuracy: list[dict[str, Any]] = field(default_factory=list)
+    firing_rates: dict[str, dict[str, float]] = field(default_factory=dict)
+    agreement: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mismatches(self) -> int:
+        """All mismatches of all exact comparisons."""
+        return sum(int(entry["mismatches"]) for entry in self.exact)
+
+    @property
+    def compared(self) -> int:
+        """How many values were compared exactly."""
+        return sum(int(entry["compared"]) for entry in self.exact)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, as it is saved."""
+        return {
+            "version": FORMAT_VERSION,
+            **asdict(self),
+            "compared": self.compared,
+            "mismatches": self.mismatches,
+            "warnings": self.warnings(),
+        }
+
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing the numbers."""
+        found = []
+        if self.mismatches:
+            entry = next(e for e in self.exact if e["mismatches"])
+            layer = next(c for c in entry["layers"] if c["mismatches"])
+            first = layer["first"]
+            found.append(
+                f"{entry['left']} and {entry['right']} differ, first in {layer['quantity']} of"
+                f" {layer['layer']} at step {first['step']}, sample {first['sample']}, neuron"
+                f" {tuple(first['neuron'])}: {first['left']} against {first['right']}"
+            )
+        gradient = [r for r in self.accuracy if r["made_on"] and r["attack"].startswith("PGD")]
+        noise = [r for r in self.accuracy if r["attack"].startswith("uniform noise")]
+        for side in SIDES:
+            best = min((r[side]["value"] for r in gradient), default=None)
+            blind = min((r[side]["value"] for r in noise), default=None)
+            if best is not None and blind is not None and best > blind:
+                found.append(
+                    f"gradients look masked on {SIDES[side]}: the gradient attack leaves"
+                    f" {best:.1%}, random noise {blind:.1%}"
+                )
+        return found
+
+    def table(self) -> list[list[str]]:
+        """Rows of text: what was shown, then each side's accuracy; the first row is the head."""
+        rows = [["images shown", *SIDES.values(), "on Lava itself", "chip − float"]]
+        for entry in self.accuracy:
+            made_on = f", made on {SIDES[entry['made_on']]}" if entry["made_on"] else ""
+            lava = entry.get("lava") or (self._clean_on_lava() if not entry["made_on"] else None)
+            rows.append(
+                [
+                    f"{entry['attack']}{made_on}",
+                    *(_interval(entry[side]) for side in SIDES),
+                    f"{lava['value']:.1%} of {lava['images']}" if lava else "–",
+                    _points(entry["chip_minus_float"]),
+                ]
+            )
+        return rows
+
+    def exact_table(self) -> list[list[str]]:
+        """Rows of text: which runs were compared, on what, and how many values differ."""
+        rows = [["compared", "images", "seed", "values", "mismatches"]]
+        for entry in self.exact:
+            shown = "attacked" if entry.get("attack") else "clean"
+            rows.append(
+                [
+                    f"{entry['left'].replace('_', '-')} and {entry['right']}",
+                    f"{entry['images']} {shown}",
+                    str(entry["seed"]),
+                    f"{entry['compared']:,}",
+                    f"{entry['mismatches']:,}",
+                ]
+            )
+        return rows
+
+    def save(self, path: str | Path) -> None:
+        """Write the report as JSON, aside and then into place."""
+        with written_aside(path) as aside:
+            aside.write_text(json.dumps(self.as_dict(), indent=2, sort_keys=True) + "\n")
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the tables as one HTML page that needs nothing else."""
+        rates = [["layer", "GPU float", "chip"]] + [
+            [name, f"{rate['float']:.4f}", f"{rate['chip']:.4f}"]
+            for name, rate in self.firing_rates.items()
+        ]
+        same = [["two runs", "same class"]] + [
+            [name.replace("_", " and "), f"{share:.1%}"] for name, share in self.agreement.items()
+        ]
+        warnings = "".join(f"<p><b>{html.escape(text)}</b></p>" for text in self.warnings())
+        page = (
+            "<!doctype html><meta charset='utf-8'><title>Parity report</title><style>"
+            "body{font:16px system-ui;margin:2em auto;max-width:70em}"
+            "table{border-collapse:collapse;margin:1em 0}td,th{padding:.3em .8em;"
+            "border-bottom:1px solid #ccc;text-align:left}</style><h1>Parity report</h1>"
+            f"{warnings}<h2>Accuracy (95 % intervals over images)</h2>{_html(self.table())}"
+            f"<h2>Value for value</h2>{_html(self.exact_table())}"
+            f"<h2>Firing rates (spikes per neuron and step)</h2>{_html(rates)}"
+            f"<h2>Agreement</h2>{_html(same)}"
+            f"<h2>Configuration</h2><pre>{html.escape(json.dumps(self.configuration, indent=2))}"
+            "</pre>"
+        )
+        with written_aside(path) as aside:
+            aside.write_text(page, encoding="utf-8")
+
+    def _clean_on_lava(self) -> dict[str, Any] | None:
+        return next((e["lava_accuracy"] for e in self.exact if "lava_accuracy" in e), None)
+
+
+def _interval(estimate: dict[str, Any]) -> str:
+    return f"{estimate['value']:.1%} [{100 * estimate['low']:.1f}, {100 * estimate['high']:.1f}]"
+
+
+def _points(estimate: dict[str, Any]) -> str:
+    return (
+        f"{100 * estimate['value']:+.1f} [{100 * estimate['low']:+.1f},"
+        f" {100 * estimate['high']:+.1f}]"
+    )
+
+
+def _html(rows: list[list[str]]) -> str:
+    def row(cells: list[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+    return f"<table>{row(rows[0], 'th')}{''.join(row(cells, 'td') for cells in rows[1:])}</table>"

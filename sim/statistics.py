@@ -1,0 +1,60 @@
+"""Intervals for accuracies: what a number of images can and cannot tell."""
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+
+Z95 = 1.959964
+"""The standard normal's 97.5 % quantile."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its 95 % interval; ``trial_spread`` is the standard deviation over trials."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+    trials: int
+    trial_spread: float = 0.0
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain values, for a report."""
+        return asdict(self)
+
+
+def estimate_accuracy(correct: torch.Tensor) -> Estimate:
+    """Accuracy with Wilson's score interval (Wilson, JASA 1927) over the images.
+
+    Args:
+        correct: (trials, images) bool. Trials repeat the same images, so they don't widen the
+            sample: the interval counts images only.
+    """
+    trials, images = correct.shape
+    by_trial = correct.double().mean(1)
+    mean = float(by_trial.mean())
+    spread = float(by_trial.std(unbiased=True)) if trials > 1 else 0.0
+    square = Z95**2 / images
+    centre = (mean + square / 2) / (1 + square)
+    half = Z95 / (1 + square) * math.sqrt(mean * (1 - mean) / images + square / (4 * images))
+    return Estimate(mean, max(0.0, centre - half), min(1.0, centre + half), images, trials, spread)
+
+
+def estimate_difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
+    """Mean of ``second − first`` in accuracy on the same images, with a paired interval.
+
+    Normal interval over the images' differences (each averaged over trials). Where no image
+    differs, the interval is ±3/n instead of nothing (the rule of three).
+
+    Args:
+        first, second: (trials, images) bool, of the same images.
+    """
+    difference = second.double().mean(0) - first.double().mean(0)
+    images = len(difference)
+    mean = float(difference.mean())
+    half = Z95 * float(difference.std(unbiased=True)) / math.sqrt(images) if images > 1 else 1.0
+    if half == 0.0:
+        half = 3.0 / images
+    return Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), images, len(first))

@@ -1,0 +1,6 @@
+"""Data sets as tensors: images in [0, 1] and integer labels."""
+
+from stochi.data.digits import load_digits
+from stochi.data.images import Images
+
+__all__ = ["Images", "load_digits"]

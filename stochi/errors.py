@@ -1,0 +1,25 @@
+"""The errors that tell a user what is wrong, where, and what to do about it."""
+
+
+class StochiError(Exception):
+    """Base of every error that Stochi raises on purpose; its message is one line for a person."""
+
+
+class ExportError(StochiError):
+    """A torch model cannot be written as a NIR graph."""
+
+
+class GraphError(StochiError):
+    """A NIR graph, or its file, cannot be read or makes no sense."""
+
+
+class LoweringError(StochiError):
+    """A graph cannot be put on the chosen chip as it is."""
+
+
+class ProgramError(StochiError):
+    """A Program, or its file, is damaged, foreign or inconsistent."""
+
+
+class InputError(StochiError, ValueError):
+    """Data or an option that was passed in has the wrong shape, range or type."""

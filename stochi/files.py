@@ -1,0 +1,30 @@
+"""Files are written aside and moved into place, so that none is ever half-written."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_aside(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` and move it onto ``path`` when the block succeeds.
+
+    The folder is created if it is missing. If the block raises, ``path`` stays as it was and
+    the temporary file is removed.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        # mkstemp makes the file private; give it what a plain open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        aside.chmod(0o666 & ~umask)
+        os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""Reading and writing NIR graph files, with errors a person can act on."""
+
+from pathlib import Path
+
+import nir
+
+from stochi.errors import GraphError
+from stochi.files import written_aside
+
+
+def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
+    """Write a NIR graph as HDF5, aside and then into place."""
+    with written_aside(path) as aside:
+        nir.write(str(aside), graph)
+
+
+def read_graph(path: str | Path) -> nir.NIRGraph:
+    """Read a NIR graph file of any framework.
+
+    Raises:
+        GraphError: there is no such file, it is no NIR file, or it is damaged.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise GraphError(f"{source}: no such file; 'stochi export' writes a NIR graph")
+    try:
+        graph = nir.read(str(source))
+    except (OSError, KeyError) as error:
+        raise GraphError(
+            f"{source}: not a NIR graph file, or a damaged one; write it with nir.write or"
+            " 'stochi export'"
+        ) from error
+    except Exception as error:  # nir raises many kinds, asserts among them
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise GraphError(f"{source}: NIR cannot build this graph: {first_line}") from error
+    if not isinstance(graph, nir.NIRGraph):
+        raise GraphError(f"{source}: holds a single {type(graph).__name__} node, not a NIR graph")
+    return graph

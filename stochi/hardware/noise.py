@@ -1,0 +1,94 @@
+"""The chip's randomness: one counter-based generator, the same bits everywhere.
+
+A draw is a pure function of (seed, trial, sample, layer, neuron, step, stream). There is no
+state: numpy, torch on CPU, torch on CUDA and the Lava processes compute the same bits in any
+order, any batch, any shard.
+
+The hash is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
+1, 2, 3", SC 2011), which passes TestU01's BigCrush and is the generator of cuRAND. The seven
+coordinates fill its 128-bit counter and 64-bit key without overlap, so no two draws share a
+block. The lines below use operators that numpy and torch share; products wrap modulo 2⁶⁴ in
+int64, which leaves the 64 bits that Philox splits.
+"""
+
+import numpy as np
+import torch
+
+from stochi.errors import InputError
+from stochi.hardware.fixed_point import Integers
+
+ROUNDS = 10
+DRAWS_PER_BLOCK = 16
+"""One Philox block is 128 bits: a byte for each of 16 neighbouring neurons."""
+
+DECAY_STREAM = 0
+"""The stream from which random-τ neurons draw their table index."""
+
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_WORD = 0xFFFFFFFF
+
+_LIMITS = {"seed": 2**32, "trial": 2**32, "layer": 2**16, "step": 2**32, "stream": 2**16}
+
+
+def philox4x32(
+    counter: tuple[Integers, Integers, Integers, Integers], key: tuple[int, int]
+) -> tuple[Integers, Integers, Integers, Integers]:
+    """Philox4x32-10. Counter words are int64 arrays of one shape holding uint32 values.
+
+    Returns four arrays of uint32 values as int64.
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(ROUNDS):
+        product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        high0, low0 = (product0 >> 32) & _WORD, product0 & _WORD
+        high1, low1 = (product1 >> 32) & _WORD, product1 & _WORD
+        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+        k0, k1 = (k0 + _WEYL[0]) & _WORD, (k1 + _WEYL[1]) & _WORD
+    return c0, c1, c2, c3
+
+
+def random_bytes(
+    samples: Integers,
+    neurons: Integers,
+    *,
+    seed: int,
+    trial: int,
+    layer: int,
+    step: int,
+    stream: int = DECAY_STREAM,
+) -> Integers:
+    """One uniform byte for every (sample, neuron), as int64 in [0, 255].
+
+    Args:
+        samples: (batch,) int64, each sample's index in the whole run, in [0, 2³²).
+        neurons: (n,) int64, ``arange(n)`` on the wanted device; neuron i is the i-th in
+            C order of its layer's shape.
+        seed, trial: in [0, 2³²); layer, stream: in [0, 2¹⁶); step: the layer's own step.
+
+    Returns:
+        (batch, n) int64 of the kind (numpy or torch, device) of the arguments.
+
+    Raises:
+        InputError: a coordinate is out of range.
+    """
+    check_coordinates(seed=seed, trial=trial, layer=layer, step=step, stream=stream)
+    count = len(neurons)
+    block = neurons[: -(-count // DRAWS_PER_BLOCK)][None, :]
+    zero = samples[:, None] * 0 + block * 0
+    words = philox4x32(
+        (zero + block, zero + step, zero + samples[:, None], zero + (layer << 16 | stream)),
+        (seed, trial),
+    )
+    stack = torch.stack if isinstance(zero, torch.Tensor) else np.stack
+    drawn = stack([(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1)
+    return drawn.reshape(len(samples), -1)[:, :count]
+
+
+def check_coordinates(**coordinates: int) -> None:
+    """Raise InputError where a seed, trial, layer, step or stream is out of its range."""
+    for name, value in coordinates.items():
+        limit = _LIMITS[name]
+        if isinstance(value, bool) or int(value) != value or not 0 <= value < limit:
+            raise InputError(f"{name} is {value}; it must be a whole number from 0 to {limit - 1}")

@@ -1,0 +1,82 @@
+"""A trained network's file: its weights and how to build it, without pickled code."""
+
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+from torch import nn
+
+from stochi.errors import InputError, StochiError
+from stochi.files import written_aside
+from stochi.train.networks import small_conv_net
+
+FORMAT = "stochi-checkpoint"
+VERSION = 1
+
+
+class CheckpointError(StochiError):
+    """A checkpoint is missing, foreign or damaged."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What ``stochi train`` builds: :func:`stochi.train.networks.small_conv_net`'s arguments."""
+
+    steps: int = 8
+    channels: tuple[int, int] = (16, 32)
+    sigma: float = 1.0
+    sampling: str = "step"
+    input_gain: str = "coupled"
+    bits: int | None = None
+
+    def build(self) -> nn.Module:
+        """The untrained network, weights from torch's global generator."""
+        return small_conv_net(**asdict(self))
+
+
+def save_checkpoint(
+    path: str | Path, model: nn.Module, network: NetworkConfig, training: dict[str, Any]
+) -> None:
+    """Write weights, network and training configuration, aside and then into place."""
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": asdict(network),
+        "training": training,
+        "weights": model.state_dict(),
+    }
+    with written_aside(path) as aside:
+        torch.save(content, aside)
+
+
+def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The trained network in eval mode, and everything else that was saved.
+
+    Only tensors and plain values are read (``weights_only``); code is never run.
+
+    Raises:
+        CheckpointError: the file is missing, foreign, newer or damaged.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise CheckpointError(f"{source}: no such file; 'stochi train' writes a checkpoint")
+    try:
+        content = torch.load(source, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError, BadZipFile) as error:
+        raise CheckpointError(f"{source}: not a Stochi checkpoint, or a damaged one") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{source}: not a Stochi checkpoint; 'stochi train' writes them")
+    if content.get("version") != VERSION:
+        raise CheckpointError(
+            f"{source}: checkpoint version {content.get('version')}, this Stochi reads {VERSION}"
+        )
+    try:
+        network = NetworkConfig(**{**content["network"], "channels": tuple(content["network"]["channels"])})
+        model = network.build()
+        model.load_state_dict(content["weights"])
+    except (KeyError, TypeError, RuntimeError, InputError) as error:
+        raise CheckpointError(f"{source}: the checkpoint is incomplete or inconsistent") from error
+    return model.eval(), content

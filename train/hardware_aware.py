@@ -1,0 +1,243 @@
+"""A model's twin that computes in the chip's integers, for parity and for training.
+
+Weights and thresholds stay real parameters; every forward pass puts them on the chip's grid with
+the same functions as the lowering, so in ``eval()`` and in ``train()`` the values that flow are
+the very integers of the chip, in the model's units. Gradients pass straight through the rounding.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from stochi.deploy.lowering import channel_gain, choose_decay, quantize_real_layer
+from stochi.deploy.program import IMAGE_LEVELS, Convolution, Decay, Dense, SumPool
+from stochi.deploy.real_layers import RealLayer, cut_into_layers
+from stochi.errors import ExportError
+from stochi.export.batch_norm import fold_batch_norms
+from stochi.export.copy_model import copy_model
+from stochi.export.nir_graph import to_nir
+from stochi.export.trace import trace
+from stochi.hardware.chips import find_chip
+from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
+from stochi.hardware.quantization import QuantizedLayer, to_integers
+from stochi.hardware.synapses import exact_conv2d, exact_linear
+from stochi.train.hardware_neuron import Draws, HardwareStep, straight_through
+from stochi.train.neurons import RandomTauLeaky
+
+
+class HardwareSynapses:
+    """How one weight layer computes on the chip; shared with the neuron that it feeds."""
+
+    def __init__(
+        self,
+        real: RealLayer,
+        form: Decay | None,
+        neuron: RandomTauLeaky | None,
+        steps: int,
+        input_levels: int,
+        integers_per_unit: float,
+    ) -> None:
+        self.real = real
+        self.form = form
+        self.neuron = neuron
+        self.steps = steps
+        self.input_levels = input_levels
+        self.integers_per_unit = integers_per_unit
+
+    def quantize(self, weight: torch.Tensor, bias: torch.Tensor | None) -> QuantizedLayer:
+        """The layer on the chip's grid, with its parameters as they are now."""
+        bias = torch.zeros(len(weight), device=weight.device) if bias is None else bias
+        neuron = self.neuron
+        threshold = torch.zeros(0, device=weight.device) if neuron is None else neuron.threshold
+        quantized = quantize_real_layer(
+            self.real,
+            self.form,
+            weight,
+            bias,
+            threshold,
+            steps=self.steps,
+            input_levels=self.input_levels,
+        )
+        if neuron is not None:
+            assert neuron.hardware is not None
+            neuron.hardware.quantized = quantized
+        return quantized
+
+    def currents(self, sums: torch.Tensor, quantized: QuantizedLayer) -> torch.Tensor:
+        """Integer sums (batch, outputs, …) → currents with bias in the model's units, float64.
+
+        The neuron shifts by the weight exponent, after any pooling; a readout has no neuron, so
+        it is done here.
+        """
+        per_unit = quantized.scale / 2.0**quantized.weight_exponent
+        if self.neuron is None:
+            sums, per_unit = shift(sums, quantized.weight_exponent), quantized.scale
+        bias = quantized.bias.double() / (2.0**ALIGN_SHIFT * quantized.scale)
+        # Pooling after the weights divides; the sums stand for what is left after it.
+        after_weights = self.real.pooled * self.input_levels / self.integers_per_unit
+        return sums.double() * after_weights / per_unit + _rows(bias, sums)
+
+    def gain(self) -> torch.Tensor | float:
+        """The input gain that quantization folds into weights and bias."""
+        gain = channel_gain(self.real.neuron, self.form)
+        return 1.0 if gain is None else torch.from_numpy(gain)
+
+
+class HardwareLinear(nn.Linear):
+    """``nn.Linear`` on the chip's weight grid; with ``hardware`` None an ordinary one."""
+
+    hardware: HardwareSynapses | None = None
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """(batch, in) spikes or graded input → (batch, out) currents, float64."""
+        if self.hardware is None:
+            return super().forward(input)
+        quantized = self.hardware.quantize(self.weight, self.bias)
+        sums = exact_linear(to_integers(input, self.hardware.integers_per_unit), quantized.weight)
+        value = self.hardware.currents(sums, quantized)
+        if not torch.is_grad_enabled():
+            return value
+        smooth = functional.linear(input.to(self.weight.dtype), self.weight, self.bias)
+        return straight_through(value, _gained(smooth, self.hardware.gain()))
+
+
+class HardwareConv2d(nn.Conv2d):
+    """``nn.Conv2d`` on the chip's weight grid; with ``hardware`` None an ordinary one."""
+
+    hardware: HardwareSynapses | None = None
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """(batch, C, H, W) spikes or graded input → currents, float64."""
+        if self.hardware is None:
+            return super().forward(input)
+        quantized = self.hardware.quantize(self.weight, self.bias)
+        integers = to_integers(input, self.hardware.integers_per_unit)
+        if self.padding == "same":
+            integers = functional.pad(integers, self._reversed_padding_repeated_twice)
+        padding = (0, 0) if isinstance(self.padding, str) else self.padding
+        sums = exact_conv2d(
+            integers,
+            quantized.weight,
+            (self.stride[0], self.stride[1]),
+            (padding[0], padding[1]),
+            (self.dilation[0], self.dilation[1]),
+            self.groups,
+        )
+        value = self.hardware.currents(sums, quantized)
+        if not torch.is_grad_enabled():
+            return value
+        smooth = super().forward(input.to(self.weight.dtype))
+        return straight_through(value, _gained(smooth, self.hardware.gain()))
+
+
+def hardware_aware(
+    model: nn.Module,
+    sample: torch.Tensor,
+    *,
+    chip: str = "loihi2",
+    noise: str = "decay",
+    events: bool = False,
+    dt: float = 1e-3,
+) -> nn.Module:
+    """A copy of ``model`` that computes what the chip will compute.
+
+    Linear and Conv2d layers go to the chip's weight grid, batch norms are folded into them, and
+    RandomTauLeaky neurons step in 24-bit integers with the counter-based draws of the chip. Say
+    with :func:`set_draws` which draws.
+
+    Args:
+        model, sample: as for ``stochi.export.to_nir``; all its neurons RandomTauLeaky.
+        chip, noise, events: as for ``stochi.deploy.lower``.
+        dt: as for ``to_nir``.
+
+    Raises:
+        ExportError, LoweringError: as ``to_nir`` and ``lower`` would.
+    """
+    graph = to_nir(model, sample, dt)
+    copied = copy_model(model)
+    training = copied.training
+    copied.eval()
+    fold_batch_norms(copied, trace(copied, sample))
+    steps = int(graph.metadata["steps"])
+    draws = Draws()
+    for index, real in enumerate(cut_into_layers(graph, dt)):
+        form = choose_decay(real, find_chip(chip), noise)
+        levels = 1 if events or real.source != "input" else IMAGE_LEVELS
+        neuron = None
+        if form is not None:
+            neuron = _random_tau(copied, real.name)
+            neuron.hardware = HardwareStep(index, form, draws)
+        layer = copied.get_submodule(real.weight_node)
+        converted = _convert(layer)
+        converted.hardware = HardwareSynapses(
+            real, form, neuron, steps, levels, float(levels * _pooled_before_weights(real))
+        )
+        parent, _, child = real.weight_node.rpartition(".")
+        setattr(copied.get_submodule(parent), child, converted)
+    return copied.train(training)
+
+
+def set_draws(model: nn.Module, *, seed: int = 0, trial: int = 0, first_sample: int = 0) -> None:
+    """Say which draws the model's next forward passes use (see ``stochi.hardware.noise``)."""
+    for module in model.modules():
+        if isinstance(module, RandomTauLeaky) and module.hardware is not None:
+            draws = module.hardware.draws
+            draws.seed, draws.trial, draws.first_sample = seed, trial, first_sample
+
+
+class FreshDraws(nn.Module):
+    """A hardware-aware model that draws anew at every call, as a chip in use would.
+
+    An attacker who optimizes over the randomness wraps the model in this; ``seed`` should differ
+    from the victim's, whose draws no attacker knows.
+    """
+
+    def __init__(self, model: nn.Module, seed: int) -> None:
+        super().__init__()
+        self.model = model
+        self.seed = seed
+        self.calls = 0
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The model's output with the draws of the next trial."""
+        set_draws(self.model, seed=self.seed, trial=self.calls)
+        self.calls += 1
+        return self.model(inputs)
+
+
+def _convert(layer: nn.Module) -> HardwareLinear | HardwareConv2d:
+    """The same layer and parameters, of the hardware-aware class."""
+    layer.__class__ = HardwareLinear if isinstance(layer, nn.Linear) else HardwareConv2d
+    assert isinstance(layer, HardwareLinear | HardwareConv2d)
+    return layer
+
+
+def _random_tau(model: nn.Module, name: str) -> RandomTauLeaky:
+    neuron = model.get_submodule(name)
+    if not isinstance(neuron, RandomTauLeaky):
+        raise ExportError(
+            f"neuron {name!r} is a {type(neuron).__name__}; hardware-aware models need"
+            " RandomTauLeaky (sampling='mean' is the plain LIF)"
+        )
+    return neuron
+
+
+def _pooled_before_weights(real: RealLayer) -> int:
+    """By how much average pooling divides before the weights."""
+    divisor = 1
+    for stage in real.stages:
+        if isinstance(stage, Dense | Convolution):
+            break
+        if isinstance(stage, SumPool):
+            divisor *= stage.kernel[0] * stage.kernel[1]
+    return divisor
+
+
+def _rows(bias: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return bias.view((1, -1) + (1,) * (like.dim() - 2))
+
+
+def _gained(smooth: torch.Tensor, gain: torch.Tensor | float) -> torch.Tensor:
+    if isinstance(gain, float):
+        return smooth.double() * gain
+    return smooth.double() * _rows(gain.reshape(-1).to(smooth.device), smooth)

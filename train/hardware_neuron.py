@@ -1,0 +1,117 @@
+"""The random-τ neuron's step in the chip's integers, inside a torch network.
+
+Forward values are the chip's, divided by the layer's scale into the model's units; gradients are
+those of the real-valued step with the same decays (straight-through).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from stochi.deploy.program import Decay
+from stochi.hardware.decays import look_up
+from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
+from stochi.hardware.neuron import coupled_step, stock_step
+from stochi.hardware.noise import DECAY_STREAM, random_bytes
+from stochi.hardware.quantization import QuantizedLayer, to_integers
+
+
+@dataclass
+class Draws:
+    """Which draws a run uses: see ``stochi.hardware.noise``. One object for a whole model.
+
+    ``samples`` starts at ``first_sample`` for the first row of the batch.
+    """
+
+    seed: int = 0
+    trial: int = 0
+    first_sample: int = 0
+
+
+@dataclass
+class HardwareStep:
+    """How one layer's neurons step on the chip.
+
+    Attributes:
+        layer: the layer's number in the Program, a coordinate of its draws.
+        decay: which neuron it is, and its decays, as in the Program.
+        draws: shared by all layers of the model.
+        quantized: the layer's numbers, set by the synapses that run before the neuron.
+    """
+
+    layer: int
+    decay: Decay
+    draws: Draws
+    quantized: QuantizedLayer | None = field(default=None, repr=False)
+
+    def __call__(
+        self,
+        current: torch.Tensor,
+        membrane: torch.Tensor,
+        step: int,
+        threshold: torch.Tensor,
+        spike: Callable[[torch.Tensor], torch.Tensor],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch, …) current and membrane in model units → spikes, membrane (float64).
+
+        The membrane is float64 so that its 24-bit integer survives the division by the scale.
+        """
+        quantized = self.quantized
+        if quantized is None:
+            raise RuntimeError("a hardware-aware neuron ran before the synapses that feed it")
+        unit = 2.0**ALIGN_SHIFT * quantized.scale
+        exponent = quantized.weight_exponent
+        bias = quantized.bias.view((1, -1) + (1,) * (current.dim() - 2))
+        # The synapses pass currents with their bias, as in torch; the chip adds it later.
+        sums = to_integers(current - bias / unit, quantized.scale / 2.0**exponent)
+        keep = self._keep(current, step)
+        chip_step = coupled_step if self.decay.programmable else stock_step
+        fired, state = chip_step(
+            to_integers(membrane, unit),
+            shift(sums, exponent),
+            keep,
+            bias,
+            quantized.threshold_mantissa,
+        )
+        spikes = fired.to(torch.get_default_dtype())
+        new_membrane = state.double() / unit
+        if not torch.is_grad_enabled():
+            return spikes, new_membrane
+        kept_share = keep / DECAY_UNITY
+        # A stock neuron's gain is in its weights already.
+        gain = 1 - kept_share if self.decay.programmable else 1.0
+        updated = kept_share * membrane + gain * current
+        smooth = spike((updated - threshold).to(spikes.dtype))
+        kept = updated * ~fired
+        return straight_through(spikes, smooth), straight_through(new_membrane, kept)
+
+    def _keep(self, like: torch.Tensor, step: int) -> torch.Tensor:
+        values = torch.from_numpy(self.decay.values).to(like.device)
+        if not self.decay.drawn:
+            return values
+        drawn = random_bytes(
+            torch.arange(like.shape[0], device=like.device) + self.draws.first_sample,
+            torch.arange(like[0].numel(), device=like.device),
+            seed=self.draws.seed,
+            trial=self.draws.trial,
+            layer=self.layer,
+            step=step if self.decay.redraw else 0,
+            stream=DECAY_STREAM,
+        )
+        return look_up(values, drawn).view(like.shape)
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor):  # type: ignore[no-untyped-def]
+        return None, gradient
+
+
+def straight_through(value: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:
+    """Exactly the first in the forward pass, the second's gradient in the backward pass."""
+    return _StraightThrough.apply(value, smooth)

@@ -1,0 +1,85 @@
+"""Networks to train, and the wrapper that runs a one-step network over time."""
+
+from collections import OrderedDict
+
+import snntorch as snn
+import torch
+from torch import nn
+
+from stochi.errors import InputError
+from stochi.train.neurons import RandomTauLeaky
+
+
+class RepeatSteps(nn.Module):
+    """Run a one-step network for several steps and average its output over them.
+
+    Args:
+        network: one step a call; its neurons keep their membranes (``init_hidden=True``).
+        steps: how often an image (batch, *shape) is shown; events (steps, batch, *shape) need
+            ``events=True`` and are shown a frame a step.
+    """
+
+    def __init__(self, network: nn.Module, steps: int = 8, events: bool = False) -> None:
+        super().__init__()
+        if steps < 1:
+            raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
+        self.network = network
+        self.steps = steps
+        self.events = events
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(batch, *shape) or (steps, batch, *shape) → (batch, classes) mean outputs."""
+        # Not snntorch.utils.reset: it forgets copies and resets every other network as well.
+        for module in self.network.modules():
+            if isinstance(module, snn.Leaky):
+                module.reset_mem()
+        outputs = []
+        for step in range(self.steps):
+            output = self.network(inputs[step] if self.events else inputs)
+            outputs.append(output[0] if isinstance(output, tuple) else output)
+        return torch.stack(outputs).mean(0)
+
+
+def small_conv_net(
+    input_shape: tuple[int, int, int] = (1, 8, 8),
+    classes: int = 10,
+    *,
+    steps: int = 8,
+    channels: tuple[int, int] = (16, 32),
+    sigma: float = 1.0,
+    sampling: str = "step",
+    input_gain: str = "coupled",
+    bits: int | None = None,
+) -> RepeatSteps:
+    """Two 3×3 convolutions with batch norm and random-τ neurons, pooling, and a linear readout.
+
+    Args:
+        input_shape: (channels, height, width) of the images, height and width even.
+        steps: time steps an image.
+        channels: of the two convolutions.
+        sigma, sampling, input_gain, bits: as in :class:`RandomTauLeaky`.
+    """
+    inputs, height, width = input_shape
+
+    def neuron() -> RandomTauLeaky:
+        return RandomTauLeaky(
+            sigma, sampling=sampling, input_gain=input_gain, bits=bits, init_hidden=True
+        )
+
+    first, second = channels
+    return RepeatSteps(
+        nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(inputs, first, 3, padding=1, bias=False),
+                norm1=nn.BatchNorm2d(first),
+                lif1=neuron(),
+                pool=nn.AvgPool2d(2),
+                conv2=nn.Conv2d(first, second, 3, padding=1, bias=False),
+                norm2=nn.BatchNorm2d(second),
+                lif2=neuron(),
+                flatten=nn.Flatten(),
+                readout=nn.Linear(second * (height // 2) * (width // 2), classes),
+            )
+        ),
+        steps,
+    )

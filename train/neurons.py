@@ -1,0 +1,196 @@
+"""A leaky integrate-and-fire neuron that draws its time constant at random."""
+
+from collections.abc import Callable
+
+import snntorch as snn
+import torch
+
+from stochi.errors import InputError
+from stochi.hardware.decays import check_sigma, logit_normal_table
+from stochi.hardware.fixed_point import DECAY_UNITY
+from stochi.train.hardware_neuron import HardwareStep
+
+SAMPLING_MODES = ("step", "forward", "fixed", "mean")
+INPUT_GAINS = ("coupled", "mean")
+MEAN_DECAY = 0.5
+"""E[λ] of a logit-normal λ centred on ½, by symmetry, whatever σ."""
+
+
+def random_tau_step(
+    membrane: torch.Tensor,
+    current: torch.Tensor,
+    decay: torch.Tensor | float,
+    gain: torch.Tensor | float,
+    threshold: torch.Tensor,
+    spike: Callable[[torch.Tensor], torch.Tensor],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One step of the reference dynamics, ``u := λ·u + g·I``, spike where ``u > θ``.
+
+    RandHet-SNN (Wang et al., iScience 2025) has ``g = 1 − λ``. ``spike`` is a surrogate of
+    snnTorch: 1 where its argument ``u − θ`` is positive, with a gradient of its own.
+
+    Returns:
+        spikes, the membrane before any reset, and the reset signal (the spikes, detached).
+    """
+    updated = decay * membrane + gain * current
+    spikes = spike(updated - threshold)
+    return spikes, updated, spikes.detach()
+
+
+class RandomTauLeaky(snn.Leaky):
+    """``snn.Leaky`` with a random decay λ = sigmoid(σ·ε), ε ~ N(0, 1), so that λ = 1 − 1/τ.
+
+    It takes the place of ``snn.Leaky`` in any snnTorch network, with ``init_hidden`` or with
+    the membrane passed by hand, on inputs of any shape ``(batch, …)``. A spiking neuron resets
+    at once, so the returned membrane is the one after the reset.
+
+    Args:
+        sigma: σ ≥ 0, the spread of the logit; 1 in the paper.
+        threshold: θ, a number or a tensor that broadcasts over the neurons.
+        sampling: when λ is drawn, for every neuron of every sample: at each ``"step"``, once
+            per ``"forward"`` pass, ``"fixed"`` (once, when the first input shows the layer's
+            shape, the same for all samples) or not at all (``"mean"``: λ = E[λ] = ½).
+        input_gain: ``"coupled"`` scales the input by 1 − λ, as the paper does; ``"mean"`` by
+            1 − E[λ], which a chip's stock neuron can do.
+        bits: draw from the 2^b equally likely 12-bit levels that the chip's table holds,
+            1 to 8; ``None`` draws from the continuous distribution.
+        generator: a ``torch.Generator`` for the draws, on the device of the inputs; ``None``
+            uses torch's default one.
+        spike_grad, init_hidden, output, reset_mechanism, learn_threshold: as in ``snn.Leaky``;
+            the default reset is to zero.
+
+    A new forward pass begins when ``reset_mem()`` (or ``init_leaky()``, or
+    ``snntorch.utils.reset(net)``) is called, when the input's shape changes, or when a membrane
+    of all zeros is passed that is not the one this neuron returned last.
+
+    Raises:
+        InputError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        sigma: float = 1.0,
+        threshold: float | torch.Tensor = 0.5,
+        *,
+        sampling: str = "step",
+        input_gain: str = "coupled",
+        bits: int | None = None,
+        generator: torch.Generator | None = None,
+        spike_grad: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        init_hidden: bool = False,
+        output: bool = False,
+        reset_mechanism: str = "zero",
+        learn_threshold: bool = False,
+    ) -> None:
+        check_sigma(sigma)
+        if sampling not in SAMPLING_MODES:
+            raise InputError(f"sampling is {sampling!r}; choose from {', '.join(SAMPLING_MODES)}")
+        if input_gain not in INPUT_GAINS:
+            raise InputError(f"input_gain is {input_gain!r}; choose from {', '.join(INPUT_GAINS)}")
+        super().__init__(
+            beta=MEAN_DECAY,
+            threshold=threshold,
+            spike_grad=spike_grad,
+            init_hidden=init_hidden,
+            output=output,
+            reset_mechanism=reset_mechanism,
+            learn_threshold=learn_threshold,
+            reset_delay=False,
+        )
+        self.sigma = float(sigma)
+        self.sampling = sampling
+        self.input_gain = input_gain
+        self.bits = bits
+        self.generator = generator
+        levels = torch.zeros(0)
+        if bits is not None:
+            table = logit_normal_table(sigma, bits)
+            levels = torch.from_numpy(table).to(torch.get_default_dtype()) / DECAY_UNITY
+        self.register_buffer("levels", levels, persistent=False)
+        self.register_buffer("fixed_decay", torch.zeros(0))
+        self.hardware: HardwareStep | None = None
+        self._forward_decay: torch.Tensor | None = None
+        self._step_index = 0
+        self._returned: torch.Tensor | None = None
+
+    def reset_mem(self) -> torch.Tensor:
+        """Forget the membrane; the next input begins a new forward pass."""
+        self._begin_pass()
+        return super().reset_mem()
+
+    def forward(self, input_: torch.Tensor, mem: torch.Tensor | None = None):  # type: ignore[no-untyped-def]
+        """One step: ``(batch, …)`` current → spikes, or ``(spikes, membrane)``, as snn.Leaky."""
+        if mem is not None:
+            if self.init_hidden:
+                raise TypeError("with init_hidden=True the neuron keeps its membrane; pass none")
+            self.mem = mem
+        if self.mem.shape != input_.shape:
+            self.mem = torch.zeros_like(input_)
+        # snntorch.utils.reset(net) swaps the membrane without calling reset_mem().
+        if self.mem is not self._returned and not bool(self.mem.any()):
+            self._begin_pass()
+        if self.hardware is not None:
+            spikes, self.mem = self.hardware(
+                input_, self.mem, self._step_index, self.threshold, self.spike_grad
+            )
+        else:
+            spikes, self.mem = self._reference_step(input_)
+        self._step_index += 1
+        self._returned = self.mem
+        if self.init_hidden and not self.output:
+            return spikes
+        return spikes, self.mem
+
+    def _reference_step(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        decay = self._decay(current)
+        gain = 1 - decay if self.input_gain == "coupled" else 1 - MEAN_DECAY
+        spikes, updated, reset = random_tau_step(
+            self.mem, current, decay, gain, self.threshold, self.spike_grad
+        )
+        if self.reset_mechanism == "zero":
+            return spikes, updated * (1 - reset)
+        if self.reset_mechanism == "subtract":
+            return spikes, updated - reset * self.threshold
+        return spikes, updated
+
+    def _decay(self, current: torch.Tensor) -> torch.Tensor | float:
+        """λ for this step, of the input's shape, or the mean."""
+        if self.sampling == "mean":
+            return MEAN_DECAY
+        if self.sampling == "step":
+            return self._draw(current)
+        if self.sampling == "forward":
+            if self._forward_decay is None:
+                self._forward_decay = self._draw(current)
+            return self._forward_decay
+        if self.fixed_decay.numel() == 0:
+            self.fixed_decay = self._draw(current[:1])[0]
+        if self.fixed_decay.shape != current.shape[1:]:
+            raise InputError(
+                f"this neuron's fixed decays were drawn for shape {tuple(self.fixed_decay.shape)},"
+                f" the input has {tuple(current.shape[1:])}; use one neuron a layer"
+            )
+        return self.fixed_decay
+
+    def _draw(self, like: torch.Tensor) -> torch.Tensor:
+        if self.bits is not None:
+            index = torch.randint(
+                len(self.levels), like.shape, generator=self.generator, device=like.device
+            )
+            return self.levels.to(like.device)[index].to(like.dtype)
+        noise = torch.randn(
+            like.shape, generator=self.generator, device=like.device, dtype=like.dtype
+        )
+        return torch.sigmoid(self.sigma * noise)
+
+    def _begin_pass(self) -> None:
+        self._forward_decay = None
+        self._step_index = 0
+        self._returned = None
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):  # type: ignore[no-untyped-def]
+        """Fixed decays are drawn late, so their shape comes with the checkpoint."""
+        stored = state_dict.get(prefix + "fixed_decay")
+        if stored is not None:
+            self.fixed_decay = torch.empty_like(stored, device=self.fixed_decay.device)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

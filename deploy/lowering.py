@@ -164,7 +164,8 @@ def _gain_by_channel(neuron: RealNeuron) -> np.ndarray | None:
     if gain.ndim <= 1:
         return gain
     per_channel = gain.reshape(len(gain), -1)
-    return per_channel[:, 0] if np.all(per_channel == per_channel[:, :1]) else None
+    first = per_channel[:, 0]
+    return first.copy() if np.allclose(per_channel, first[:, None], rtol=1e-9, atol=0) else None
 
 
 def _lower_layer(

@@ -229,7 +229,9 @@ def _neuron(name: str, node: nir.LIF, dt: float) -> RealNeuron:
 
 
 def _one_if_equal(values: np.ndarray) -> np.ndarray:
-    return values.flat[0].reshape(()) if np.all(values == values.flat[0]) else values
+    """() where all values are one; τ and r of a graph give it back only up to rounding."""
+    first = np.array(values.flat[0])
+    return first if np.allclose(values, first, rtol=1e-9, atol=0) else values
 
 
 def _regroup(name: str, weight: np.ndarray, groups: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 from stochi.files import written_aside
 
-SIDES = {"float": "GPU float", "hardware_aware": "hardware-aware", "chip": "chip (engine)"}
+SIDES = {"float": "GPU float", "hardware_aware": "hardware-aware", "chip": "chip"}
 FORMAT_VERSION = 1
 
 
@@ -54,8 +54,8 @@ class ParityReport:
                 f" {layer['layer']} at step {first['step']}, sample {first['sample']}, neuron"
                 f" {tuple(first['neuron'])}: {first['left']} against {first['right']}"
             )
-        gradient = [r for r in self.accuracy if r["made_on"] and r["attack"].startswith("PGD")]
-        noise = [r for r in self.accuracy if r["attack"].startswith("uniform noise")]
+        gradient = [r for r in self.accuracy if r["made_on"]]
+        noise = [r for r in self.accuracy if not r["made_on"] and r["attack"] != "clean"]
         for side in SIDES:
             best = min((r[side]["value"] for r in gradient), default=None)
             blind = min((r[side]["value"] for r in noise), default=None)
@@ -68,15 +68,15 @@ class ParityReport:
 
     def table(self) -> list[list[str]]:
         """Rows of text: what was shown, then each side's accuracy; the first row is the head."""
-        rows = [["images shown", *SIDES.values(), "on Lava itself", "chip − float"]]
+        rows = [["images shown", *SIDES.values(), "on Lava", "chip − float"]]
         for entry in self.accuracy:
-            made_on = f", made on {SIDES[entry['made_on']]}" if entry["made_on"] else ""
-            lava = entry.get("lava") or (self._clean_on_lava() if not entry["made_on"] else None)
+            lava = self._clean_on_lava() if entry["attack"] == "clean" else entry.get("lava")
+            made_on = f"\nmade on {SIDES[entry['made_on']]}" if entry["made_on"] else ""
             rows.append(
                 [
-                    f"{entry['attack']}{made_on}",
+                    f"{entry['attack']}{made_on}\n{entry['chip']['images']} images",
                     *(_interval(entry[side]) for side in SIDES),
-                    f"{lava['value']:.1%} of {lava['images']}" if lava else "–",
+                    f"{_interval(lava)}\n{lava['images']} images" if lava else "–",
                     _points(entry["chip_minus_float"]),
                 ]
             )
@@ -133,18 +133,19 @@ class ParityReport:
 
 
 def _interval(estimate: dict[str, Any]) -> str:
-    return f"{estimate['value']:.1%} [{100 * estimate['low']:.1f}, {100 * estimate['high']:.1f}]"
+    return f"{estimate['value']:.1%}\n{100 * estimate['low']:.1f}–{100 * estimate['high']:.1f}"
 
 
 def _points(estimate: dict[str, Any]) -> str:
-    return (
-        f"{100 * estimate['value']:+.1f} [{100 * estimate['low']:+.1f},"
-        f" {100 * estimate['high']:+.1f}]"
-    )
+    value, low, high = (100 * estimate[key] for key in ("value", "low", "high"))
+    return f"{value:+.1f}\n[{low:+.1f}, {high:+.1f}]"
 
 
 def _html(rows: list[list[str]]) -> str:
+    def cell(text: str) -> str:
+        return html.escape(text).replace("\n", "<br>")
+
     def row(cells: list[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{cell(c)}</{tag}>" for c in cells) + "</tr>"
 
     return f"<table>{row(rows[0], 'th')}{''.join(row(cells, 'td') for cells in rows[1:])}</table>"

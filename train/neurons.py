@@ -6,7 +6,7 @@ import snntorch as snn
 import torch
 
 from stochi.errors import InputError
-from stochi.hardware.decays import check_sigma, logit_normal_table
+from stochi.hardware.decays import check_bits, check_sigma, logit_normal_table
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.train.hardware_neuron import HardwareStep
 
@@ -35,6 +35,19 @@ def random_tau_step(
     updated = decay * membrane + gain * current
     spikes = spike(updated - threshold)
     return spikes, updated, spikes.detach()
+
+
+def check_neuron_options(
+    sigma: float, sampling: str, input_gain: str, bits: int | None
+) -> None:
+    """Raise InputError where an option of :class:`RandomTauLeaky` is out of range."""
+    check_sigma(sigma)
+    if sampling not in SAMPLING_MODES:
+        raise InputError(f"sampling is {sampling!r}; choose from {', '.join(SAMPLING_MODES)}")
+    if input_gain not in INPUT_GAINS:
+        raise InputError(f"input_gain is {input_gain!r}; choose from {', '.join(INPUT_GAINS)}")
+    if bits is not None:
+        check_bits(bits)
 
 
 class RandomTauLeaky(snn.Leaky):
@@ -82,11 +95,7 @@ class RandomTauLeaky(snn.Leaky):
         reset_mechanism: str = "zero",
         learn_threshold: bool = False,
     ) -> None:
-        check_sigma(sigma)
-        if sampling not in SAMPLING_MODES:
-            raise InputError(f"sampling is {sampling!r}; choose from {', '.join(SAMPLING_MODES)}")
-        if input_gain not in INPUT_GAINS:
-            raise InputError(f"input_gain is {input_gain!r}; choose from {', '.join(INPUT_GAINS)}")
+        check_neuron_options(sigma, sampling, input_gain, bits)
         super().__init__(
             beta=MEAN_DECAY,
             threshold=threshold,

@@ -22,10 +22,10 @@ class TrainingConfig:
     """
 
     seed: int = 0
-    epochs: int = 40
+    epochs: int = 25
     batch_size: int = 64
     learning_rate: float = 3e-3
-    patience: int = 10
+    patience: int = 8
     validation_share: int = 8
 
     def __post_init__(self) -> None:
@@ -47,6 +47,10 @@ class Epoch:
     number: int
     loss: float
     validation_accuracy: float
+
+    def as_dict(self) -> dict[str, float]:
+        """For a checkpoint or a log."""
+        return asdict(self)
 
 
 def train_classifier(

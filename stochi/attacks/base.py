@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -16,8 +17,10 @@ class Attack(ABC):
     Attributes:
         epsilon: ε in [0, 1].
         seed: of the attack's own random choices.
+        uses_gradients: whether the attack depends on the model it is made on.
     """
 
+    uses_gradients: ClassVar[bool] = True
     epsilon: float
     seed: int = 0
 

@@ -1,6 +1,7 @@
 """Random noise of the same size: what any attack worth its name must beat."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -11,6 +12,8 @@ from stochi.attacks.base import Attack
 @dataclass(frozen=True)
 class UniformNoise(Attack):
     """A uniform draw from the ε-ball; knows nothing of the model."""
+
+    uses_gradients: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -28,8 +28,7 @@ def logit_normal_table(sigma: float, bits: int) -> np.ndarray:
         InputError: sigma or bits out of range.
     """
     check_sigma(sigma)
-    if bits not in range(1, MAX_TABLE_BITS + 1):
-        raise InputError(f"bits is {bits}; a decay table has 1 to {MAX_TABLE_BITS} bits")
+    check_bits(bits)
     levels = 2**bits
     quantiles = [NormalDist().inv_cdf((i + 0.5) / levels) for i in range(levels)]
     keep = [DECAY_UNITY / (1 + math.exp(-sigma * q)) for q in quantiles]
@@ -39,6 +38,12 @@ def logit_normal_table(sigma: float, bits: int) -> np.ndarray:
 def quantize_decay(keep: np.ndarray | float) -> np.ndarray:
     """λ in [0, 1] → the nearest ``round(4096·λ)``, int64 in [0, 4096]."""
     return np.rint(np.asarray(keep, dtype=np.float64) * DECAY_UNITY).astype(np.int64)
+
+
+def check_bits(bits: int) -> None:
+    """Raise InputError unless a decay table can have so many bits."""
+    if bits not in range(1, MAX_TABLE_BITS + 1):
+        raise InputError(f"bits is {bits}; a decay table has 1 to {MAX_TABLE_BITS} bits")
 
 
 def check_sigma(sigma: float) -> None:

@@ -1,0 +1,85 @@
+"""``stochi doctor``"""
+
+import platform
+from importlib import metadata
+
+from stochi.commands.console import JsonOption, Output
+
+PACKAGES = ("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib")
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what is installed, which back ends work, and what to type if one does not."""
+    output = Output(as_json)
+    versions = {name: _version(name) for name in PACKAGES}
+    checks = {
+        "engine on the CPU": _check_engine("cpu"),
+        "engine on CUDA": _check_cuda(),
+        "Lava": _check_lava(),
+    }
+    output.table(
+        [["package", "version"], ["python", platform.python_version()]]
+        + [[name, version or "missing"] for name, version in versions.items()],
+        "Installed",
+    )
+    output.table(
+        [["back end", "works", ""]]
+        + [[name, "yes" if works else "no", what] for name, (works, what) in checks.items()],
+        "Back ends",
+    )
+    output.finish(
+        {
+            "python": platform.python_version(),
+            "packages": versions,
+            "back_ends": {
+                name: {"works": works, "detail": what} for name, (works, what) in checks.items()
+            },
+        }
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _check_engine(device: str) -> tuple[bool, str]:
+    """A few draws and an exact product, against what they must be."""
+    try:
+        import torch
+
+        from stochi.hardware.noise import random_bytes
+        from stochi.hardware.synapses import exact_linear
+
+        numbers = torch.arange(20, device=device)
+        drawn = random_bytes(numbers[:2], numbers, seed=1, trial=2, layer=3, step=4)
+        expected = random_bytes(
+            numbers[:2].cpu().numpy(), numbers.cpu().numpy(), seed=1, trial=2, layer=3, step=4
+        )
+        product = int(exact_linear(numbers[None], numbers[None])[0, 0])
+    except Exception as error:
+        return False, " ".join(str(error).split()) or type(error).__name__
+    if product != 2470 or not bool((drawn.cpu().numpy() == expected).all()):
+        return False, "computes wrong integers; report this with the versions above"
+    return True, "draws and sums are exact"
+
+
+def _check_cuda() -> tuple[bool, str]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return False, "no GPU that this torch can use; the CPU does all, slower"
+    return _check_engine("cuda")
+
+
+def _check_lava() -> tuple[bool, str]:
+    """Not only installed: imported, as a run would."""
+    from stochi.sim.lava.compatibility import LavaUnavailable, import_lava, lava_status
+
+    try:
+        import_lava()
+    except LavaUnavailable as error:
+        return False, str(error)
+    return lava_status()

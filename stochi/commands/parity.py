@@ -1,0 +1,65 @@
+"""``stochi parity``"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stochi.commands.console import JsonOption, Output, SeedOption
+
+
+def parity(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")],
+    program: Annotated[Path, typer.Argument(help="Program that was lowered from it.")],
+    out: Annotated[Path, typer.Option(help="Report to write.")] = Path("runs/report.json"),
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
+    exact: Annotated[int, typer.Option(help="Images compared value for value.")] = 64,
+    seed: SeedOption = 0,
+    epsilon: Annotated[float, typer.Option(help="ε of PGD in [0, 1]; 0 for no attack.")] = 0.1,
+    attack_images: Annotated[int, typer.Option(help="How many images are attacked.")] = 128,
+    lava: Annotated[bool, typer.Option(help="Run Lava, or the engine alone.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a network with its Program: value for value, and in accuracy.
+
+    Exit status 1 if a single value differs.
+    """
+    from stochi.attacks import PGD, UniformNoise
+    from stochi.data import load_digits
+    from stochi.deploy import Program
+    from stochi.sim import check_parity
+    from stochi.train.checkpoint import load_checkpoint
+
+    output = Output(as_json)
+    attacks = [UniformNoise(epsilon), PGD(epsilon)] if epsilon else []
+    model, _ = load_checkpoint(checkpoint)
+    report = check_parity(
+        model,
+        Program.load(program),
+        load_digits()[1],
+        trials=trials,
+        attacks=attacks,
+        seeds=(seed, seed + 1),
+        exact_images=exact,
+        attack_images=attack_images,
+        lava=lava,
+        progress=output.progress,
+    )
+    report.save(out)
+    if html is not None:
+        report.to_html(html)
+    show_report(output, report)
+    output.say(f"Wrote {out}")
+    output.finish(report.as_dict())
+    if report.mismatches:
+        raise typer.Exit(1)
+
+
+def show_report(output: Output, report) -> None:  # type: ignore[no-untyped-def]
+    """The report's two tables and its warnings."""
+    output.table(report.table(), "Accuracy (95 % intervals over images)")
+    output.table(report.exact_table(), "Value for value")
+    output.say(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
+    for warning in report.warnings():
+        output.say(f"Warning: {warning}")

@@ -1,0 +1,55 @@
+"""``stochi simulate``"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption, TrialOption
+from stochi.commands.devices import check_device
+
+
+def simulate(
+    program: Annotated[Path, typer.Argument(help="Program of 'stochi deploy'.")],
+    backend: Annotated[str, typer.Option(help="engine (fast) or lava (the reference).")] = "engine",
+    images: Annotated[int, typer.Option(help="How many of the held-out digits.")] = 64,
+    seed: SeedOption = 0,
+    trial: TrialOption = 0,
+    out: Annotated[Path | None, typer.Option(help="Write spikes and membranes (.npz).")] = None,
+    device: DeviceOption = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """Run a Program on held-out digits, on the engine or on Lava."""
+    from stochi.data import load_digits
+    from stochi.deploy import Program
+    from stochi.sim import run
+    from stochi.sim.run import PROBES
+    from stochi.sim.statistics import estimate_accuracy
+
+    output = Output(as_json)
+    loaded = Program.load(program)
+    data = load_digits()[1].first(images)
+    record = run(
+        loaded,
+        data.inputs,
+        backend,
+        seed=seed,
+        trial=trial,
+        probes=PROBES,
+        device=check_device(device),
+        progress=output.steps(backend),
+    )
+    accuracy = estimate_accuracy((record.predictions() == data.labels)[None])
+    rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
+    for name, rate in rates.items():
+        output.say(f"  {name}: {rate:.4f} spikes per neuron and step")
+    output.say(
+        f"Accuracy {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}] on {images}"
+        f" digits, {backend}, seed {seed}, trial {trial}"
+    )
+    if out is not None:
+        record.save(out)
+        output.say(f"Wrote {out}")
+    output.finish(
+        {"accuracy": accuracy.as_dict(), "firing_rates": rates, "seed": seed, "trial": trial}
+    )

@@ -1,0 +1,68 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stochi.errors import LoweringError
+from stochi.hardware.fixed_point import STATE_MAX
+from stochi.hardware.quantization import quantize_layer
+
+
+def quantize(weight, bias=None, threshold=0.5, **options):  # type: ignore[no-untyped-def]
+    bias = torch.zeros(len(weight)) if bias is None else bias
+    options = {"input_scale": 1.0, "input_max": 1} | options
+    return quantize_layer("lif1", weight, bias, torch.tensor(threshold), **options)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 8), st.integers(1, 300), st.floats(0.01, 50), st.floats(0, 3), st.integers(0, 99)
+)
+def test_grid_is_close_and_never_overflows(
+    outputs: int, inputs: int, size: float, bias_size: float, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    weight = size * torch.randn(outputs, inputs, generator=generator)
+    bias = bias_size * float(weight.abs().max()) * torch.randn(outputs, generator=generator)
+    q = quantize(weight, bias, threshold=size, input_scale=255.0, input_max=255)
+    mixed = bool((weight > 0).any()) and bool((weight < 0).any())
+    if mixed:
+        assert bool((q.weight % 2 == 0).all())
+    assert -256 <= int(q.weight.min()) and int(q.weight.max()) <= 255
+    step = 2.0**q.weight_exponent * 255 / q.scale
+    assert float((q.weight * step - weight).abs().max()) <= step * (1.001 if mixed else 0.501)
+    drive = 64 * (q.weight.abs().sum(1) * 255) * 2.0**q.weight_exponent + q.bias.abs()
+    assert float(drive.max()) <= STATE_MAX + 2.0**q.bias_exponent
+    assert -4096 <= int(q.bias_mantissa.min()) and int(q.bias_mantissa.max()) <= 4095
+    unit = 64 * q.scale
+    assert float((q.bias / unit - bias).abs().max()) <= 2.0**q.bias_exponent / unit
+    assert float(q.threshold_mantissa) == pytest.approx(q.scale * size, abs=0.51)
+
+
+def test_single_signed_weights_use_odd_mantissas_too() -> None:
+    assert quantize(torch.tensor([[1.0, 0.5, 2.0]])).weight.tolist() == [[128, 64, 255]]
+    assert quantize(torch.tensor([[-1.0, -2.0]])).weight.tolist() == [[-128, -255]]
+
+
+def test_all_zero_weights_are_allowed() -> None:
+    assert quantize(torch.zeros(2, 3)).weight.abs().sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "threshold", "says"),
+    [
+        (math.nan, 0.0, 0.5, "weight is not finite"),
+        (1.0, math.inf, 0.5, "bias is not finite"),
+        (1.0, 0.0, -1.0, "above 0"),
+        (1e9, 0.0, 1e-6, "rounds to 0"),
+        (1e-9, 1e9, 0.5, "weight exponent"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(
+    weight: float, bias: float, threshold: float, says: str
+) -> None:
+    with pytest.raises(LoweringError, match=says) as error:
+        quantize(torch.full((1, 2), weight), torch.full((1,), bias), threshold)
+    assert "lif1" in str(error.value)

@@ -1,0 +1,120 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from stochi.deploy import lower
+from stochi.errors import ExportError
+from stochi.export import to_nir
+from stochi.sim import run
+from stochi.sim.hardware_record import record_hardware_model
+from stochi.sim.mismatch import compare_records
+from stochi.sim.run import PROBES
+from stochi.train import hardware_aware
+from stochi.train.hardware_aware import FreshDraws, set_draws
+from tests.conftest import NETWORKS, run_once
+
+VARIANTS = [
+    {},
+    {"input_gain": "mean"},
+    {"sampling": "forward"},
+    {"sampling": "fixed"},
+    {"sampling": "fixed", "input_gain": "mean"},
+    {"sampling": "mean"},
+    {"bits": 2, "sigma": 2.0},
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_it_gives_the_engine_s_integers(network: str, variant: dict) -> None:
+    build, shape = NETWORKS[network]
+    net = build(**variant)
+    run_once(net, shape)
+    images = torch.rand(9, *shape)
+    program = lower(to_nir(net, images[:1]))
+    twin = hardware_aware(net, images[:1])
+    ours = record_hardware_model(twin, program, images, seed=3, trial=2)
+    theirs = run(program, images, seed=3, trial=2, probes=PROBES)
+    compared = compare_records(ours, theirs)
+    assert sum(c.mismatches for c in compared) == 0
+    assert all(0.02 < float(s.double().mean()) < 0.98 for s in theirs.spikes.values())
+    assert torch.allclose(ours.logits, theirs.logits, atol=1e-9)
+
+
+def test_training_mode_flows_the_same_values_and_gradients_reach_every_parameter() -> None:
+    build, shape = NETWORKS["conv"]
+    net = build(learn_threshold=True)
+    images, labels = torch.rand(8, *shape), torch.arange(8) % 5
+    twin = hardware_aware(net, images[:1])
+    with torch.no_grad():
+        quiet = twin.eval()(images)
+    loud = twin.train()(images)
+    assert torch.equal(quiet, loud)
+    functional.cross_entropy(loud, labels).backward()
+    for name, parameter in twin.named_parameters():
+        assert parameter.grad is not None and bool(torch.isfinite(parameter.grad).all()), name
+        assert float(parameter.grad.abs().sum()) > 0, name
+
+
+def test_gradient_is_that_of_the_float_model_where_nothing_is_random() -> None:
+    """Without a spread and with mild weights, both models have almost the same gradients."""
+    build, shape = NETWORKS["dense"]
+    net = build(strong=1.0, sigma=0.0)
+    images = torch.rand(16, *shape)
+    gradients = []
+    for model in (net, hardware_aware(net, images[:1])):
+        leaf = images.clone().requires_grad_(True)
+        model(leaf)[:, 0].sum().backward()
+        assert leaf.grad is not None
+        gradients.append(leaf.grad.flatten())
+    similarity = functional.cosine_similarity(*gradients, dim=0)
+    assert float(similarity) > 0.98
+
+
+def test_training_it_lowers_the_loss_and_it_exports_to_the_program_it_computes() -> None:
+    build, shape = NETWORKS["dense"]
+    images, labels = torch.rand(64, *shape), torch.arange(64) % 3
+    twin = hardware_aware(build(), images[:1]).train()
+    optimizer = torch.optim.Adam(twin.parameters(), 0.02)
+    losses = []
+    for trial in range(40):
+        set_draws(twin, trial=trial)
+        loss = functional.cross_entropy(twin(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
+    program = lower(to_nir(twin, images[:1]))
+    ours = record_hardware_model(twin, program, images, 0, 0)
+    compared = compare_records(ours, run(program, images, probes=PROBES))
+    assert sum(c.mismatches for c in compared) == 0
+
+
+def test_the_model_stays_as_it_is_and_fresh_draws_differ() -> None:
+    build, shape = NETWORKS["conv"]
+    net = build()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    images = torch.rand(4, *shape)
+    twin = hardware_aware(net, images[:1])
+    assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+    fresh = FreshDraws(twin, seed=5)
+    assert not torch.equal(fresh(images), fresh(images))
+    set_draws(twin, seed=5, trial=0)
+    again = twin(images)
+    set_draws(twin, seed=5, trial=0)
+    assert torch.equal(again, twin(images))
+
+
+def test_plain_leaky_neurons_are_refused_by_name() -> None:
+    import snntorch as snn
+
+    from stochi.train.networks import RepeatSteps
+
+    net = RepeatSteps(
+        torch.nn.Sequential(
+            torch.nn.Linear(3, 3), snn.Leaky(0.5, reset_mechanism="zero", init_hidden=True)
+        )
+    )
+    with pytest.raises(ExportError, match=r"network\.1"):
+        hardware_aware(net, torch.rand(1, 3))

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from stochi.data import Images, load_digits
+from stochi.errors import InputError
+from stochi.train.checkpoint import (
+    CheckpointError,
+    NetworkConfig,
+    load_checkpoint,
+    save_checkpoint,
+)
+from stochi.train.training import TrainingConfig, measure_accuracy, train_classifier
+
+SMALL = NetworkConfig(steps=3, channels=(4, 8))
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Images, Images]:
+    return load_digits()
+
+
+def test_digits_are_split_once_and_for_all(digits: tuple[Images, Images]) -> None:
+    training, test = digits
+    assert (len(training), len(test)) == (1438, 359)
+    assert training.inputs.shape[1:] == (1, 8, 8)
+    assert float(training.inputs.min()) == 0 and float(training.inputs.max()) == 1
+    again = load_digits()[1]
+    assert torch.equal(test.inputs, again.inputs) and torch.equal(test.labels, again.labels)
+    ours = {bytes(image.numpy()) for image in training.inputs}
+    assert not any(bytes(image.numpy()) in ours for image in test.inputs)
+
+
+def test_training_learns_and_repeats_from_its_seed(digits: tuple[Images, Images]) -> None:
+    training, test = digits
+    config = TrainingConfig(seed=3, epochs=3)
+    state = torch.get_rng_state()
+    first, history = train_classifier(SMALL.build, training, config)
+    second, _ = train_classifier(SMALL.build, training, config)
+    assert torch.equal(state, torch.get_rng_state())
+    for ours, theirs in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert history[-1].loss < history[0].loss
+    assert measure_accuracy(first, test) > 0.5
+
+
+def test_it_stops_early(digits: tuple[Images, Images]) -> None:
+    training = digits[0].first(64)
+    config = TrainingConfig(epochs=50, patience=1, learning_rate=0.0)
+    _, history = train_classifier(SMALL.build, training, config)
+    assert len(history) < 50
+
+
+def test_a_checkpoint_holds_the_network(tmp_path: Path) -> None:
+    model = SMALL.build().eval()
+    save_checkpoint(tmp_path / "new" / "m.pt", model, SMALL, {"seed": 3})
+    loaded, content = load_checkpoint(tmp_path / "new" / "m.pt")
+    assert content["training"] == {"seed": 3}
+    for ours, theirs in zip(model.parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["m.pt"]
+
+
+class Evil:
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return (Path.touch, (Path("evil-ran"),))
+
+
+def test_bad_checkpoints_are_told_apart_and_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="no such file"):
+        load_checkpoint("missing.pt")
+    Path("text.pt").write_text("hello")
+    torch.save({"other": 1}, "foreign.pt")
+    torch.save({"format": "stochi-checkpoint", "x": Evil()}, "evil.pt")
+    save_checkpoint("good.pt", SMALL.build(), SMALL, {})
+    Path("half.pt").write_bytes(Path("good.pt").read_bytes()[:3000])
+    for name in ("text.pt", "foreign.pt", "evil.pt", "half.pt"):
+        with pytest.raises(CheckpointError, match=name):
+            load_checkpoint(name)
+    assert not Path("evil-ran").exists()
+
+
+def test_bad_configurations_are_refused(digits: tuple[Images, Images]) -> None:
+    for bad in ({"seed": -1}, {"epochs": 0}, {"batch_size": 0}):
+        with pytest.raises(InputError, match=next(iter(bad))):
+            TrainingConfig(**bad)
+    with pytest.raises(InputError, match="too few"):
+        train_classifier(SMALL.build, digits[0].first(3), TrainingConfig())
+    with pytest.raises(InputError, match="9999"):
+        digits[0].first(9999)

@@ -33,7 +33,8 @@ def random_tau_step(
         spikes, the membrane before any reset, and the reset signal (the spikes, detached).
     """
     updated = decay * membrane + gain * current
-    spikes = spike(updated - threshold)
+    # snnTorch's surrogates give float32, whatever they take.
+    spikes = spike(updated - threshold).to(updated.dtype)
     return spikes, updated, spikes.detach()
 
 

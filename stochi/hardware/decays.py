@@ -37,7 +37,7 @@ def logit_normal_table(sigma: float, bits: int) -> np.ndarray:
 
 def quantize_decay(keep: np.ndarray | float) -> np.ndarray:
     """λ in [0, 1] → the nearest ``round(4096·λ)``, int64 in [0, 4096]."""
-    return np.rint(np.asarray(keep, dtype=np.float64) * DECAY_UNITY).astype(np.int64)
+    return np.asarray(np.rint(np.asarray(keep, dtype=np.float64) * DECAY_UNITY), dtype=np.int64)
 
 
 def check_bits(bits: int) -> None:

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from stochi.deploy import lower
+from stochi.deploy.program import Convolution, Dense
+from stochi.errors import GraphError, InputError, LoweringError
+from stochi.export import evaluate, to_nir
+from stochi.graph_file import read_graph
+from stochi.sim import run
+from tests.conftest import NETWORKS, conv_net
+
+DT = 1e-3
+
+
+def chain(*nodes: nir.NIRNode, shape: tuple[int, ...] = (4,), **metadata: object) -> nir.NIRGraph:
+    named = {"input": nir.Input(np.array(shape))}
+    named |= {f"n{i}": node for i, node in enumerate(nodes)}
+    named["output"] = nir.Output(nodes[-1].output_type["output"])
+    names = list(named)
+    return nir.NIRGraph(named, list(zip(names, names[1:], strict=False)), metadata)
+
+
+def affine(outputs: int = 3, inputs: int = 4) -> nir.Affine:
+    rng = np.random.default_rng(0)
+    return nir.Affine(rng.standard_normal((outputs, inputs)), 0.1 * rng.standard_normal(outputs))
+
+
+def lif(n: int = 3, **changed: float) -> nir.LIF:
+    values = {"tau": 2 * DT, "r": 1.0, "v_leak": 0.0, "v_threshold": 0.3} | changed
+    return nir.LIF(**{k: np.full(n, v) for k, v in values.items()})
+
+
+def test_integers_stand_for_the_graph_s_numbers() -> None:
+    graph = to_nir(conv_net(), torch.rand(1, 2, 8, 8))
+    program = lower(graph)
+    assert [layer.name for layer in program.layers] == ["network.lif1", "network.lif2", "network.fc"]
+    first, second, readout = program.layers
+    conv = next(s for s in first.stages if isinstance(s, Convolution))
+    step = 2.0**first.weight_exponent * 255 / first.scale
+    real = graph.nodes["network.conv1"].weight
+    assert np.abs(conv.weight * step - real).max() <= 1.01 * step
+    assert np.abs(first.threshold_mantissa / first.scale - 0.3) < 1 / first.scale
+    assert np.abs(first.bias()[:, 0, 0] / 64 / first.scale - graph.nodes["network.conv1"].bias).max() < 0.01
+    # Groups come back from the metadata, and pooling's divisor is in the scale.
+    grouped = next(s for s in second.stages if isinstance(s, Convolution))
+    assert grouped.groups == 2 and grouped.weight.shape == (6, 2, 3, 3)
+    assert readout.is_integrator and first.decay.programmable and len(first.decay.values) == 256
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_without_noise_the_chip_is_close_to_the_real_graph(network: str) -> None:
+    build, shape = NETWORKS[network]
+    images = torch.rand(200, *shape)
+    graph = to_nir(build(), images[:1])
+    logits = run(lower(graph, noise="none"), images).logits
+    expected = evaluate(graph, images, 4, DT).mean(0)
+    assert float((logits.argmax(1) == expected.argmax(1)).double().mean()) > 0.9
+    correlation = torch.corrcoef(torch.stack([logits.flatten(), expected.flatten()]))[0, 1]
+    assert float(correlation) > 0.97
+
+
+def test_steps_dt_and_events_are_found_or_asked_for() -> None:
+    graph = chain(affine(), lif())
+    with pytest.raises(InputError, match="pass dt"):
+        lower(graph)
+    program = lower(graph, dt=DT, events=True)
+    assert (program.steps, program.dt, program.input_levels) == (8, DT, 1)
+    noted = chain(affine(), lif(), dt=DT, steps=3)
+    assert lower(noted).steps == 3 and lower(noted, steps=5).steps == 5
+    with pytest.raises(InputError, match="leave out dt"):
+        lower(noted, dt=1e-4)
+
+
+def test_heterogeneous_neurons_get_decays_of_their_own() -> None:
+    node = lif()
+    node.tau = np.array([2, 4, 8]) * DT
+    program = lower(chain(affine(), node), dt=DT)
+    decay = program.layers[0].decay
+    assert decay is not None and decay.values.tolist() == [2048, 3072, 3584]
+    assert not decay.programmable
+    dense = next(s for s in program.layers[0].stages if isinstance(s, Dense))
+    assert np.abs(dense.weight[2]).max() < np.abs(dense.weight[0]).max()
+
+
+@pytest.mark.parametrize(
+    ("graph", "options", "says"),
+    [
+        (lambda: chain(affine(), lif()), {"chip": "loihi3"}, "unknown chip 'loihi3'"),
+        (lambda: chain(affine(), lif()), {"noise": "loud"}, "noise is 'loud'"),
+        (lambda: chain(affine(), lif()), {"steps": 0}, "steps is 0"),
+        (lambda: chain(affine(), lif()), {"dt": -1.0}, "dt is -1"),
+        (lambda: chain(affine(), lif()), {"calibration": torch.ones(1)}, "leave calibration out"),
+        (lambda: chain(affine(), lif()), {"chip": "loihi1"}, "graded"),
+        (lambda: chain(affine(), affine(3, 3), lif()), {}, "n1.*no neuron between"),
+        (lambda: chain(affine(), lif(), lif()), {}, "n2.*no weights"),
+        (lambda: chain(affine(), lif(v_leak=0.1)), {}, "n1.*v_leak"),
+        (lambda: chain(affine(), lif(tau=DT / 2)), {}, "n1.*outside"),
+        (lambda: chain(affine(), nir.Threshold(np.ones(3))), {}, "n1.*Threshold"),
+        (lambda: chain(nir.Affine(np.full((3, 4), np.nan), np.zeros(3)), lif()), {}, "n1.*NaN"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(graph, options: dict, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises((InputError, LoweringError, GraphError), match=says):
+        lower(graph(), **{"dt": DT, **options})
+
+
+def test_random_neurons_need_a_programmable_chip() -> None:
+    graph = to_nir(conv_net(), torch.rand(1, 2, 8, 8))
+    with pytest.raises(LoweringError, match=r"network\.lif1.*programmable.*noise='none'"):
+        lower(graph, chip="loihi1", events=True)
+    assert lower(graph, chip="loihi1", noise="none", events=True).chip == "loihi1"
+
+
+def test_recurrence_is_refused(shared: Path) -> None:
+    graph = nir.read(shared / "nir" / "braille_noDelay_bias_zero.nir")
+    with pytest.raises(LoweringError, match="recurrent"):
+        lower(graph, dt=1e-4)
+
+
+def test_a_graph_of_another_framework_runs(shared: Path) -> None:
+    graph = read_graph(shared / "nir" / "lif_norse.nir")
+    program = lower(graph, dt=1e-4, steps=100, events=True)
+    frames = (torch.rand(100, 20, *program.input_shape) > 0.5).float()
+    rates = run(program, frames).logits
+    expected = evaluate(graph, frames, 100, 1e-4).mean(0)
+    assert float(rates.mean()) == pytest.approx(float(expected.mean()), abs=0.02)

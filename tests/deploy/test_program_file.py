@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stochi.deploy import Program, lower
+from stochi.errors import ProgramError
+from stochi.export import to_nir
+from stochi.sim import run
+from tests.conftest import conv_net
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return lower(to_nir(conv_net(), torch.rand(1, 2, 8, 8)))
+
+
+def test_a_loaded_program_runs_the_same_and_saves_the_same_bytes(
+    program: Program, tmp_path: Path
+) -> None:
+    program.save(tmp_path / "a.program")
+    loaded = Program.load(tmp_path / "a.program")
+    loaded.save(tmp_path / "b.program")
+    assert (tmp_path / "a.program").read_bytes() == (tmp_path / "b.program").read_bytes()
+    images = torch.rand(3, 2, 8, 8)
+    assert torch.equal(run(program, images).logits, run(loaded, images).logits)
+
+
+def test_every_flipped_byte_or_cut_is_noticed_or_harmless(program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "p.program"
+    program.save(path)
+    whole = path.read_bytes()
+    images = torch.rand(2, 2, 8, 8)
+    expected = run(program, images).logits
+    refused = 0
+    for place in range(0, len(whole), max(1, len(whole) // 120)):
+        for damaged in (
+            whole[:place],
+            whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :],
+        ):
+            path.write_bytes(damaged)
+            try:
+                loaded = Program.load(path)
+            except ProgramError as error:
+                assert str(path) in str(error)
+                refused += 1
+            else:
+                assert torch.equal(run(loaded, images).logits, expected)
+    assert refused > 150
+
+
+def test_foreign_and_newer_files_are_told_apart(program: Program, tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="no such file"):
+        Program.load(tmp_path / "missing")
+    (tmp_path / "text").write_text("hello")
+    np.savez(tmp_path / "other.npz", a=np.arange(3))
+    np.save(tmp_path / "array.npy", np.arange(3))
+    np.savez(tmp_path / "pickled.npz", header=np.array([{"a": 1}], dtype=object))
+    for name in ("text", "other.npz", "array.npy", "pickled.npz"):
+        with pytest.raises(ProgramError, match="not a Stochi Program"):
+            Program.load(tmp_path / name)
+    program.save(tmp_path / "p")
+    with np.load(tmp_path / "p") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    header = json.loads(arrays["header"].tobytes()) | {"version": 99}
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(tmp_path / "newer.npz", **arrays)
+    with pytest.raises(ProgramError, match="version 99"):
+        Program.load(tmp_path / "newer.npz")
+
+
+def test_a_failed_write_leaves_the_old_file(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p"
+    path.write_bytes(b"old")
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    with pytest.raises(OSError, match="disk full"):
+        program.save(path)
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["p"]

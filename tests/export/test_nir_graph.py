@@ -1,0 +1,209 @@
+from collections import OrderedDict
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+import snntorch as snn
+import torch
+from torch import nn
+
+from stochi.errors import ExportError, GraphError
+from stochi.export import evaluate, to_nir
+from stochi.graph_file import read_graph, write_graph
+from stochi.train import RandomTauLeaky
+from stochi.train.networks import RepeatSteps
+from tests.conftest import NETWORKS, conv_net
+
+
+def with_mean_tau(net: nn.Module) -> nn.Module:
+    for module in net.modules():
+        if isinstance(module, RandomTauLeaky):
+            module.sampling = "mean"
+    return net
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_is_read_back_computes_what_the_model_computes(network: str, tmp_path: Path) -> None:
+    build, shape = NETWORKS[network]
+    net = build().double()
+    images = torch.rand(20, *shape, dtype=torch.float64)
+    write_graph(to_nir(net, images[:2]), tmp_path / "m.nir")
+    graph = read_graph(tmp_path / "m.nir")
+    expected = with_mean_tau(net)(images)
+    found = evaluate(graph, images, 4, graph.metadata["dt"]).mean(0)
+    assert float(expected.std()) > 0.05
+    assert torch.allclose(found, expected, atol=1e-9)
+    lif = graph.nodes["network.lif1"]
+    assert lif.metadata["random_tau"]["sigma"] == 1.0
+    assert graph.metadata["readout"] == "mean" and graph.metadata["steps"] == 4
+    for name, node in graph.nodes.items():
+        for types in (node.input_type, node.output_type):
+            assert all(shape is not None for shape in types.values()), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": 3, "padding": "same"},
+        {"kernel_size": 4, "padding": "same"},
+        {"kernel_size": (3, 1), "padding": (1, 0)},
+        {"kernel_size": (1, 3), "stride": (2, 1), "dilation": (1, 2)},
+        {"kernel_size": 3, "padding": "valid", "groups": 2},
+        {"kernel_size": 3, "padding": 2, "dilation": 2, "groups": 4, "bias": False},
+    ],
+    ids=str,
+)
+def test_any_convolution_survives_and_passes_nir_s_own_check(options: dict, tmp_path: Path) -> None:
+    net = RepeatSteps(
+        nn.Sequential(
+            nn.Conv2d(4, 8, **options),
+            RandomTauLeaky(threshold=0.05, init_hidden=True),
+            nn.Flatten(),
+            nn.LazyLinear(3),
+        ),
+        3,
+    )
+    images = torch.rand(6, 4, 7, 9)
+    net(images)
+    net = net.double().eval()
+    images = images.double()
+    write_graph(to_nir(net, images[:1]), tmp_path / "m.nir")
+    graph = nir.read(tmp_path / "m.nir", type_check=True)
+    found = evaluate(graph, images, 3, 1e-3).mean(0)
+    assert torch.allclose(found, with_mean_tau(net)(images), atol=1e-9)
+
+
+class ByHand(nn.Module):
+    """A network in snnTorch's tutorial style: membranes by hand, a loop over time."""
+
+    def __init__(self, readout: str, events: bool = False) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(6, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.lif1 = snn.Leaky(beta=0.8, threshold=0.2, reset_mechanism="zero")
+        self.fc2 = nn.Linear(8, 3)
+        self.lif2 = RandomTauLeaky(threshold=0.05)
+        self.readout, self.events = readout, events
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mem1, mem2 = self.lif1.init_leaky(), self.lif2.init_leaky()
+        out = []
+        for step in range(5):
+            frame = x[step] if self.events else x
+            spk1, mem1 = self.lif1(self.norm(self.fc1(frame.view(frame.size(0), -1))), mem1)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            out.append(spk2)
+        stacked = torch.stack(out)
+        return {"steps": stacked, "mean": stacked.mean(0), "sum": sum(out)}[self.readout]
+
+
+@pytest.mark.parametrize("readout", ["steps", "mean", "sum"])
+@pytest.mark.parametrize("events", [False, True])
+def test_networks_in_tutorial_style(readout: str, events: bool) -> None:
+    net = ByHand(readout, events).eval()
+    sample = torch.rand(4, 2, 3) if not events else (torch.rand(5, 4, 2, 3) > 0.5).float()
+    graph = to_nir(net, sample, dt=1e-4)
+    assert graph.metadata["readout"] == readout
+    assert graph.metadata["dt"] == 1e-4 and graph.metadata["steps"] == 5
+    assert [type(n).__name__ for n in graph.nodes.values()] == [
+        *("Input", "Flatten", "Affine", "LIF", "Affine", "LIF", "Output")
+    ]
+    lif = graph.nodes["lif1"]
+    assert np.allclose(1 - 1e-4 / lif.tau, 0.8) and lif.tau.shape == (8,)
+    assert np.allclose(lif.r * 1e-4 / lif.tau, 1.0)
+
+
+def test_batch_norm_is_folded_and_the_model_untouched() -> None:
+    net = conv_net()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    graph = to_nir(net, torch.rand(1, 2, 8, 8))
+    assert not any("norm" in name for name in graph.nodes)
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert net.network.lif1.sampling == "step"
+
+
+def test_exports_leave_no_neurons_behind_in_snntorch() -> None:
+    net = conv_net()
+    known = len(snn.SpikingNeuron.instances)
+    to_nir(net, torch.rand(1, 2, 8, 8))
+    assert len(snn.SpikingNeuron.instances) == known
+
+
+def leaky(**options: object) -> snn.Leaky:
+    return snn.Leaky(0.5, init_hidden=True, **options)  # type: ignore[arg-type]
+
+
+class Doubling(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+
+class Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.lif = RandomTauLeaky(init_hidden=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.lif(self.a(x) + self.b(x))
+
+
+RANDOM = {"init_hidden": True}
+
+
+@pytest.mark.parametrize(
+    ("layers", "says"),
+    [
+        ([nn.Linear(4, 4), leaky()], "1.*reset_mechanism='zero'"),
+        ([nn.Linear(4, 4), nn.MaxPool1d(2), RandomTauLeaky(**RANDOM)], "1.*MaxPool1d"),
+        ([nn.Linear(4, 4), Doubling(), RandomTauLeaky(**RANDOM)], "2.*computed from"),
+        ([nn.Linear(4, 4), nn.Sigmoid(), RandomTauLeaky(**RANDOM)], "sigmoid"),
+        ([Residual()], "residual"),
+        ([nn.Linear(4, 4), snn.Synaptic(0.5, 0.5, init_hidden=True)], "1.*Synaptic"),
+        ([nn.BatchNorm1d(4), nn.Linear(4, 4), RandomTauLeaky(**RANDOM)], "0.*batch norm|batch norm.*0"),
+        ([nn.Linear(4, 4)], "no spiking neurons"),
+        ([nn.Linear(4, 4), RandomTauLeaky(sampling="fixed", **RANDOM)], "not drawn yet"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_by_name(layers: list[nn.Module], says: str) -> None:
+    net = RepeatSteps(nn.Sequential(*layers), 2).eval()
+    with pytest.raises(ExportError, match=says):
+        to_nir(net, torch.rand(3, 4))
+
+
+def test_output_arithmetic_that_the_graph_lacks_is_refused() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = RepeatSteps(
+                nn.Sequential(
+                    nn.Linear(4, 4), RandomTauLeaky(threshold=0.01, init_hidden=True)
+                ),
+                2,
+            )
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.net(x) * 3
+
+    with pytest.raises(ExportError, match="does not compute"):
+        to_nir(Scaled().eval(), torch.rand(3, 4))
+
+
+@pytest.mark.parametrize("sample", [torch.rand(0, 4), torch.rand(4), [1.0]])
+def test_bad_samples_are_refused(sample: torch.Tensor) -> None:
+    net = RepeatSteps(nn.Sequential(OrderedDict(fc=nn.Linear(4, 4), lif=RandomTauLeaky(**RANDOM))))
+    with pytest.raises(ExportError, match="sample"):
+        to_nir(net, sample)
+
+
+def test_bad_graph_files_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(GraphError, match="no such file"):
+        read_graph(tmp_path / "missing.nir")
+    (tmp_path / "text.nir").write_text("not HDF5")
+    write_graph(to_nir(conv_net(), torch.rand(1, 2, 8, 8)), tmp_path / "good.nir")
+    (tmp_path / "half.nir").write_bytes((tmp_path / "good.nir").read_bytes()[:4000])
+    for name in ("text.nir", "half.nir"):
+        with pytest.raises(GraphError, match="not a NIR graph file"):
+            read_graph(tmp_path / name)

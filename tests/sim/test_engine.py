@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+import torch
+
+from stochi.deploy import lower
+from stochi.deploy.program import Dense, Program
+from stochi.errors import InputError
+from stochi.export import to_nir
+from stochi.hardware.noise import random_bytes
+from stochi.sim import run
+from stochi.sim.run import PROBES
+from tests.conftest import NETWORKS, conv_net, dense_net
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return lower(to_nir(conv_net(), torch.rand(1, 2, 8, 8)))
+
+
+def test_a_dense_program_by_hand_in_python_integers() -> None:
+    """The whole of a small network, re-derived with Python's own integers."""
+    net = dense_net()
+    program = lower(to_nir(net, torch.rand(1, 1, 4, 4)))
+    images = torch.rand(3, 1, 4, 4)
+    record = run(program, images, seed=7, trial=1, probes=PROBES)
+    hidden, readout = program.layers
+
+    def weights(layer):  # type: ignore[no-untyped-def]
+        return next(s for s in layer.stages if isinstance(s, Dense)).weight.tolist()
+
+    def shifted(total: int, exponent: int) -> int:
+        return total << exponent if exponent >= 0 else total >> -exponent
+
+    def trunc(x: int) -> int:
+        return abs(x) // 4096 * (1 if x >= 0 else -1)
+
+    assert hidden.decay is not None and hidden.threshold_mantissa is not None
+    table = hidden.decay.values.tolist()
+    for sample in range(3):
+        pixels = [round(float(p) * 255) for p in images[sample].double().flatten()]
+        v, out = [0] * 12, [0] * 3
+        for step in range(program.steps):
+            drawn = random_bytes(
+                np.array([sample]), np.arange(12), seed=7, trial=1, layer=0, step=step
+            )[0].tolist()
+            spikes = []
+            for n, row in enumerate(weights(hidden)):
+                a = shifted(sum(w * x for w, x in zip(row, pixels, strict=True)), hidden.weight_exponent)
+                k = table[drawn[n]]
+                current = (a << 6) + int(hidden.bias()[n])
+                v[n] = trunc(k * v[n]) + trunc((4096 - k) * current)
+                spikes.append(v[n] > int(hidden.threshold_mantissa) << 6)
+                v[n] = 0 if spikes[-1] else v[n]
+            assert record.spikes["network.lif1"][step, sample].tolist() == spikes
+            assert record.membrane["network.lif1"][step, sample].tolist() == v
+            for n, row in enumerate(weights(readout)):
+                a = shifted(sum(w * x for w, x in zip(row, spikes, strict=True)), readout.weight_exponent)
+                out[n] += (a << 6) + int(readout.bias()[n])
+            assert record.membrane["network.fc2"][step, sample].tolist() == out
+        logits = [o / (64 * readout.scale * program.steps) for o in out]
+        assert record.logits[sample].tolist() == pytest.approx(logits, rel=1e-12)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_chip_logits_are_close_to_the_float_model_s_mean(network: str) -> None:
+    build, shape = NETWORKS[network]
+    net = build()
+    images = torch.rand(8, *shape)
+    program = lower(to_nir(net, images[:1]))
+    with torch.no_grad():
+        expected = torch.stack([net(images) for _ in range(400)]).double()
+    chip = torch.stack([run(program, images, trial=t).logits for t in range(400)])
+    error = (expected.mean(0) - chip.mean(0)).abs()
+    noise = (expected.var(0) / 400 + chip.var(0) / 400).sqrt()
+    scale = float(expected.mean(0).std())
+    assert float((error - 4 * noise).max()) < 0.05 * scale
+    assert torch.allclose(expected.std(0), chip.std(0), rtol=0.25, atol=0.01 * scale)
+
+
+def test_shards_trials_and_seeds(program: Program) -> None:
+    images = torch.rand(6, 2, 8, 8)
+    whole = run(program, images, seed=5, probes=PROBES)
+    shard = run(program, images[4:], seed=5, first_sample=4, probes=PROBES)
+    for name, values in whole.membrane.items():
+        assert torch.equal(values[:, 4:], shard.membrane[name])
+    assert torch.equal(whole.logits, run(program, images, seed=5).logits)
+    assert not torch.equal(whole.logits, run(program, images, seed=6).logits)
+    assert not torch.equal(whole.logits, run(program, images, seed=5, trial=1).logits)
+
+
+def test_images_are_frames_that_do_not_change(program: Program) -> None:
+    images = torch.rand(2, 2, 8, 8)
+    frames = images.expand(program.steps, -1, -1, -1, -1)
+    assert torch.equal(run(program, images).logits, run(program, frames).logits)
+
+
+def test_the_same_record_saves_the_same_bytes(program: Program, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    images = torch.rand(2, 2, 8, 8)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(program, images, seed=seed, probes=PROBES).save(tmp_path / name)
+    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    assert a == b and a != c
+    with np.load(tmp_path / "a") as archive:
+        assert archive["spikes.network.lif1"].shape == (4, 2, 4, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "says"),
+    [
+        (torch.rand(2, 8, 8), {}, "this Program takes"),
+        (torch.rand(2, 3, 8, 8), {}, "this Program takes"),
+        (torch.rand(0, 2, 8, 8), {}, "holds no sample"),
+        (2 * torch.ones(1, 2, 8, 8), {}, "range from"),
+        (torch.full((1, 2, 8, 8), torch.nan), {}, "range from"),
+        (torch.rand(7, 1, 2, 8, 8), {}, "7 steps"),
+        (torch.rand(1, 2, 8, 8), {"backend": "gpu"}, "backend is 'gpu'"),
+        (torch.rand(1, 2, 8, 8), {"seed": -1}, "seed is -1"),
+        (torch.rand(1, 2, 8, 8), {"probes": ("noise",)}, "unknown probes"),
+        (torch.rand(1, 2, 8, 8), {"first_sample": -1}, "first_sample"),
+    ],
+)
+def test_bad_inputs_are_refused(program: Program, inputs, options: dict, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=says):
+        run(program, inputs, **options)
+
+
+@pytest.mark.cuda
+def test_cuda_gives_the_same_integers(program: Program) -> None:
+    images = torch.rand(5, 2, 8, 8)
+    ours = run(program, images, probes=PROBES)
+    theirs = run(program, images, probes=PROBES, device="cuda")
+    for name, values in ours.membrane.items():
+        assert torch.equal(values, theirs.membrane[name])

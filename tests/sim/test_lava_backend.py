@@ -1,0 +1,104 @@
+import multiprocessing
+
+import nir
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stochi.deploy import lower
+from stochi.deploy.program import Program
+from stochi.export import to_nir
+from stochi.sim import run
+from stochi.sim.mismatch import compare_records
+from stochi.sim.run import PROBES
+from stochi.train import RandomTauLeaky
+from stochi.train.networks import RepeatSteps
+from tests.conftest import conv_net, dense_net, run_once
+
+pytestmark = pytest.mark.lava
+
+
+def assert_same(program: Program, inputs: torch.Tensor, **options: int) -> None:
+    engine = run(program, inputs, probes=PROBES, **options)
+    lava = run(program, inputs, backend="lava", probes=PROBES, **options)
+    assert sum(c.mismatches for c in compare_records(engine, lava)) == 0
+    assert torch.equal(engine.logits, lava.logits)
+    for spikes in engine.spikes.values():
+        assert 0 < float(spikes.double().mean()) < 1
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [{}, {"input_gain": "mean", "bits": 3}, {"sampling": "forward"}, {"sampling": "fixed"}],
+    ids=str,
+)
+def test_conv_net_has_the_engine_s_integers(variant: dict) -> None:
+    net = conv_net(**variant)
+    run_once(net, (2, 8, 8))
+    images = torch.rand(5, 2, 8, 8)
+    program = lower(to_nir(net, images[:1]))
+    assert_same(program, images, seed=11, trial=3, first_sample=2)
+
+
+def test_mean_tau_dense_net_has_the_engine_s_integers() -> None:
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)), noise="none")
+    assert_same(program, torch.rand(5, 1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)},
+        {"kernel_size": (1, 3), "groups": 2},
+        {"kernel_size": 4, "padding": "same", "bias": False},
+    ],
+    ids=str,
+)
+def test_convolutions_and_pooling_after_weights_have_the_engine_s_integers(options: dict) -> None:
+    net = RepeatSteps(
+        nn.Sequential(
+            nn.Conv2d(2, 4, **options),
+            nn.AvgPool2d(2, 1),
+            RandomTauLeaky(threshold=0.1, init_hidden=True),
+            nn.Flatten(),
+            nn.LazyLinear(6),
+            RandomTauLeaky(threshold=0.05, init_hidden=True),
+        ),
+        3,
+    ).eval()
+    images = torch.rand(4, 2, 7, 9)
+    net(images)
+    with torch.no_grad():
+        net.network[0].weight *= 2
+        net.network[4].weight *= 3
+    assert_same(lower(to_nir(net, images[:1])), images)
+
+
+def test_event_frames_have_the_engine_s_integers() -> None:
+    rng = np.random.default_rng(0)
+    n = np.ones(5)
+    graph = nir.NIRGraph.from_list(
+        nir.Affine(rng.standard_normal((5, 6)), 0.1 * rng.standard_normal(5)),
+        nir.LIF(2e-3 * n, n, 0 * n, 0.4 * n),
+    )
+    program = lower(graph, dt=1e-3, steps=6, events=True)
+    assert_same(program, (torch.rand(6, 4, 6) > 0.5).float())
+
+
+def test_no_process_is_left_behind() -> None:
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
+    run(program, torch.rand(1, 1, 4, 4), backend="lava")
+    assert not [p for p in multiprocessing.active_children() if "SystemProcess" in p.name]
+
+
+def test_progress_is_told() -> None:
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
+    seen: list[tuple[int, int]] = []
+    run(
+        program,
+        torch.rand(20, 1, 4, 4),
+        backend="lava",
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert len(seen) > 1 and seen[-1][0] == seen[-1][1]

@@ -1,0 +1,180 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stochi.attacks import PGD, UniformNoise
+from stochi.data import Images
+from stochi.deploy import Program, lower
+from stochi.errors import InputError
+from stochi.export import to_nir
+from stochi.sim import check_parity
+from stochi.sim.figure import draw_report
+from stochi.sim.mismatch import compare
+from stochi.sim.report import ParityReport
+from stochi.sim.statistics import estimate_accuracy, estimate_difference
+from tests.conftest import conv_net
+
+SHAPE = (2, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def net():  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    return conv_net()
+
+
+@pytest.fixture(scope="module")
+def program(net) -> Program:  # type: ignore[no-untyped-def]
+    return lower(to_nir(net, torch.rand(1, *SHAPE)))
+
+
+@pytest.fixture(scope="module")
+def data(net) -> Images:  # type: ignore[no-untyped-def]
+    inputs = torch.rand(24, *SHAPE)
+    with torch.no_grad():
+        return Images(inputs, torch.stack([net(inputs) for _ in range(50)]).mean(0).argmax(1))
+
+
+def without_lava(net, program, data, **options) -> ParityReport:  # type: ignore[no-untyped-def]
+    return check_parity(net, program, data, lava=False, **{"trials": 3, **options})
+
+
+def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    said: list[str] = []
+    attacks = [UniformNoise(0.1), PGD(0.3, steps=4, draws=2)]
+    report = without_lava(net, program, data, attacks=attacks, progress=said.append)
+    assert report.mismatches == 0 and report.compared > 10_000
+    assert [entry["attack"] for entry in report.accuracy][:2] == ["clean", attacks[0].name]
+    clean, noise, on_float, on_chip = report.accuracy
+    assert on_float["made_on"] == "float" and on_chip["made_on"] == "hardware_aware"
+    for entry in report.accuracy:
+        assert entry["chip"] == entry["hardware_aware"]  # the same integers
+    assert on_float["float"]["value"] < noise["float"]["value"]
+    assert on_chip["chip"]["value"] < noise["chip"]["value"]
+    assert set(report.firing_rates) == {"network.lif1", "network.lif2"}
+    assert said
+    report.save(tmp_path / "r.json")
+    saved = json.loads((tmp_path / "r.json").read_text())
+    assert saved["mismatches"] == 0 and saved["version"] == 1
+    report.to_html(tmp_path / "r.html")
+    assert "PGD-4 (EOT 2)" in (tmp_path / "r.html").read_text()
+    draw_report(report, tmp_path / "r.png")
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_it_repeats_itself(net, program: Program, data: Images) -> None:  # type: ignore[no-untyped-def]
+    state = torch.get_rng_state()
+    options = {"attacks": [PGD(0.1, steps=2, draws=2)], "attack_images": 5}
+    first, second = (without_lava(net, program, data, **options).as_dict() for _ in range(2))
+    assert first == second
+    assert torch.equal(state, torch.get_rng_state())
+    assert first["accuracy"][1]["chip"]["images"] == 5
+
+
+def test_one_wrong_number_in_the_program_is_found_and_shown(net, program, data: Images) -> None:  # type: ignore[no-untyped-def]
+    first = program.layers[0]
+    assert first.decay is not None
+    values = first.decay.values.copy()
+    values[100] += 40
+    spoiled = replace(
+        program,
+        layers=(replace(first, decay=replace(first.decay, values=values)), *program.layers[1:]),
+    )
+    report = without_lava(net, spoiled, data)
+    assert report.mismatches > 0
+    (warning,) = report.warnings()
+    assert "network.lif1" in warning and "step 0" in warning
+
+
+@pytest.mark.lava
+def test_lava_takes_part(net, program: Program, data: Images) -> None:  # type: ignore[no-untyped-def]
+    report = check_parity(
+        net, program, data, trials=2, exact_images=3, attacks=[PGD(0.1, 1, steps=1, draws=1)],
+        attack_images=4,
+    )
+    pairs = {(entry["left"], entry["right"]) for entry in report.exact}
+    assert len(pairs) == 3 and len(report.exact) == 9
+    assert report.mismatches == 0
+    assert report.accuracy[2]["lava"]["images"] == 3
+
+
+def test_masked_gradients_are_warned_of() -> None:
+    def row(attack: str, made_on: str | None, value: float) -> dict:
+        sides = {side: {"value": value} for side in ("float", "hardware_aware", "chip")}
+        return {"attack": attack, "made_on": made_on, **sides}
+
+    report = ParityReport({}, accuracy=[row("noise", None, 0.4), row("PGD", "float", 0.6)])
+    assert len(report.warnings()) == 3 and "masked" in report.warnings()[0]
+    report.accuracy.append(row("PGD", "hardware_aware", 0.1))
+    assert report.warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"trials": 0}, "trials is 0"),
+        ({"seeds": ()}, "seeds"),
+        ({"seeds": (-1,)}, "seed is -1"),
+        ({"seeds": (2**31,)}, "attacker"),
+        ({"exact_images": 0}, "0 images"),
+    ],
+)
+def test_bad_arguments_are_refused(net, program, data: Images, change: dict, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=says):
+        without_lava(net, program, data, **change)
+
+
+def test_bad_data_is_refused(net, program: Program, data: Images) -> None:  # type: ignore[no-untyped-def]
+    for inputs, labels in (
+        (data.inputs[:3], data.labels),
+        (data.inputs[:, :1], data.labels),
+        (data.inputs, data.labels + 5),
+        (data.inputs[:0], data.labels[:0]),
+    ):
+        with pytest.raises(InputError):
+            without_lava(net, program, (inputs, labels))
+
+
+def test_wilson_interval_of_a_textbook_case() -> None:
+    correct = torch.tensor([[True] * 81 + [False] * 182])
+    estimate = estimate_accuracy(correct)
+    # Newcombe, Statistics in Medicine 17 (1998), table I: 81/263 → 0.2553 to 0.3662.
+    assert estimate.low == pytest.approx(0.2553, abs=1e-4)
+    assert estimate.high == pytest.approx(0.3662, abs=1e-4)
+    certain = estimate_accuracy(torch.ones(4, 20, dtype=torch.bool))
+    assert certain.high == 1.0 and certain.low < 0.9
+
+
+def test_intervals_cover_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    hits = differences = 0
+    for _ in range(400):
+        a = torch.from_numpy(rng.random((1, 120)) < 0.8)
+        b = torch.where(torch.from_numpy(rng.random((1, 120)) < 0.3), torch.from_numpy(rng.random((1, 120)) < 0.6), a)
+        accuracy, difference = estimate_accuracy(a), estimate_difference(a, b)
+        hits += accuracy.low <= 0.8 <= accuracy.high
+        differences += difference.low <= -0.06 <= difference.high
+    assert 0.92 < hits / 400 < 0.99
+    assert 0.91 < differences / 400 < 0.99
+
+
+def test_identical_answers_still_leave_doubt() -> None:
+    same = torch.ones(2, 30, dtype=torch.bool)
+    estimate = estimate_difference(same, same)
+    assert estimate.value == 0 and estimate.high == pytest.approx(0.1)
+
+
+def test_the_first_mismatch_is_the_earliest_step() -> None:
+    left = torch.zeros(3, 2, 4, dtype=torch.int32)
+    right = left.clone()
+    right[2, 0, 0], right[1, 1, 3] = 5, 7
+    found = compare("a", "membrane", left, right)
+    assert found.mismatches == 2 and found.compared == 24 and found.first is not None
+    assert (found.first.step, found.first.sample, found.first.neuron) == (1, 1, (3,))
+    assert (found.first.left, found.first.right) == (0, 7)
+    with pytest.raises(InputError, match="shapes"):
+        compare("a", "membrane", left, right[:1])

@@ -6,7 +6,6 @@ from typing import Any
 import nir
 import numpy as np
 import torch
-
 from stochi.deploy.program import (
     IMAGE_LEVELS,
     Convolution,
@@ -17,6 +16,7 @@ from stochi.deploy.program import (
     Stage,
 )
 from stochi.deploy.real_layers import RealLayer, RealNeuron, cut_into_layers
+
 from stochi.errors import InputError, LoweringError
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.decays import MAX_TABLE_BITS, logit_normal_table, quantize_decay
@@ -168,9 +168,7 @@ def _gain_by_channel(neuron: RealNeuron) -> np.ndarray | None:
     return first.copy() if np.allclose(per_channel, first[:, None], rtol=1e-9, atol=0) else None
 
 
-def _lower_layer(
-    layer: RealLayer, chip: Chip, noise: str, steps: int, input_levels: int
-) -> Layer:
+def _lower_layer(layer: RealLayer, chip: Chip, noise: str, steps: int, input_levels: int) -> Layer:
     decay = choose_decay(layer, chip, noise)
     threshold = np.zeros(0) if layer.neuron is None else layer.neuron.threshold
     quantized = quantize_real_layer(

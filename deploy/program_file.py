@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from stochi.deploy.program import (
     Convolution,
     Decay,
@@ -22,6 +21,7 @@ from stochi.deploy.program import (
     Stage,
     SumPool,
 )
+
 from stochi.errors import ProgramError
 from stochi.files import written_aside
 
@@ -46,7 +46,7 @@ def save_program(program: Program, path: str | Path) -> None:
     arrays[_HEADER] = np.frombuffer(text, np.uint8)
     arrays[_CHECKSUM] = np.frombuffer(_checksum(arrays), np.uint8)
     with written_aside(path) as aside, aside.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays)
 
 
 def load_program(path: str | Path) -> Program:
@@ -62,8 +62,7 @@ def load_program(path: str | Path) -> Program:
         known = header.get("format") == FORMAT
     except Exception as error:  # numpy, zipfile, zlib and json raise many kinds
         raise ProgramError(
-            f"{source}: not a Stochi Program, or a damaged one; write it again with"
-            " 'stochi deploy'"
+            f"{source}: not a Stochi Program, or a damaged one; write it again with 'stochi deploy'"
         ) from error
     if not known:
         raise ProgramError(f"{source}: not a Stochi Program")
@@ -76,9 +75,7 @@ def load_program(path: str | Path) -> Program:
         raise ProgramError(f"{source}: the checksum does not match; the file is damaged")
     try:
         layers = tuple(_read_layer(layer, arrays) for layer in header["layers"])
-        return Program(
-            layers=layers, **_read(Program, header, arrays, leave_out=("layers",))
-        )
+        return Program(layers=layers, **_read(Program, header, arrays, leave_out=("layers",)))
     except (KeyError, TypeError, ValueError) as error:
         raise ProgramError(f"{source}: the Program is incomplete ({error})") from error
 
@@ -109,7 +106,9 @@ def _describe(
 
 
 def _read(
-    kind: Any, described: dict[str, Any], arrays: dict[str, np.ndarray],
+    kind: Any,
+    described: dict[str, Any],
+    arrays: dict[str, np.ndarray],
     leave_out: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     values = {}
@@ -139,6 +138,4 @@ def _read_layer(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Lay
         for stage in described["stages"]
     )
     decay = described["decay"] and Decay(**_read(Decay, described["decay"], arrays))
-    return Layer(
-        stages=stages, decay=decay, **_read(Layer, described, arrays, ("stages", "decay"))
-    )
+    return Layer(stages=stages, decay=decay, **_read(Layer, described, arrays, ("stages", "decay")))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import nir
 import numpy as np
-
 from stochi.deploy.program import Convolution, Dense, Flatten, Stage, SumPool
+
 from stochi.errors import GraphError, LoweringError
 from stochi.random_tau_metadata import RandomTau, read_random_tau
 
@@ -194,7 +194,7 @@ def _chain(graph: nir.NIRGraph) -> list[str]:
             )
         following[before], preceding[after] = after, before
     name, end = next(iter(graph.inputs)), next(iter(graph.outputs))
-    chain = []
+    chain: list[str] = []
     while following.get(name) != end:
         if name not in following or len(chain) > len(graph.nodes):
             raise GraphError(f"the graph's input does not lead to its output: it ends at {name!r}")

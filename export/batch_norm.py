@@ -1,10 +1,10 @@
 """Batch normalization disappears into the layer before it: a chip has none."""
 
 import torch
+from stochi.export.trace import Trace
 from torch import nn
 
 from stochi.errors import ExportError
-from stochi.export.trace import Trace
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -43,8 +43,10 @@ def _fold(layer: nn.Linear | nn.Conv2d, norm: BatchNorm) -> None:
     factor = (norm.running_var.double() + norm.eps).rsqrt()
     if norm.weight is not None:
         factor = factor * norm.weight.double()
-    bias = -norm.running_mean.double() if layer.bias is None else (
-        layer.bias.double() - norm.running_mean.double()
+    bias = (
+        -norm.running_mean.double()
+        if layer.bias is None
+        else (layer.bias.double() - norm.running_mean.double())
     )
     bias = bias * factor
     if norm.bias is not None:

@@ -81,7 +81,7 @@ def _stateless(name: str, node: nir.NIRNode, given: torch.Tensor) -> torch.Tenso
             tensor(node.weight),
             tensor(node.bias),
             tuple(map(int, node.stride)),
-            padding,  # type: ignore[arg-type]
+            padding,
             tuple(map(int, node.dilation)),
             int(node.groups),
         )
@@ -90,7 +90,7 @@ def _stateless(name: str, node: nir.NIRNode, given: torch.Tensor) -> torch.Tenso
             tuple(int(v) for v in np.broadcast_to(a, 2))
             for a in (node.kernel_size, node.stride, node.padding)
         )
-        mean = functional.avg_pool2d(given, kernel, stride, padding)  # type: ignore[arg-type]
+        mean = functional.avg_pool2d(given, kernel, stride, padding)
         return mean * (kernel[0] * kernel[1] if isinstance(node, nir.SumPool2d) else 1)
     raise GraphError(f"node {name!r}: {type(node).__name__} is not supported")
 

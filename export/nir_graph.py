@@ -4,14 +4,14 @@ import nir
 import numpy as np
 import snntorch as snn
 import torch
-from torch import nn
-
-from stochi.errors import ExportError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.convolution import to_nir_conv2d
 from stochi.export.copy_model import copy_model, release_copy
 from stochi.export.readout import find_readout
 from stochi.export.trace import Node, Trace, trace
+from torch import nn
+
+from stochi.errors import ExportError
 from stochi.random_tau_metadata import RandomTau, describe
 
 DEFAULT_DT = 1e-3
@@ -57,7 +57,7 @@ def _as_real_numbers(model: nn.Module) -> nn.Module:
     """A hardware-aware model back in real numbers; undrawn fixed decays are refused."""
     for name, module in model.named_modules():
         if getattr(module, "hardware", None) is not None:
-            module.hardware = None  # type: ignore[assignment]
+            module.hardware = None
         if getattr(module, "sampling", None) == "fixed" and not module.fixed_decay.numel():
             raise ExportError(
                 f"neuron {name!r}: its fixed decays are not drawn yet; run the model once first"
@@ -147,10 +147,11 @@ def _neuron(node: Node, dt: float) -> nir.LIF:
         )
     shape = node.output_shape
     metadata = {}
-    decay, gain = _array(neuron.beta.clamp(0, 1)).astype(np.float64), np.float64(1)
+    decay = _array(neuron.beta.clamp(0, 1)).astype(np.float64)
+    gain = np.ones(())
     # A RandomTauLeaky is known by what it has, so that exporting needs no training code.
     if hasattr(neuron, "sampling"):
-        gain = np.asarray(1 - decay)
+        gain = 1 - decay
         if neuron.sampling == "fixed":
             decay = _array(neuron.fixed_decay).astype(np.float64)
             gain = 1 - decay if neuron.input_gain == "coupled" else gain

@@ -2,16 +2,16 @@
 
 import nir
 import torch
+from stochi.export.evaluate import evaluate
 from torch import nn
 
 from stochi.errors import ExportError
-from stochi.export.evaluate import evaluate
 
 RELATIVE_TOLERANCE = 1e-3
 
 
 def find_readout(model: nn.Module, graph: nir.NIRGraph, sample: torch.Tensor, steps: int) -> str:
-    """"mean", "sum" or "steps": what the model returns of the graph's output over time.
+    """ "mean", "sum" or "steps": what the model returns of the graph's output over time.
 
     Sets the model's random-τ neurons to mean τ and runs both on the sample, so this is also the
     check that the graph computes what the model computes. A neuron within float rounding of its

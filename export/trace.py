@@ -168,9 +168,7 @@ class _Watcher(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         if self.inside_layer:
             return result
-        tracked = [
-            self.values[id(a)] for a in _tensors((args, kwargs)) if id(a) in self.values
-        ]
+        tracked = [self.values[id(a)] for a in _tensors((args, kwargs)) if id(a) in self.values]
         tracked = [value for value in tracked if value.kind != "membrane"]
         results = list(_tensors(result))
         if not tracked or not results:
@@ -228,7 +226,8 @@ def trace(model: nn.Module, sample: torch.Tensor) -> Trace:
         hooks.append(module.register_forward_pre_hook(watcher.before))
         hooks.append(module.register_forward_hook(watcher.after))
     try:
-        with torch.no_grad(), watcher:
+        # The run's draws are nobody's: torch's generator stays where it was.
+        with torch.random.fork_rng(devices=_cuda(sample)), torch.no_grad(), watcher:
             output = model(sample)
     finally:
         for hook in hooks:
@@ -246,6 +245,10 @@ def trace(model: nn.Module, sample: torch.Tensor) -> Trace:
         found = ", ".join(f"{n.name}: {n.calls}" for n in neurons) or "no spiking neurons"
         raise ExportError(f"every spiking layer must run once a step; found {found}")
     return Trace(watcher.input_shape, watcher.nodes, value.node, calls.pop())
+
+
+def _cuda(tensor: torch.Tensor) -> list[torch.device]:
+    return [tensor.device] if tensor.is_cuda else []
 
 
 def _tensors(tree: Any):  # type: ignore[no-untyped-def]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-
 from stochi.deploy.program import (
     INPUT,
     Convolution,
@@ -15,10 +14,10 @@ from stochi.deploy.program import (
     Stage,
     SumPool,
 )
-from stochi.hardware.decays import look_up
+
+from stochi.hardware.decays import draw_decays
 from stochi.hardware.fixed_point import shift
 from stochi.hardware.neuron import coupled_step, integrator_step, stock_step
-from stochi.hardware.noise import DECAY_STREAM, random_bytes
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_sum_pool2d
 
 
@@ -128,15 +127,15 @@ def _neurons(
         return torch.zeros_like(membrane, dtype=torch.bool), membrane
     keep = tensors.decay
     if decay.drawn:
-        drawn = random_bytes(
+        keep = draw_decays(
+            keep,
             draws.samples,
             tensors.neurons,
             seed=draws.seed,
             trial=draws.trial,
             layer=index,
-            step=step if decay.redraw else 0,
-            stream=DECAY_STREAM,
-        )
-        keep = look_up(keep, drawn).view(membrane.shape)
+            step=step,
+            redraw=decay.redraw,
+        ).view(membrane.shape)
     neuron_step = coupled_step if decay.programmable else stock_step
     return neuron_step(membrane, synaptic, keep, tensors.bias, tensors.threshold)

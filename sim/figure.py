@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from stochi.files import written_aside
 from stochi.sim.report import SIDES, ParityReport
+
+from stochi.files import written_aside
 
 
 def draw_report(report: ParityReport, path: str | Path) -> None:

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from stochi.sim.record import Record
 
 from stochi.errors import InputError
-from stochi.sim.record import Record
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,7 @@ def compare_records(left: Record, right: Record) -> list[LayerComparison]:
     return comparisons
 
 
-def compare(
-    layer: str, quantity: str, left: torch.Tensor, right: torch.Tensor
-) -> LayerComparison:
+def compare(layer: str, quantity: str, left: torch.Tensor, right: torch.Tensor) -> LayerComparison:
     """Compare (steps, batch, *shape) values of two runs."""
     if left.shape != right.shape:
         raise InputError(
@@ -64,7 +62,5 @@ def compare(
     first = None
     if count:
         place = tuple(int(i) for i in different.nonzero()[0])
-        first = FirstMismatch(
-            place[0], place[1], place[2:], int(left[place]), int(right[place])
-        )
+        first = FirstMismatch(place[0], place[1], place[2:], int(left[place]), int(right[place]))
     return LayerComparison(layer, quantity, left.numel(), count, first)

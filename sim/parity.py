@@ -4,13 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
-
-from stochi.attacks.base import Attack
-from stochi.data.images import Images
 from stochi.deploy.program import Program
-from stochi.errors import InputError
-from stochi.hardware.noise import check_coordinates
 from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.inputs import to_frames
 from stochi.sim.mismatch import compare_records
@@ -19,6 +13,12 @@ from stochi.sim.report import ParityReport
 from stochi.sim.run import PROBES, run
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
 from stochi.train.hardware_aware import FreshDraws, hardware_aware, set_draws
+from torch import nn
+
+from stochi.attacks.base import Attack
+from stochi.data.images import Images
+from stochi.errors import InputError
+from stochi.hardware.noise import check_coordinates
 
 ATTACKER_SEED = 2**31
 """The attacker's draws on the hardware-aware model; the victims' seeds are others."""
@@ -172,14 +172,12 @@ def _compare_exactly(
                 }
             )
     if lava:
-        right = records["lava"].predictions() == images.labels
-        found[0]["lava_accuracy"] = estimate_accuracy(right[None]).as_dict()
+        correct = records["lava"].predictions() == images.labels
+        found[0]["lava_accuracy"] = estimate_accuracy(correct[None]).as_dict()
     return found
 
 
-def _accuracies(
-    name: str, made_on: str | None, correct: dict[str, torch.Tensor]
-) -> dict[str, Any]:
+def _accuracies(name: str, made_on: str | None, correct: dict[str, torch.Tensor]) -> dict[str, Any]:
     return {
         "attack": name,
         "made_on": made_on,
@@ -270,9 +268,7 @@ def _agreement(sides: _Sides, images: Images) -> dict[str, float]:
     }
 
 
-def _check_arguments(
-    program: Program, images: Images, trials: int, seeds: Sequence[int]
-) -> None:
+def _check_arguments(program: Program, images: Images, trials: int, seeds: Sequence[int]) -> None:
     if trials < 1 or not seeds:
         raise InputError(f"trials is {trials} and seeds {list(seeds)}; both need at least one")
     for seed in seeds:

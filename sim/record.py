@@ -38,4 +38,4 @@ class Record:
         arrays |= {f"spikes.{name}": values.numpy() for name, values in self.spikes.items()}
         arrays |= {f"membrane.{name}": values.numpy() for name, values in self.membrane.items()}
         with written_aside(path) as aside, aside.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(file, **arrays)

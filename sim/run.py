@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import torch
-
 from stochi.deploy.program import Program
-from stochi.errors import InputError
-from stochi.hardware.fixed_point import ALIGN_SHIFT
-from stochi.hardware.noise import check_coordinates
 from stochi.sim.engine import DrawCoordinates, LayerState, run_engine
 from stochi.sim.inputs import to_frames
 from stochi.sim.record import Record
+
+from stochi.errors import InputError
+from stochi.hardware.fixed_point import ALIGN_SHIFT
+from stochi.hardware.noise import check_coordinates
 
 BACKENDS = ("engine", "lava")
 PROBES = ("spikes", "membrane")
@@ -70,7 +70,9 @@ def run(
         return _collect(program, run_engine(program, frames.to(device), draws), probes, progress)
 
 
-def read_logits(program: Program, membrane: torch.Tensor, spike_count: torch.Tensor) -> torch.Tensor:
+def read_logits(
+    program: Program, membrane: torch.Tensor, spike_count: torch.Tensor
+) -> torch.Tensor:
     """Logits from the last layer's final membrane (integrators) or its summed spikes."""
     last = program.layers[-1]
     if last.is_integrator:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from stochi.train.networks import small_conv_net
 from torch import nn
 
 from stochi.errors import InputError, StochiError
 from stochi.files import written_aside
-from stochi.train.networks import small_conv_net
 
 FORMAT = "stochi-checkpoint"
 VERSION = 1
@@ -72,7 +72,9 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             f"{source}: checkpoint version {content.get('version')}, this Stochi reads {VERSION}"
         )
     try:
-        network = NetworkConfig(**{**content["network"], "channels": tuple(content["network"]["channels"])})
+        network = NetworkConfig(
+            **{**content["network"], "channels": tuple(content["network"]["channels"])}
+        )
         model = network.build()
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, RuntimeError, InputError) as error:

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-
 from stochi.deploy.program import Decay
-from stochi.hardware.decays import look_up
+
+from stochi.hardware.decays import draw_decays
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
 from stochi.hardware.neuron import coupled_step, stock_step
-from stochi.hardware.noise import DECAY_STREAM, random_bytes
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 
 
@@ -90,16 +89,16 @@ class HardwareStep:
         values = torch.from_numpy(self.decay.values).to(like.device)
         if not self.decay.drawn:
             return values
-        drawn = random_bytes(
+        return draw_decays(
+            values,
             torch.arange(like.shape[0], device=like.device) + self.draws.first_sample,
             torch.arange(like[0].numel(), device=like.device),
             seed=self.draws.seed,
             trial=self.draws.trial,
             layer=self.layer,
-            step=step if self.decay.redraw else 0,
-            stream=DECAY_STREAM,
-        )
-        return look_up(values, drawn).view(like.shape)
+            step=step,
+            redraw=self.decay.redraw,
+        ).view(like.shape)
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import snntorch as snn
 import torch
+from stochi.train.hardware_neuron import HardwareStep
 
 from stochi.errors import InputError
 from stochi.hardware.decays import check_bits, check_sigma, logit_normal_table
 from stochi.hardware.fixed_point import DECAY_UNITY
-from stochi.train.hardware_neuron import HardwareStep
 
 SAMPLING_MODES = ("step", "forward", "fixed", "mean")
 INPUT_GAINS = ("coupled", "mean")
@@ -38,9 +38,7 @@ def random_tau_step(
     return spikes, updated, spikes.detach()
 
 
-def check_neuron_options(
-    sigma: float, sampling: str, input_gain: str, bits: int | None
-) -> None:
+def check_neuron_options(sigma: float, sampling: str, input_gain: str, bits: int | None) -> None:
     """Raise InputError where an option of :class:`RandomTauLeaky` is out of range."""
     check_sigma(sigma)
     if sampling not in SAMPLING_MODES:
@@ -116,7 +114,9 @@ class RandomTauLeaky(snn.Leaky):
         if bits is not None:
             table = logit_normal_table(sigma, bits)
             levels = torch.from_numpy(table).to(torch.get_default_dtype()) / DECAY_UNITY
+        self.levels: torch.Tensor
         self.register_buffer("levels", levels, persistent=False)
+        self.fixed_decay: torch.Tensor
         self.register_buffer("fixed_decay", torch.zeros(0))
         self.hardware: HardwareStep | None = None
         self._forward_decay: torch.Tensor | None = None

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from stochi.deploy.program import Convolution, Dense, Flatten, Layer, Program, SumPool
-from stochi.errors import StochiError
-from stochi.hardware.fixed_point import STATE_MAX
 from stochi.sim.lava.compatibility import import_lava
 from stochi.sim.record import Record
+
+from stochi.errors import StochiError
+from stochi.hardware.fixed_point import STATE_MAX
 
 STEPS_BETWEEN_REPORTS = 64
 _MAX_GROUPS = 127
@@ -108,7 +108,6 @@ def _synapses(
 ) -> tuple[Any, int]:
     """A layer's stages as stock processes; returns the last port and its delay."""
     from lava.proc.dense.process import Dense as LavaDense
-
     from stochi.sim.lava.processes.weight_exponent import WeightExponent
 
     columns = None
@@ -185,14 +184,14 @@ def _run(source: Any, steps: int, progress: Callable[[int, int], None] | None) -
     except StochiError:
         raise
     except Exception as error:
-        raise LavaRunError(f"Lava's runtime failed after {done} of {steps} steps: {error}") from error
+        raise LavaRunError(
+            f"Lava's runtime failed after {done} of {steps} steps: {error}"
+        ) from error
     finally:
         source.stop()
 
 
-def _collect(
-    program: Program, files: dict[str, dict[str, str]], probes: tuple[str, ...]
-) -> Record:
+def _collect(program: Program, files: dict[str, dict[str, str]], probes: tuple[str, ...]) -> Record:
     from stochi.sim.run import read_logits
 
     values: dict[str, dict[str, torch.Tensor]] = {"spikes": {}, "membrane": {}}

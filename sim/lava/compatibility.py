@@ -72,8 +72,8 @@ def _adapted() -> Iterator[None]:
     def set_start_method(method: str | None, force: bool = True) -> None:
         set_method(method, force=True)
 
-    dataclasses.dataclass = dataclass  # type: ignore[assignment]
-    multiprocessing.set_start_method = set_start_method  # type: ignore[assignment]
+    dataclasses.dataclass = dataclass
+    multiprocessing.set_start_method = set_start_method
     try:
         yield
     finally:

@@ -28,7 +28,9 @@ class Attack(ABC):
         if not 0 <= self.epsilon <= 1:
             raise InputError(f"epsilon is {self.epsilon}; images lie in [0, 1], so it must too")
 
-    def __call__(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def __call__(
+        self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
         """Adversarial images for ``model``, of the shape of ``inputs``.
 
         Args:
@@ -66,5 +68,7 @@ class Attack(ABC):
 
     def project(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Back into the ε-ball and into [0, 1]."""
-        nearest = torch.minimum(torch.maximum(perturbed, inputs - self.epsilon), inputs + self.epsilon)
+        nearest = torch.minimum(
+            torch.maximum(perturbed, inputs - self.epsilon), inputs + self.epsilon
+        )
         return nearest.clamp(0, 1)

@@ -31,7 +31,9 @@ class PGD(Attack):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.steps < 1 or self.draws < 1:
-            raise InputError(f"steps is {self.steps} and draws {self.draws}; both must be 1 or more")
+            raise InputError(
+                f"steps is {self.steps} and draws {self.draws}; both must be 1 or more"
+            )
 
     @property
     def name(self) -> str:
@@ -60,6 +62,8 @@ class PGD(Attack):
         leaf = perturbed.detach().requires_grad_(True)
         repeated = leaf.repeat(self.draws, *(1,) * (leaf.dim() - 1))
         with torch.enable_grad():
-            loss = functional.cross_entropy(model(repeated), labels.repeat(self.draws), reduction="sum")
+            loss = functional.cross_entropy(
+                model(repeated), labels.repeat(self.draws), reduction="sum"
+            )
             (gradient,) = torch.autograd.grad(loss, leaf)
         return gradient

@@ -45,4 +45,6 @@ def deploy(
         )
     output.table(rows, f"Program for {chip}, noise {noise}, {program.steps} steps")
     output.say(f"Wrote {out}")
-    output.finish({"program": str(out), "layers": [dict(zip(rows[0], r)) for r in rows[1:]]})
+    output.finish(
+        {"program": str(out), "layers": [dict(zip(rows[0], r, strict=True)) for r in rows[1:]]}
+    )

@@ -47,9 +47,7 @@ def train(
             f"  validation accuracy {epoch.validation_accuracy:.1%}"
         )
 
-    model, history = train_classifier(
-        network.build, training, config, device=where, progress=show
-    )
+    model, history = train_classifier(network.build, training, config, device=where, progress=show)
     model.to("cpu")
     accuracy = measure_accuracy(model, test)
     save_checkpoint(

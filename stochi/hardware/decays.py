@@ -7,6 +7,7 @@ import numpy as np
 
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import DECAY_UNITY, Integers
+from stochi.hardware.noise import DECAY_STREAM, random_bytes
 
 MAX_TABLE_BITS = 8
 
@@ -50,6 +51,34 @@ def check_sigma(sigma: float) -> None:
     """Raise InputError unless σ is a finite number ≥ 0."""
     if not math.isfinite(sigma) or sigma < 0:
         raise InputError(f"sigma is {sigma}; it must be a finite number of at least 0")
+
+
+def draw_decays(
+    table: Integers,
+    samples: Integers,
+    neurons: Integers,
+    *,
+    seed: int,
+    trial: int,
+    layer: int,
+    step: int,
+    redraw: bool,
+) -> Integers:
+    """Each (sample, neuron)'s decay for a step, (batch, n): :func:`look_up` of a random byte.
+
+    ``redraw`` draws at every step, else the draw of step 0 lasts. The rest is as in
+    :func:`stochi.hardware.noise.random_bytes`.
+    """
+    drawn = random_bytes(
+        samples,
+        neurons,
+        seed=seed,
+        trial=trial,
+        layer=layer,
+        step=step if redraw else 0,
+        stream=DECAY_STREAM,
+    )
+    return look_up(table, drawn)
 
 
 def look_up(table: Integers, drawn: Integers) -> Integers:

@@ -30,9 +30,7 @@ def coupled_step(
     [0, 4096]. Spikes where ``v > mantissa << 6``, strictly; those membranes are set to 0.
     """
     current = (synaptic << ALIGN_SHIFT) + bias
-    updated = saturate(
-        scale_by_decay(membrane, keep) + scale_by_decay(current, DECAY_UNITY - keep)
-    )
+    updated = saturate(scale_by_decay(membrane, keep) + scale_by_decay(current, DECAY_UNITY - keep))
     return _fire(updated, threshold_mantissa)
 
 
@@ -53,9 +51,7 @@ def stock_step(
     return _fire(updated, threshold_mantissa)
 
 
-def integrator_step(
-    membrane: Integers, synaptic: Integers, bias: Integers | int
-) -> Integers:
+def integrator_step(membrane: Integers, synaptic: Integers, bias: Integers | int) -> Integers:
     """A neuron that neither leaks, fires nor resets: ``v := saturate(v + wrap(a << 6) + bias)``."""
     return saturate(membrane + wrap(synaptic << ALIGN_SHIFT) + bias)
 

@@ -1,16 +1,17 @@
+import itertools
 from pathlib import Path
 
 import nir
 import numpy as np
 import pytest
 import torch
-
 from stochi.deploy import lower
 from stochi.deploy.program import Convolution, Dense
-from stochi.errors import GraphError, InputError, LoweringError
 from stochi.export import evaluate, to_nir
-from stochi.graph_file import read_graph
 from stochi.sim import run
+
+from stochi.errors import GraphError, InputError, LoweringError
+from stochi.graph_file import read_graph
 from tests.conftest import NETWORKS, conv_net
 
 DT = 1e-3
@@ -21,7 +22,7 @@ def chain(*nodes: nir.NIRNode, shape: tuple[int, ...] = (4,), **metadata: object
     named |= {f"n{i}": node for i, node in enumerate(nodes)}
     named["output"] = nir.Output(nodes[-1].output_type["output"])
     names = list(named)
-    return nir.NIRGraph(named, list(zip(names, names[1:], strict=False)), metadata)
+    return nir.NIRGraph(named, list(itertools.pairwise(names)), metadata)
 
 
 def affine(outputs: int = 3, inputs: int = 4) -> nir.Affine:
@@ -37,14 +38,21 @@ def lif(n: int = 3, **changed: float) -> nir.LIF:
 def test_integers_stand_for_the_graph_s_numbers() -> None:
     graph = to_nir(conv_net(), torch.rand(1, 2, 8, 8))
     program = lower(graph)
-    assert [layer.name for layer in program.layers] == ["network.lif1", "network.lif2", "network.fc"]
+    assert [layer.name for layer in program.layers] == [
+        "network.lif1",
+        "network.lif2",
+        "network.fc",
+    ]
     first, second, readout = program.layers
     conv = next(s for s in first.stages if isinstance(s, Convolution))
     step = 2.0**first.weight_exponent * 255 / first.scale
     real = graph.nodes["network.conv1"].weight
     assert np.abs(conv.weight * step - real).max() <= 1.01 * step
     assert np.abs(first.threshold_mantissa / first.scale - 0.3) < 1 / first.scale
-    assert np.abs(first.bias()[:, 0, 0] / 64 / first.scale - graph.nodes["network.conv1"].bias).max() < 0.01
+    assert (
+        np.abs(first.bias()[:, 0, 0] / 64 / first.scale - graph.nodes["network.conv1"].bias).max()
+        < 0.01
+    )
     # Groups come back from the metadata, and pooling's divisor is in the scale.
     grouped = next(s for s in second.stages if isinstance(s, Convolution))
     assert grouped.groups == 2 and grouped.weight.shape == (6, 2, 3, 3)

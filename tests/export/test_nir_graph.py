@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
+from stochi.export import evaluate, to_nir
+from stochi.train import RandomTauLeaky
+from stochi.train.networks import RepeatSteps
 from torch import nn
 
 from stochi.errors import ExportError, GraphError
-from stochi.export import evaluate, to_nir
 from stochi.graph_file import read_graph, write_graph
-from stochi.train import RandomTauLeaky
-from stochi.train.networks import RepeatSteps
 from tests.conftest import NETWORKS, conv_net
 
 
@@ -162,7 +162,10 @@ RANDOM = {"init_hidden": True}
         ([nn.Linear(4, 4), nn.Sigmoid(), RandomTauLeaky(**RANDOM)], "sigmoid"),
         ([Residual()], "residual"),
         ([nn.Linear(4, 4), snn.Synaptic(0.5, 0.5, init_hidden=True)], "1.*Synaptic"),
-        ([nn.BatchNorm1d(4), nn.Linear(4, 4), RandomTauLeaky(**RANDOM)], "0.*batch norm|batch norm.*0"),
+        (
+            [nn.BatchNorm1d(4), nn.Linear(4, 4), RandomTauLeaky(**RANDOM)],
+            "0.*batch norm|batch norm.*0",
+        ),
         ([nn.Linear(4, 4)], "no spiking neurons"),
         ([nn.Linear(4, 4), RandomTauLeaky(sampling="fixed", **RANDOM)], "not drawn yet"),
     ],
@@ -178,9 +181,7 @@ def test_output_arithmetic_that_the_graph_lacks_is_refused() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.net = RepeatSteps(
-                nn.Sequential(
-                    nn.Linear(4, 4), RandomTauLeaky(threshold=0.01, init_hidden=True)
-                ),
+                nn.Sequential(nn.Linear(4, 4), RandomTauLeaky(threshold=0.01, init_hidden=True)),
                 2,
             )
 

@@ -30,12 +30,12 @@ def test_grid_is_close_and_never_overflows(
     mixed = bool((weight > 0).any()) and bool((weight < 0).any())
     if mixed:
         assert bool((q.weight % 2 == 0).all())
-    assert -256 <= int(q.weight.min()) and int(q.weight.max()) <= 255
+    assert int(q.weight.min()) >= -256 and int(q.weight.max()) <= 255
     step = 2.0**q.weight_exponent * 255 / q.scale
     assert float((q.weight * step - weight).abs().max()) <= step * (1.001 if mixed else 0.501)
     drive = 64 * (q.weight.abs().sum(1) * 255) * 2.0**q.weight_exponent + q.bias.abs()
     assert float(drive.max()) <= STATE_MAX + 2.0**q.bias_exponent
-    assert -4096 <= int(q.bias_mantissa.min()) and int(q.bias_mantissa.max()) <= 4095
+    assert int(q.bias_mantissa.min()) >= -4096 and int(q.bias_mantissa.max()) <= 4095
     unit = 64 * q.scale
     assert float((q.bias / unit - bias).abs().max()) <= 2.0**q.bias_exponent / unit
     assert float(q.threshold_mantissa) == pytest.approx(q.scale * size, abs=0.51)

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 import torch
-
 from stochi.deploy import lower
 from stochi.deploy.program import Dense, Program
-from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.hardware.noise import random_bytes
 from stochi.sim import run
 from stochi.sim.run import PROBES
+
+from stochi.errors import InputError
+from stochi.hardware.noise import random_bytes
 from tests.conftest import NETWORKS, conv_net, dense_net
 
 
@@ -45,7 +45,9 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
             )[0].tolist()
             spikes = []
             for n, row in enumerate(weights(hidden)):
-                a = shifted(sum(w * x for w, x in zip(row, pixels, strict=True)), hidden.weight_exponent)
+                a = shifted(
+                    sum(w * x for w, x in zip(row, pixels, strict=True)), hidden.weight_exponent
+                )
                 k = table[drawn[n]]
                 current = (a << 6) + int(hidden.bias()[n])
                 v[n] = trunc(k * v[n]) + trunc((4096 - k) * current)
@@ -54,7 +56,9 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
             assert record.spikes["network.lif1"][step, sample].tolist() == spikes
             assert record.membrane["network.lif1"][step, sample].tolist() == v
             for n, row in enumerate(weights(readout)):
-                a = shifted(sum(w * x for w, x in zip(row, spikes, strict=True)), readout.weight_exponent)
+                a = shifted(
+                    sum(w * x for w, x in zip(row, spikes, strict=True)), readout.weight_exponent
+                )
                 out[n] += (a << 6) + int(readout.bias()[n])
             assert record.membrane["network.fc2"][step, sample].tolist() == out
         logits = [o / (64 * readout.scale * program.steps) for o in out]

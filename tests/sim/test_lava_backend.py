@@ -4,8 +4,6 @@ import nir
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
 from stochi.deploy import lower
 from stochi.deploy.program import Program
 from stochi.export import to_nir
@@ -14,6 +12,8 @@ from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
 from stochi.train import RandomTauLeaky
 from stochi.train.networks import RepeatSteps
+from torch import nn
+
 from tests.conftest import conv_net, dense_net, run_once
 
 pytestmark = pytest.mark.lava

@@ -5,7 +5,6 @@ import textwrap
 
 import numpy
 import pytest
-
 from stochi.sim.lava import compatibility
 from stochi.sim.lava.compatibility import LavaUnavailable, import_lava, lava_status
 
@@ -51,11 +50,13 @@ def test_stock_lava_runs_and_warns_about_nothing() -> None:
 def test_missing_lava_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "lava" else found(name, *rest)
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "lava" else found(name, *rest),
     )
     monkeypatch.delitem(sys.modules, "lava.magma.compiler.var_model", raising=False)
     assert lava_status() == (False, f"lava-nc is not installed; type: {compatibility.INSTALL}")
-    with pytest.raises(LavaUnavailable, match="--ignore-requires-python lava-nc==0.10.0"):
+    with pytest.raises(LavaUnavailable, match="--ignore-requires-python lava-nc"):
         import_lava()
 
 

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from stochi.attacks import PGD, UniformNoise
-from stochi.data import Images
 from stochi.deploy import Program, lower
-from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.sim import check_parity
 from stochi.sim.figure import draw_report
 from stochi.sim.mismatch import compare
 from stochi.sim.report import ParityReport
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
+
+from stochi.attacks import PGD, UniformNoise
+from stochi.data import Images
+from stochi.errors import InputError
 from tests.conftest import conv_net
 
 SHAPE = (2, 8, 8)
@@ -49,7 +49,7 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
     report = without_lava(net, program, data, attacks=attacks, progress=said.append)
     assert report.mismatches == 0 and report.compared > 10_000
     assert [entry["attack"] for entry in report.accuracy][:2] == ["clean", attacks[0].name]
-    clean, noise, on_float, on_chip = report.accuracy
+    _clean, noise, on_float, on_chip = report.accuracy
     assert on_float["made_on"] == "float" and on_chip["made_on"] == "hardware_aware"
     for entry in report.accuracy:
         assert entry["chip"] == entry["hardware_aware"]  # the same integers
@@ -93,7 +93,12 @@ def test_one_wrong_number_in_the_program_is_found_and_shown(net, program, data: 
 @pytest.mark.lava
 def test_lava_takes_part(net, program: Program, data: Images) -> None:  # type: ignore[no-untyped-def]
     report = check_parity(
-        net, program, data, trials=2, exact_images=3, attacks=[PGD(0.1, 1, steps=1, draws=1)],
+        net,
+        program,
+        data,
+        trials=2,
+        exact_images=3,
+        attacks=[PGD(0.1, 1, steps=1, draws=1)],
         attack_images=4,
     )
     pairs = {(entry["left"], entry["right"]) for entry in report.exact}
@@ -154,7 +159,11 @@ def test_intervals_cover_as_often_as_they_say() -> None:
     hits = differences = 0
     for _ in range(400):
         a = torch.from_numpy(rng.random((1, 120)) < 0.8)
-        b = torch.where(torch.from_numpy(rng.random((1, 120)) < 0.3), torch.from_numpy(rng.random((1, 120)) < 0.6), a)
+        b = torch.where(
+            torch.from_numpy(rng.random((1, 120)) < 0.3),
+            torch.from_numpy(rng.random((1, 120)) < 0.6),
+            a,
+        )
         accuracy, difference = estimate_accuracy(a), estimate_difference(a, b)
         hits += accuracy.low <= 0.8 <= accuracy.high
         differences += difference.low <= -0.06 <= difference.high

@@ -2,9 +2,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from stochi.data import Images, load_digits
-from stochi.errors import InputError
 from stochi.train.checkpoint import (
     CheckpointError,
     NetworkConfig,
@@ -12,6 +9,9 @@ from stochi.train.checkpoint import (
     save_checkpoint,
 )
 from stochi.train.training import TrainingConfig, measure_accuracy, train_classifier
+
+from stochi.data import Images, load_digits
+from stochi.errors import InputError
 
 SMALL = NetworkConfig(steps=3, channels=(4, 8))
 

@@ -11,12 +11,11 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-
 from stochi.deploy.program import Layer
-from stochi.hardware.decays import look_up
-from stochi.hardware.neuron import coupled_step, integrator_step, stock_step
-from stochi.hardware.noise import DECAY_STREAM, random_bytes
 from stochi.sim.lava.processes.schedule import Schedule
+
+from stochi.hardware.decays import draw_decays
+from stochi.hardware.neuron import coupled_step, integrator_step, stock_step
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,11 @@ class PyChipNeurons(PyLoihiProcessModel):
         self.layer = layer
         self.neuron_run: NeuronRun = proc_params["neuron_run"]
         self.bias = layer.bias()
-        self.threshold = np.int64(0)
+        self.threshold: np.ndarray | int = 0
         if layer.threshold_mantissa is not None:
             self.threshold = layer.threshold_mantissa.astype(np.int64)
         self.neurons = np.arange(int(np.prod(layer.shape)))
-        self.membrane = np.zeros(layer.shape, np.int64)
+        self.membrane: np.ndarray = np.zeros(layer.shape, np.int64)
         self.probes = {
             name: np.lib.format.open_memmap(path, mode="r+")
             for name, path in self.neuron_run.probe_files.items()
@@ -92,18 +91,16 @@ class PyChipNeurons(PyLoihiProcessModel):
             return np.zeros(self.layer.shape, bool)
         keep = decay.values
         if decay.drawn:
-            drawn = random_bytes(
+            keep = draw_decays(
+                keep,
                 np.array([sample + self.neuron_run.first_sample]),
                 self.neurons,
                 seed=self.neuron_run.seed,
                 trial=self.neuron_run.trial,
                 layer=self.neuron_run.index,
-                step=step if decay.redraw else 0,
-                stream=DECAY_STREAM,
-            )
-            keep = look_up(keep, drawn).reshape(self.layer.shape)
+                step=step,
+                redraw=decay.redraw,
+            ).reshape(self.layer.shape)
         chip_step = coupled_step if decay.programmable else stock_step
-        spikes, self.membrane = chip_step(
-            self.membrane, synaptic, keep, self.bias, self.threshold
-        )
+        spikes, self.membrane = chip_step(self.membrane, synaptic, keep, self.bias, self.threshold)
         return spikes

@@ -1,0 +1,153 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stochi.commands.main import main
+
+COMMANDS = ("demo", "train", "export", "deploy", "simulate", "attack", "parity", "doctor")
+
+
+def stochi(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
+) -> tuple[int, str, str]:
+    """Run a command in this process: exit status, stdout, stderr."""
+    monkeypatch.setattr(sys, "argv", ["stochi", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path: Path):  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: stochi(monkeypatch, capsys, *words)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small training run, exported and lowered, through the command line."""
+    folder = tmp_path_factory.mktemp("trained")
+    for words in (
+        ["train", "--epochs", "3", "--steps", "4", "--out", "m.pt"],
+        ["export", "m.pt", "--out", "m.nir"],
+        ["deploy", "m.nir", "--out", "m.program"],
+    ):
+        subprocess.run([sys.executable, "-m", "stochi", *words], cwd=folder, check=True)
+    return folder
+
+
+def test_help_of_everything(run) -> None:  # type: ignore[no-untyped-def]
+    for words in ([], ["--help"], *([name, "--help"] for name in COMMANDS)):
+        status, out, err = run(*words)
+        assert status == 0 and "Usage" in out and not err
+    assert all(name in run("--help")[1] for name in COMMANDS)
+
+
+def test_the_line_from_training_to_parity(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run(
+        *("parity", str(trained / "m.pt"), str(trained / "m.program"), "--no-lava", "--json"),
+        *("--trials", "2", "--exact", "16", "--attack-images", "8", "--out", "new/r.json"),
+    )
+    report = json.loads(out)
+    assert status == 0 and report["mismatches"] == 0 and report["compared"] > 100_000
+    assert report["accuracy"][0]["chip"]["value"] > 0.5
+    assert json.loads(Path("new/r.json").read_text()) == report
+
+
+def test_simulate_repeats_byte_for_byte(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        words = ("simulate", str(trained / "m.program"), "--images", "8", "--seed", seed)
+        status, out, _ = run(*words, "--out", name, "--json")
+        assert status == 0 and 0 <= json.loads(out)["accuracy"]["value"] <= 1
+    assert Path("a").read_bytes() == Path("b").read_bytes() != Path("c").read_bytes()
+    with np.load("a") as first, np.load("c") as other:
+        assert not np.array_equal(first["spikes.network.lif1"], other["spikes.network.lif1"])
+
+
+def test_attack_reports_both_sides(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run(
+        *("attack", str(trained / "m.pt"), str(trained / "m.program"), "--images", "16"),
+        *("--steps", "2", "--draws", "2", "--trials", "2", "--json"),
+    )
+    entries = json.loads(out)["accuracy"]
+    assert status == 0
+    assert [e["made_on"] for e in entries] == [None, None, "float", "hardware_aware"]
+
+
+def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run("doctor", "--json")
+    found = json.loads(out)
+    assert status == 0 and found["back_ends"]["engine on the CPU"]["works"]
+    assert found["packages"]["torch"] and set(found["back_ends"]) > {"Lava"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["export", "missing.pt"], "missing.pt: no such file; 'stochi train' writes"),
+        (["export", "text.txt"], "text.txt: not a Stochi checkpoint"),
+        (["deploy", "missing.nir"], "missing.nir: no such file; 'stochi export' writes"),
+        (["deploy", "text.txt"], "text.txt: not a NIR graph file"),
+        (["deploy", "."], "no such file"),
+        (["deploy", "m.nir", "--chip", "loihi9"], "unknown chip 'loihi9'; known chips: loihi1"),
+        (["deploy", "m.nir", "--noise", "pink"], "noise is 'pink'"),
+        (["deploy", "m.nir", "--steps", "0"], "steps is 0"),
+        (["simulate", "text.txt"], "text.txt: not a Stochi Program"),
+        (["simulate", "m.nir"], "m.nir: not a Stochi Program"),
+        (["simulate", "m.program", "--seed", "-1"], "seed is -1"),
+        (["simulate", "m.program", "--images", "0"], "0 images"),
+        (["simulate", "m.program", "--backend", "gpu"], "backend is 'gpu'"),
+        (["simulate", "m.program", "--device", "abacus"], "unknown device 'abacus'"),
+        (["train", "--seed", "-3"], "seed is -3"),
+        (["train", "--sampling", "never"], "sampling is 'never'"),
+        (["train", "--sigma", "-1"], "sigma is -1"),
+        (["train", "--epochs", "0"], "epochs is 0"),
+        (["train", "--epochs", "many"], "epochs"),
+        (["parity", "m.pt", "m.program", "--trials", "0"], "trials is 0"),
+        (["parity", "m.pt", "m.program", "--epsilon", "7"], "epsilon is 7"),
+        (["attack", "m.pt", "text.txt"], "text.txt: not a Stochi Program"),
+        (["demo", "--seed", "-1"], "seed is -1"),
+        (["demo", "--epsilon", "-1"], "epsilon is -1"),
+        (["demo", "--unknown"], "unknown"),
+        (["fly"], "fly"),
+    ],
+    ids=" ".join,
+)
+def test_mistakes_are_one_line_and_status_2_and_write_nothing(
+    run,  # type: ignore[no-untyped-def]
+    trained: Path,
+    words: list[str],
+    says: str,
+) -> None:
+    Path("text.txt").write_text("not what was asked for")
+    for name in ("m.pt", "m.nir", "m.program"):
+        Path(name).write_bytes((trained / name).read_bytes())
+    before = sorted(Path().rglob("*"))
+    status, out, err = run(*words)
+    assert status == 2 and out == ""
+    assert err.startswith("stochi: ") and err.count("\n") == 1 and says in err
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_an_unwritable_place_is_one_line(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    Path("file").write_text("in the way")
+    status, _, err = run("deploy", str(trained / "m.nir"), "--out", "file/p.program")
+    assert status == 2 and err.count("\n") == 1 and "file" in err
+
+
+@pytest.mark.slow
+@pytest.mark.lava
+def test_demo_ends_well(run) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run("demo", "--json")
+    report = json.loads(out)
+    assert status == 0 and report["mismatches"] == 0
+    assert report["accuracy"][0]["float"]["value"] >= 0.97
+    left = {path.name for path in Path("runs/demo").iterdir()}
+    assert left == {
+        *("model.pt", "model.nir", "model.program", "report.json", "report.html", "report.png")
+    }

@@ -1,0 +1,52 @@
+"""What importing must not do."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd="/", timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_deploying_and_simulating_need_neither_snntorch_nor_lava() -> None:
+    assert (
+        python(
+            "import sys, stochi, stochi.deploy, stochi.sim, stochi.sim.engine;"
+            "print([m for m in ('snntorch', 'lava') if m in sys.modules])"
+        )
+        == "[]"
+    )
+
+
+def test_stages_come_when_they_are_asked_for() -> None:
+    assert (
+        python(
+            "import stochi; print(stochi.deploy.Program.__name__, stochi.export.to_nir.__name__,"
+            " stochi.train.RandomTauLeaky.__name__, stochi.sim.check_parity.__name__)"
+        )
+        == "Program to_nir RandomTauLeaky check_parity"
+    )
+    assert python("import stochi; print(hasattr(stochi, 'nothing'))") == "False"
+
+
+@pytest.mark.parametrize("name", ["train", "export", "deploy", "sim"])
+def test_the_folders_are_no_packages_of_their_own(name: str) -> None:
+    code = f"import importlib.util; print(importlib.util.find_spec('{name}'))"
+    assert python(code) == "None"
+
+
+def test_importing_draws_nothing() -> None:
+    assert (
+        python(
+            "import torch; before = torch.get_rng_state();"
+            "import stochi.train, stochi.export, stochi.sim, stochi.attacks, stochi.data;"
+            "print(torch.equal(before, torch.get_rng_state()))"
+        )
+        == "True"
+    )

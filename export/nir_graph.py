@@ -44,6 +44,7 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         raise ExportError(f"dt is {dt}; a time step must last longer than 0 seconds")
     copied = _as_real_numbers(copy_model(model).eval())
     try:
+        _refuse_nan(copied)
         fold_batch_norms(copied, trace(copied, sample))
         traced = trace(copied, sample)
         graph = _build(traced, dt)
@@ -63,6 +64,16 @@ def _as_real_numbers(model: nn.Module) -> nn.Module:
                 f"neuron {name!r}: its fixed decays are not drawn yet; run the model once first"
             )
     return model
+
+
+def _refuse_nan(model: nn.Module) -> None:
+    for name, values in [*model.named_parameters(), *model.named_buffers()]:
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            layer, _, what = name.rpartition(".")
+            raise ExportError(
+                f"layer {layer!r}: its {what} holds NaN or infinite values; train again or repair"
+                " them before exporting"
+            )
 
 
 def _build(traced: Trace, dt: float) -> nir.NIRGraph:

@@ -229,6 +229,11 @@ def trace(model: nn.Module, sample: torch.Tensor) -> Trace:
         # The run's draws are nobody's: torch's generator stays where it was.
         with torch.random.fork_rng(devices=_cuda(sample)), torch.no_grad(), watcher:
             output = model(sample)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ExportError(
+            f"the model fails on a sample of shape {tuple(sample.shape)}:"
+            f" {str(error).splitlines()[0]}"
+        ) from error
     finally:
         for hook in hooks:
             hook.remove()

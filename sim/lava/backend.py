@@ -1,8 +1,11 @@
 """Run a Program on Lava's runtime: stock Dense and Conv, our neurons, samples in one stream."""
 
 import logging
+import signal
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +178,11 @@ def _run(source: Any, steps: int, progress: Callable[[int, int], None] | None) -
     config = Loihi2SimCfg(select_tag="fixed_pt", loglevel=logging.ERROR)
     done = 0
     try:
+        with _interrupts_ignored():
+            source.create_runtime(run_cfg=config)
         while done < steps:
             chunk = min(STEPS_BETWEEN_REPORTS, steps - done)
-            source.run(condition=RunSteps(num_steps=chunk), run_cfg=config)
+            source.run(condition=RunSteps(num_steps=chunk))
             done += chunk
             if progress is not None:
                 progress(done, steps)
@@ -189,6 +194,22 @@ def _run(source: Any, steps: int, progress: Callable[[int, int], None] | None) -
         ) from error
     finally:
         source.stop()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C, which reaches the whole terminal's group.
+
+    The parent then stops them in order; if they died first, it would wait for them forever.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can set signal handlers, and only it gets Ctrl-C
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _collect(program: Program, files: dict[str, dict[str, str]], probes: tuple[str, ...]) -> Record:

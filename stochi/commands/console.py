@@ -47,14 +47,14 @@ class Output:
         """A line of the result."""
         self.result.print(message, markup=False, soft_wrap=True)
 
-    def table(self, rows: list[list[str]], title: str) -> None:
-        """Rows of text, the first one the head."""
+    def table(self, rows: list[list[str]], title: str, text_columns: int = 1) -> None:
+        """Rows of text, the first one the head; after ``text_columns`` come numbers."""
         table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
         for index, head in enumerate(rows[0]):
             table.add_column(
                 head.replace("hardware-aware", "hardware-\naware"),
-                justify="left" if index == 0 else "right",
-                no_wrap=index > 0,
+                justify="left" if index < text_columns else "right",
+                no_wrap=index >= text_columns,
             )
         for row in rows[1:]:
             table.add_row(*row)

@@ -23,9 +23,10 @@ def doctor(as_json: JsonOption = False) -> None:
         "Installed",
     )
     output.table(
-        [["back end", "works", ""]]
-        + [[name, "yes" if works else "no", what] for name, (works, what) in checks.items()],
+        [["back end", "what to know", "works"]]
+        + [[name, what, "yes" if works else "no"] for name, (works, what) in checks.items()],
         "Back ends",
+        text_columns=2,
     )
     output.finish(
         {
@@ -70,7 +71,7 @@ def _check_cuda() -> tuple[bool, str]:
     import torch
 
     if not torch.cuda.is_available():
-        return False, "no GPU that this torch can use; the CPU does all, slower"
+        return False, "this torch sees no GPU; with one, type: pip install torch==2.13.0"
     return _check_engine("cuda")
 
 

@@ -30,7 +30,7 @@ def test_what_is_read_back_computes_what_the_model_computes(network: str, tmp_pa
     images = torch.rand(20, *shape, dtype=torch.float64)
     write_graph(to_nir(net, images[:2]), tmp_path / "m.nir")
     graph = read_graph(tmp_path / "m.nir")
-    expected = with_mean_tau(net)(images)
+    expected = with_mean_tau(net)(images).detach()
     found = evaluate(graph, images, 4, graph.metadata["dt"]).mean(0)
     assert float(expected.std()) > 0.05
     assert torch.allclose(found, expected, atol=1e-9)
@@ -42,6 +42,7 @@ def test_what_is_read_back_computes_what_the_model_computes(network: str, tmp_pa
             assert all(shape is not None for shape in types.values()), name
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize(
     "options",
     [
@@ -197,6 +198,19 @@ def test_bad_samples_are_refused(sample: torch.Tensor) -> None:
     net = RepeatSteps(nn.Sequential(OrderedDict(fc=nn.Linear(4, 4), lif=RandomTauLeaky(**RANDOM))))
     with pytest.raises(ExportError, match="sample"):
         to_nir(net, sample)
+
+
+def test_a_sample_of_another_shape_is_one_sentence() -> None:
+    with pytest.raises(ExportError, match=r"fails on a sample of shape \(3, 5\)"):
+        to_nir(RepeatSteps(nn.Sequential(nn.Linear(4, 4), leaky())), torch.rand(3, 5))
+
+
+def test_nan_weights_are_named() -> None:
+    net = conv_net()
+    with torch.no_grad():
+        net.network.conv2.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ExportError, match=r"network\.conv2.*weight holds NaN"):
+        to_nir(net, torch.rand(1, 2, 8, 8))
 
 
 def test_bad_graph_files_are_told_apart(tmp_path: Path) -> None:

@@ -1,4 +1,9 @@
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import nir
 import numpy as np
@@ -46,6 +51,7 @@ def test_mean_tau_dense_net_has_the_engine_s_integers() -> None:
     assert_same(program, torch.rand(5, 1, 4, 4))
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize(
     "options",
     [
@@ -102,3 +108,28 @@ def test_progress_is_told() -> None:
         progress=lambda done, total: seen.append((done, total)),
     )
     assert len(seen) > 1 and seen[-1][0] == seen[-1][1]
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_all_processes(tmp_path: Path) -> None:
+    """Ctrl-C reaches the whole group, Lava's processes too."""
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
+    program.save(tmp_path / "p.program")
+    code = (
+        "import sys, torch, stochi;"
+        f"program = stochi.deploy.Program.load({str(tmp_path / 'p.program')!r});"
+        "stochi.sim.run(program, torch.rand(5000, 1, 4, 4), backend='lava',"
+        " progress=lambda done, total: print(done, flush=True))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdout is not None and child.stdout.readline().strip() == "64"
+    os.killpg(child.pid, signal.SIGINT)
+    assert child.wait(timeout=30) != 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(child.pid, 0)

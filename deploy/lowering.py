@@ -6,6 +6,7 @@ from typing import Any
 import nir
 import numpy as np
 import torch
+
 from stochi.deploy.program import (
     IMAGE_LEVELS,
     Convolution,
@@ -16,7 +17,6 @@ from stochi.deploy.program import (
     Stage,
 )
 from stochi.deploy.real_layers import RealLayer, RealNeuron, cut_into_layers
-
 from stochi.errors import InputError, LoweringError
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.decays import MAX_TABLE_BITS, logit_normal_table, quantize_decay

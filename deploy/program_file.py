@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from stochi.deploy.program import (
     Convolution,
     Decay,
@@ -21,7 +22,6 @@ from stochi.deploy.program import (
     Stage,
     SumPool,
 )
-
 from stochi.errors import ProgramError
 from stochi.files import written_aside
 

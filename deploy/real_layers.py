@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import nir
 import numpy as np
-from stochi.deploy.program import Convolution, Dense, Flatten, Stage, SumPool
 
+from stochi.deploy.program import Convolution, Dense, Flatten, Stage, SumPool
 from stochi.errors import GraphError, LoweringError
 from stochi.random_tau_metadata import RandomTau, read_random_tau
 

@@ -1,10 +1,10 @@
 """Batch normalization disappears into the layer before it: a chip has none."""
 
 import torch
-from stochi.export.trace import Trace
 from torch import nn
 
 from stochi.errors import ExportError
+from stochi.export.trace import Trace
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 

@@ -4,14 +4,14 @@ import nir
 import numpy as np
 import snntorch as snn
 import torch
+from torch import nn
+
+from stochi.errors import ExportError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.convolution import to_nir_conv2d
 from stochi.export.copy_model import copy_model, release_copy
 from stochi.export.readout import find_readout
 from stochi.export.trace import Node, Trace, trace
-from torch import nn
-
-from stochi.errors import ExportError
 from stochi.random_tau_metadata import RandomTau, describe
 
 DEFAULT_DT = 1e-3

@@ -2,10 +2,10 @@
 
 import nir
 import torch
-from stochi.export.evaluate import evaluate
 from torch import nn
 
 from stochi.errors import ExportError
+from stochi.export.evaluate import evaluate
 
 RELATIVE_TOLERANCE = 1e-3
 

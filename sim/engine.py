@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+
 from stochi.deploy.program import (
     INPUT,
     Convolution,
@@ -14,7 +15,6 @@ from stochi.deploy.program import (
     Stage,
     SumPool,
 )
-
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.fixed_point import shift
 from stochi.hardware.neuron import coupled_step, integrator_step, stock_step

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from stochi.sim.report import SIDES, ParityReport
-
 from stochi.files import written_aside
+from stochi.sim.report import SIDES, ParityReport
 
 
 def draw_report(report: ParityReport, path: str | Path) -> None:

@@ -3,14 +3,14 @@
 from typing import Any
 
 import torch
-from stochi.deploy.program import Layer, Program
-from stochi.sim.record import Record
-from stochi.train.hardware_aware import set_draws
 from torch import nn
 
+from stochi.deploy.program import Layer, Program
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.quantization import to_integers
+from stochi.sim.record import Record
+from stochi.train.hardware_aware import set_draws
 
 
 def record_hardware_model(

@@ -1,8 +1,8 @@
 """Checking what is shown to a Program, and putting it into the chip's integers."""
 
 import torch
-from stochi.deploy.program import Program
 
+from stochi.deploy.program import Program
 from stochi.errors import InputError
 from stochi.hardware.quantization import to_integers
 

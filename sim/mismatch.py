@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from stochi.sim.record import Record
 
 from stochi.errors import InputError
+from stochi.sim.record import Record
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import nn
+
+from stochi.attacks.base import Attack
+from stochi.data.images import Images
 from stochi.deploy.program import Program
+from stochi.errors import InputError
+from stochi.hardware.noise import check_coordinates
 from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.inputs import to_frames
 from stochi.sim.mismatch import compare_records
@@ -13,12 +19,6 @@ from stochi.sim.report import ParityReport
 from stochi.sim.run import PROBES, run
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
 from stochi.train.hardware_aware import FreshDraws, hardware_aware, set_draws
-from torch import nn
-
-from stochi.attacks.base import Attack
-from stochi.data.images import Images
-from stochi.errors import InputError
-from stochi.hardware.noise import check_coordinates
 
 ATTACKER_SEED = 2**31
 """The attacker's draws on the hardware-aware model; the victims' seeds are others."""

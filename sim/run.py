@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import torch
-from stochi.deploy.program import Program
-from stochi.sim.engine import DrawCoordinates, LayerState, run_engine
-from stochi.sim.inputs import to_frames
-from stochi.sim.record import Record
 
+from stochi.deploy.program import Program
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.noise import check_coordinates
+from stochi.sim.engine import DrawCoordinates, LayerState, run_engine
+from stochi.sim.inputs import to_frames
+from stochi.sim.record import Record
 
 BACKENDS = ("engine", "lava")
 PROBES = ("spikes", "membrane")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
 from stochi.sim.lava.compatibility import lava_status
 from stochi.train import RandomTauLeaky
 from stochi.train.networks import RepeatSteps
-from torch import nn
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from stochi.train.networks import small_conv_net
 from torch import nn
 
 from stochi.errors import InputError, StochiError
 from stochi.files import written_aside
+from stochi.train.networks import small_conv_net
 
 FORMAT = "stochi-checkpoint"
 VERSION = 1

@@ -6,23 +6,23 @@ the very integers of the chip, in the model's units. Gradients pass straight thr
 """
 
 import torch
+from torch import nn
+from torch.nn import functional
+
 from stochi.deploy.lowering import channel_gain, choose_decay, quantize_real_layer
 from stochi.deploy.program import IMAGE_LEVELS, Convolution, Decay, Dense, SumPool
 from stochi.deploy.real_layers import RealLayer, cut_into_layers
+from stochi.errors import ExportError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
 from stochi.export.nir_graph import to_nir
 from stochi.export.trace import trace
-from stochi.train.hardware_neuron import Draws, HardwareStep, straight_through
-from stochi.train.neurons import RandomTauLeaky
-from torch import nn
-from torch.nn import functional
-
-from stochi.errors import ExportError
 from stochi.hardware.chips import find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 from stochi.hardware.synapses import exact_conv2d, exact_linear
+from stochi.train.hardware_neuron import Draws, HardwareStep, straight_through
+from stochi.train.neurons import RandomTauLeaky
 
 
 class HardwareSynapses:

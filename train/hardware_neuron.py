@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from stochi.deploy.program import Decay
 
+from stochi.deploy.program import Decay
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
 from stochi.hardware.neuron import coupled_step, stock_step

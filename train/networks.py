@@ -4,10 +4,10 @@ from collections import OrderedDict
 
 import snntorch as snn
 import torch
-from stochi.train.neurons import RandomTauLeaky
 from torch import nn
 
 from stochi.errors import InputError
+from stochi.train.neurons import RandomTauLeaky
 
 
 class RepeatSteps(nn.Module):

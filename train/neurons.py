@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import snntorch as snn
 import torch
-from stochi.train.hardware_neuron import HardwareStep
 
 from stochi.errors import InputError
 from stochi.hardware.decays import check_bits, check_sigma, logit_normal_table
 from stochi.hardware.fixed_point import DECAY_UNITY
+from stochi.train.hardware_neuron import HardwareStep
 
 SAMPLING_MODES = ("step", "forward", "fixed", "mean")
 INPUT_GAINS = ("coupled", "mean")

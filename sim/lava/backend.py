@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from stochi.deploy.program import Convolution, Dense, Flatten, Layer, Program, SumPool
-from stochi.sim.lava.compatibility import import_lava
-from stochi.sim.record import Record
 
+from stochi.deploy.program import Convolution, Dense, Flatten, Layer, Program, SumPool
 from stochi.errors import StochiError
 from stochi.hardware.fixed_point import STATE_MAX
+from stochi.sim.lava.compatibility import import_lava
+from stochi.sim.record import Record
 
 STEPS_BETWEEN_REPORTS = 64
 _MAX_GROUPS = 127
@@ -111,6 +111,7 @@ def _synapses(
 ) -> tuple[Any, int]:
     """A layer's stages as stock processes; returns the last port and its delay."""
     from lava.proc.dense.process import Dense as LavaDense
+
     from stochi.sim.lava.processes.weight_exponent import WeightExponent
 
     columns = None

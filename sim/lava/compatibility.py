@@ -59,13 +59,13 @@ def import_lava() -> None:
 def _adapted() -> Iterator[None]:
     """While Lava's two files are imported, adapt what they call; then put it back.
 
-    ``ByteEncoder`` gets a hash, and setting the start method to fork, which Lava needs, does not
-    fail where a program has set one already.
+    ``ByteEncoder`` gets a hash. Lava sets multiprocessing's start method to fork, without which
+    it cannot run; here that does not fail where the program has set a method already.
     """
     make_dataclass, set_method = dataclasses.dataclass, multiprocessing.set_start_method
 
     def dataclass(cls: Any = None, /, **options: Any) -> Any:
-        if getattr(cls, "__name__", "") == "ByteEncoder":
+        if sys.version_info >= (3, 11) and getattr(cls, "__name__", "") == "ByteEncoder":
             options["unsafe_hash"] = True
         return make_dataclass(cls, **options)
 

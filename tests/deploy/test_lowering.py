@@ -5,13 +5,13 @@ import nir
 import numpy as np
 import pytest
 import torch
+
 from stochi.deploy import lower
 from stochi.deploy.program import Convolution, Dense
-from stochi.export import evaluate, to_nir
-from stochi.sim import run
-
 from stochi.errors import GraphError, InputError, LoweringError
+from stochi.export import evaluate, to_nir
 from stochi.graph_file import read_graph
+from stochi.sim import run
 from tests.conftest import NETWORKS, conv_net
 
 DT = 1e-3

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from stochi.deploy import Program, lower
+from stochi.errors import ProgramError
 from stochi.export import to_nir
 from stochi.sim import run
-
-from stochi.errors import ProgramError
 from tests.conftest import conv_net
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
-from stochi.export import evaluate, to_nir
-from stochi.train import RandomTauLeaky
-from stochi.train.networks import RepeatSteps
 from torch import nn
 
 from stochi.errors import ExportError, GraphError
+from stochi.export import evaluate, to_nir
 from stochi.graph_file import read_graph, write_graph
+from stochi.train import RandomTauLeaky
+from stochi.train.networks import RepeatSteps
 from tests.conftest import NETWORKS, conv_net
 
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 import torch
+
 from stochi.deploy import lower
 from stochi.deploy.program import Dense, Program
+from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.hardware.noise import random_bytes
 from stochi.sim import run
 from stochi.sim.run import PROBES
-
-from stochi.errors import InputError
-from stochi.hardware.noise import random_bytes
 from tests.conftest import NETWORKS, conv_net, dense_net
 
 

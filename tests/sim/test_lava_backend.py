@@ -10,6 +10,8 @@ import nir
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from stochi.deploy import lower
 from stochi.deploy.program import Program
 from stochi.export import to_nir
@@ -18,8 +20,6 @@ from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
 from stochi.train import RandomTauLeaky
 from stochi.train.networks import RepeatSteps
-from torch import nn
-
 from tests.conftest import conv_net, dense_net, run_once
 
 pytestmark = pytest.mark.lava

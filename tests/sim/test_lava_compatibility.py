@@ -5,6 +5,7 @@ import textwrap
 
 import numpy
 import pytest
+
 from stochi.sim.lava import compatibility
 from stochi.sim.lava.compatibility import LavaUnavailable, import_lava, lava_status
 

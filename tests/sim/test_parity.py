@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from stochi.attacks import PGD, UniformNoise
+from stochi.data import Images
 from stochi.deploy import Program, lower
+from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.sim import check_parity
 from stochi.sim.figure import draw_report
 from stochi.sim.mismatch import compare
 from stochi.sim.report import ParityReport
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
-
-from stochi.attacks import PGD, UniformNoise
-from stochi.data import Images
-from stochi.errors import InputError
 from tests.conftest import conv_net
 
 SHAPE = (2, 8, 8)

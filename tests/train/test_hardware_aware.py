@@ -1,6 +1,9 @@
 import pytest
 import torch
+from torch.nn import functional
+
 from stochi.deploy import lower
+from stochi.errors import ExportError
 from stochi.export import to_nir
 from stochi.sim import run
 from stochi.sim.hardware_record import record_hardware_model
@@ -8,9 +11,6 @@ from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
 from stochi.train import hardware_aware
 from stochi.train.hardware_aware import FreshDraws, set_draws
-from torch.nn import functional
-
-from stochi.errors import ExportError
 from tests.conftest import NETWORKS, run_once
 
 VARIANTS = [
@@ -108,6 +108,7 @@ def test_the_model_stays_as_it_is_and_fresh_draws_differ() -> None:
 
 def test_plain_leaky_neurons_are_refused_by_name() -> None:
     import snntorch as snn
+
     from stochi.train.networks import RepeatSteps
 
     net = RepeatSteps(

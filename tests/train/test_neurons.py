@@ -5,10 +5,10 @@ import pytest
 import snntorch as snn
 import torch
 from snntorch import surrogate, utils
-from stochi.train import RandomTauLeaky
-from stochi.train.neurons import random_tau_step
 
 from stochi.errors import InputError
+from stochi.train import RandomTauLeaky
+from stochi.train.neurons import random_tau_step
 
 
 def published_recurrence(currents, decays, threshold, coupled):  # type: ignore[no-untyped-def]

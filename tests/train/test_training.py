@@ -2,6 +2,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from stochi.data import Images, load_digits
+from stochi.errors import InputError
 from stochi.train.checkpoint import (
     CheckpointError,
     NetworkConfig,
@@ -9,9 +12,6 @@ from stochi.train.checkpoint import (
     save_checkpoint,
 )
 from stochi.train.training import TrainingConfig, measure_accuracy, train_classifier
-
-from stochi.data import Images, load_digits
-from stochi.errors import InputError
 
 SMALL = NetworkConfig(steps=3, channels=(4, 8))
 

@@ -11,11 +11,11 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from stochi.deploy.program import Layer
-from stochi.sim.lava.processes.schedule import Schedule
 
+from stochi.deploy.program import Layer
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.neuron import coupled_step, integrator_step, stock_step
+from stochi.sim.lava.processes.schedule import Schedule
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,14 @@ check: $(READY)
 	@$(PIP) install -q --no-deps --no-build-isolation --target $(TYPECHECK) .
 	@MYPYPATH=$(TYPECHECK) $(BIN)/mypy -p stochi
 
-$(READY): pyproject.toml requirements/constraints.txt
+$(READY): Makefile pyproject.toml requirements/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	  || { echo "Stochi needs Python 3.10 to 3.12; try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
 	  || { echo "$(PYTHON) -m venv failed; install your system's venv package (python3-venv)"; exit 1; }
 	@echo "Installing Stochi into $(VENV) (torch, snnTorch, Lava ...), once; takes a minute or more"
 	@$(PIP) install -q -c requirements/constraints.txt pip setuptools
-	@$(PIP) install -q -c requirements/constraints.txt --no-build-isolation -e '.[lava,dev]'
+	@$(PIP) install -qq -c requirements/constraints.txt --no-build-isolation -e '.[lava,dev]'
 	@$(PIP) install -q --no-deps --ignore-requires-python lava-nc==0.10.0
 	@touch $@
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
+_LAST_ADAPTED = "lava.magma.runtime.message_infrastructure.multiprocessing"
 INSTALL = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
 
 
@@ -42,7 +43,7 @@ def import_lava() -> None:
     Raises:
         LavaUnavailable: it is not installed, or numpy is too new.
     """
-    if "lava.magma.compiler.var_model" in sys.modules:
+    if _LAST_ADAPTED in sys.modules:
         return
     usable, what = lava_status()
     if not usable:
@@ -50,7 +51,7 @@ def import_lava() -> None:
     try:
         with _adapted():
             importlib.import_module("lava.magma.compiler.var_model")
-            importlib.import_module("lava.magma.runtime.message_infrastructure.multiprocessing")
+            importlib.import_module(_LAST_ADAPTED)
     except ImportError as error:
         raise LavaUnavailable(f"Lava's import failed ({error}); type: {INSTALL}") from error
 

@@ -55,7 +55,7 @@ def test_missing_lava_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None
         "find_spec",
         lambda name, *rest: None if name == "lava" else found(name, *rest),
     )
-    monkeypatch.delitem(sys.modules, "lava.magma.compiler.var_model", raising=False)
+    monkeypatch.delitem(sys.modules, compatibility._LAST_ADAPTED, raising=False)
     assert lava_status() == (False, f"lava-nc is not installed; type: {compatibility.INSTALL}")
     with pytest.raises(LavaUnavailable, match="--ignore-requires-python lava-nc"):
         import_lava()

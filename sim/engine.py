@@ -52,11 +52,19 @@ def run_engine(
         torch.zeros((batch, *layer.shape), dtype=torch.int64, device=device)
         for layer in program.layers
     ]
+    # An image that is shown at every step gives its layers the same sums at every step.
+    constant = {
+        layer.name: synaptic_input(layer, tensors.weight, frames[0])
+        for layer, tensors in zip(program.layers, layers, strict=True)
+        if layer.source == INPUT and len(frames) == 1
+    }
     for step in range(program.steps):
         arriving = {INPUT: frames[step if len(frames) > 1 else 0]}
         states = {}
         for index, (layer, tensors) in enumerate(zip(program.layers, layers, strict=True)):
-            synaptic = synaptic_input(layer, tensors.weight, arriving[layer.source])
+            synaptic = constant.get(layer.name)
+            if synaptic is None:
+                synaptic = synaptic_input(layer, tensors.weight, arriving[layer.source])
             spikes, membranes[index] = _neurons(
                 layer, tensors, membranes[index], synaptic, draws, index, step
             )

@@ -16,9 +16,10 @@ from stochi.deploy import lower
 from stochi.deploy.program import Program
 from stochi.export import to_nir
 from stochi.sim import run
+from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
-from stochi.train import RandomTauLeaky
+from stochi.train import RandomTauLeaky, hardware_aware
 from stochi.train.networks import RepeatSteps
 from tests.conftest import conv_net, dense_net, run_once
 
@@ -79,7 +80,11 @@ def test_convolutions_and_pooling_after_weights_have_the_engine_s_integers(optio
     with torch.no_grad():
         net.network[0].weight *= 2
         net.network[4].weight *= 3
-    assert_same(lower(to_nir(net, images[:1])), images)
+    program = lower(to_nir(net, images[:1]))
+    assert_same(program, images)
+    twin = record_hardware_model(hardware_aware(net, images[:1]), program, images, 0, 0)
+    compared = compare_records(twin, run(program, images, probes=PROBES))
+    assert sum(c.mismatches for c in compared) == 0
 
 
 def test_event_frames_have_the_engine_s_integers() -> None:

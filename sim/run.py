@@ -1,5 +1,6 @@
 """Run a Program on a back end."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -10,10 +11,11 @@ from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.noise import check_coordinates
 from stochi.sim.engine import DrawCoordinates, LayerState, run_engine
 from stochi.sim.inputs import to_frames
-from stochi.sim.record import Record
+from stochi.sim.record import Record, join_records
 
 BACKENDS = ("engine", "lava")
 PROBES = ("spikes", "membrane")
+SHARD_NEURONS = 2**20
 
 
 def run(
@@ -42,7 +44,7 @@ def run(
         probes: of "spikes" and "membrane", what to record of every layer at every step.
         first_sample: the number of the first row, so that a shard draws what the whole would.
         device: where the engine computes. Lava runs on the CPU.
-        progress: called with (done, total) now and then.
+        progress: called with (done, total) now and then: samples on the engine, steps on Lava.
 
     Raises:
         InputError: an argument is out of range, or inputs do not fit the Program.
@@ -65,9 +67,25 @@ def run(
 
         return run_lava(program, frames, seed, trial, first_sample, probes, progress)
     samples = torch.arange(batch, device=device) + first_sample
-    draws = DrawCoordinates(seed, trial, samples)
+    size = shard_size(program)
+    records = []
     with torch.no_grad():
-        return _collect(program, run_engine(program, frames.to(device), draws), probes, progress)
+        for shard, numbers in zip(frames.split(size, 1), samples.split(size), strict=True):
+            draws = DrawCoordinates(seed, trial, numbers)
+            states = run_engine(program, shard.to(device), draws)
+            records.append(_collect(program, states, probes))
+            if progress is not None:
+                progress(min(len(records) * size, batch), batch)
+    return join_records(records)
+
+
+def shard_size(program: Program) -> int:
+    """How many samples the engine takes at a time, so that a layer's states stay in the caches.
+
+    Draws go by a sample's number, so shards give what the whole would.
+    """
+    largest = max(math.prod(layer.shape) for layer in program.layers)
+    return max(1, SHARD_NEURONS // largest)
 
 
 def read_logits(
@@ -85,7 +103,6 @@ def _collect(
     program: Program,
     states: Iterator[dict[str, LayerState]],
     probes: tuple[str, ...],
-    progress: Callable[[int, int], None] | None,
 ) -> Record:
     last = program.layers[-1].name
     spikes: dict[str, list[torch.Tensor]] = {}
@@ -101,8 +118,6 @@ def _collect(
                 spikes.setdefault(layer.name, []).append(state.spikes.cpu())
             if "membrane" in probes:
                 membrane.setdefault(layer.name, []).append(state.membrane.to("cpu", torch.int32))
-        if progress is not None:
-            progress(step + 1, program.steps)
     return Record(
         logits=read_logits(program, final, count).cpu(),
         spikes={name: torch.stack(values) for name, values in spikes.items()},

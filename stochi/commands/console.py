@@ -37,7 +37,7 @@ class Output:
 
         def show(done: int, total: int) -> None:
             if self.status.is_terminal:
-                self.status.print(f"  {what}: {done} of {total} steps", end="\r")
+                self.status.print(f"  {what}: {done} of {total}", end="\r")
                 if done == total:
                     self.status.print(" " * 60, end="\r")
 

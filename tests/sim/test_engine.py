@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.noise import random_bytes
 from stochi.sim import run
+from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
 from tests.conftest import NETWORKS, conv_net, dense_net
 
@@ -90,6 +93,21 @@ def test_shards_trials_and_seeds(program: Program) -> None:
     assert torch.equal(whole.logits, run(program, images, seed=5).logits)
     assert not torch.equal(whole.logits, run(program, images, seed=6).logits)
     assert not torch.equal(whole.logits, run(program, images, seed=5, trial=1).logits)
+
+
+def test_the_engine_s_own_shards_change_nothing(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = torch.rand(7, 2, 8, 8)
+    whole = run(program, images, seed=5, probes=PROBES)
+    monkeypatch.setattr(sys.modules["stochi.sim.run"], "SHARD_NEURONS", 600)
+    seen: list[tuple[int, int]] = []
+    parts = run(
+        program, images, seed=5, probes=PROBES, progress=lambda done, all: seen.append((done, all))
+    )
+    assert seen == [(2, 7), (4, 7), (6, 7), (7, 7)]
+    assert torch.equal(whole.logits, parts.logits)
+    assert sum(c.mismatches for c in compare_records(whole, parts)) == 0
 
 
 def test_images_are_frames_that_do_not_change(program: Program) -> None:

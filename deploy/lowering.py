@@ -17,7 +17,7 @@ from stochi.deploy.program import (
     Stage,
 )
 from stochi.deploy.real_layers import RealLayer, RealNeuron, cut_into_layers
-from stochi.errors import InputError, LoweringError
+from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.decays import MAX_TABLE_BITS, logit_normal_table, quantize_decay
 from stochi.hardware.quantization import QuantizedLayer, quantize_layer
@@ -55,6 +55,8 @@ def lower(
         InputError: an argument is out of range.
         GraphError: the graph is not valid.
     """
+    if not isinstance(graph, nir.NIRGraph):
+        raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")
     target = find_chip(chip)
     if noise not in NOISES:
         raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")

@@ -40,6 +40,8 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         ExportError: the model does something that NIR or a chip cannot express; the message
             names the layer.
     """
+    if not isinstance(model, nn.Module):
+        raise ExportError(f"a torch.nn.Module is needed, this is a {type(model).__name__}")
     if not dt > 0:
         raise ExportError(f"dt is {dt}; a time step must last longer than 0 seconds")
     copied = _as_real_numbers(copy_model(model).eval())

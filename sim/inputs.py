@@ -18,7 +18,10 @@ def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
         InputError: the shape, the number of steps or a value is wrong, or there is no sample.
     """
     if not isinstance(inputs, torch.Tensor):
-        inputs = torch.as_tensor(inputs)
+        try:
+            inputs = torch.as_tensor(inputs)
+        except (TypeError, ValueError, RuntimeError):
+            raise InputError(f"inputs are a {type(inputs).__name__}, not a tensor") from None
     shape = program.input_shape
     each_step = inputs.dim() == len(shape) + 2
     expected = f"(batch, {', '.join(map(str, shape))}), or the same with steps in front"

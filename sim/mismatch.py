@@ -55,7 +55,8 @@ def compare(layer: str, quantity: str, left: torch.Tensor, right: torch.Tensor) 
     """Compare (steps, batch, *shape) values of two runs."""
     if left.shape != right.shape:
         raise InputError(
-            f"{quantity} of {layer!r} have shapes {tuple(left.shape)} and {tuple(right.shape)}"
+            f"{quantity} of {layer!r} have shapes {tuple(left.shape)} and {tuple(right.shape)}:"
+            " these are no runs of one network (was the Program lowered from this model?)"
         )
     different = left != right
     count = int(different.sum())

@@ -88,7 +88,7 @@ def check_parity(
             "noise": program.noise,
             "steps": program.steps,
             "trials": trials,
-            "seeds": list(seeds),
+            "seeds": [int(seed) for seed in seeds],
             "exact_images": len(exact),
             "attack_images": len(attacked) if attacks else 0,
             "lava": lava,
@@ -278,5 +278,7 @@ def _check_arguments(program: Program, images: Images, trials: int, seeds: Seque
     if len(images.inputs) != len(images.labels):
         raise InputError(f"{len(images.inputs)} images and {len(images.labels)} labels")
     to_frames(program, images.inputs)
+    if images.labels.is_floating_point() or images.labels.dim() != 1:
+        raise InputError("labels must be whole numbers, one for each image")
     if images.labels.min() < 0 or images.labels.max() >= program.classes:
         raise InputError(f"labels must lie in 0 … {program.classes - 1}, the Program's outputs")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from stochi.deploy.program import Program
+from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.noise import check_coordinates
@@ -66,6 +67,7 @@ def run(
         from stochi.sim.lava.backend import run_lava
 
         return run_lava(program, frames, seed, trial, first_sample, probes, progress)
+    device = check_device(device)
     samples = torch.arange(batch, device=device) + first_sample
     size = shard_size(program)
     records = []

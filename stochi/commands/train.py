@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption
-from stochi.commands.devices import check_device
+from stochi.devices import check_device
 from stochi.errors import InputError
 
 

@@ -90,5 +90,5 @@ def check_coordinates(**coordinates: int) -> None:
     """Raise InputError where a seed, trial, layer, step or stream is out of its range."""
     for name, value in coordinates.items():
         limit = _LIMITS[name]
-        if isinstance(value, bool) or int(value) != value or not 0 <= value < limit:
+        if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value < limit:
             raise InputError(f"{name} is {value}; it must be a whole number from 0 to {limit - 1}")

@@ -97,6 +97,7 @@ def test_heterogeneous_neurons_get_decays_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("graph", "options", "says"),
     [
+        (lambda: "no graph", {}, "NIRGraph is needed"),
         (lambda: chain(affine(), lif()), {"chip": "loihi3"}, "unknown chip 'loihi3'"),
         (lambda: chain(affine(), lif()), {"noise": "loud"}, "noise is 'loud'"),
         (lambda: chain(affine(), lif()), {"steps": 0}, "steps is 0"),

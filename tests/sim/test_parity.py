@@ -138,6 +138,7 @@ def test_bad_data_is_refused(net, program: Program, data: Images) -> None:  # ty
         (data.inputs[:3], data.labels),
         (data.inputs[:, :1], data.labels),
         (data.inputs, data.labels + 5),
+        (data.inputs, data.labels.float()),
         (data.inputs[:0], data.labels[:0]),
     ):
         with pytest.raises(InputError):

@@ -1,5 +1,7 @@
 """NIR graph → Program: every number onto the chip's grid."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,19 +10,24 @@ import numpy as np
 import torch
 
 from stochi.deploy.program import (
+    CONSTANT,
     IMAGE_LEVELS,
-    Convolution,
+    INPUT,
     Decay,
-    Dense,
     Layer,
+    OneToOne,
     Program,
     Stage,
+    Synapses,
+    Weighted,
 )
-from stochi.deploy.real_layers import RealLayer, RealNeuron, cut_into_layers
+from stochi.deploy.real_layers import RealLayer, cut_into_layers
+from stochi.deploy.real_neurons import RealNeuron
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.decays import MAX_TABLE_BITS, logit_normal_table, quantize_decay
-from stochi.hardware.quantization import QuantizedLayer, quantize_layer
+from stochi.hardware.fixed_point import CURRENT_KEEP_MAX
+from stochi.hardware.quantization import QuantizedLayer, SynapseValues, quantize_layer
 
 NOISES = ("decay", "none")
 DEFAULT_STEPS = 8
@@ -39,9 +46,10 @@ def lower(
     """Put a graph on a chip.
 
     Args:
-        graph: a chain of Linear, Affine, Conv2d, pooling, Flatten and LIF nodes, from ``to_nir``
-            or another framework. A chain that ends in weights is read by integrators (their mean
-            input is the logit), one that ends in neurons by the mean of their spikes.
+        graph: Linear, Affine, Conv2d, Scale, pooling, Flatten, Delay, LIF, IF, CubaLIF, LI, CubaLI
+            and I nodes, connected in any way, from ``to_nir`` or another framework. An output fed
+            by weights is read by integrators (their mean input is the logit), one fed by neurons
+            by the mean of their spikes, or of their membranes where they never spike.
         chip: "loihi2" or "loihi1".
         noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact) or
             "none" (mean τ).
@@ -70,26 +78,26 @@ def lower(
             " and pass events=True, or choose chip='loihi2'"
         )
     levels = 1 if events else IMAGE_LEVELS
-    layers = tuple(
-        _lower_layer(layer, target, noise, steps, levels if layer.source == "input" else 1)
-        for layer in cut_into_layers(graph, dt)
-    )
-    shape = next(iter(graph.inputs.values())).output_type["output"]
+    network = cut_into_layers(graph, dt)
+    layers = tuple(_lower_layer(layer, target, noise, steps, levels) for layer in network.layers)
+    read = next(layer for layer in network.layers if layer.name == network.output)
     return Program(
         chip=chip,
         noise=noise,
-        input_shape=tuple(int(size) for size in np.atleast_1d(shape)),
+        input_shape=network.input_shape,
         input_levels=levels,
         steps=steps,
         dt=dt,
         layers=layers,
+        output=network.output,
+        readout=_readout(read.neuron),
     )
 
 
 def quantize_real_layer(
     layer: RealLayer,
-    form: Decay | None,
-    weight: torch.Tensor,
+    form: Decay,
+    weights: Sequence[torch.Tensor],
     bias: torch.Tensor,
     threshold: torch.Tensor,
     *,
@@ -99,26 +107,41 @@ def quantize_real_layer(
     """Quantize a layer with these values of its weights, bias and thresholds.
 
     The hardware-aware model calls this with its own, current ones. ``threshold`` is empty for
-    the readout. The gain of a stock neuron is folded into weights and bias here.
+    neurons that never spike. The gain of a stock neuron is folded into weights and bias here.
+    Neurons with synaptic memory get their bias through synapses of their own, the last.
     """
     gain = channel_gain(layer.neuron, form)
-    if gain is not None:
-        factor = torch.from_numpy(gain).to(weight.device)
-        weight = weight.double() * factor.reshape((-1,) + (1,) * (weight.dim() - 1))
-        bias = bias.double() * factor
+    factor = torch.ones((), dtype=torch.float64) if gain is None else torch.from_numpy(gain)
+    bias = bias.double() * factor.to(bias.device)
+    values = []
+    for path, weight in zip(layer.synapses, weights, strict=True):
+        one_to_one = isinstance(_weighted(path.stages), OneToOne)
+        dimensions = len(layer.shape) if one_to_one else weight.dim()
+        if factor.dim() and not one_to_one and len(factor) != len(weight):
+            raise LoweringError(
+                f"neuron {layer.name!r}: its input gain differs between neurons that share the"
+                f" weights of {path.weight_node!r}; give them one time constant and resistance"
+            )
+        by_output = factor.to(weight.device).reshape((-1,) + (1,) * (dimensions - 1))
+        folded = weight.double() * (by_output if factor.dim() else factor)
+        levels = input_levels if path.source == INPUT else 1
+        values.append(
+            SynapseValues(
+                folded.reshape(-1, 1) if one_to_one else folded,
+                float(levels * path.pooled),
+                levels * path.summed,
+            )
+        )
+    if _has_bias_synapses(layer, bias):
+        values.append(SynapseValues(bias.reshape(-1, 1), 1.0, 1))
+        bias = torch.zeros_like(bias)
     return quantize_layer(
-        layer.name,
-        weight,
-        bias,
-        threshold,
-        input_scale=float(input_levels * layer.pooled),
-        input_max=input_levels * layer.summed,
-        headroom=float(steps) if layer.neuron is None else 1.0,
+        layer.name, values, bias, threshold, headroom=_headroom(layer.neuron, steps)
     )
 
 
-def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay | None:
-    """Which neuron the layer needs and its decays; None for an integrator.
+def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay:
+    """Which neuron the layer needs, and its membrane's decays.
 
     A drawn decay with coupled gain, or a gain that differs within a channel, takes a
     programmable neuron; all else is Loihi's stock neuron with the gain in the weights.
@@ -128,7 +151,7 @@ def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay | None:
     """
     neuron = layer.neuron
     if neuron is None:
-        return None
+        return Decay(quantize_decay(1.0), drawn=False, redraw=False, programmable=False)
     random = neuron.random if noise == "decay" else None
     if random is not None:
         bits = random.bits or MAX_TABLE_BITS
@@ -154,9 +177,9 @@ def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay | None:
     return replace(decay, programmable=True)
 
 
-def channel_gain(neuron: RealNeuron | None, form: Decay | None) -> np.ndarray | None:
+def channel_gain(neuron: RealNeuron | None, form: Decay) -> np.ndarray | None:
     """The gain to fold into the weights, () or (channels,); None where there is none to fold."""
-    if neuron is None or form is None or form.programmable:
+    if neuron is None or form.programmable:
         return None
     return _gain_by_channel(neuron)
 
@@ -172,35 +195,111 @@ def _gain_by_channel(neuron: RealNeuron) -> np.ndarray | None:
 
 def _lower_layer(layer: RealLayer, chip: Chip, noise: str, steps: int, input_levels: int) -> Layer:
     decay = choose_decay(layer, chip, noise)
-    threshold = np.zeros(0) if layer.neuron is None else layer.neuron.threshold
+    neuron = layer.neuron
+    _check_extras(layer, chip)
+    threshold = None if neuron is None else neuron.threshold
     quantized = quantize_real_layer(
         layer,
         decay,
-        torch.from_numpy(layer.weight),
+        [torch.from_numpy(np.array(path.weight)) for path in layer.synapses],
         torch.from_numpy(layer.bias),
-        torch.from_numpy(np.array(threshold)),
+        torch.from_numpy(np.array(np.zeros(0) if threshold is None else threshold)),
         steps=steps,
         input_levels=input_levels,
     )
-    weight = quantized.weight.numpy().astype(np.int16)
+    synapses = [
+        Synapses(
+            path.source,
+            tuple(_with_weight(stage, q.weight, layer.shape) for stage in path.stages),
+            q.exponent,
+            path.delay,
+        )
+        for path, q in zip(layer.synapses, quantized.synapses, strict=False)
+    ]
+    if len(quantized.synapses) > len(synapses):
+        q = quantized.synapses[-1]
+        constant = OneToOne(_spread(_int16(q.weight), layer.shape))
+        synapses.append(Synapses(CONSTANT, (constant,), q.exponent))
     return Layer(
         name=layer.name,
-        source=layer.source,
         shape=layer.shape,
-        stages=tuple(_with_weight(stage, weight) for stage in layer.stages),
-        weight_exponent=quantized.weight_exponent,
-        bias_mantissa=quantized.bias_mantissa.numpy().astype(np.int16),
+        synapses=tuple(synapses),
+        bias_mantissa=_int16(quantized.bias_mantissa),
         bias_exponent=quantized.bias_exponent,
-        threshold_mantissa=None
-        if layer.neuron is None
-        else quantized.threshold_mantissa.numpy().astype(np.int32),
         decay=decay,
+        threshold_mantissa=None
+        if threshold is None
+        else quantized.threshold_mantissa.numpy().astype(np.int32),
         scale=quantized.scale,
+        current_keep=None
+        if neuron is None or neuron.current_decay is None
+        else np.asarray(
+            np.minimum(quantize_decay(neuron.current_decay), CURRENT_KEEP_MAX), np.int16
+        ),
+        subtract=neuron is not None and neuron.subtract,
+        refractory=0 if neuron is None else neuron.refractory,
     )
 
 
-def _with_weight(stage: Stage, weight: np.ndarray) -> Stage:
-    return replace(stage, weight=weight) if isinstance(stage, Dense | Convolution) else stage
+def _check_extras(layer: RealLayer, chip: Chip) -> None:
+    """What Loihi's stock neuron does not do takes a programmable one."""
+    neuron = layer.neuron
+    if neuron is not None and neuron.subtract and not chip.programmable_neuron:
+        raise LoweringError(
+            f"neuron {layer.name!r}: reset by subtraction takes a programmable neuron; {chip.name}"
+            " has none: choose chip='loihi2'"
+        )
+
+
+def _has_bias_synapses(layer: RealLayer, bias: torch.Tensor) -> bool:
+    neuron = layer.neuron
+    return neuron is not None and neuron.current_decay is not None and bool(torch.any(bias != 0))
+
+
+def _headroom(neuron: RealNeuron | None, steps: int) -> float:
+    """How many times a step's largest input a sample can pile up where nothing may overflow.
+
+    That is the synaptic current, which would wrap around, and the membrane of a neuron that is
+    read. A spiking membrane saturates, as on the chip.
+    """
+    if neuron is None:
+        return float(steps)
+    headroom = 1.0
+    if neuron.current_decay is not None:
+        headroom = _pile(neuron.current_decay, steps)
+    return headroom * (_pile(neuron.decay, steps) if neuron.threshold is None else 1.0)
+
+
+def _pile(decay: np.ndarray, steps: int) -> float:
+    """1 + λ + λ² + …, ``steps`` terms, for the largest decay."""
+    return float(np.sum(float(np.max(decay)) ** np.arange(steps)))
+
+
+def _readout(neuron: RealNeuron | None) -> str:
+    if neuron is None:
+        return "input"
+    return "membrane" if neuron.threshold is None else "spikes"
+
+
+def _weighted(stages: tuple[Stage, ...]) -> Weighted:
+    return next(stage for stage in stages if isinstance(stage, Weighted))
+
+
+def _with_weight(stage: Stage, weight: torch.Tensor, shape: tuple[int, ...]) -> Stage:
+    if isinstance(stage, OneToOne):
+        return OneToOne(_spread(_int16(weight), shape))
+    return replace(stage, weight=_int16(weight)) if isinstance(stage, Weighted) else stage
+
+
+def _spread(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Values of all neurons, or one a channel, or one, so that they broadcast over ``shape``."""
+    if values.size in (1, math.prod(shape)):
+        return values.reshape(() if values.size == 1 else shape)
+    return values.reshape((-1,) + (1,) * (len(shape) - 1))
+
+
+def _int16(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.numpy().astype(np.int16)
 
 
 def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:

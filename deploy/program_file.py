@@ -18,16 +18,18 @@ from stochi.deploy.program import (
     Dense,
     Flatten,
     Layer,
+    OneToOne,
     Program,
     Stage,
     SumPool,
+    Synapses,
 )
 from stochi.errors import ProgramError
 from stochi.files import written_aside
 
 FORMAT = "stochi-program"
-VERSION = 1
-_STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, SumPool, Flatten)}
+VERSION = 2
+_STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, OneToOne, SumPool, Flatten)}
 _HEADER, _CHECKSUM = "header", "sha256"
 
 
@@ -76,7 +78,9 @@ def load_program(path: str | Path) -> Program:
     try:
         layers = tuple(_read_layer(layer, arrays) for layer in header["layers"])
         return Program(layers=layers, **_read(Program, header, arrays, leave_out=("layers",)))
-    except (KeyError, TypeError, ValueError) as error:
+    except ProgramError as error:
+        raise ProgramError(f"{source}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ProgramError(f"{source}: the Program is incomplete ({error})") from error
 
 
@@ -123,19 +127,37 @@ def _read(
 
 
 def _describe_layer(layer: Layer, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    described = _describe(layer, prefix, arrays, leave_out=("stages", "decay"))
+    described = _describe(layer, prefix, arrays, leave_out=("synapses", "decay"))
+    described["synapses"] = [
+        _describe_synapses(synapses, f"{prefix}.synapses{i}", arrays)
+        for i, synapses in enumerate(layer.synapses)
+    ]
+    described["decay"] = _describe(layer.decay, f"{prefix}.decay", arrays)
+    return described
+
+
+def _describe_synapses(
+    synapses: Synapses, prefix: str, arrays: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    described = _describe(synapses, prefix, arrays, leave_out=("stages",))
     described["stages"] = [
         {"kind": type(stage).__name__, **_describe(stage, f"{prefix}.stage{i}", arrays)}
-        for i, stage in enumerate(layer.stages)
+        for i, stage in enumerate(synapses.stages)
     ]
-    described["decay"] = layer.decay and _describe(layer.decay, f"{prefix}.decay", arrays)
     return described
 
 
 def _read_layer(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Layer:
+    return Layer(
+        synapses=tuple(_read_synapses(synapses, arrays) for synapses in described["synapses"]),
+        decay=Decay(**_read(Decay, described["decay"], arrays)),
+        **_read(Layer, described, arrays, ("synapses", "decay")),
+    )
+
+
+def _read_synapses(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synapses:
     stages: tuple[Stage, ...] = tuple(
         _STAGES[stage["kind"]](**_read(_STAGES[stage["kind"]], stage, arrays))
         for stage in described["stages"]
     )
-    decay = described["decay"] and Decay(**_read(Decay, described["decay"], arrays))
-    return Layer(stages=stages, decay=decay, **_read(Layer, described, arrays, ("stages", "decay")))
+    return Synapses(stages=stages, **_read(Synapses, described, arrays, ("stages",)))

@@ -1,32 +1,47 @@
 """A NIR graph cut into layers: synapses up to a neuron, still in real numbers.
 
-A layer is what the chip has: one set of weights, pooling before or after it, and the neurons
-that it feeds. Both the lowering and the hardware-aware training start from here.
+A layer is what the chip has: neurons, and every path of linear nodes that leads to them from the
+input or from other neurons. Each path has one set of weights, with pooling before or after it.
+Both the lowering and the hardware-aware training start from here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import nir
 import numpy as np
 
-from stochi.deploy.program import Convolution, Dense, Flatten, Stage, SumPool
+from stochi.deploy.flat_graph import FlatGraph, flatten
+from stochi.deploy.layer_order import order_layers
+from stochi.deploy.program import INPUT, Convolution, Dense, Flatten, OneToOne, Stage, SumPool
+from stochi.deploy.real_neurons import NEURONS, RealNeuron, read_neuron, to_steps
 from stochi.errors import GraphError, LoweringError
-from stochi.random_tau_metadata import RandomTau, read_random_tau
 
-SUPPORTED = "Input, Output, Linear, Affine, Conv2d, AvgPool2d, SumPool2d, Flatten and LIF"
+SUPPORTED = (
+    "Input, Output, Linear, Affine, Conv2d, Scale, AvgPool2d, SumPool2d, Flatten, Delay, LIF, IF,"
+    " CubaLIF, LI, CubaLI and I"
+)
 
 
 @dataclass(frozen=True)
-class RealNeuron:
-    """``v := λ·v + gain·I``; arrays float64, scalar () where all neurons share the value.
+class RealSynapses:
+    """Like :class:`stochi.deploy.program.Synapses`, before quantization.
 
-    ``random`` is set where λ is drawn, and λ is then the mean.
+    Attributes:
+        stages: shapes only, their weights are empty.
+        weight_node: the name of the node that holds the weights; "" for a direct connection.
+        weight: real.
+        pooled: by how much pooling divides (the product of the averaging windows' sizes).
+        summed: the product of all pooling windows' sizes.
+        delay: in steps, int32, scalar or of the source's shape.
     """
 
-    decay: np.ndarray
-    gain: np.ndarray
-    threshold: np.ndarray
-    random: RandomTau | None
+    source: str
+    stages: tuple[Stage, ...]
+    weight_node: str
+    weight: np.ndarray
+    pooled: int
+    summed: int
+    delay: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -34,80 +49,167 @@ class RealLayer:
     """Like :class:`stochi.deploy.program.Layer`, before quantization.
 
     Attributes:
-        weight_node: the name of the node that holds the weights.
-        weight, bias: real; the stages hold shapes only (their weights are empty).
-        pooled: by how much pooling divides (the product of the averaging windows' sizes).
-        summed: the product of all pooling windows' sizes.
-        neuron: None for the readout, an integrator.
+        bias: (outputs,), of all paths together.
+        neuron: None for a readout of the input's mean, an integrator.
     """
 
     name: str
-    source: str
     shape: tuple[int, ...]
-    stages: tuple[Stage, ...]
-    weight_node: str
-    weight: np.ndarray
+    synapses: tuple[RealSynapses, ...]
     bias: np.ndarray
-    pooled: int
-    summed: int
     neuron: RealNeuron | None
 
 
-def cut_into_layers(graph: nir.NIRGraph, dt: float) -> list[RealLayer]:
-    """Walk from the graph's input to its output.
+@dataclass(frozen=True)
+class RealNetwork:
+    """Layers in the order of a step; ``output``: the name of the one that is read."""
+
+    input_shape: tuple[int, ...]
+    layers: tuple[RealLayer, ...]
+    output: str
+
+
+def cut_into_layers(graph: nir.NIRGraph, dt: float) -> RealNetwork:
+    """Find every layer of a graph, with feedback delayed by a step.
 
     Raises:
         GraphError: the graph is no valid NIR graph.
         LoweringError: a node, or the way they are connected, is not supported.
     """
-    chain = _chain(graph)
-    layers: list[RealLayer] = []
-    source, pending = "input", _Pending()
-    for name in chain:
-        node = graph.nodes[name]
-        shape = _shape(name, node, "output")
-        if isinstance(node, nir.LIF):
-            neuron = _neuron(name, node, dt)
-            layers.append(pending.close(name, source, shape, neuron))
-            source, pending = name, _Pending()
-        else:
-            pending.add(name, node, shape)
-    if pending.stages:
-        readout = pending.weight_node or "readout"
-        layers.append(pending.close(readout, source, pending.shape, None))
-    if not layers:
-        raise LoweringError("the graph has no layers between its input and its output")
-    if layers[-1].neuron is None and isinstance(layers[-1].stages[-1], SumPool):
-        raise LoweringError(
-            f"layer {layers[-1].name!r}: pooling after the last weights; pool before them"
-        )
-    return layers
-
-
-class _Pending:
-    """The stages seen since the last neuron."""
-
-    def __init__(self) -> None:
-        self.stages: list[Stage] = []
-        self.shape: tuple[int, ...] = ()
-        self.weight_node = ""
-        self.weight = np.zeros(0)
-        self.bias = np.zeros(0)
-        self.pooled = self.summed = 1
-
-    def add(self, name: str, node: nir.NIRNode, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-        if isinstance(node, nir.Flatten):
-            if len(shape) != 1:
-                raise LoweringError(f"node {name!r}: flattens to {shape}; flatten to one dimension")
-            self.stages.append(Flatten())
-        elif isinstance(node, nir.AvgPool2d | nir.SumPool2d):
-            self._add_pooling(name, node)
-        elif isinstance(node, nir.Linear | nir.Affine | nir.Conv2d):
-            self._add_weights(name, node)
-        else:
+    flat = flatten(graph)
+    found: dict[str, RealLayer] = {}
+    for name, node in flat.nodes.items():
+        if isinstance(node, NEURONS):
+            found[name] = _layer(flat, name, _shape(name, node), read_neuron(name, node, dt), dt)
+        elif not isinstance(node, (*_LINEAR, nir.Input, nir.Output)):
             raise LoweringError(
                 f"node {name!r} ({type(node).__name__}) is not supported; Stochi lowers {SUPPORTED}"
+            )
+    read = flat.before[flat.output]
+    if not read:
+        raise GraphError("the graph's input does not lead to its output: nothing feeds the output")
+    if len(read) == 1 and read[0] in found:
+        output = read[0]
+    else:
+        shape = _shape(flat.output, flat.nodes[flat.output])
+        readout = _layer(flat, flat.output, shape, None, dt)
+        nodes = {path.weight_node for path in readout.synapses}
+        output = nodes.pop() if len(nodes) == 1 and "" not in nodes else "readout"
+        found[output] = RealLayer(output, shape, readout.synapses, readout.bias, None)
+    names = order_layers(list(found), lambda name: [p.source for p in found[name].synapses])
+    layers = tuple(_delay_feedback(found[name], names) for name in names)
+    return RealNetwork(_shape(flat.input, flat.nodes[flat.input]), layers, output)
+
+
+_WEIGHTED = (nir.Linear, nir.Affine, nir.Conv2d, nir.Scale)
+_LINEAR = (*_WEIGHTED, nir.AvgPool2d, nir.SumPool2d, nir.Flatten, nir.Delay)
+
+
+def _layer(
+    flat: FlatGraph, name: str, shape: tuple[int, ...], neuron: RealNeuron | None, dt: float
+) -> RealLayer:
+    paths = _paths_into(flat, name, (name,))
+    if not paths:
+        raise LoweringError(f"layer {name!r}: nothing feeds it")
+    bias = np.zeros(1)
+    counted: set[tuple[str, ...]] = set()
+    synapses = []
+    for path in paths:
+        walk = _Walk(flat, path[0], dt)
+        for node in path[1:-1]:
+            walk.add(node)
+        synapses.append(walk.close(name))
+        # A bias belongs to its weights, however many sources those have.
+        from_weights = path[path.index(walk.weight_node) :] if walk.weight_node else path
+        if from_weights not in counted:
+            counted.add(from_weights)
+            bias = bias + walk.bias
+    return RealLayer(name, shape, tuple(synapses), bias, neuron)
+
+
+def _paths_into(flat: FlatGraph, name: str, after: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """All ways from a source (the input or a neuron) over linear nodes to the end of ``after``."""
+    paths: list[tuple[str, ...]] = []
+    for before in flat.before[name]:
+        node = flat.nodes[before]
+        if isinstance(node, (*NEURONS, nir.Input)):
+            paths.append((before, *after))
+        elif before in after:
+            raise LoweringError(f"node {before!r} feeds itself with no neuron between")
+        else:
+            further = _paths_into(flat, before, (before, *after))
+            if not further:
+                raise GraphError(f"node {before!r} is fed by nothing")
+            paths += further
+    return paths
+
+
+@dataclass
+class _Walk:
+    """What one path adds up to, node by node."""
+
+    flat: FlatGraph
+    first: str
+    dt: float
+    stages: list[Stage] = field(default_factory=list)
+    weight_node: str = ""
+    weight: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    bias: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    pooled: int = 1
+    summed: int = 1
+
+    def __post_init__(self) -> None:
+        self.shape = self.source_shape = _shape(self.first, self.flat.nodes[self.first])
+        self.delay = np.zeros((), np.int32)
+
+    def add(self, name: str) -> None:
+        node = self.flat.nodes[name]
+        after = _shape(name, node)
+        if isinstance(node, nir.Delay):
+            self._add_delay(name, node)
+            return
+        if isinstance(node, nir.Flatten):
+            self._add_flatten(name, after)
+        elif isinstance(node, nir.AvgPool2d | nir.SumPool2d):
+            self._add_pooling(name, node)
+        else:
+            self._add_weights(name, node)
+        self.shape = after
+
+    def close(self, target: str) -> RealSynapses:
+        if not self.weight_node:
+            self.stages.append(OneToOne(np.zeros(0, np.int16)))
+            self.weight = np.ones(())
+        source = INPUT if isinstance(self.flat.nodes[self.first], nir.Input) else self.first
+        return RealSynapses(
+            source,
+            tuple(self.stages),
+            self.weight_node,
+            self.weight,
+            self.pooled,
+            self.summed,
+            self.delay,
+        )
+
+    def _add_flatten(self, name: str, after: tuple[int, ...]) -> None:
+        if len(after) != 1:
+            raise LoweringError(f"node {name!r}: flattens to {after}; flatten to one dimension")
+        if len(self.shape) > 1 and np.any(self.bias):
+            self.bias = np.repeat(self.bias, after[0] // len(self.bias))
+        self.stages.append(Flatten())
+
+    def _add_delay(self, name: str, node: nir.Delay) -> None:
+        if np.any(self.bias):
+            raise LoweringError(f"node {name!r}: delays a bias; put the delay before the weights")
+        steps = to_steps(name, "delay", node.delay, self.dt)
+        if np.all(steps == steps.flat[0]):
+            self.delay = np.asarray(self.delay + steps.flat[0], np.int32)
+        elif all(isinstance(stage, Flatten) for stage in self.stages):
+            self.delay = np.asarray(self.delay + steps.reshape(self.source_shape), np.int32)
+        else:
+            raise LoweringError(
+                f"node {name!r}: delays that differ between neurons after weights or pooling; a"
+                " chip delays axons, so put them straight after the neurons"
             )
 
     def _add_pooling(self, name: str, node: nir.AvgPool2d | nir.SumPool2d) -> None:
@@ -122,22 +224,24 @@ class _Pending:
         self.summed *= size
         if isinstance(node, nir.AvgPool2d):
             self.pooled *= size
-        elif np.any(self.bias):
-            raise LoweringError(
-                f"node {name!r}: sum pooling after a bias multiplies it; use average pooling"
-            )
+        else:
+            self.bias = self.bias * size
 
-    def _add_weights(self, name: str, node: nir.Linear | nir.Affine | nir.Conv2d) -> None:
+    def _add_weights(self, name: str, node: nir.NIRNode) -> None:
         if self.weight_node:
             raise LoweringError(
                 f"node {name!r}: follows {self.weight_node!r} with no neuron between them; add a"
                 " spiking layer, or multiply the two into one"
             )
         self.weight_node = name
+        empty = np.zeros(0, np.int16)
+        if isinstance(node, nir.Scale):
+            self.weight = np.asarray(node.scale, dtype=np.float64)
+            self.stages.append(OneToOne(empty))
+            return
         self.weight = np.asarray(node.weight, dtype=np.float64)
         bias = getattr(node, "bias", None)
         self.bias = np.zeros(len(self.weight)) if bias is None else np.asarray(bias, np.float64)
-        empty = np.zeros(0, np.int16)
         if not isinstance(node, nir.Conv2d):
             if self.weight.ndim != 2:
                 raise LoweringError(f"node {name!r}: weights of {self.weight.ndim} dimensions")
@@ -154,84 +258,17 @@ class _Pending:
             )
         )
 
-    def close(
-        self, name: str, source: str, shape: tuple[int, ...], neuron: RealNeuron | None
-    ) -> RealLayer:
-        if not self.weight_node:
-            raise LoweringError(
-                f"layer {name!r} has no weights between it and {source!r}; add a Linear or Conv2d"
-                " layer before it"
-            )
-        return RealLayer(
-            name,
-            source,
-            shape,
-            tuple(self.stages),
-            self.weight_node,
-            self.weight,
-            self.bias,
-            self.pooled,
-            self.summed,
-            neuron,
-        )
 
-
-def _chain(graph: nir.NIRGraph) -> list[str]:
-    """The nodes between input and output, in order; anything but a chain is refused."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise LoweringError(
-            f"the graph has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; Stochi"
-            " lowers graphs with one of each"
-        )
-    following: dict[str, str] = {}
-    preceding: dict[str, str] = {}
-    for before, after in graph.edges:
-        if before in following or after in preceding:
-            name, what = (before, "feeds") if before in following else (after, "is fed by")
-            raise LoweringError(
-                f"node {name!r} {what} several nodes; branches, residual and recurrent"
-                " connections cannot be lowered yet"
-            )
-        following[before], preceding[after] = after, before
-    name, end = next(iter(graph.inputs)), next(iter(graph.outputs))
-    chain: list[str] = []
-    while following.get(name) != end:
-        if name not in following or len(chain) > len(graph.nodes):
-            raise GraphError(f"the graph's input does not lead to its output: it ends at {name!r}")
-        name = following[name]
-        chain.append(name)
-    return chain
-
-
-def _neuron(name: str, node: nir.LIF, dt: float) -> RealNeuron:
-    tau, r, leak, reset, threshold = (
-        np.asarray(a, dtype=np.float64)
-        for a in (node.tau, node.r, node.v_leak, node.v_reset, node.v_threshold)
+def _delay_feedback(layer: RealLayer, order: list[str]) -> RealLayer:
+    """Spikes of a later layer, or of the layer itself, take a step at least."""
+    place = order.index(layer.name)
+    synapses = tuple(
+        replace(path, delay=np.asarray(np.maximum(path.delay, 1), np.int32))
+        if path.source in order and order.index(path.source) >= place
+        else path
+        for path in layer.synapses
     )
-    for what, values in (("v_leak", leak), ("v_reset", reset)):
-        if np.any(values != 0):
-            raise LoweringError(
-                f"neuron {name!r}: {what} is {values.flat[0]:g}; Loihi leaks and resets to 0, so"
-                " shift threshold and bias by it"
-            )
-    decay = 1 - dt / tau
-    if not np.all((decay >= 0) & (decay <= 1)):
-        raise LoweringError(
-            f"neuron {name!r}: tau {float(np.min(tau)):g} s with steps of {dt:g} s gives a decay"
-            f" of {float(np.min(decay)):g}, outside [0, 1]; pass the dt it was trained with"
-        )
-    return RealNeuron(
-        _one_if_equal(decay),
-        _one_if_equal(r * dt / tau),
-        _one_if_equal(threshold),
-        read_random_tau(name, node),
-    )
-
-
-def _one_if_equal(values: np.ndarray) -> np.ndarray:
-    """() where all values are one; τ and r of a graph give it back only up to rounding."""
-    first = np.array(values.flat[0])
-    return first if np.allclose(values, first, rtol=1e-9, atol=0) else values
+    return replace(layer, synapses=synapses)
 
 
 def _regroup(name: str, weight: np.ndarray, groups: int) -> np.ndarray:
@@ -263,9 +300,8 @@ def _pair(value: object) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def _shape(name: str, node: nir.NIRNode, side: str) -> tuple[int, ...]:
-    types = node.output_type if side == "output" else node.input_type
-    shape = next(iter(types.values()))
+def _shape(name: str, node: nir.NIRNode) -> tuple[int, ...]:
+    shape = next(iter(node.output_type.values()))
     if shape is None:
         raise GraphError(f"node {name!r} has no shape; run graph.infer_types() before saving it")
     return tuple(int(size) for size in np.atleast_1d(shape))

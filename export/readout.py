@@ -8,6 +8,8 @@ from stochi.errors import ExportError
 from stochi.export.evaluate import evaluate
 
 RELATIVE_TOLERANCE = 1e-3
+FLIPPED_FACTOR = 0.02
+FLIPPED_REST = 0.1
 
 
 def find_readout(model: nn.Module, graph: nir.NIRGraph, sample: torch.Tensor, steps: int) -> str:
@@ -15,7 +17,8 @@ def find_readout(model: nn.Module, graph: nir.NIRGraph, sample: torch.Tensor, st
 
     Sets the model's random-τ neurons to mean τ and runs both on the sample, so this is also the
     check that the graph computes what the model computes. A neuron within float rounding of its
-    threshold may fire on one side only, so the comparison asks that nine outputs in ten agree.
+    threshold may fire on one side only, so the comparison asks that nine outputs in ten agree, or
+    that all of them do within a few hundredths and without a common factor.
 
     Raises:
         ExportError: the graph and the model disagree.
@@ -41,4 +44,10 @@ def find_readout(model: nn.Module, graph: nir.NIRGraph, sample: torch.Tensor, st
 def _agree(expected: torch.Tensor, given: torch.Tensor) -> bool:
     scale = max(float(expected.abs().max()), 1e-12)
     close = (expected - given).abs() <= RELATIVE_TOLERANCE * scale
-    return float(close.double().mean()) >= 0.9
+    if float(close.double().mean()) >= 0.9:
+        return True
+    # In a large network some neurons always flip, and each moves all outputs a little: no factor
+    # between the two, and a small rest, is then all that can be asked.
+    factor = float((expected * given).sum() / (expected * expected).sum().clip(min=1e-24))
+    rest = float((given - factor * expected).norm() / expected.norm().clip(min=1e-12))
+    return abs(factor - 1) < FLIPPED_FACTOR and rest < FLIPPED_REST

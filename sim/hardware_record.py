@@ -36,7 +36,7 @@ def record_hardware_model(
     for layer in program.layers:
         seen = steps[layer.name]
         membrane = torch.stack([state for _, state in seen])
-        if layer.is_integrator:
+        if not layer.spikes:
             membrane = membrane.cumsum(0)
         else:
             record.spikes[layer.name] = torch.stack([spikes for spikes, _ in seen]).cpu()
@@ -63,4 +63,4 @@ def _watch(
         raise InputError(
             f"the Program's layer {layer.name!r} is not in the model; was it lowered from it?"
         ) from None
-    return module.register_forward_hook(readout if layer.is_integrator else neurons)
+    return module.register_forward_hook(neurons if layer.spikes else readout)

@@ -4,11 +4,10 @@ import torch
 
 from stochi.deploy.program import Program
 from stochi.errors import InputError
-from stochi.hardware.quantization import to_integers
 
 
-def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
-    """Inputs as integer frames, (1, batch, *shape) for images and (steps, batch, *shape) else.
+def check_inputs(program: Program, inputs: torch.Tensor) -> torch.Tensor:
+    """Inputs as (1, batch, *shape) for images and (steps, batch, *shape) else, still real.
 
     Args:
         inputs: (batch, *shape) shown at every step, or (steps, batch, *shape); in [0, 1], or
@@ -34,14 +33,17 @@ def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
             f"inputs have {inputs.shape[0]} steps, this Program was lowered for {program.steps};"
             f" lower it with steps={inputs.shape[0]}"
         )
-    values = inputs.double()
-    low, high = float(values.min()), float(values.max())
+    low, high = float(inputs.min()), float(inputs.max())
     if not (low >= 0 and high <= 1):
         raise InputError(
             f"inputs range from {low:g} to {high:g}; they must be numbers in [0, 1] (scale them,"
             " and fold any normalization into the first layer)"
         )
-    if program.input_levels == 1 and not bool(((values == 0) | (values == 1)).all()):
+    if program.input_levels == 1 and not bool(((inputs == 0) | (inputs == 1)).all()):
         raise InputError("this Program takes events, so inputs must be exactly 0 or 1")
-    frames = to_integers(values, program.input_levels)
-    return frames if each_step else frames.unsqueeze(0)
+    return inputs if each_step else inputs.unsqueeze(0)
+
+
+def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
+    """Checked inputs → int32 frames: ``round(values · levels)``."""
+    return inputs.double().mul_(program.input_levels).round_().int()

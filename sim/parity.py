@@ -12,7 +12,7 @@ from stochi.deploy.program import Program
 from stochi.errors import InputError
 from stochi.hardware.noise import check_coordinates
 from stochi.sim.hardware_record import record_hardware_model
-from stochi.sim.inputs import to_frames
+from stochi.sim.inputs import check_inputs
 from stochi.sim.mismatch import compare_records
 from stochi.sim.record import Record
 from stochi.sim.report import ParityReport
@@ -224,7 +224,7 @@ def _under_attack(
 
 def _firing_rates(sides: _Sides, images: Images) -> dict[str, dict[str, float]]:
     """Layer → spikes per neuron and step, of the float model and of the chip, one trial."""
-    spiking = [layer.name for layer in sides.program.layers if not layer.is_integrator]
+    spiking = [layer.name for layer in sides.program.layers if layer.spikes]
     rates: dict[str, list[float]] = {name: [] for name in spiking}
 
     def hook(name: str) -> Callable[..., None]:
@@ -277,7 +277,7 @@ def _check_arguments(program: Program, images: Images, trials: int, seeds: Seque
             raise InputError(f"seed {seed} is the attacker's; choose another")
     if len(images.inputs) != len(images.labels):
         raise InputError(f"{len(images.inputs)} images and {len(images.labels)} labels")
-    to_frames(program, images.inputs)
+    check_inputs(program, images.inputs)
     if images.labels.is_floating_point() or images.labels.dim() != 1:
         raise InputError("labels must be whole numbers, one for each image")
     if images.labels.min() < 0 or images.labels.max() >= program.classes:

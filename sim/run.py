@@ -1,22 +1,24 @@
 """Run a Program on a back end."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
 from stochi.deploy.program import Program
 from stochi.devices import check_device
 from stochi.errors import InputError
-from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.noise import check_coordinates
-from stochi.sim.engine import DrawCoordinates, LayerState, run_engine
-from stochi.sim.inputs import to_frames
-from stochi.sim.record import Record, join_records
+from stochi.sim.inputs import check_inputs, to_frames
+from stochi.sim.layer_step import DrawCoordinates
+from stochi.sim.record import Record
+from stochi.sim.recording import Recording
+from stochi.sim.threads import in_threads, one_torch_thread
 
 BACKENDS = ("engine", "lava")
 PROBES = ("spikes", "membrane")
-SHARD_NEURONS = 2**20
+SHARD_VALUES = 2**21
+"""A shard has about so many states, of all its samples, layers and, where probed, steps."""
 
 
 def run(
@@ -30,6 +32,7 @@ def run(
     first_sample: int = 0,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
+    probe_folder: str | Path | None = None,
 ) -> Record:
     """Show inputs to a Program and record what it does.
 
@@ -40,12 +43,14 @@ def run(
     Args:
         program: from ``stochi.deploy.lower``.
         inputs: (batch, *shape) images in [0, 1], shown at every step, or (steps, batch, *shape).
-        backend: "engine" (torch) or "lava" (Lava's runtime, one process per layer, slow).
+        backend: "engine" (compiled loops on the CPU, torch on a GPU) or "lava" (Lava's runtime).
         seed, trial: whole numbers in [0, 2³²): which draws. A trial is a repetition.
         probes: of "spikes" and "membrane", what to record of every layer at every step.
         first_sample: the number of the first row, so that a shard draws what the whole would.
         device: where the engine computes. Lava runs on the CPU.
-        progress: called with (done, total) now and then: samples on the engine, steps on Lava.
+        progress: called with (done, total) samples now and then.
+        probe_folder: where probes are written while they are recorded, one .npy file for each
+            layer; the record's tensors then map those files. For runs that memory cannot hold.
 
     Raises:
         InputError: an argument is out of range, or inputs do not fit the Program.
@@ -59,69 +64,113 @@ def run(
     if unknown:
         raise InputError(f"unknown probes {', '.join(sorted(unknown))}; known: {', '.join(PROBES)}")
     check_coordinates(seed=seed, trial=trial)
-    frames = to_frames(program, inputs)
-    batch = frames.shape[1]
+    # torch's idle threads spin for a while, on the cores that the engine's threads need.
+    with one_torch_thread():
+        shown = check_inputs(program, inputs)
+    batch = shown.shape[1]
     if first_sample < 0 or first_sample + batch > 2**32:
         raise InputError(f"first_sample is {first_sample}; sample numbers run from 0 to 2^32 - 1")
     if backend == "lava":
-        from stochi.sim.lava.backend import run_lava
+        from stochi.sim.lava.session import LavaSession
 
-        return run_lava(program, frames, seed, trial, first_sample, probes, progress)
+        with LavaSession(program, batch) as session:
+            return session.run(
+                inputs,
+                seed=seed,
+                trial=trial,
+                probes=probes,
+                first_sample=first_sample,
+                progress=progress,
+                probe_folder=_make_folder(probe_folder),
+            )
     device = check_device(device)
-    samples = torch.arange(batch, device=device) + first_sample
-    size = shard_size(program)
-    records = []
-    with torch.no_grad():
-        for shard, numbers in zip(frames.split(size, 1), samples.split(size), strict=True):
-            draws = DrawCoordinates(seed, trial, numbers)
-            states = run_engine(program, shard.to(device), draws)
-            records.append(_collect(program, states, probes))
-            if progress is not None:
-                progress(min(len(records) * size, batch), batch)
-    return join_records(records)
+    recording = Recording(program, batch, probes, _make_folder(probe_folder))
+    run_shards = _run_compiled if device.type == "cpu" else _run_torch
+    try:
+        run_shards(program, shown, recording, seed, trial, first_sample, device, progress)
+        return recording.finish()
+    except BaseException:
+        recording.discard()
+        raise
 
 
-def shard_size(program: Program) -> int:
-    """How many samples the engine takes at a time, so that a layer's states stay in the caches.
-
-    Draws go by a sample's number, so shards give what the whole would.
-    """
-    largest = max(math.prod(layer.shape) for layer in program.layers)
-    return max(1, SHARD_NEURONS // largest)
-
-
-def read_logits(
-    program: Program, membrane: torch.Tensor, spike_count: torch.Tensor
-) -> torch.Tensor:
-    """Logits from the last layer's final membrane (integrators) or its summed spikes."""
-    last = program.layers[-1]
-    if last.is_integrator:
-        unit = 2.0**ALIGN_SHIFT * last.scale
-        return membrane.double().flatten(1) / (unit * program.steps)
-    return spike_count.double().flatten(1) / program.steps
+def shard_size(program: Program, batch: int, probes: tuple[str, ...], threads: int) -> int:
+    """How many samples the engine takes at a time, so that memory stays small and all threads have
+    equal work. Draws go by a sample's number, so shards give what the whole would."""
+    states = sum(layer.neurons for layer in program.layers) * (program.steps if probes else 1)
+    shards = -(-batch * states // SHARD_VALUES)
+    return -(-batch // (-(-shards // threads) * threads))
 
 
-def _collect(
+def _make_folder(folder: str | Path | None) -> Path | None:
+    if folder is None:
+        return None
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"probe_folder {path}: {error.strerror}; choose another folder") from None
+    return path
+
+
+def _run_compiled(
     program: Program,
-    states: Iterator[dict[str, LayerState]],
-    probes: tuple[str, ...],
-) -> Record:
-    last = program.layers[-1].name
-    spikes: dict[str, list[torch.Tensor]] = {}
-    membrane: dict[str, list[torch.Tensor]] = {}
-    count = torch.zeros(0)
-    final = torch.zeros(0)
-    for step, layers in enumerate(states):
-        final = layers[last].membrane
-        count = layers[last].spikes.long() + (count if step else 0)
-        for layer in program.layers:
-            state = layers[layer.name]
-            if "spikes" in probes and not layer.is_integrator:
-                spikes.setdefault(layer.name, []).append(state.spikes.cpu())
-            if "membrane" in probes:
-                membrane.setdefault(layer.name, []).append(state.membrane.to("cpu", torch.int32))
-    return Record(
-        logits=read_logits(program, final, count).cpu(),
-        spikes={name: torch.stack(values) for name, values in spikes.items()},
-        membrane={name: torch.stack(values) for name, values in membrane.items()},
-    )
+    shown: torch.Tensor,
+    recording: Recording,
+    seed: int,
+    trial: int,
+    first_sample: int,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    from stochi.sim.compiled.engine import CompiledEngine
+
+    probes = tuple(probe for probe, arrays in recording.probes.items() if arrays)
+    batch, threads = shown.shape[1], torch.get_num_threads()
+    size = shard_size(program, batch, probes, threads)
+    with one_torch_thread():
+        engine = CompiledEngine(program, len(shown) == 1)
+
+    def run_shard(start: int) -> int:
+        end = min(start + size, batch)
+        frames = to_frames(program, shown[:, start:end])
+        result = engine.run(frames, first_sample + start, seed, trial, probes)
+        recording.write(start, result.read, result.spikes, result.membrane)
+        return end
+
+    for end in in_threads(run_shard, range(0, batch, size), threads):
+        if progress is not None:
+            progress(end, batch)
+
+
+def _run_torch(
+    program: Program,
+    shown: torch.Tensor,
+    recording: Recording,
+    seed: int,
+    trial: int,
+    first_sample: int,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    from stochi.sim.torch_engine import run_torch
+
+    batch, size = shown.shape[1], shard_size(program, shown.shape[1], (), 1)
+    for start in range(0, batch, size):
+        frames = to_frames(program, shown[:, start : start + size]).to(device)
+        end = start + frames.shape[1]
+        samples = torch.arange(start, end, device=device) + first_sample
+        with torch.no_grad():
+            for step, layers in enumerate(
+                run_torch(program, frames, DrawCoordinates(seed, trial, samples))
+            ):
+                read = layers[program.output]
+                values = read.spikes if program.readout == "spikes" else read.membrane
+                recording.read[start:end] *= program.readout != "input"
+                recording.read[start:end] += values.flatten(1).cpu().numpy()
+                for name, array in recording.probes["spikes"].items():
+                    array[step, start:end] = layers[name].spikes.cpu().numpy()
+                for name, array in recording.probes["membrane"].items():
+                    array[step, start:end] = layers[name].membrane.cpu().numpy()
+        if progress is not None:
+            progress(end, batch)

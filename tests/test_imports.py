@@ -17,7 +17,7 @@ def python(code: str) -> str:
 def test_deploying_and_simulating_need_neither_snntorch_nor_lava() -> None:
     assert (
         python(
-            "import sys, stochi, stochi.deploy, stochi.sim, stochi.sim.engine;"
+            "import sys, stochi, stochi.deploy, stochi.sim, stochi.sim.compiled.engine;"
             "print([m for m in ('snntorch', 'lava') if m in sys.modules])"
         )
         == "[]"

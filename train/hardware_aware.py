@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.deploy.lowering import channel_gain, choose_decay, quantize_real_layer
-from stochi.deploy.program import IMAGE_LEVELS, Convolution, Decay, Dense, SumPool
-from stochi.deploy.real_layers import RealLayer, cut_into_layers
+from stochi.deploy.program import IMAGE_LEVELS, INPUT, Decay, SumPool, Weighted
+from stochi.deploy.real_layers import RealLayer, RealSynapses, cut_into_layers
 from stochi.errors import ExportError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
@@ -20,7 +20,7 @@ from stochi.export.trace import trace
 from stochi.hardware.chips import find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
 from stochi.hardware.quantization import QuantizedLayer, to_integers
-from stochi.hardware.synapses import exact_conv2d, exact_linear
+from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
 from stochi.train.hardware_neuron import Draws, HardwareStep, straight_through
 from stochi.train.neurons import RandomTauLeaky
 
@@ -31,7 +31,7 @@ class HardwareSynapses:
     def __init__(
         self,
         real: RealLayer,
-        form: Decay | None,
+        form: Decay,
         neuron: RandomTauLeaky | None,
         steps: int,
         input_levels: int,
@@ -52,7 +52,7 @@ class HardwareSynapses:
         quantized = quantize_real_layer(
             self.real,
             self.form,
-            weight,
+            [weight],
             bias,
             threshold,
             steps=self.steps,
@@ -63,18 +63,23 @@ class HardwareSynapses:
             neuron.hardware.quantized = quantized
         return quantized
 
+    def exact_weight(self, quantized: QuantizedLayer) -> torch.Tensor:
+        """The mantissas as floats whose sums are exact."""
+        largest = self.input_levels * self.real.synapses[0].summed
+        return exact_weight(quantized.synapses[0].weight, largest)
+
     def currents(self, sums: torch.Tensor, quantized: QuantizedLayer) -> torch.Tensor:
         """Integer sums (batch, outputs, …) → currents with bias in the model's units, float64.
 
         The neuron shifts by the weight exponent, after any pooling; a readout has no neuron, so
         it is done here.
         """
-        per_unit = quantized.scale / 2.0**quantized.weight_exponent
+        per_unit = quantized.scale / 2.0 ** quantized.synapses[0].exponent
         if self.neuron is None:
-            sums, per_unit = shift(sums, quantized.weight_exponent), quantized.scale
+            sums, per_unit = shift(sums, quantized.synapses[0].exponent), quantized.scale
         bias = quantized.bias.double() / (2.0**ALIGN_SHIFT * quantized.scale)
         # Pooling after the weights divides; the sums stand for what is left after it.
-        after_weights = self.real.pooled * self.input_levels / self.integers_per_unit
+        after_weights = self.real.synapses[0].pooled * self.input_levels / self.integers_per_unit
         return sums.double() * after_weights / per_unit + _rows(bias, sums)
 
     def gain(self) -> torch.Tensor | float:
@@ -93,7 +98,8 @@ class HardwareLinear(nn.Linear):
         if self.hardware is None:
             return super().forward(input)
         quantized = self.hardware.quantize(self.weight, self.bias)
-        sums = exact_linear(to_integers(input, self.hardware.integers_per_unit), quantized.weight)
+        integers = to_integers(input, self.hardware.integers_per_unit)
+        sums = exact_linear(integers, self.hardware.exact_weight(quantized))
         value = self.hardware.currents(sums, quantized)
         if not torch.is_grad_enabled():
             return value
@@ -117,7 +123,7 @@ class HardwareConv2d(nn.Conv2d):
         padding = (0, 0) if isinstance(self.padding, str) else self.padding
         sums = exact_conv2d(
             integers,
-            quantized.weight,
+            self.hardware.exact_weight(quantized),
             (self.stride[0], self.stride[1]),
             (padding[0], padding[1]),
             (self.dilation[0], self.dilation[1]),
@@ -160,19 +166,20 @@ def hardware_aware(
     fold_batch_norms(copied, trace(copied, sample))
     steps = int(graph.metadata["steps"])
     draws = Draws()
-    for index, real in enumerate(cut_into_layers(graph, dt)):
+    for index, real in enumerate(cut_into_layers(graph, dt).layers):
+        path = _only_path(real)
         form = choose_decay(real, find_chip(chip), noise)
-        levels = 1 if events or real.source != "input" else IMAGE_LEVELS
+        levels = 1 if events or path.source != INPUT else IMAGE_LEVELS
         neuron = None
-        if form is not None:
+        if real.neuron is not None:
             neuron = _random_tau(copied, real.name)
             neuron.hardware = HardwareStep(index, form, draws)
-        layer = copied.get_submodule(real.weight_node)
+        layer = copied.get_submodule(path.weight_node)
         converted = _convert(layer)
         converted.hardware = HardwareSynapses(
-            real, form, neuron, steps, levels, float(levels * _pooled_before_weights(real))
+            real, form, neuron, steps, levels, float(levels * _pooled_before_weights(path))
         )
-        parent, _, child = real.weight_node.rpartition(".")
+        parent, _, child = path.weight_node.rpartition(".")
         setattr(copied.get_submodule(parent), child, converted)
     return copied.train(training)
 
@@ -222,11 +229,24 @@ def _random_tau(model: nn.Module, name: str) -> RandomTauLeaky:
     return neuron
 
 
-def _pooled_before_weights(real: RealLayer) -> int:
+def _only_path(real: RealLayer) -> RealSynapses:
+    """The layer's one input, from weights to neurons; pooling may stand before them, or between."""
+    path = real.synapses[0]
+    if len(real.synapses) > 1 or not path.weight_node:
+        raise ExportError(
+            f"layer {real.name!r}: a hardware-aware model takes one weight layer for each spiking"
+            " layer; this has other inputs too"
+        )
+    if real.neuron is None and isinstance(path.stages[-1], SumPool):
+        raise ExportError(f"layer {real.name!r}: pooling after the last weights; pool before them")
+    return path
+
+
+def _pooled_before_weights(path: RealSynapses) -> int:
     """By how much average pooling divides before the weights."""
     divisor = 1
-    for stage in real.stages:
-        if isinstance(stage, Dense | Convolution):
+    for stage in path.stages:
+        if isinstance(stage, Weighted):
             break
         if isinstance(stage, SumPool):
             divisor *= stage.kernel[0] * stage.kernel[1]

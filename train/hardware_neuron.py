@@ -12,7 +12,7 @@ import torch
 from stochi.deploy.program import Decay
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
-from stochi.hardware.neuron import coupled_step, stock_step
+from stochi.hardware.neuron import NeuronState, fire, integrate
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 
 
@@ -60,19 +60,21 @@ class HardwareStep:
         if quantized is None:
             raise RuntimeError("a hardware-aware neuron ran before the synapses that feed it")
         unit = 2.0**ALIGN_SHIFT * quantized.scale
-        exponent = quantized.weight_exponent
+        exponent = quantized.synapses[0].exponent
         bias = quantized.bias.view((1, -1) + (1,) * (current.dim() - 2))
         # The synapses pass currents with their bias, as in torch; the chip adds it later.
         sums = to_integers(current - bias / unit, quantized.scale / 2.0**exponent)
         keep = self._keep(current, step)
-        chip_step = coupled_step if self.decay.programmable else stock_step
-        fired, state = chip_step(
-            to_integers(membrane, unit),
+        neurons = integrate(
+            NeuronState(to_integers(membrane, unit), 0, 0),
             shift(sums, exponent),
             keep,
+            0,
             bias,
-            quantized.threshold_mantissa,
+            self.decay.programmable,
         )
+        fired, neurons = fire(neurons, quantized.threshold_mantissa, subtract=False, refractory=0)
+        state = neurons.membrane
         spikes = fired.to(torch.get_default_dtype())
         new_membrane = state.double() / unit
         if not torch.is_grad_enabled():

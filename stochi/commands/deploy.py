@@ -1,11 +1,14 @@
 """``stochi deploy``"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stochi.commands.console import JsonOption, Output
+
+if TYPE_CHECKING:
+    from stochi.deploy.program import Layer
 
 
 def deploy(
@@ -25,20 +28,16 @@ def deploy(
     output = Output(as_json)
     program = lower(read_graph(graph), chip, noise, dt=dt, steps=steps, events=events)
     program.save(out)
-    rows = [["layer", "neurons", "kind", "weight exponent", "threshold", "scale"]]
+    rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
     for layer in program.layers:
-        decay = layer.decay
-        kind = "integrator"
-        if decay is not None:
-            kind = "random τ" if decay.drawn else "LIF"
-            kind += ", programmable" if decay.programmable else ", stock"
         threshold = layer.threshold_mantissa
         rows.append(
             [
                 layer.name,
                 "×".join(map(str, layer.shape)),
-                kind,
-                str(layer.weight_exponent),
+                _kind(layer),
+                ", ".join(synapses.source for synapses in layer.synapses),
+                ", ".join(str(synapses.weight_exponent) for synapses in layer.synapses),
                 "–" if threshold is None else f"{int(threshold.min())} … {int(threshold.max())}",
                 f"{layer.scale:.1f}",
             ]
@@ -48,3 +47,15 @@ def deploy(
     output.finish(
         {"program": str(out), "layers": [dict(zip(rows[0], r, strict=True)) for r in rows[1:]]}
     )
+
+
+def _kind(layer: "Layer") -> str:
+    from stochi.hardware.fixed_point import DECAY_UNITY
+
+    decay = layer.decay
+    if not layer.spikes:
+        return "integrator" if int(decay.values.min()) == DECAY_UNITY else "leaky integrator"
+    kind = "random τ" if decay.drawn else "LIF"
+    if layer.current_keep is not None:
+        kind += ", current-based"
+    return kind + (", programmable" if decay.programmable or layer.subtract else ", stock")

@@ -13,11 +13,11 @@ int64, which leaves the 64 bits that Philox splits.
 
 import numpy as np
 import torch
+from numba.extending import register_jitable
 
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import Integers
 
-ROUNDS = 10
 DRAWS_PER_BLOCK = 16
 """One Philox block is 128 bits: a byte for each of 16 neighbouring neurons."""
 
@@ -31,22 +31,39 @@ _WORD = 0xFFFFFFFF
 _LIMITS = {"seed": 2**32, "trial": 2**32, "layer": 2**16, "step": 2**32, "stream": 2**16}
 
 
+@register_jitable(inline="always")
 def philox4x32(
     counter: tuple[Integers, Integers, Integers, Integers], key: tuple[int, int]
 ) -> tuple[Integers, Integers, Integers, Integers]:
-    """Philox4x32-10. Counter words are int64 arrays of one shape holding uint32 values.
+    """Philox4x32-10. Counter words hold uint32 values as int64: arrays of one shape, or integers.
 
-    Returns four arrays of uint32 values as int64.
+    Returns four words, again uint32 values as int64. The ten rounds are written out because
+    compilers then compute many blocks in one vector.
     """
-    c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(ROUNDS):
-        product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        high0, low0 = (product0 >> 32) & _WORD, product0 & _WORD
-        high1, low1 = (product1 >> 32) & _WORD, product1 & _WORD
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = (k0 + _WEYL[0]) & _WORD, (k1 + _WEYL[1]) & _WORD
-    return c0, c1, c2, c3
+    words = (counter[0] & _WORD, counter[1] & _WORD, counter[2] & _WORD, counter[3] & _WORD)
+    words = _round(words, key[0], key[1])
+    words = _round(words, key[0] + _WEYL[0], key[1] + _WEYL[1])
+    words = _round(words, key[0] + 2 * _WEYL[0], key[1] + 2 * _WEYL[1])
+    words = _round(words, key[0] + 3 * _WEYL[0], key[1] + 3 * _WEYL[1])
+    words = _round(words, key[0] + 4 * _WEYL[0], key[1] + 4 * _WEYL[1])
+    words = _round(words, key[0] + 5 * _WEYL[0], key[1] + 5 * _WEYL[1])
+    words = _round(words, key[0] + 6 * _WEYL[0], key[1] + 6 * _WEYL[1])
+    words = _round(words, key[0] + 7 * _WEYL[0], key[1] + 7 * _WEYL[1])
+    words = _round(words, key[0] + 8 * _WEYL[0], key[1] + 8 * _WEYL[1])
+    return _round(words, key[0] + 9 * _WEYL[0], key[1] + 9 * _WEYL[1])
+
+
+@register_jitable
+def _round(
+    words: tuple[Integers, Integers, Integers, Integers], key0: int, key1: int
+) -> tuple[Integers, Integers, Integers, Integers]:
+    product0, product1 = words[0] * _MULTIPLIERS[0], words[2] * _MULTIPLIERS[1]
+    return (
+        (product1 >> 32 & _WORD) ^ words[1] ^ (key0 & _WORD),
+        product1 & _WORD,
+        (product0 >> 32 & _WORD) ^ words[3] ^ (key1 & _WORD),
+        product0 & _WORD,
+    )
 
 
 def random_bytes(

@@ -10,6 +10,7 @@ integers are the trained ones.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,8 +24,39 @@ from stochi.hardware.fixed_point import (
     THRESHOLD_MANTISSA_MAX,
     WEIGHT_EXPONENT_MAX,
     WEIGHT_EXPONENT_MIN,
+    WEIGHT_MAGNITUDE_MAX,
+    WEIGHT_MIXED_MAX,
+    WEIGHT_MIXED_MIN,
 )
-from stochi.hardware.synapses import EXACT_SUM_LIMIT
+
+
+@dataclass(frozen=True)
+class SynapseValues:
+    """One of a layer's weight matrices, real.
+
+    Attributes:
+        weight: (outputs, inputs…), input gain already folded in.
+        input_scale: integers at the input per unit of the real input (255 for 8-bit images).
+        input_max: the largest integer that can arrive on one synapse.
+    """
+
+    weight: torch.Tensor
+    input_scale: float
+    input_max: int
+
+
+@dataclass(frozen=True)
+class QuantizedSynapses:
+    """One of a layer's weight matrices on the chip.
+
+    Attributes:
+        weight: int64 mantissas of the real weight's shape: even in [−256, 254] where signs mix,
+            else of one sign with a magnitude of at most 255.
+        exponent: the synaptic sum is shifted by it, in [−8, 7].
+    """
+
+    weight: torch.Tensor
+    exponent: int
 
 
 @dataclass(frozen=True)
@@ -32,17 +64,14 @@ class QuantizedLayer:
     """A layer's numbers on the chip. All tensors int64, on the device of the weights.
 
     Attributes:
-        weight: mantissas, of the real weight's shape: even in [−256, 254] where signs mix,
-            else of one sign with a magnitude of at most 255.
-        weight_exponent: the synaptic sum is shifted by it, in [−8, 7].
-        bias_mantissa: (outputs,), in [−4096, 4095].
+        synapses: in the order given.
+        bias_mantissa: of the real bias's shape, in [−4096, 4095].
         bias_exponent: in [0, 7]; the membrane's bias is ``mantissa << exponent``.
         threshold_mantissa: of the real threshold's shape, in [0, 2¹⁷ − 1].
         scale: S, synaptic integers per unit of current.
     """
 
-    weight: torch.Tensor
-    weight_exponent: int
+    synapses: tuple[QuantizedSynapses, ...]
     bias_mantissa: torch.Tensor
     bias_exponent: int
     threshold_mantissa: torch.Tensor
@@ -56,56 +85,55 @@ class QuantizedLayer:
 
 def quantize_layer(
     name: str,
-    weight: torch.Tensor,
+    synapses: Sequence[SynapseValues],
     bias: torch.Tensor,
     threshold: torch.Tensor,
     *,
-    input_scale: float,
-    input_max: int,
     headroom: float = 1.0,
 ) -> QuantizedLayer:
     """Put one layer on the chip's grid.
 
     Args:
         name: the layer's name, for errors.
-        weight: (outputs, inputs…) real weights, input gain already folded in.
-        bias: (outputs,) real bias, gain folded in.
-        threshold: real thresholds > 0, of any shape; a tensor of no elements for an integrator.
-        input_scale: integers at the input per unit of the real input (255 for 8-bit images).
-        input_max: the largest integer that can arrive on one synapse.
-        headroom: how many times the largest synaptic sum the membrane must hold without
-            saturating (the number of steps, for an integrator).
+        synapses: all that feed the layer; the one with the largest weights has all 8 bits, the
+            others may lose one, since they share S.
+        bias: real bias, gain folded in.
+        threshold: real thresholds > 0, of any shape; a tensor of no elements where there is none.
+        headroom: how many times one step's largest input the states must hold without overflow.
 
     Raises:
         LoweringError: a value is not finite, a threshold not positive, or the layer does not
             fit any weight exponent.
     """
-    weight, bias, threshold = (t.detach().double() for t in (weight, bias, threshold))
-    for what, tensor in (("weight", weight), ("bias", bias), ("threshold", threshold)):
-        if not bool(torch.isfinite(tensor).all()):
+    weights = [values.weight.detach().double() for values in synapses]
+    bias, threshold = bias.detach().double(), threshold.detach().double()
+    for what, tensors in (("weight", weights), ("bias", [bias]), ("threshold", [threshold])):
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
             raise LoweringError(
                 f"layer {name!r}: a {what} is not finite (NaN or infinite); train again or repair"
                 " it before lowering"
             )
+    if not all(weight.numel() for weight in weights):
+        raise LoweringError(f"layer {name!r}: it has no weights")
     if threshold.numel() and float(threshold.min()) <= 0:
         raise LoweringError(
             f"layer {name!r}: threshold {float(threshold.min()):g}; a chip needs one above 0"
         )
-    mantissas, unit = _weight_mantissas(weight / input_scale)
-    if not mantissas.numel():
-        raise LoweringError(f"layer {name!r}: it has no weights")
-    largest_sum = int(mantissas.abs().flatten(1).sum(1).max()) * input_max
-    if largest_sum >= EXACT_SUM_LIMIT:
-        raise LoweringError(
-            f"layer {name!r}: synaptic sums reach {largest_sum}, too large for exact sums"
-            f" (below 2^53); split the layer"
-        )
+    scaled = [w / values.input_scale for w, values in zip(weights, synapses, strict=True)]
+    units = [_smallest_unit(weight) for weight in scaled]
+    largest_unit = max(units) or 1.0
     largest_bias = float(bias.abs().max()) if bias.numel() else 0.0
     largest_threshold = float(threshold.max()) if threshold.numel() else 0.0
     for exponent in range(WEIGHT_EXPONENT_MAX, WEIGHT_EXPONENT_MIN - 1, -1):
-        scale = 2.0**exponent / unit
+        scale = 2.0**exponent / largest_unit
         aligned = 2.0**ALIGN_SHIFT * scale
-        drive = 2.0**ALIGN_SHIFT * largest_sum * 2.0**exponent + aligned * largest_bias
+        on_grid = [
+            _on_grid(weight, unit, scale) for weight, unit in zip(scaled, units, strict=True)
+        ]
+        drive = aligned * largest_bias + sum(
+            2.0 ** (ALIGN_SHIFT + q.exponent) * values.input_max * _largest_row(q.weight)
+            for q, values in zip(on_grid, synapses, strict=True)
+        )
         if (
             drive * headroom <= STATE_MAX
             and round(largest_threshold * scale) <= THRESHOLD_MANTISSA_MAX
@@ -113,9 +141,10 @@ def quantize_layer(
         ):
             break
     else:
+        largest_weight = max(float(weight.abs().max()) for weight in weights)
         raise LoweringError(
-            f"layer {name!r}: with {weight[0].numel()} inputs and a largest weight of"
-            f" {float(weight.abs().max()):g} no weight exponent from {WEIGHT_EXPONENT_MIN} to"
+            f"layer {name!r}: with {sum(w[0].numel() for w in weights)} inputs and a largest weight"
+            f" of {largest_weight:g} no weight exponent from {WEIGHT_EXPONENT_MIN} to"
             f" {WEIGHT_EXPONENT_MAX} keeps bias {largest_bias:g}, threshold"
             f" {largest_threshold:g} and the sums within 24 bits; scale the layer's weights up,"
             " or its bias down"
@@ -127,11 +156,11 @@ def quantize_layer(
     if threshold.numel() and int(threshold_mantissa.min()) < 1:
         raise LoweringError(
             f"layer {name!r}: threshold {float(threshold.min()):g} rounds to 0 on the chip; its"
-            f" weights (largest {float(weight.abs().max()):g}) are too large beside it"
+            f" weights (largest {max(float(w.abs().max()) for w in weights):g}) are too large"
+            " beside it"
         )
     return QuantizedLayer(
-        weight=mantissas,
-        weight_exponent=exponent,
+        synapses=tuple(on_grid),
         bias_mantissa=torch.round(bias * aligned / 2.0**bias_exponent).long(),
         bias_exponent=bias_exponent,
         threshold_mantissa=threshold_mantissa,
@@ -139,17 +168,32 @@ def quantize_layer(
     )
 
 
-def _weight_mantissas(weight: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """8-bit mantissas and the real value of one mantissa step (Loihi's weight formats)."""
-    largest = float(weight.abs().max()) if weight.numel() else 0.0
-    if largest == 0:
-        return torch.zeros_like(weight, dtype=torch.int64), 1.0
-    mixed = bool((weight > 0).any()) and bool((weight < 0).any())
-    if mixed:
-        unit = largest / 254
-        return (2 * torch.round(weight / (2 * unit))).clip(-256, 254).long(), unit
-    unit = largest / 255
-    return torch.round(weight / unit).clip(-255, 255).long(), unit
+def _is_mixed(weight: torch.Tensor) -> bool:
+    return bool((weight > 0).any()) and bool((weight < 0).any())
+
+
+def _smallest_unit(weight: torch.Tensor) -> float:
+    """The real value of one mantissa step with which the weights just fit their 8 bits."""
+    limit = WEIGHT_MIXED_MAX if _is_mixed(weight) else WEIGHT_MAGNITUDE_MAX
+    return float(weight.abs().max()) / limit
+
+
+def _on_grid(weight: torch.Tensor, unit: float, scale: float) -> QuantizedSynapses:
+    """Mantissas in Loihi's weight formats, with the finest exponent that holds them."""
+    if unit == 0:
+        return QuantizedSynapses(torch.zeros_like(weight, dtype=torch.int64), 0)
+    # A rounding error must not cost a bit where unit and scale were made for each other.
+    exponent = max(math.ceil(math.log2(unit * scale) - 1e-9), WEIGHT_EXPONENT_MIN)
+    steps = weight * (scale / 2.0**exponent)
+    if _is_mixed(weight):
+        mantissas = (2 * torch.round(steps / 2)).clip(WEIGHT_MIXED_MIN, WEIGHT_MIXED_MAX)
+    else:
+        mantissas = torch.round(steps).clip(-WEIGHT_MAGNITUDE_MAX, WEIGHT_MAGNITUDE_MAX)
+    return QuantizedSynapses(mantissas.long(), exponent)
+
+
+def _largest_row(weight: torch.Tensor) -> int:
+    return int(weight.abs().flatten(1).sum(1).max())
 
 
 def to_integers(values: torch.Tensor, scale: float) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Exact integer synapses: sums that no floating-point unit can round.
 
 Integer sums run in floating-point matrix products only while every partial sum is exact, in any
-order: in float32 while ``Σ|w|·max|x| < 2²⁴``, else in float64 (below 2⁵³, which the lowering
-checks). Convolutions gather their inputs and multiply; algorithms that transform (Winograd, FFT)
+order: in float32 while they stay below 2²⁴, else in float64 (a Program's are below 2²⁵, by its
+rules). Convolutions gather their inputs and multiply; algorithms that transform (Winograd, FFT)
 are not exact and are never asked for. Nor is TF32 or bf16: where a user has allowed those for
 float32 products, float64 is used.
 """
@@ -12,16 +12,42 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-EXACT_SUM_LIMIT = 2**53
 FLOAT32_SUM_LIMIT = 2**24
 _GATHERED_ELEMENTS = 2**24
 """At most so many gathered inputs at a time, 64 MiB of float32."""
 
 
+def partial_sum_bound(weight: torch.Tensor) -> float:
+    """What no partial sum of integer weights (outputs, …) times inputs of at most 1 exceeds, in
+    units of what floats must resolve.
+
+    Inputs are never negative, so every partial sum lies between that of the negative and that of
+    the positive weights; sums of even weights are even, so their unit is 2.
+    """
+    if not weight.numel():
+        return 0.0
+    rows = weight.flatten(1)
+    bound = int(torch.maximum(rows.clip(min=0).sum(1), -rows.clip(max=0).sum(1)).max())
+    return bound / (1 if bool((weight & 1).any()) else 2)
+
+
+def exact_weight(
+    weight: torch.Tensor, largest_input: int, bound: float | None = None
+) -> torch.Tensor:
+    """Integer weights (outputs, …) in the narrowest float in which no partial sum is rounded.
+
+    Args:
+        largest_input: the largest number that can arrive on one synapse, ≥ 0.
+        bound: the weights' :func:`partial_sum_bound`, where it is known.
+    """
+    bound = partial_sum_bound(weight) if bound is None else bound
+    narrow = bound * largest_input <= FLOAT32_SUM_LIMIT and _float32_is_float32()
+    return weight.to(torch.float32 if narrow else torch.float64)
+
+
 def exact_linear(inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """(batch, in) int64 and (out, in) int64 → (batch, out) int64."""
-    dtype = _exact_dtype(inputs, weight)
-    return (inputs.to(dtype) @ weight.to(dtype).T).long()
+    """(batch, in) integers and (out, in) from :func:`exact_weight` → (batch, out) int32."""
+    return (inputs.to(weight.dtype) @ weight.T).int()
 
 
 def exact_conv2d(
@@ -32,11 +58,11 @@ def exact_conv2d(
     dilation: tuple[int, int],
     groups: int,
 ) -> torch.Tensor:
-    """(batch, C, H, W) int64 and (O, C/groups, kH, kW) int64 → (batch, O, H', W') int64."""
+    """(batch, C, H, W) integers and (O, C/groups, kH, kW) from :func:`exact_weight`
+    → (batch, O, H', W') int32."""
     batch, _, *sizes = inputs.shape
     outputs, _, *kernel = weight.shape
-    dtype = _exact_dtype(inputs, weight)
-    rows = weight.to(dtype).view(groups, outputs // groups, -1)
+    rows = weight.reshape(groups, outputs // groups, -1)
     height, width = (
         (size + 2 * pad - spread * (side - 1) - 1) // hop + 1
         for size, pad, spread, side, hop in zip(
@@ -47,11 +73,15 @@ def exact_conv2d(
     parts = []
     for part in inputs.split(max(1, _GATHERED_ELEMENTS // gathered)):
         columns = functional.unfold(
-            part.to(dtype), (kernel[0], kernel[1]), dilation, padding, stride
+            part.to(weight.dtype), (kernel[0], kernel[1]), dilation, padding, stride
         )
         summed = rows @ columns.view(len(part), groups, rows.shape[2], -1)
-        parts.append(summed.reshape(len(part), outputs, height, width).long())
-    return torch.cat(parts) if batch else inputs.new_zeros((0, outputs, height, width))
+        parts.append(summed.reshape(len(part), outputs, height, width).int())
+    return (
+        torch.cat(parts)
+        if batch
+        else inputs.new_zeros((0, outputs, height, width), dtype=torch.int32)
+    )
 
 
 def exact_sum_pool2d(
@@ -60,18 +90,9 @@ def exact_sum_pool2d(
     stride: tuple[int, int],
     padding: tuple[int, int],
 ) -> torch.Tensor:
-    """(batch, C, H, W) int64 → (batch, C, H', W') int64, zeros outside, sums not means."""
+    """(batch, C, H, W) integers → (batch, C, H', W') int32, zeros outside, sums not means."""
     padded = functional.pad(inputs.double(), (padding[1], padding[1], padding[0], padding[0]))
-    return functional.avg_pool2d(padded, kernel, stride, divisor_override=1).long()
-
-
-def _exact_dtype(inputs: torch.Tensor, weight: torch.Tensor) -> torch.dtype:
-    """The narrowest float in which no partial sum of these products can be rounded."""
-    if not weight.numel() or not inputs.numel():
-        return torch.float64
-    bound = int(weight.abs().flatten(1).sum(1).max()) * int(inputs.abs().max())
-    narrow = bound < FLOAT32_SUM_LIMIT and _float32_is_float32()
-    return torch.float32 if narrow else torch.float64
+    return functional.avg_pool2d(padded, kernel, stride, divisor_override=1).int()
 
 
 def _float32_is_float32() -> bool:

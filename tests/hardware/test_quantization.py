@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from stochi.errors import LoweringError
 from stochi.hardware.fixed_point import STATE_MAX
-from stochi.hardware.quantization import quantize_layer
+from stochi.hardware.quantization import SynapseValues, quantize_layer
 
 
-def quantize(weight, bias=None, threshold=0.5, **options):  # type: ignore[no-untyped-def]
+def quantize(weight, bias=None, threshold=0.5, input_scale=1.0, input_max=1):  # type: ignore[no-untyped-def]
     bias = torch.zeros(len(weight)) if bias is None else bias
-    options = {"input_scale": 1.0, "input_max": 1} | options
-    return quantize_layer("lif1", weight, bias, torch.tensor(threshold), **options)
+    values = [SynapseValues(weight, input_scale, input_max)]
+    return quantize_layer("lif1", values, bias, torch.tensor(threshold))
 
 
 @settings(max_examples=60, deadline=None)
@@ -27,13 +27,14 @@ def test_grid_is_close_and_never_overflows(
     weight = size * torch.randn(outputs, inputs, generator=generator)
     bias = bias_size * float(weight.abs().max()) * torch.randn(outputs, generator=generator)
     q = quantize(weight, bias, threshold=size, input_scale=255.0, input_max=255)
+    mantissas, exponent = q.synapses[0].weight, q.synapses[0].exponent
     mixed = bool((weight > 0).any()) and bool((weight < 0).any())
     if mixed:
-        assert bool((q.weight % 2 == 0).all())
-    assert int(q.weight.min()) >= -256 and int(q.weight.max()) <= 255
-    step = 2.0**q.weight_exponent * 255 / q.scale
-    assert float((q.weight * step - weight).abs().max()) <= step * (1.001 if mixed else 0.501)
-    drive = 64 * (q.weight.abs().sum(1) * 255) * 2.0**q.weight_exponent + q.bias.abs()
+        assert bool((mantissas % 2 == 0).all())
+    assert int(mantissas.min()) >= -256 and int(mantissas.max()) <= 255
+    step = 2.0**exponent * 255 / q.scale
+    assert float((mantissas * step - weight).abs().max()) <= step * (1.001 if mixed else 0.501)
+    drive = 64 * (mantissas.abs().sum(1) * 255) * 2.0**exponent + q.bias.abs()
     assert float(drive.max()) <= STATE_MAX + 2.0**q.bias_exponent
     assert int(q.bias_mantissa.min()) >= -4096 and int(q.bias_mantissa.max()) <= 4095
     unit = 64 * q.scale
@@ -42,12 +43,22 @@ def test_grid_is_close_and_never_overflows(
 
 
 def test_single_signed_weights_use_odd_mantissas_too() -> None:
-    assert quantize(torch.tensor([[1.0, 0.5, 2.0]])).weight.tolist() == [[128, 64, 255]]
-    assert quantize(torch.tensor([[-1.0, -2.0]])).weight.tolist() == [[-128, -255]]
+    assert quantize(torch.tensor([[1.0, 0.5, 2.0]])).synapses[0].weight.tolist() == [[128, 64, 255]]
+    assert quantize(torch.tensor([[-1.0, -2.0]])).synapses[0].weight.tolist() == [[-128, -255]]
+
+
+def test_several_synapses_share_the_scale() -> None:
+    large, small = torch.tensor([[0.9, -1.0]]), torch.tensor([[0.02, -0.03]])
+    values = [SynapseValues(small, 1.0, 1), SynapseValues(large, 255.0, 255)]
+    q = quantize_layer("lif1", values, torch.zeros(1), torch.tensor(0.5))
+    for real, scale, synapses in ((small, 1.0, q.synapses[0]), (large, 255.0, q.synapses[1])):
+        step = 2.0**synapses.exponent * scale / q.scale
+        assert float((synapses.weight * step - real).abs().max()) <= 1.001 * step
+        assert int(synapses.weight.abs().max()) > 127
 
 
 def test_all_zero_weights_are_allowed() -> None:
-    assert quantize(torch.zeros(2, 3)).weight.abs().sum() == 0
+    assert quantize(torch.zeros(2, 3)).synapses[0].weight.abs().sum() == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from stochi.hardware import synapses
-from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_sum_pool2d
+from stochi.hardware.synapses import (
+    exact_conv2d,
+    exact_linear,
+    exact_sum_pool2d,
+    exact_weight,
+    partial_sum_bound,
+)
 
 
 def integers(low: int, high: int, *shape: int) -> torch.Tensor:
@@ -45,11 +51,29 @@ def test_any_convolution_is_its_definition(kernel, stride, padding, dilation, gr
     x = integers(0, 255, 3, 2 * groups, 7, 8)
     w = integers(-256, 254, 3 * groups, 2, *kernel)
     options = (stride, padding, dilation, groups)
-    assert torch.equal(exact_conv2d(x, w, *options), slow_conv(x, w, *options))
+    assert torch.equal(exact_conv2d(x, exact_weight(w, 255), *options), slow_conv(x, w, *options))
+
+
+@given(st.integers(1, 40), st.booleans(), st.integers(0, 99))
+def test_no_partial_sum_exceeds_its_bound(inputs: int, even: bool, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    w = torch.randint(-127, 128, (5, inputs), generator=generator) * (2 if even else 1)
+    x = torch.randint(0, 256, (20, inputs), generator=generator)
+    order = torch.randperm(inputs, generator=generator)
+    partial = (x[:, None] * w[None])[..., order].cumsum(2)
+    unit = 1 if bool((w & 1).any()) else 2
+    assert int(partial.abs().max()) <= 255 * partial_sum_bound(w) * unit
+
+
+def test_even_weights_have_one_more_bit_in_a_float() -> None:
+    w = torch.full((1, 300), 254)
+    assert exact_weight(w, 255).dtype == torch.float32  # 19.4 million, but in steps of 2
+    assert exact_weight(w - 1, 255).dtype == torch.float64
+    assert exact_linear(torch.full((1, 300), 255), exact_weight(w, 255)).item() == 300 * 254 * 255
 
 
 def test_parts_of_a_batch_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, w = integers(0, 255, 7, 2, 5, 5), integers(-256, 254, 3, 2, 3, 3)
+    x, w = integers(0, 255, 7, 2, 5, 5), exact_weight(integers(-256, 254, 3, 2, 3, 3), 255)
     whole = exact_conv2d(x, w, (1, 1), (1, 1), (1, 1), 1)
     monkeypatch.setattr(synapses, "_GATHERED_ELEMENTS", 1000)
     assert torch.equal(whole, exact_conv2d(x, w, (1, 1), (1, 1), (1, 1), 1))
@@ -58,7 +82,9 @@ def test_parts_of_a_batch_are_put_together(monkeypatch: pytest.MonkeyPatch) -> N
 def test_sums_beyond_float32_are_exact() -> None:
     x, w = torch.full((1, 4000), 255), torch.full((2, 4000), 255)
     w[1, 0] = 254
-    assert exact_linear(x, w).tolist() == [[255 * 255 * 4000, 255 * 255 * 4000 - 255]]
+    assert exact_linear(x, exact_weight(w, 255)).tolist() == [
+        [255 * 255 * 4000, 255 * 255 * 4000 - 255]
+    ]
 
 
 @pytest.fixture(params=["old switch", "new switch"])
@@ -78,8 +104,9 @@ def low_precision(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("low_precision")
 def test_a_user_s_low_precision_does_not_reach_us() -> None:
     x, w = integers(0, 255, 64, 300), integers(-256, 254, 64, 300)
-    assert synapses._exact_dtype(x, w) == torch.float64
-    assert torch.equal(exact_linear(x, w), (x[:, None] * w[None]).sum(2))
+    weight = exact_weight(w, 255)
+    assert weight.dtype == torch.float64
+    assert torch.equal(exact_linear(x, weight), (x[:, None] * w[None]).sum(2))
 
 
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 2))

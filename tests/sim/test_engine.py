@@ -1,11 +1,12 @@
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from stochi.deploy import lower
-from stochi.deploy.program import Dense, Program
+from stochi.deploy.program import Program
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.noise import random_bytes
@@ -29,7 +30,7 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
     hidden, readout = program.layers
 
     def weights(layer):  # type: ignore[no-untyped-def]
-        return next(s for s in layer.stages if isinstance(s, Dense)).weight.tolist()
+        return layer.synapses[0].weight.tolist()
 
     def shifted(total: int, exponent: int) -> int:
         return total << exponent if exponent >= 0 else total >> -exponent
@@ -37,7 +38,7 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
     def trunc(x: int) -> int:
         return abs(x) // 4096 * (1 if x >= 0 else -1)
 
-    assert hidden.decay is not None and hidden.threshold_mantissa is not None
+    assert hidden.threshold_mantissa is not None
     table = hidden.decay.values.tolist()
     for sample in range(3):
         pixels = [round(float(p) * 255) for p in images[sample].double().flatten()]
@@ -49,7 +50,8 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
             spikes = []
             for n, row in enumerate(weights(hidden)):
                 a = shifted(
-                    sum(w * x for w, x in zip(row, pixels, strict=True)), hidden.weight_exponent
+                    sum(w * x for w, x in zip(row, pixels, strict=True)),
+                    hidden.synapses[0].weight_exponent,
                 )
                 k = table[drawn[n]]
                 current = (a << 6) + int(hidden.bias()[n])
@@ -60,7 +62,8 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
             assert record.membrane["network.lif1"][step, sample].tolist() == v
             for n, row in enumerate(weights(readout)):
                 a = shifted(
-                    sum(w * x for w, x in zip(row, spikes, strict=True)), readout.weight_exponent
+                    sum(w * x for w, x in zip(row, spikes, strict=True)),
+                    readout.synapses[0].weight_exponent,
                 )
                 out[n] += (a << 6) + int(readout.bias()[n])
             assert record.membrane["network.fc2"][step, sample].tolist() == out
@@ -95,19 +98,55 @@ def test_shards_trials_and_seeds(program: Program) -> None:
     assert not torch.equal(whole.logits, run(program, images, seed=5, trial=1).logits)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 def test_the_engine_s_own_shards_change_nothing(
-    program: Program, monkeypatch: pytest.MonkeyPatch
+    program: Program, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     images = torch.rand(7, 2, 8, 8)
     whole = run(program, images, seed=5, probes=PROBES)
-    monkeypatch.setattr(sys.modules["stochi.sim.run"], "SHARD_NEURONS", 600)
+    states = sum(layer.neurons for layer in program.layers) * program.steps
+    monkeypatch.setattr(sys.modules["stochi.sim.run"], "SHARD_VALUES", 2 * states)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     seen: list[tuple[int, int]] = []
-    parts = run(
-        program, images, seed=5, probes=PROBES, progress=lambda done, all: seen.append((done, all))
-    )
-    assert seen == [(2, 7), (4, 7), (6, 7), (7, 7)]
+    try:
+        parts = run(
+            program,
+            images,
+            seed=5,
+            probes=PROBES,
+            progress=lambda done, all: seen.append((done, all)),
+        )
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen}) and len(seen) > 2
+    assert seen[-1] == (7, 7)
     assert torch.equal(whole.logits, parts.logits)
     assert sum(c.mismatches for c in compare_records(whole, parts)) == 0
+
+
+def test_probes_on_disk_are_those_in_memory(program: Program, tmp_path: Path) -> None:
+    images = torch.rand(4, 2, 8, 8)
+    held = run(program, images, probes=PROBES)
+    mapped = run(program, images, probes=PROBES, probe_folder=tmp_path / "probes")
+    assert sum(c.mismatches for c in compare_records(held, mapped)) == 0
+    files = {path.name for path in (tmp_path / "probes").iterdir()}
+    assert files == {f"membrane.{layer.name}.npy" for layer in program.layers} | {
+        f"spikes.{layer.name}.npy" for layer in program.layers if layer.spikes
+    }
+
+
+def test_a_broken_run_leaves_no_probe_files(program: Program, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(program, torch.rand(4, 2, 8, 8), probes=PROBES, probe_folder=tmp_path, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="probe_folder"):
+        (tmp_path / "file").write_text("")
+        run(program, torch.rand(1, 2, 8, 8), probes=PROBES, probe_folder=tmp_path / "file")
 
 
 def test_images_are_frames_that_do_not_change(program: Program) -> None:

@@ -1,4 +1,4 @@
-"""The source: shows each sample's frames, one a step."""
+"""The source of a stock network: shows one sample's frame a step, samples after each other."""
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -10,19 +10,17 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from stochi.sim.lava.processes.schedule import Schedule
-
 
 class FrameSource(AbstractProcess):
     """Sends ``frames[step or 0, sample]``, axes reversed into Lava's order.
 
     Args:
         frames: (1 or steps, samples, *shape) integers.
-        schedule: of the input, with no delay.
+        steps: a sample's.
     """
 
-    def __init__(self, *, frames: np.ndarray, schedule: Schedule) -> None:
-        super().__init__(frames=frames.astype(np.int32), schedule=schedule)
+    def __init__(self, *, frames: np.ndarray, steps: int) -> None:
+        super().__init__(frames=frames.astype(np.int32), steps=steps)
         self.s_out = OutPort(shape=frames.shape[2:][::-1])
 
 
@@ -30,20 +28,19 @@ class FrameSource(AbstractProcess):
 @requires(CPU)
 @tag("fixed_pt")
 class PyFrameSource(PyLoihiProcessModel):
-    """Sends zeros before and after the run."""
+    """Sends zeros after the last sample."""
 
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
 
     def __init__(self, proc_params: dict) -> None:
         super().__init__(proc_params)
         self.frames: np.ndarray = proc_params["frames"]
-        self.schedule: Schedule = proc_params["schedule"]
+        self.steps: int = proc_params["steps"]
 
     def run_spk(self) -> None:
         """Send one frame."""
-        now = self.schedule.at(self.time_step)
+        sample, step = divmod(self.time_step - 1, self.steps)
         frame = np.zeros(self.frames.shape[2:], np.int32)
-        if now is not None:
-            sample, step = now
+        if sample < self.frames.shape[1]:
             frame = self.frames[step if len(self.frames) > 1 else 0, sample]
         self.s_out.send(np.ascontiguousarray(frame.T))

@@ -1,0 +1,182 @@
+"""What every Program must keep to: the chip's limits and the bounds of exact sums, a rule each."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from stochi.deploy.program import (
+    CONSTANT,
+    INPUT,
+    READOUTS,
+    Layer,
+    Program,
+    Weighted,
+)
+from stochi.deploy.stage_shapes import shape_after
+from stochi.errors import ProgramError
+from stochi.hardware.fixed_point import (
+    ALIGN_SHIFT,
+    BIAS_EXPONENT_MAX,
+    BIAS_MANTISSA_MAX,
+    BIAS_MANTISSA_MIN,
+    CURRENT_KEEP_MAX,
+    DECAY_UNITY,
+    GRADED_INPUT_MAX,
+    REFRACTORY_MAX,
+    STATE_MAX,
+    THRESHOLD_MANTISSA_MAX,
+    WEIGHT_EXPONENT_MAX,
+    WEIGHT_EXPONENT_MIN,
+    WEIGHT_MAGNITUDE_MAX,
+    WEIGHT_MIXED_MAX,
+    WEIGHT_MIXED_MIN,
+)
+
+
+def check_program(program: Program) -> None:
+    """Raise ProgramError, naming the layer, where a rule is broken."""
+    for program_rule in PROGRAM_RULES:
+        problem = program_rule(program)
+        if problem:
+            raise ProgramError(problem)
+    for layer in program.layers:
+        for layer_rule in LAYER_RULES:
+            problem = layer_rule(program, layer)
+            if problem:
+                raise ProgramError(f"layer {layer.name!r}: {problem}")
+
+
+def it_has_steps_and_an_output(program: Program) -> str | None:
+    names = [layer.name for layer in program.layers]
+    if program.steps < 1:
+        return f"steps is {program.steps}; a sample needs at least 1"
+    if program.output not in names:
+        return f"the output {program.output!r} is no layer; layers: {', '.join(names)}"
+    if len(set(names)) < len(names) or {INPUT, CONSTANT} & set(names):
+        return f"layer names must differ from each other, and from 'input' and 'constant': {names}"
+    if program.readout not in READOUTS:
+        return f"readout is {program.readout!r}; choose from {', '.join(READOUTS)}"
+    if (program.readout == "spikes") != program.layer(program.output).spikes:
+        return f"readout {program.readout!r} does not suit the neurons of {program.output!r}"
+    return None
+
+
+def the_input_is_8_bit(program: Program) -> str | None:
+    if 1 <= program.input_levels <= GRADED_INPUT_MAX:
+        return None
+    return f"input_levels is {program.input_levels}; a graded spike has 1 to {GRADED_INPUT_MAX}"
+
+
+def sources_exist_and_come_first(program: Program, layer: Layer) -> str | None:
+    order = {other.name: place for place, other in enumerate(program.layers)}
+    for synapses in layer.synapses:
+        source = synapses.source
+        if np.min(synapses.delay) < 0:
+            return f"a delay of {np.min(synapses.delay)} steps from {source!r}"
+        if source in (INPUT, CONSTANT):
+            continue
+        if source not in order:
+            return f"its source {source!r} is no layer"
+        if not program.layer(source).spikes:
+            return f"its source {source!r} never spikes; only spikes travel between layers"
+        if order[source] >= order[layer.name] and np.min(synapses.delay) < 1:
+            return f"its source {source!r} comes later; such a connection needs a delay of 1 step"
+    return None
+
+
+def shapes_fit(program: Program, layer: Layer) -> str | None:
+    if not layer.synapses:
+        return "it has no synapses"
+    for synapses in layer.synapses:
+        shape = program.source_shape(synapses, layer)
+        if synapses.delay.shape not in ((), shape):
+            return f"delays of shape {synapses.delay.shape} on a source of shape {shape}"
+        if sum(isinstance(stage, Weighted) for stage in synapses.stages) != 1:
+            return f"its synapses from {synapses.source!r} need exactly one stage with weights"
+        for stage in synapses.stages:
+            after = shape_after(stage, shape)
+            if after is None:
+                return f"{type(stage).__name__} does not fit an input of shape {shape}"
+            shape = after
+        if shape != layer.shape:
+            return (
+                f"synapses from {synapses.source!r} end in {shape}, its neurons are {layer.shape}"
+            )
+    parameters = {"threshold": layer.threshold_mantissa, "current_keep": layer.current_keep}
+    if not layer.decay.drawn:
+        parameters["decay"] = layer.decay.values
+    for what, values in parameters.items():
+        if values is not None and values.shape not in ((), layer.shape):
+            return f"{what} of shape {values.shape} for neurons of shape {layer.shape}"
+    if layer.bias_mantissa.shape not in ((1,), layer.shape[:1]):
+        return f"bias of shape {layer.bias_mantissa.shape} for neurons of shape {layer.shape}"
+    return None
+
+
+def weights_are_on_the_grid(program: Program, layer: Layer) -> str | None:
+    for synapses in layer.synapses:
+        weight = synapses.weight
+        low, high = int(weight.min()), int(weight.max())
+        if low < 0 < high:
+            if low < WEIGHT_MIXED_MIN or high > WEIGHT_MIXED_MAX or np.any(weight & 1):
+                return (
+                    f"weights of both signs must be even, {WEIGHT_MIXED_MIN} to {WEIGHT_MIXED_MAX}"
+                )
+        elif max(-low, high) > WEIGHT_MAGNITUDE_MAX:
+            return f"weights from {low} to {high}; 8 bits hold magnitudes to {WEIGHT_MAGNITUDE_MAX}"
+        if not WEIGHT_EXPONENT_MIN <= synapses.weight_exponent <= WEIGHT_EXPONENT_MAX:
+            return (
+                f"weight exponent {synapses.weight_exponent}, outside {WEIGHT_EXPONENT_MIN} to"
+                f" {WEIGHT_EXPONENT_MAX}"
+            )
+    return None
+
+
+def neurons_are_in_range(program: Program, layer: Layer) -> str | None:
+    ranges: list[tuple[str, np.ndarray | int | None, int, int]] = [
+        ("bias mantissa", layer.bias_mantissa, BIAS_MANTISSA_MIN, BIAS_MANTISSA_MAX),
+        ("bias exponent", layer.bias_exponent, 0, BIAS_EXPONENT_MAX),
+        ("decay", layer.decay.values, 0, DECAY_UNITY),
+        ("current_keep", layer.current_keep, 0, CURRENT_KEEP_MAX),
+        ("threshold mantissa", layer.threshold_mantissa, 0, THRESHOLD_MANTISSA_MAX),
+        ("refractory period", layer.refractory, 0, REFRACTORY_MAX),
+    ]
+    for what, values, low, high in ranges:
+        if values is not None and (np.min(values) < low or np.max(values) > high):
+            return f"{what} from {np.min(values)} to {np.max(values)}, outside {low} to {high}"
+    if layer.decay.drawn and (
+        layer.decay.values.ndim != 1 or len(layer.decay.values) not in TABLE_SIZES
+    ):
+        return f"a decay table of shape {layer.decay.values.shape}; it needs 2 to 256 levels, 2^b"
+    if layer.refractory and not layer.spikes:
+        return "a refractory period, but no threshold"
+    return None
+
+
+def one_step_s_input_fits_24_bits(program: Program, layer: Layer) -> str | None:
+    """Also what keeps every sum exact: below 2²⁵ before the smallest weight exponent."""
+    total = 0.0
+    for synapses in layer.synapses:
+        largest = synapses.largest_sum(program.largest_value(synapses.source))
+        total += largest * 2.0**synapses.weight_exponent
+    if total * 2**ALIGN_SHIFT <= STATE_MAX:
+        return None
+    return (
+        f"one step's synaptic input may reach {total:.0f}, of which the chip's 24-bit current holds"
+        f" {STATE_MAX >> ALIGN_SHIFT}; lower the weight exponents or the weights"
+    )
+
+
+TABLE_SIZES = tuple(2**bits for bits in range(1, 9))
+
+PROGRAM_RULES: tuple[Callable[[Program], str | None], ...] = (
+    it_has_steps_and_an_output,
+    the_input_is_8_bit,
+)
+LAYER_RULES: tuple[Callable[[Program, Layer], str | None], ...] = (
+    sources_exist_and_come_first,
+    shapes_fit,
+    weights_are_on_the_grid,
+    neurons_are_in_range,
+    one_step_s_input_fits_24_bits,
+)

@@ -1,0 +1,125 @@
+"""NIR's neurons as difference equations, still in real numbers.
+
+``I := α·I + x``, ``v := λ·v + gain·I`` with ``α = 1 − dt/τ_syn``, ``λ = 1 − dt/τ_mem``: the forward
+Euler steps of NIR's equations (Pedersen et al., "Neuromorphic intermediate representation",
+Nature Communications 2024) that snnTorch, Norse and lava-dl take too.
+"""
+
+from dataclasses import dataclass
+
+import nir
+import numpy as np
+
+from stochi.errors import GraphError, LoweringError
+from stochi.hardware.fixed_point import REFRACTORY_MAX
+from stochi.random_tau_metadata import RandomTau, read_random_tau
+
+NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.CubaLI, nir.I)
+RESETS = ("zero", "subtract")
+
+
+@dataclass(frozen=True)
+class RealNeuron:
+    """A layer's neurons; arrays float64, scalar () where all share the value.
+
+    Attributes:
+        decay: λ; its mean where ``random`` is set.
+        gain: of the input, all factors together.
+        threshold: None where they never spike.
+        random: how λ is drawn, or None.
+        current_decay: α; None without synaptic memory.
+        subtract: reset by subtraction.
+        refractory: in steps.
+    """
+
+    decay: np.ndarray
+    gain: np.ndarray
+    threshold: np.ndarray | None
+    random: RandomTau | None
+    current_decay: np.ndarray | None = None
+    subtract: bool = False
+    refractory: int = 0
+
+
+def read_neuron(name: str, node: nir.NIRNode, dt: float) -> RealNeuron:
+    """One of :data:`NEURONS`, with what its metadata adds: ``"reset"``, "zero" or "subtract", and
+    ``"refractory"``, seconds after a spike.
+
+    Raises:
+        LoweringError: it leaks or resets to another value than 0, or a time constant is too short.
+        GraphError: the metadata makes no sense.
+    """
+    for what in ("v_leak", "v_reset"):
+        values = np.asarray(getattr(node, what, 0.0))
+        if np.any(values != 0):
+            raise LoweringError(
+                f"neuron {name!r}: {what} is {values.flat[0]:g}; Loihi leaks and resets to 0, so"
+                " shift threshold and bias by it"
+            )
+    gain = np.asarray(node.r, dtype=np.float64)
+    decay, current_decay = np.ones(()), None
+    if isinstance(node, nir.LIF | nir.LI):
+        decay = _decay(name, "tau", node.tau, dt)
+        gain = gain * dt / node.tau
+    elif isinstance(node, nir.CubaLIF | nir.CubaLI):
+        decay = _decay(name, "tau_mem", node.tau_mem, dt)
+        current_decay = _decay(name, "tau_syn", node.tau_syn, dt)
+        gain = gain * dt / node.tau_mem * node.w_in * dt / node.tau_syn
+    else:
+        gain = gain * dt
+    threshold = getattr(node, "v_threshold", None)
+    subtract, refractory = _read_metadata(name, node, dt)
+    return RealNeuron(
+        decay=one_if_equal(decay),
+        gain=one_if_equal(gain),
+        threshold=None if threshold is None else one_if_equal(np.asarray(threshold, np.float64)),
+        random=read_random_tau(name, node),
+        current_decay=None if current_decay is None else one_if_equal(current_decay),
+        subtract=subtract,
+        refractory=refractory,
+    )
+
+
+def to_steps(name: str, what: str, seconds: np.ndarray, dt: float) -> np.ndarray:
+    """Seconds as whole steps, int32; LoweringError where they are no multiple of dt."""
+    steps = np.asarray(seconds, np.float64) / dt
+    whole = np.rint(steps)
+    if not np.all(np.isfinite(steps)) or np.any(whole < 0) or np.any(np.abs(steps - whole) > 1e-3):
+        raise LoweringError(
+            f"node {name!r}: a {what} of {np.asarray(seconds).flat[0]:g} s is no whole number of"
+            f" steps of {dt:g} s; pass the dt it was made for"
+        )
+    return np.asarray(whole, np.int32)
+
+
+def one_if_equal(values: np.ndarray) -> np.ndarray:
+    """() where all values are one; τ and r of a graph give it back only up to rounding."""
+    first = np.array(values.flat[0])
+    return first if np.allclose(values, first, rtol=1e-9, atol=0) else values
+
+
+def _decay(name: str, what: str, tau: np.ndarray, dt: float) -> np.ndarray:
+    decay = 1 - dt / np.asarray(tau, dtype=np.float64)
+    if not np.all((decay >= 0) & (decay <= 1)):
+        raise LoweringError(
+            f"neuron {name!r}: {what} {float(np.min(tau)):g} s with steps of {dt:g} s gives a decay"
+            f" of {float(np.min(decay)):g}, outside [0, 1]; pass the dt it was trained with"
+        )
+    return decay
+
+
+def _read_metadata(name: str, node: nir.NIRNode, dt: float) -> tuple[bool, int]:
+    noted = node.metadata if isinstance(node.metadata, dict) else {}
+    reset = noted.get("reset", "zero")
+    if reset not in RESETS:
+        raise GraphError(f"node {name!r}: metadata 'reset' is {reset!r}; {' or '.join(RESETS)}")
+    try:
+        refractory = int(to_steps(name, "refractory period", noted.get("refractory", 0.0), dt))
+    except (TypeError, ValueError):
+        raise GraphError(f"node {name!r}: metadata 'refractory' is no number of seconds") from None
+    if refractory > REFRACTORY_MAX:
+        raise LoweringError(
+            f"neuron {name!r}: a refractory period of {refractory} steps; the chip's longest is"
+            f" {REFRACTORY_MAX}"
+        )
+    return reset == "subtract", refractory

@@ -1,0 +1,194 @@
+"""The loop over samples, steps, layers and synapses."""
+
+from numba import njit, uintp
+
+from stochi.hardware.fixed_point import shift
+from stochi.sim.compiled import tables as t
+from stochi.sim.compiled.neurons import step_neurons
+from stochi.sim.compiled.synapses import add_rows, convolve, list_events, pool
+
+
+def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
+    """Compile the loop, or load it from where numba keeps compiled code.
+
+    Args:
+        sources: stands for everything that is compiled into it. Numba looks for a change only in
+            the file of the function itself, and at the values that it encloses: hence this one.
+        cache: whether to keep it on disk, since compiling takes many seconds.
+    """
+
+    @njit(nogil=True, error_model="numpy", cache=cache)
+    def run_samples(  # type: ignore[no-untyped-def]
+        tables,
+        batch,
+        first_sample,
+        seed,
+        trial,
+        frames,
+        external,
+        scratch,
+        state,
+        spike_probe,
+        membrane_probe,
+        read,
+        event_counts,
+    ):
+        """Step the samples of a shard, one after another, through the whole Program.
+
+        Args:
+            first_sample: the number of the shard's row 0, for the draws.
+            frames: (batch · steps · n,) uint8 events, or of no elements.
+            external: int32, the sums of synapses that are ``EXTERNAL``, at their offsets.
+            scratch: memory of this thread, see ``synapses.scratch``.
+            state: membrane, current, waiting, total, int32; spikes, uint8; words, int64; and a
+                buffer of int32.
+            spike_probe, membrane_probe: (steps, batch, all neurons), or of no elements.
+            read: (batch, outputs) int64, what the logits come from.
+            event_counts: (batch,) int64, the spikes that arrived at any synapses.
+        """
+        _ = sources
+        layers, synapses, parameters = tables.layers, tables.synapses, tables.parameters
+        membrane, current, waiting, total, spikes, words, buffer = state
+        for sample in range(batch):
+            membrane[:] = 0
+            current[:] = 0
+            waiting[:] = 0
+            spikes[:] = 0
+            for step in range(tables.steps):
+                for layer in range(len(layers)):
+                    neurons, start = layers[layer, t.NEURONS], layers[layer, t.FIRST_STATE]
+                    for i in range(uintp(neurons)):
+                        total[i] = 0
+                    for row in range(
+                        layers[layer, t.FIRST_SYNAPSES], layers[layer, t.LAST_SYNAPSES]
+                    ):
+                        if synapses[row, t.KIND] == t.EXTERNAL:
+                            place = uintp(
+                                synapses[row, t.EXTERNAL_START]
+                                + step * synapses[row, t.EXTERNAL_STEP]
+                                + sample * synapses[row, t.EXTERNAL_SAMPLE]
+                            )
+                            for i in range(uintp(neurons)):
+                                total[i] += external[place + i]
+                        else:
+                            event_counts[sample] += add_synapses(
+                                tables, row, neurons, sample, step, frames, scratch, spikes, total
+                            )
+                    slot = layers[layer, t.FIRST_SPIKE] + step % layers[layer, t.HISTORY] * neurons
+                    step_neurons(
+                        layers,
+                        layer,
+                        parameters,
+                        (seed, trial, first_sample + sample, step),
+                        total,
+                        membrane,
+                        current,
+                        waiting,
+                        spikes,
+                        slot,
+                        words,
+                        buffer,
+                    )
+                    if spike_probe.size:
+                        for i in range(neurons):
+                            spike_probe[step, sample, start + i] = spikes[slot + i]
+                    if membrane_probe.size:
+                        for i in range(neurons):
+                            membrane_probe[step, sample, start + i] = membrane[start + i]
+                    if layer == tables.output:
+                        for i in range(neurons):
+                            value = (
+                                spikes[slot + i] if layers[layer, t.SPIKES] else membrane[start + i]
+                            )
+                            read[sample, i] = value + (
+                                read[sample, i] if tables.readout_sums else 0
+                            )
+
+    return run_samples
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def add_synapses(tables, row, neurons, sample, step, frames, scratch, spikes, total):  # type: ignore[no-untyped-def]
+    """Add one set of synapses' shifted sums to ``total``; returns how many spikes arrived."""
+    events, lists, counts, narrow_sums, tile, sums, other_sums, given, other_given = scratch
+    synapses, pools, weights = tables.synapses, tables.pools, tables.weights
+    first_pool, middle_pool = synapses[row, t.POOLS_BEFORE], synapses[row, t.POOLS_AFTER]
+    delay, source = synapses[row, t.DELAY], synapses[row, t.SOURCE]
+    values, start = spikes, 0
+    if synapses[row, t.DELAYS] != t.NO_DELAYS or first_pool < middle_pool:
+        collect(tables, row, sample, step, frames, spikes, given)
+        for pooling in range(first_pool, middle_pool):
+            pool(pools[pooling], given, other_given)
+            given, other_given = other_given, given
+        values = given
+    elif step < delay:
+        return 0
+    elif source < 0:
+        values, start = frames, input_place(tables, row, sample, step - delay)
+    else:
+        start = spike_place(tables, row, step - delay)
+    largest = synapses[row, t.LARGEST_VALUE]
+    if synapses[row, t.KIND] == t.CONVOLUTION:
+        count = convolve(
+            synapses[row],
+            tables.taps,
+            weights,
+            values,
+            start,
+            events,
+            lists,
+            counts,
+            narrow_sums,
+            tile,
+            sums,
+        )
+    else:
+        for i in range(uintp(synapses[row, t.SUMS])):
+            sums[i] = 0
+        count = list_events(values, start, synapses[row, t.ARRIVING], largest, events)
+        offset, width = synapses[row, t.WEIGHTS], synapses[row, t.WIDTH]
+        if synapses[row, t.KIND] == t.DENSE:
+            add_rows(events, 0, count, weights, offset, width, narrow_sums, sums, 0)
+        else:
+            for i in range(count):
+                sums[events[i]] += weights[offset + events[i]]
+    for pooling in range(middle_pool, synapses[row, t.POOLS_END]):
+        pool(pools[pooling], sums, other_sums)
+        sums, other_sums = other_sums, sums
+    exponent, n = synapses[row, t.EXPONENT], uintp(neurons)
+    if exponent >= 0:
+        for i in range(n):
+            total[i] += shift(sums[i], exponent)
+    else:
+        for i in range(n):
+            total[i] += shift(sums[i], exponent)
+    return count
+
+
+@njit(nogil=True, error_model="numpy")
+def input_place(tables, row, sample, step):  # type: ignore[no-untyped-def]
+    """Where a sample's frame of a step begins."""
+    return (sample * tables.steps + step) * tables.synapses[row, t.SOURCE_NEURONS]
+
+
+@njit(nogil=True, error_model="numpy")
+def spike_place(tables, row, step):  # type: ignore[no-untyped-def]
+    """Where a source's spikes of a step begin in its history."""
+    source, neurons = tables.synapses[row, t.SOURCE], tables.synapses[row, t.SOURCE_NEURONS]
+    return tables.layers[source, t.FIRST_SPIKE] + step % tables.layers[source, t.HISTORY] * neurons
+
+
+@njit(nogil=True, error_model="numpy")
+def collect(tables, row, sample, step, frames, spikes, given):  # type: ignore[no-untyped-def]
+    """Put what arrives now into ``given``: each neuron's spike of ``delay`` steps ago."""
+    synapses = tables.synapses
+    for i in range(synapses[row, t.SOURCE_NEURONS]):
+        delay = synapses[row, t.DELAY]
+        if synapses[row, t.DELAYS] != t.NO_DELAYS:
+            delay = tables.delays[synapses[row, t.DELAYS] + i]
+        if step < delay:
+            given[i] = 0
+        elif synapses[row, t.SOURCE] < 0:
+            given[i] = frames[input_place(tables, row, sample, step - delay) + i]
+        else:
+            given[i] = spikes[spike_place(tables, row, step - delay) + i]

@@ -1,0 +1,174 @@
+"""A layer's neurons for one sample and step: draw the decays, integrate, fire, in one pass."""
+
+from numba import njit, uintp
+
+from stochi.hardware.fixed_point import narrow
+from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.noise import DECAY_STREAM, DRAWS_PER_BLOCK, philox4x32
+from stochi.sim.compiled import tables as t
+
+CHUNK = 512
+"""Neurons at a time, whole blocks of draws; what they need then stays in the first cache."""
+KEEPS, CURRENT_KEEPS, BIASES, THRESHOLDS = (CHUNK * i for i in range(4))
+"""Where a chunk's parameters stand in its buffer."""
+
+
+@njit(nogil=True, error_model="numpy")
+def draw_keeps(parameters, table, first, count, coordinates, words, keeps):  # type: ignore[no-untyped-def]
+    """Drawn decays of neurons ``first`` to ``first + count``; ``first`` starts a block."""
+    seed, trial, sample, layer, step = coordinates
+    block = first // DRAWS_PER_BLOCK
+    blocks = (count + DRAWS_PER_BLOCK - 1) // DRAWS_PER_BLOCK
+    for i in range(uintp(blocks)):
+        drawn = philox4x32(
+            (block + int(i), step, sample, layer << 16 | DECAY_STREAM), (seed, trial)
+        )
+        words[4 * i] = drawn[0]
+        words[4 * i + 1] = drawn[1]
+        words[4 * i + 2] = drawn[2]
+        words[4 * i + 3] = drawn[3]
+    for i in range(uintp(4 * blocks)):
+        word = words[i]
+        keeps[4 * i] = parameters[uintp(table + (word & 0xFF))]
+        keeps[4 * i + 1] = parameters[uintp(table + (word >> 8 & 0xFF))]
+        keeps[4 * i + 2] = parameters[uintp(table + (word >> 16 & 0xFF))]
+        keeps[4 * i + 3] = parameters[uintp(table + (word >> 24))]
+
+
+@njit(nogil=True, error_model="numpy")
+def step_neurons(  # type: ignore[no-untyped-def]
+    layers,
+    layer,
+    parameters,
+    coordinates,
+    synaptic,
+    membrane,
+    current,
+    waiting,
+    spikes,
+    slot,
+    words,
+    buffer,
+):
+    """Advance all neurons of a layer, whose states start at its FIRST_STATE and whose spikes go to
+    ``slot`` on. ``current`` and ``waiting`` are empty where no layer needs them.
+
+    ``coordinates``: seed, trial, sample and step, for the draws.
+    """
+    neurons, start = layers[layer, t.NEURONS], layers[layer, t.FIRST_STATE]
+    programmable, subtract = layers[layer, t.PROGRAMMABLE] != 0, layers[layer, t.SUBTRACT] != 0
+    refractory = layers[layer, t.REFRACTORY]
+    for first in range(0, neurons, CHUNK):
+        count = min(CHUNK, neurons - first)
+        if layers[layer, t.DRAWN]:
+            seed, trial, sample, step = coordinates
+            drawn_at = (seed, trial, sample, layer, step if layers[layer, t.REDRAW] else 0)
+            draw_keeps(parameters, layers[layer, t.KEEP], first, count, drawn_at, words, buffer)
+        else:
+            fill(
+                buffer,
+                KEEPS,
+                parameters,
+                layers[layer, t.KEEP],
+                layers[layer, t.KEEP_REPEAT],
+                first,
+                count,
+            )
+        fill(
+            buffer,
+            BIASES,
+            parameters,
+            layers[layer, t.BIAS],
+            layers[layer, t.BIAS_REPEAT],
+            first,
+            count,
+        )
+        if layers[layer, t.SPIKES]:
+            fill(
+                buffer,
+                THRESHOLDS,
+                parameters,
+                layers[layer, t.THRESHOLD],
+                layers[layer, t.THRESHOLD_REPEAT],
+                first,
+                count,
+            )
+        n, v, a = uintp(count), uintp(start + first), uintp(first)
+        if layers[layer, t.HAS_CURRENT] or refractory:
+            fill(
+                buffer,
+                CURRENT_KEEPS,
+                parameters,
+                layers[layer, t.CURRENT_KEEP],
+                layers[layer, t.CURRENT_KEEP_REPEAT],
+                first,
+                count,
+            )
+            for i in range(n):
+                state = integrate(
+                    NeuronState(membrane[v + i], current[v + i], waiting[v + i]),
+                    synaptic[a + i],
+                    buffer[KEEPS + i],
+                    buffer[CURRENT_KEEPS + i],
+                    buffer[BIASES + i],
+                    programmable,
+                )
+                membrane[v + i], current[v + i] = state.membrane, state.current
+        elif programmable:
+            for i in range(n):
+                membrane[v + i] = integrate(
+                    NeuronState(membrane[v + i], 0, 0),
+                    synaptic[a + i],
+                    buffer[KEEPS + i],
+                    0,
+                    buffer[BIASES + i],
+                    True,
+                ).membrane
+        else:
+            for i in range(n):
+                membrane[v + i] = integrate(
+                    NeuronState(membrane[v + i], 0, 0),
+                    synaptic[a + i],
+                    buffer[KEEPS + i],
+                    0,
+                    buffer[BIASES + i],
+                    False,
+                ).membrane
+        s = uintp(slot + first)
+        if not layers[layer, t.SPIKES]:
+            continue
+        if refractory:
+            for i in range(n):
+                fired, state = fire(
+                    NeuronState(membrane[v + i], 0, waiting[v + i]),
+                    buffer[THRESHOLDS + i],
+                    subtract,
+                    refractory,
+                )
+                spikes[s + i] = fired
+                membrane[v + i], waiting[v + i] = state.membrane, state.waiting
+        else:
+            for i in range(n):
+                fired, state = fire(
+                    NeuronState(membrane[v + i], 0, 0), buffer[THRESHOLDS + i], subtract, 0
+                )
+                spikes[s + i] = fired
+                membrane[v + i] = state.membrane
+
+
+@njit(nogil=True, error_model="numpy")
+def fill(buffer, to, parameters, start, repeat, first, count):  # type: ignore[no-untyped-def]
+    """Parameters of neurons ``first`` on, each of which ``repeat`` neighbours share."""
+    if repeat == 1:
+        here, there = uintp(to), uintp(start + first)
+        for i in range(uintp(count)):
+            buffer[here + i] = parameters[there + i]
+        return
+    place = 0
+    while place < count:
+        share = (first + place) // repeat
+        end = min(count, (share + 1) * repeat - first)
+        value, here = narrow(parameters[start + share]), uintp(to + place)
+        for i in range(uintp(end - place)):
+            buffer[here + i] = value
+        place = end

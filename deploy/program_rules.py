@@ -117,13 +117,13 @@ def weights_are_on_the_grid(program: Program, layer: Layer) -> str | None:
     for synapses in layer.synapses:
         weight = synapses.weight
         low, high = int(weight.min()), int(weight.max())
-        if low < 0 < high:
-            if low < WEIGHT_MIXED_MIN or high > WEIGHT_MIXED_MAX or np.any(weight & 1):
-                return (
-                    f"weights of both signs must be even, {WEIGHT_MIXED_MIN} to {WEIGHT_MIXED_MAX}"
-                )
-        elif max(-low, high) > WEIGHT_MAGNITUDE_MAX:
-            return f"weights from {low} to {high}; 8 bits hold magnitudes to {WEIGHT_MAGNITUDE_MAX}"
+        even = synapses.even and WEIGHT_MIXED_MIN <= low and high <= WEIGHT_MIXED_MAX
+        one_sign = low * high >= 0 and max(-low, high) <= WEIGHT_MAGNITUDE_MAX
+        if not even and not one_sign:
+            return (
+                f"weights from {low} to {high}; 8 bits hold even ones from {WEIGHT_MIXED_MIN} to"
+                f" {WEIGHT_MIXED_MAX}, or any of one sign up to {WEIGHT_MAGNITUDE_MAX}"
+            )
         if not WEIGHT_EXPONENT_MIN <= synapses.weight_exponent <= WEIGHT_EXPONENT_MAX:
             return (
                 f"weight exponent {synapses.weight_exponent}, outside {WEIGHT_EXPONENT_MIN} to"

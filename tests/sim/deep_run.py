@@ -1,0 +1,117 @@
+"""Many random Programs on the engine and on Lava, value for value, with a count of what they held.
+
+    .venv/bin/python -m tests.sim.deep_run --programs 10000
+
+Hypothesis draws the Programs from fixed seeds, so that a run can be repeated. A mismatch stops it,
+and Hypothesis prints the smallest Program that shows it.
+"""
+
+import argparse
+import time
+from collections import Counter
+from typing import Any
+
+import joblib
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from stochi.commands.console import Output
+from stochi.deploy.program import CONSTANT, INPUT, Program
+from stochi.sim import run
+from stochi.sim.mismatch import compare_records
+from stochi.sim.run import PROBES
+from tests.sim.random_programs import Case, cases
+
+CHUNK = 100
+
+
+def run_chunk(number: int, programs: int) -> Counter[str]:
+    """Compare so many Programs; returns what was counted."""
+    from stochi.sim.lava.session import LavaSession
+
+    counts: Counter[str] = Counter()
+
+    @seed(number)
+    @settings(
+        max_examples=programs,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases())
+    def compare(case: Case) -> None:
+        options: dict[str, Any] = {
+            "seed": case.seed,
+            "trial": case.trial,
+            "first_sample": case.first_sample,
+            "probes": PROBES,
+        }
+        engine = run(case.program, case.inputs, **options)
+        with LavaSession(case.program, case.side_by_side) as session:
+            lava = session.run(case.inputs, **options)
+        comparisons = compare_records(engine, lava)
+        different = sum(c.mismatches for c in comparisons)
+        different += int((engine.logits != lava.logits).sum())
+        counts["programs"] += 1
+        counts["compared values"] += sum(c.compared for c in comparisons) + engine.logits.numel()
+        counts["mismatches"] += different
+        counts["spikes"] += sum(int(spikes.sum()) for spikes in engine.spikes.values())
+        counts.update(features(case.program))
+        assert different == 0, case
+
+    compare()
+    return counts
+
+
+def features(program: Program) -> list[str]:
+    """What a Program holds of the things that can go wrong."""
+    found = ["layers"] * len(program.layers)
+    order = {layer.name: place for place, layer in enumerate(program.layers)}
+    for place, layer in enumerate(program.layers):
+        decay = layer.decay
+        flags = {
+            "layers with several inputs": len(layer.synapses) > 1,
+            "layers that draw their decays": decay.drawn,
+            "programmable layers": decay.programmable,
+            "current-based layers": layer.current_keep is not None,
+            "layers that reset by subtraction": layer.subtract and layer.spikes,
+            "refractory layers": layer.refractory > 0,
+            "integrators": not layer.spikes,
+        }
+        found += [name for name, flag in flags.items() if flag]
+        for synapses in layer.synapses:
+            found += [f"{type(stage).__name__} stages" for stage in synapses.stages]
+            if synapses.source not in (INPUT, CONSTANT) and order[synapses.source] >= place:
+                found.append("recurrent connections")
+            if synapses.delay.ndim:
+                found.append("connections with delays of each axon's own")
+    return found
+
+
+def main() -> None:
+    """Run in parallel and print the counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", type=int, default=10_000)
+    parser.add_argument("--processes", type=int, default=joblib.cpu_count())
+    options = parser.parse_args()
+    output = Output(as_json=False)
+    start = time.perf_counter()
+    chunks = -(-options.programs // CHUNK)
+    counts: Counter[str] = Counter()
+    parallel = joblib.Parallel(n_jobs=options.processes, return_as="generator_unordered")
+    for done, found in enumerate(
+        parallel(joblib.delayed(run_chunk)(number, CHUNK) for number in range(chunks)), start=1
+    ):
+        counts += found
+        if done % 10 == 0 or done == chunks:
+            minutes = (time.perf_counter() - start) / 60
+            output.progress(f"{counts['programs']:,} Programs, {minutes:.0f} min")
+    rows = [["what", "how many"]]
+    first = ["programs", "compared values", "mismatches", "spikes", "layers"]
+    for name in [*first, *sorted(set(counts) - set(first))]:
+        rows.append([name, f"{counts[name]:,}"])
+    output.table(rows, "Random Programs, engine against Lava: spikes, membranes and logits")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""Random Programs of every kind that can be lowered, and what to show them, for Hypothesis."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from stochi.deploy.program import (
+    CONSTANT,
+    INPUT,
+    Convolution,
+    Decay,
+    Dense,
+    Flatten,
+    Layer,
+    OneToOne,
+    Program,
+    Stage,
+    SumPool,
+    Synapses,
+)
+from stochi.deploy.stage_shapes import shape_after
+from stochi.hardware.fixed_point import ALIGN_SHIFT, STATE_MAX, WEIGHT_EXPONENT_MIN
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A Program, what is shown to it, and how it runs."""
+
+    program: Program
+    inputs: torch.Tensor
+    seed: int
+    trial: int
+    first_sample: int
+    side_by_side: int
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Any Program of up to four layers, with random weights at and within the grid's edges."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    levels = draw(st.sampled_from([1, 1, 255, 37]))
+    input_shape = draw(
+        st.one_of(
+            st.tuples(st.integers(1, 12)),
+            st.tuples(st.integers(1, 3), st.integers(3, 7), st.integers(3, 7)),
+        )
+    )
+    shapes: dict[str, Shape] = {INPUT: input_shape}
+    wiring: dict[str, list[tuple[str, tuple[Stage, ...]]]] = {}
+    count = draw(st.integers(1, 4))
+    for index in range(count):
+        name = f"layer{index}"
+        source = draw(st.sampled_from(list(shapes)))
+        stages = draw(_stages(shapes[source], rng))
+        wiring[name] = [(source, stages)]
+        shapes[name] = _after(stages, shapes[source])
+    for name in list(wiring):
+        for _ in range(draw(st.integers(0, 2))):
+            source = draw(st.sampled_from([*shapes, CONSTANT]))
+            shape = shapes[name] if source == CONSTANT else shapes[source]
+            further = draw(_stages_to(shape, shapes[name], rng, source == CONSTANT))
+            if further is not None:
+                wiring[name].append((source, further))
+    read = f"layer{count - 1}"
+    sources = {source for synapses in wiring.values() for source, _ in synapses}
+    silent = read not in sources and draw(st.booleans())
+    layers = tuple(
+        draw(_layer(name, shapes, wiring, levels, rng, silent and name == read)) for name in wiring
+    )
+    program = Program(
+        chip="loihi2",
+        noise="decay",
+        input_shape=input_shape,
+        input_levels=levels,
+        steps=draw(st.integers(1, 5)),
+        dt=1e-3,
+        layers=layers,
+        output=read,
+        readout=draw(st.sampled_from(["membrane", "input"])) if silent else "spikes",
+    )
+    batch = draw(st.integers(1, 4))
+    each_step = (program.steps,) if draw(st.booleans()) else ()
+    shown = rng.random((*each_step, batch, *input_shape))
+    if levels == 1:
+        shown = shown < draw(st.sampled_from([0.1, 0.5, 1.0]))
+    return Case(
+        program,
+        torch.from_numpy(shown.astype(np.float32)),
+        seed=draw(st.integers(0, 2**32 - 1)),
+        trial=draw(st.integers(0, 2**32 - 1)),
+        first_sample=draw(st.sampled_from([0, 1, 2**31])),
+        side_by_side=draw(st.integers(1, batch)),
+    )
+
+
+@st.composite
+def _stages(draw: st.DrawFn, shape: Shape, rng: np.random.Generator) -> tuple[Stage, ...]:
+    """Stages that take ``shape``; whatever shape they end in."""
+    stages: list[Stage] = []
+    if len(shape) == 3 and draw(st.booleans()):
+        stages.append(draw(_pooling(shape)))
+        shape = _after(stages, shape)
+    kind = draw(st.sampled_from(["dense", "convolution", "one to one"]))
+    if kind == "one to one":
+        stages.append(OneToOne(_weights(rng, draw(st.sampled_from([(), shape])))))
+    elif kind == "convolution" and len(shape) == 3:
+        stages.append(draw(_convolution(shape, rng)))
+        shape = _after(stages[-1:], shape)
+        if draw(st.booleans()):
+            stages.append(draw(_pooling(shape)))
+            shape = _after(stages[-1:], shape)
+    else:
+        if len(shape) == 3:
+            stages.append(Flatten())
+        outputs = draw(st.integers(1, 20))
+        stages.append(Dense(_weights(rng, (outputs, math.prod(shape)))))
+        shape = (outputs,)
+    if len(shape) == 3 and draw(st.booleans()):
+        stages.append(Flatten())
+    return tuple(stages)
+
+
+@st.composite
+def _stages_to(
+    draw: st.DrawFn, shape: Shape, target: Shape, rng: np.random.Generator, constant: bool
+) -> tuple[Stage, ...] | None:
+    """Stages from one shape to another, or None where nothing simple leads there."""
+    if shape == target and (constant or draw(st.booleans())):
+        return (OneToOne(_weights(rng, draw(st.sampled_from([(), shape])))),)
+    if len(target) == 1:
+        flat: tuple[Stage, ...] = (Flatten(),) if len(shape) == 3 else ()
+        return (*flat, Dense(_weights(rng, (target[0], math.prod(shape)))))
+    if len(shape) == 3 and shape[1:] == target[1:]:
+        dilation = draw(st.integers(1, 2))
+        weight = _weights(rng, (target[0], shape[0], 3, 3))
+        return (Convolution(weight, (1, 1), (dilation,) * 2, (dilation,) * 2, 1),)
+    return None
+
+
+@st.composite
+def _pooling(draw: st.DrawFn, shape: Shape) -> SumPool:
+    kernel = tuple(draw(st.integers(1, min(3, size))) for size in shape[1:])
+    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    padding = tuple(draw(st.integers(0, side // 2)) for side in kernel)
+    return SumPool((kernel[0], kernel[1]), stride, (padding[0], padding[1]))
+
+
+@st.composite
+def _convolution(draw: st.DrawFn, shape: Shape, rng: np.random.Generator) -> Convolution:
+    groups = draw(st.sampled_from([g for g in (1, 2, 3) if shape[0] % g == 0]))
+    padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    kernel = [
+        draw(st.integers(1, min(3, (size + 2 * pad - 1) // spread + 1)))
+        for size, pad, spread in zip(shape[1:], padding, dilation, strict=True)
+    ]
+    outputs = groups * draw(st.integers(1, 4))
+    weight = _weights(rng, (outputs, shape[0] // groups, *kernel))
+    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    return Convolution(weight, stride, padding, dilation, groups)
+
+
+@st.composite
+def _layer(
+    draw: st.DrawFn,
+    name: str,
+    shapes: dict[str, Shape],
+    wiring: dict[str, list[tuple[str, tuple[Stage, ...]]]],
+    levels: int,
+    rng: np.random.Generator,
+    silent: bool,
+) -> Layer:
+    shape, order = shapes[name], list(wiring)
+    synapses = []
+    for source, stages in wiring[name]:
+        late = source in order and order.index(source) >= order.index(name)
+        delay = np.asarray(draw(st.integers(late, 3)), np.int32)
+        if draw(st.integers(0, 3)) == 0 and source != CONSTANT:
+            delay = rng.integers(late, 4, shapes[source]).astype(np.int32)
+        budget = STATE_MAX / 2**ALIGN_SHIFT / len(wiring[name])
+        largest = levels if source == INPUT else 1
+        synapses.append(_fitted(Synapses(source, stages, 0, delay), largest, budget, draw))
+    per_neuron = st.sampled_from([(), shape])
+    drawn = draw(st.booleans())
+    size = (2 ** draw(st.integers(1, 8)),) if drawn else draw(per_neuron)
+    remembers = draw(st.booleans())
+    threshold = rng.integers(0, draw(st.sampled_from([1, 40, 4000, 2**17])), draw(per_neuron))
+    return Layer(
+        name=name,
+        shape=shape,
+        synapses=tuple(synapses),
+        bias_mantissa=_edged(rng, -4096, 4095, (draw(st.sampled_from([1, shape[0]])),), np.int16),
+        bias_exponent=draw(st.integers(0, 7)),
+        decay=Decay(
+            _edged(rng, 0, 4096, size, np.int64), drawn, draw(st.booleans()), draw(st.booleans())
+        ),
+        threshold_mantissa=None if silent else np.asarray(threshold, np.int32),
+        scale=float(rng.uniform(0.5, 500)),
+        current_keep=_edged(rng, 0, 4095, draw(per_neuron), np.int16) if remembers else None,
+        subtract=draw(st.booleans()),
+        refractory=0 if silent else draw(st.sampled_from([0, 0, 1, 3, 63])),
+    )
+
+
+def _fitted(synapses: Synapses, largest: int, budget: float, draw: st.DrawFn) -> Synapses:
+    """With an exponent, and if need be smaller weights, that keep a step's sum within 24 bits."""
+    bound = synapses.largest_sum(largest)
+    while bound * 2.0**WEIGHT_EXPONENT_MIN > budget:
+        stages = tuple(
+            stage
+            if isinstance(stage, SumPool | Flatten)
+            else replace(stage, weight=(stage.weight.astype(np.int64) // 4 * 2).astype(np.int16))
+            for stage in synapses.stages
+        )
+        synapses = replace(synapses, stages=stages)
+        bound = synapses.largest_sum(largest)
+    top = 7 if bound == 0 else min(7, math.floor(math.log2(budget / bound)))
+    return replace(synapses, weight_exponent=draw(st.integers(max(top - 3, -8), top)))
+
+
+def _weights(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Mantissas on Loihi's grid: of both signs and even, or of one; some all at the edges."""
+    kind = rng.integers(4)
+    if kind == 0:
+        weight = rng.choice([-256, 254, 0, 2, -2], shape)
+    elif kind == 1:
+        weight = rng.integers(0, 256, shape)
+    elif kind == 2:
+        weight = -rng.integers(0, 256, shape)
+    else:
+        weight = 2 * rng.integers(-128, 128, shape)
+    return np.asarray(weight, np.int16)
+
+
+def _edged(rng: np.random.Generator, low: int, high: int, shape: Shape, dtype: type) -> np.ndarray:
+    """Integers in [low, high], a third of them at the ends."""
+    values = rng.integers(low, high + 1, shape)
+    return np.asarray(
+        np.where(rng.random(shape) < 1 / 3, rng.choice([low, high], shape), values), dtype
+    )
+
+
+def _after(stages: list[Stage] | tuple[Stage, ...], shape: Shape) -> Shape:
+    for stage in stages:
+        after = shape_after(stage, shape)
+        assert after is not None
+        shape = after
+    return shape

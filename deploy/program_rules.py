@@ -117,7 +117,7 @@ def weights_are_on_the_grid(program: Program, layer: Layer) -> str | None:
     for synapses in layer.synapses:
         weight = synapses.weight
         low, high = int(weight.min()), int(weight.max())
-        even = synapses.even and WEIGHT_MIXED_MIN <= low and high <= WEIGHT_MIXED_MAX
+        even = synapses.even and low >= WEIGHT_MIXED_MIN and high <= WEIGHT_MIXED_MAX
         one_sign = low * high >= 0 and max(-low, high) <= WEIGHT_MAGNITUDE_MAX
         if not even and not one_sign:
             return (

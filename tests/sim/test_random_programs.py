@@ -3,7 +3,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 
 from stochi.sim import Record, run
-from stochi.sim.layer_step import DrawCoordinates
 from stochi.sim.mismatch import compare_records
 from stochi.sim.recording import Recording
 from stochi.sim.run import PROBES, _run_torch

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,10 +21,24 @@ class LavaRunError(StochiError):
 
 
 class LavaRuntime:
-    """The runtime of all processes that are connected to ``process``."""
+    """The runtime of a network of Lava processes.
 
-    def __init__(self, process: Any, models: dict[type, type] | None = None) -> None:
-        self.process = process
+    Args:
+        connect: makes and connects the processes and returns one of them. Lava keeps a list of all
+            processes ever made, and hangs a log handler of each on the root logger; both are
+            undone, else every run would cost memory for good.
+        models: process models by process. For all others Lava imports every file of the process's
+            folder, anew each time, which takes longer than to start.
+    """
+
+    def __init__(self, connect: Callable[[], Any], models: dict[type, type] | None = None) -> None:
+        from lava.magma.core.process.process import ProcessServer
+
+        server = ProcessServer()
+        known = len(server.processes)
+        with _loggers_unchanged():
+            self.process = connect()
+        self.made = server.processes[known:]
         self.models = models or {}
 
     def start(self) -> None:
@@ -34,10 +48,14 @@ class LavaRuntime:
         config = Loihi2SimCfg(
             select_tag="fixed_pt",
             loglevel=logging.ERROR,
-            exception_proc_model_map=self.models,
+            exception_proc_model_map={
+                process: self.models[type(process)]
+                for process in self.made
+                if type(process) in self.models
+            },
         )
         try:
-            with _children_that_end_with_us():
+            with _children_that_end_with_us(), _loggers_unchanged():
                 self.process.create_runtime(run_cfg=config)
         except Exception as error:
             self.stop()
@@ -54,7 +72,11 @@ class LavaRuntime:
 
     def stop(self) -> None:
         """End all processes, by force where one of them has died. May be called again."""
-        runtime, self.process.runtime = self.process.runtime, None
+        from lava.magma.core.process.process import ProcessServer
+
+        server = ProcessServer()
+        server.processes = [p for p in server.processes if p not in self.made]
+        runtime, self.process.runtime, self.made = self.process.runtime, None, []
         if runtime is None:
             return
         actors = list(runtime._messaging_infrastructure.actors)
@@ -65,6 +87,18 @@ class LavaRuntime:
             for actor in actors:
                 actor.kill()
         runtime.stop()
+
+
+@contextmanager
+def _loggers_unchanged() -> Iterator[None]:
+    loggers = [logging.getLogger(), logging.getLogger("lava.magma.compiler.compiler")]
+    before = [(list(logger.handlers), logger.level) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, (handlers, level) in zip(loggers, before, strict=True):
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
 
 
 @contextmanager

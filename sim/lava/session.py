@@ -40,7 +40,13 @@ class LavaSession:
 
     def __init__(self, program: Program, samples: int) -> None:
         import_lava()
-        from stochi.sim.lava.processes.chip_layer import MAX_SOURCES, sources_of
+        from stochi.sim.lava.processes.batch_source import BatchSource, PyBatchSource
+        from stochi.sim.lava.processes.chip_layer import (
+            MAX_SOURCES,
+            ChipLayer,
+            PyChipLayer,
+            sources_of,
+        )
 
         for layer in program.layers:
             if len(sources_of(layer)) > MAX_SOURCES:
@@ -52,11 +58,12 @@ class LavaSession:
         self.program = program
         self.side_by_side = max(1, min(samples, SIDE_BY_SIDE_NEURONS // largest))
         self.jobs = 0
+        self.models: dict[type, type] = {BatchSource: PyBatchSource, ChipLayer: PyChipLayer}
 
     def __enter__(self) -> "LavaSession":
         self.folder = Path(tempfile.mkdtemp(prefix="stochi-lava-"))
         try:
-            self.runtime = LavaRuntime(self._connect())
+            self.runtime = LavaRuntime(self._connect, self.models)
             self.runtime.start()
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -49,20 +49,16 @@ class StockLava:
 
     def __init__(self, program: Program, inputs: torch.Tensor) -> None:
         import_lava()
-        from stochi.sim.lava.processes.frame_source import FrameSource
-
         self.program = program
-        frames = to_frames(program, check_inputs(program, inputs))
-        self.samples = frames.shape[1]
-        self.source = FrameSource(frames=frames.numpy(), steps=program.steps)
+        self.frames = to_frames(program, check_inputs(program, inputs)).numpy()
+        self.samples = self.frames.shape[1]
         self.neurons: dict[str, Any] = {}
         self.delays = _delays(program)
-        self._connect()
         self.seconds = 0.0
         self.done = 0
+        self.runtime = LavaRuntime(self._connect)
 
     def __enter__(self) -> "StockLava":
-        self.runtime = LavaRuntime(self.source)
         self.runtime.start()
         return self
 
@@ -107,9 +103,12 @@ class StockLava:
                     seen[name][step, sample] = self.membrane(name)
         return seen
 
-    def _connect(self) -> None:
+    def _connect(self) -> Any:
+        from stochi.sim.lava.processes.frame_source import FrameSource
+
         program = self.program
-        outputs = {INPUT: self.source.s_out}
+        source = FrameSource(frames=self.frames, steps=program.steps)
+        outputs = {INPUT: source.s_out}
         for layer in program.layers:
             lif = _lif(layer, program, self.delays[layer.name])
             self.neurons[layer.name] = lif
@@ -120,6 +119,7 @@ class StockLava:
                 shape = program.source_shape(synapses, layer)
                 port = _synapses(layer, synapses, outputs[synapses.source], shape, binary)
                 port.connect(self.neurons[layer.name].a_in)
+        return source
 
 
 def _delays(program: Program) -> dict[str, int]:

@@ -1,0 +1,36 @@
+"""A Program's matrix products alone: dense, in torch's float32, on the spikes of a real run."""
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from stochi.deploy.program import INPUT, Convolution, Dense, Program, Stage
+from stochi.sim import run
+
+
+def products_alone(program: Program, images: torch.Tensor) -> Callable[[], None]:
+    """A function that multiplies what a run of these images multiplies: the first layer once, for
+    its input is constant, all others at every step. Conversions are done before."""
+    record = run(program, images, probes=("spikes",))
+    work: list[tuple[Stage, torch.Tensor, torch.Tensor]] = []
+    for layer in program.layers:
+        for synapses in layer.synapses:
+            weight = torch.from_numpy(synapses.weight).float()
+            frames = images[None] if synapses.source == INPUT else record.spikes[synapses.source]
+            for stage in synapses.stages:
+                if isinstance(stage, Dense):
+                    work += [(stage, frame.flatten(1).float(), weight) for frame in frames]
+                elif isinstance(stage, Convolution):
+                    work += [(stage, frame.float(), weight) for frame in frames]
+
+    def multiply() -> None:
+        for stage, frame, weight in work:
+            if isinstance(stage, Convolution):
+                functional.conv2d(
+                    frame, weight, None, stage.stride, stage.padding, stage.dilation, stage.groups
+                )
+            else:
+                functional.linear(frame, weight)
+
+    return multiply

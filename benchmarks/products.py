@@ -11,13 +11,16 @@ from stochi.sim import run
 
 def products_alone(program: Program, images: torch.Tensor) -> Callable[[], None]:
     """A function that multiplies what a run of these images multiplies: the first layer once, for
-    its input is constant, all others at every step. Conversions are done before."""
+    its input is constant, all others at every step. Conversions are done before, and so many
+    samples are taken at a time that the caches hold them."""
     record = run(program, images, probes=("spikes",))
+    samples = max(32, 2**17 // max(layer.neurons for layer in program.layers))
     work: list[tuple[Stage, torch.Tensor, torch.Tensor]] = []
     for layer in program.layers:
         for synapses in layer.synapses:
             weight = torch.from_numpy(synapses.weight).float()
-            frames = images[None] if synapses.source == INPUT else record.spikes[synapses.source]
+            shown = images[None] if synapses.source == INPUT else record.spikes[synapses.source]
+            frames = [part for frame in shown for part in frame.split(samples)]
             for stage in synapses.stages:
                 if isinstance(stage, Dense):
                     work += [(stage, frame.flatten(1).float(), weight) for frame in frames]

@@ -136,7 +136,7 @@ class CompiledEngine:
                 row += 1
         return (
             self.tables._replace(synapses=synapses_table),
-            np.concatenate([np.zeros(0, np.int32), *parts]),
+            parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int32), *parts]),
         )
 
 

@@ -83,17 +83,16 @@ def step_neurons(  # type: ignore[no-untyped-def]
             first,
             count,
         )
-        if layers[layer, t.SPIKES]:
-            fill(
-                buffer,
-                THRESHOLDS,
-                parameters,
-                layers[layer, t.THRESHOLD],
-                layers[layer, t.THRESHOLD_REPEAT],
-                first,
-                count,
-            )
-        n, v, a = uintp(count), uintp(start + first), uintp(first)
+        fill(
+            buffer,
+            THRESHOLDS,
+            parameters,
+            layers[layer, t.THRESHOLD],
+            layers[layer, t.THRESHOLD_REPEAT],
+            first,
+            count,
+        )
+        n, v, a, s = uintp(count), uintp(start + first), uintp(first), uintp(slot + first)
         if layers[layer, t.HAS_CURRENT] or refractory:
             fill(
                 buffer,
@@ -113,45 +112,35 @@ def step_neurons(  # type: ignore[no-untyped-def]
                     buffer[BIASES + i],
                     programmable,
                 )
+                fired, state = fire(state, buffer[THRESHOLDS + i], subtract, refractory)
+                spikes[s + i] = fired
                 membrane[v + i], current[v + i] = state.membrane, state.current
+                waiting[v + i] = state.waiting
+        # The two loops that nearly all networks take, without what they do not need.
         elif programmable:
             for i in range(n):
-                membrane[v + i] = integrate(
+                state = integrate(
                     NeuronState(membrane[v + i], 0, 0),
                     synaptic[a + i],
                     buffer[KEEPS + i],
                     0,
                     buffer[BIASES + i],
                     True,
-                ).membrane
+                )
+                fired, state = fire(state, buffer[THRESHOLDS + i], subtract, 0)
+                spikes[s + i] = fired
+                membrane[v + i] = state.membrane
         else:
             for i in range(n):
-                membrane[v + i] = integrate(
+                state = integrate(
                     NeuronState(membrane[v + i], 0, 0),
                     synaptic[a + i],
                     buffer[KEEPS + i],
                     0,
                     buffer[BIASES + i],
                     False,
-                ).membrane
-        s = uintp(slot + first)
-        if not layers[layer, t.SPIKES]:
-            continue
-        if refractory:
-            for i in range(n):
-                fired, state = fire(
-                    NeuronState(membrane[v + i], 0, waiting[v + i]),
-                    buffer[THRESHOLDS + i],
-                    subtract,
-                    refractory,
                 )
-                spikes[s + i] = fired
-                membrane[v + i], waiting[v + i] = state.membrane, state.waiting
-        else:
-            for i in range(n):
-                fired, state = fire(
-                    NeuronState(membrane[v + i], 0, 0), buffer[THRESHOLDS + i], subtract, 0
-                )
+                fired, state = fire(state, buffer[THRESHOLDS + i], subtract, 0)
                 spikes[s + i] = fired
                 membrane[v + i] = state.membrane
 

@@ -93,6 +93,8 @@ DENSE, CONVOLUTION, ONE_TO_ONE, EXTERNAL = range(4)
 ) = range(11)
 
 NO_DELAYS = -1
+NEVER = np.array(2**24, np.int32)
+"""A threshold mantissa that no 24-bit membrane exceeds."""
 LARGEST_VALUE_MAX = 255
 """What arrives is kept in 8 bits; windows that pool more spikes before the weights are not."""
 
@@ -224,7 +226,7 @@ def _neurons(row: np.ndarray, layer: Layer, parameters: _Flat) -> None:
     for column, array in (
         (KEEP, None if decay.drawn else decay.values),
         (CURRENT_KEEP, none if layer.current_keep is None else layer.current_keep),
-        (THRESHOLD, layer.threshold_mantissa),
+        (THRESHOLD, NEVER if layer.threshold_mantissa is None else layer.threshold_mantissa),
         (BIAS, layer.bias()),
     ):
         if array is not None:

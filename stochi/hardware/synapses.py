@@ -77,11 +77,9 @@ def exact_conv2d(
         )
         summed = rows @ columns.view(len(part), groups, rows.shape[2], -1)
         parts.append(summed.reshape(len(part), outputs, height, width).int())
-    return (
-        torch.cat(parts)
-        if batch
-        else inputs.new_zeros((0, outputs, height, width), dtype=torch.int32)
-    )
+    if not batch:
+        return inputs.new_zeros((0, outputs, height, width), dtype=torch.int32)
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def exact_sum_pool2d(

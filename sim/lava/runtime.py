@@ -12,6 +12,7 @@ from typing import Any
 
 from stochi.errors import StochiError
 
+SECONDS_BETWEEN_LOOKS = 0.5
 _PR_SET_PDEATHSIG = 1
 _starting = threading.local()
 
@@ -65,10 +66,24 @@ class LavaRuntime:
         """Let it run; raise LavaRunError where a process fails."""
         from lava.magma.core.run_conditions import RunSteps
 
+        answered = threading.Event()
         try:
-            self.process.run(condition=RunSteps(num_steps=steps))
+            for port in self.process.runtime.service_to_runtime:
+                port.observer = answered.set
+            self.process.run(condition=RunSteps(num_steps=steps, blocking=False))
+            # Lava itself would wait for a dead process for ever.
+            while not answered.wait(SECONDS_BETWEEN_LOOKS):
+                self._check_processes()
+            self.process.wait()
+        except LavaRunError:
+            raise
         except Exception as error:
             raise LavaRunError(f"Lava's runtime failed: {error}") from error
+
+    def _check_processes(self) -> None:
+        for actor in self.process.runtime._messaging_infrastructure.actors:
+            if not _is_alive(actor):
+                raise LavaRunError("one of Lava's processes died; it may have run out of memory")
 
     def stop(self) -> None:
         """End all processes, by force where one of them has died. May be called again."""
@@ -80,13 +95,20 @@ class LavaRuntime:
         if runtime is None:
             return
         actors = list(runtime._messaging_infrastructure.actors)
-        alive = all(actor.is_alive() for actor in actors)
+        alive = all(_is_alive(actor) for actor in actors)
         # Lava passes a stop on only once it has run, and to all or to none.
         runtime._is_started = alive
         if not alive:
-            for actor in actors:
+            for actor in filter(_is_alive, actors):
                 actor.kill()
         runtime.stop()
+
+
+def _is_alive(actor: Any) -> bool:
+    try:
+        return bool(actor.is_alive())
+    except ValueError:  # Lava has joined and closed it
+        return False
 
 
 @contextmanager

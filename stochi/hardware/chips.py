@@ -1,9 +1,7 @@
-"""Limits of the chips that the arithmetic and the lowering depend on, in one place.
+"""What each chip can do. Widths and ranges, the same on both, are in ``fixed_point.py``.
 
-Sources: lava-nc 0.10.0 (``lava/proc/lif/models.py``, ``lava/utils/weightutils.py``) for widths;
-nengo-loihi's validation for Loihi 1's configurations per core; Loihi 2's programmable neurons
-and graded spikes from Intel's technology brief "Taking Neuromorphic Computing with Loihi 2 to
-the Next Level" (2021).
+Sources: nengo-loihi's validation for Loihi 1; programmable neurons and graded spikes from Intel's
+technology brief "Taking Neuromorphic Computing with Loihi 2 to the Next Level" (2021).
 """
 
 from dataclasses import dataclass

@@ -131,6 +131,13 @@ def test_recurrent_spikes_arrive_a_step_later() -> None:
     assert agreement(program, "n", inputs, expected) > 0.97
 
 
+@pytest.mark.parametrize(("steps", "lasts"), [(0, 1), (1, 1), (3, 3)])
+def test_a_delay_in_a_loop_counts_as_its_one_step(steps: int, lasts: int) -> None:
+    nodes = {"a": linear(9, 6), "w": linear(9, 9), "d": nir.Delay(np.full(9, steps * DT))}
+    program = lowered("input a, a n, n d, d w, w n, n output", **nodes, n=lif(9))
+    assert [int(s.delay) for s in program.layers[0].synapses] == [0, lasts]
+
+
 def test_residual_paths_add_up() -> None:
     """n2 gets n1's spikes through weights and directly, and the input through others."""
     a, b, c = linear(9, 6), linear(9, 9), affine(9, 6)

@@ -1,3 +1,5 @@
+import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,6 +20,7 @@ from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.sim import run
 from stochi.sim.hardware_record import record_hardware_model
+from stochi.sim.lava.runtime import LavaRunError
 from stochi.sim.lava.session import LavaSession
 from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
@@ -100,9 +103,22 @@ def test_event_frames_have_the_engine_s_integers() -> None:
     assert_same(program, (torch.rand(6, 4, 6) > 0.5).float())
 
 
-def test_no_process_is_left_behind() -> None:
+def test_a_run_leaves_nothing_behind() -> None:
+    """No process, no Lava object in memory, no open file, no handler on a user's logger."""
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
-    run(program, torch.rand(1, 1, 4, 4), backend="lava")
+    images = torch.rand(1, 1, 4, 4)
+
+    def left() -> tuple[int, int, int]:
+        gc.collect()
+        kinds = ("ChipLayer", "BatchSource", "Runtime", "SystemProcess", "SharedMemory")
+        objects = [o for o in gc.get_objects() if type(o).__name__ in kinds]
+        return len(objects), len(os.listdir("/proc/self/fd")), len(logging.getLogger().handlers)
+
+    run(program, images, backend="lava")
+    before = left()
+    for _ in range(3):
+        run(program, images, backend="lava")
+    assert left() == before
     assert not [p for p in multiprocessing.active_children() if "SystemProcess" in p.name]
 
 
@@ -130,9 +146,19 @@ def test_a_session_takes_many_batches() -> None:
                 session.run(images[:, :1])
 
 
+def test_a_dead_process_is_an_error_and_ends_the_others() -> None:
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
+    with pytest.raises(LavaRunError), LavaSession(program, 2) as session:
+        actors = session.runtime.process.runtime._messaging_infrastructure.actors
+        actors[0].kill()
+        session.run(torch.rand(2, 1, 4, 4))
+    assert not [p for p in multiprocessing.active_children() if "SystemProcess" in p.name]
+
+
 @pytest.mark.slow
-def test_an_interrupt_ends_all_processes(tmp_path: Path) -> None:
-    """Ctrl-C reaches the whole group, Lava's processes too."""
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_a_run_ends_so_do_its_processes(tmp_path: Path, how: signal.Signals) -> None:
+    """Ctrl-C reaches the whole group, Lava's processes too; the others only the parent."""
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
     program.save(tmp_path / "p.program")
     code = (
@@ -149,7 +175,10 @@ def test_an_interrupt_ends_all_processes(tmp_path: Path) -> None:
         text=True,
     )
     assert child.stdout is not None and int(child.stdout.readline()) > 0
-    os.killpg(child.pid, signal.SIGINT)
+    if how == signal.SIGINT:
+        os.killpg(child.pid, how)
+    else:
+        os.kill(child.pid, how)
     assert child.wait(timeout=30) != 0
     assert group_ends(child.pid, seconds=10)
 

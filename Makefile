@@ -1,4 +1,5 @@
 # make demo: train, export, lower, run on Lava, compare.  make test: the tests.
+# make slow: the slow tests.  make deep: ten thousand random Programs, engine against Lava.
 # Both set up .venv first, from the pins in requirements/, and do nothing twice.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TYPECHECK := build/typecheck
 
-.PHONY: demo test slow check clean
+.PHONY: demo test slow deep check clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -19,6 +20,9 @@ test: $(READY)
 
 slow: $(READY)
 	@$(BIN)/python -m pytest -m slow
+
+deep: $(READY)
+	@$(BIN)/python -m tests.sim.deep_run --programs 10000
 
 # Type checkers do not follow package-dir, so they get the package as it is installed.
 check: $(READY)

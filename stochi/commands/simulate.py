@@ -16,6 +16,9 @@ def simulate(
     seed: SeedOption = 0,
     trial: TrialOption = 0,
     out: Annotated[Path | None, typer.Option(help="Write spikes and membranes (.npz).")] = None,
+    probe_folder: Annotated[
+        Path | None, typer.Option(help="Write them here while they are recorded (.npy).")
+    ] = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
@@ -38,6 +41,7 @@ def simulate(
         probes=PROBES,
         device=check_device(device),
         progress=output.steps(backend),
+        probe_folder=probe_folder,
     )
     accuracy = estimate_accuracy((record.predictions() == data.labels)[None])
     rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}

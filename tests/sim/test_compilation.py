@@ -1,0 +1,20 @@
+import pytest
+from numba.core import caching
+
+from stochi.sim.compiled import compilation, kernel
+
+
+def test_what_is_compiled_in_is_part_of_the_cache_s_key() -> None:
+    """Numba itself would not notice a change of the arithmetic in another file."""
+    names = {module.__name__ for module in compilation._COMPILED_FROM}
+    assert {"stochi.hardware.fixed_point", "stochi.hardware.neuron"} <= names
+    one, two = (kernel.make_kernel(sources, cache=True) for sources in ("one", "two"))
+    keys = [k._cache._index_key((), k.targetctx.codegen()) for k in (one, two)]
+    assert keys[0] != keys[1]
+
+
+def test_without_a_folder_for_compiled_code_it_is_compiled_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert compilation.compiled_kernel.__wrapped__() is not None

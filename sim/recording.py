@@ -1,6 +1,7 @@
 """Where a run's probes go while it runs: memory, or files on disk that grow into a Record."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ _UNFINISHED = ".unfinished"
 class Recording:
     """Arrays (steps, batch, *shape) for every probe of every layer, written shard by shard.
 
-    With a folder they are ``<probe>.<layer>.npy`` files, mapped into memory and never held in it;
+    With a folder they are ``<probe>.<layer>.npy`` files (a ``/`` in the layer's name is ``%2F``),
+    mapped into memory and never held in it;
     they have another name until :meth:`finish`, so that a broken run leaves no half-written file
     under a good name.
     """
@@ -76,7 +78,7 @@ class Recording:
     def _array(self, probe: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
         if self.folder is None:
             return np.zeros(shape, _DTYPES[probe])
-        path = self.folder / f"{probe}.{name}.npy{_UNFINISHED}"
+        path = self.folder / f"{probe}.{quote(name, safe='')}.npy{_UNFINISHED}"
         self.paths[probe, name] = path
         return np.lib.format.open_memmap(path, mode="w+", dtype=_DTYPES[probe], shape=shape)
 

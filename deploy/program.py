@@ -105,6 +105,11 @@ class Synapses:
         """Whether all mantissas are."""
         return not np.any(self.weight & 1)
 
+    @cached_property
+    def by_axon(self) -> np.ndarray:
+        """A dense weight with a row for each input, contiguous; halved where all are even."""
+        return np.ascontiguousarray((self.weight >> self.even).T)
+
     def largest_sum(self, largest_input: int) -> int:
         """A bound on the absolute sum that reaches a neuron, before the weight exponent."""
         bound = largest_input

@@ -33,17 +33,21 @@ def check_inputs(program: Program, inputs: torch.Tensor) -> torch.Tensor:
             f"inputs have {inputs.shape[0]} steps, this Program was lowered for {program.steps};"
             f" lower it with steps={inputs.shape[0]}"
         )
-    low, high = float(inputs.min()), float(inputs.max())
+    if inputs.dtype == torch.bool:
+        inputs = inputs.to(torch.uint8)
+    low, high = (float(end) for end in torch.aminmax(inputs))
     if not (low >= 0 and high <= 1):
         raise InputError(
             f"inputs range from {low:g} to {high:g}; they must be numbers in [0, 1] (scale them,"
             " and fold any normalization into the first layer)"
         )
-    if program.input_levels == 1 and not bool(((inputs == 0) | (inputs == 1)).all()):
+    if program.input_levels == 1 and not torch.equal(inputs * inputs, inputs):
         raise InputError("this Program takes events, so inputs must be exactly 0 or 1")
     return inputs if each_step else inputs.unsqueeze(0)
 
 
 def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
     """Checked inputs → int32 frames: ``round(values · levels)``."""
+    if program.input_levels == 1:
+        return inputs.int()
     return inputs.double().mul_(program.input_levels).round_().int()

@@ -65,33 +65,38 @@ def run(
         raise InputError(f"unknown probes {', '.join(sorted(unknown))}; known: {', '.join(PROBES)}")
     check_coordinates(seed=seed, trial=trial)
     # torch's idle threads spin for a while, on the cores that the engine's threads need.
-    with one_torch_thread():
+    with one_torch_thread() as threads:
         shown = check_inputs(program, inputs)
-    batch = shown.shape[1]
-    if first_sample < 0 or first_sample + batch > 2**32:
-        raise InputError(f"first_sample is {first_sample}; sample numbers run from 0 to 2^32 - 1")
-    if backend == "lava":
-        from stochi.sim.lava.session import LavaSession
-
-        with LavaSession(program, batch) as session:
-            return session.run(
-                inputs,
-                seed=seed,
-                trial=trial,
-                probes=probes,
-                first_sample=first_sample,
-                progress=progress,
-                probe_folder=_make_folder(probe_folder),
+        batch = shown.shape[1]
+        if first_sample < 0 or first_sample + batch > 2**32:
+            raise InputError(
+                f"first_sample is {first_sample}; sample numbers run from 0 to 2^32 - 1"
             )
-    device = check_device(device)
-    recording = Recording(program, batch, probes, _make_folder(probe_folder))
-    run_shards = _run_compiled if device.type == "cpu" else _run_torch
-    try:
-        run_shards(program, shown, recording, seed, trial, first_sample, device, progress)
-        return recording.finish()
-    except BaseException:
-        recording.discard()
-        raise
+        if backend == "lava":
+            from stochi.sim.lava.session import LavaSession
+
+            with LavaSession(program, batch) as session:
+                return session.run(
+                    inputs,
+                    seed=seed,
+                    trial=trial,
+                    probes=probes,
+                    first_sample=first_sample,
+                    progress=progress,
+                    probe_folder=_make_folder(probe_folder),
+                )
+        device = check_device(device)
+        recording = Recording(program, batch, probes, _make_folder(probe_folder))
+        where = (seed, trial, first_sample)
+        try:
+            if device.type == "cpu":
+                _run_compiled(program, shown, recording, *where, threads, progress)
+            else:
+                _run_torch(program, shown, recording, *where, device, progress)
+            return recording.finish()
+        except BaseException:
+            recording.discard()
+            raise
 
 
 def shard_size(program: Program, batch: int, probes: tuple[str, ...], threads: int) -> int:
@@ -120,16 +125,15 @@ def _run_compiled(
     seed: int,
     trial: int,
     first_sample: int,
-    device: torch.device,
+    threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     from stochi.sim.compiled.engine import CompiledEngine
 
     probes = tuple(probe for probe, arrays in recording.probes.items() if arrays)
-    batch, threads = shown.shape[1], torch.get_num_threads()
+    batch = shown.shape[1]
     size = shard_size(program, batch, probes, threads)
-    with one_torch_thread():
-        engine = CompiledEngine(program, len(shown) == 1)
+    engine = CompiledEngine(program, len(shown) == 1)
 
     def run_shard(start: int) -> int:
         end = min(start + size, batch)

@@ -13,12 +13,12 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """In here torch computes in the thread that calls it."""
+def one_torch_thread() -> Iterator[int]:
+    """In here torch computes in the thread that calls it; yields how many it used before."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        yield before
     finally:
         torch.set_num_threads(before)
 
@@ -26,23 +26,39 @@ def one_torch_thread() -> Iterator[None]:
 def in_threads(
     work: Callable[[Item], Result], items: Sequence[Item], threads: int
 ) -> Iterator[Result]:
-    """Yield ``work(item)`` in order. Nothing is under way once the iterator ends, by whatever way;
-    an interrupt waits for the items that were begun."""
+    """Yield ``work(item)`` in order; the calling thread works too. Nothing is under way once the
+    iterator ends, by whatever way; an interrupt waits for the items that were begun."""
     with one_torch_thread():
         if min(threads, len(items)) < 2:
             yield from map(work, items)
             return
-        pool, ahead = _pool(threads), 2 * threads
-        waiting = [pool.submit(work, item) for item in items[:ahead]]
+        places = iter(range(len(items)))
+        results: dict[int, Result] = {}
+
+        def work_on() -> bool:
+            place = next(places, None)  # one step of a C iterator, so no two threads get the same
+            if place is not None:
+                results[place] = work(items[place])
+            return place is not None
+
+        def helper() -> None:
+            while work_on():
+                pass
+
+        helpers = [_pool(threads - 1).submit(helper) for _ in range(threads - 1)]
         try:
-            for place in range(len(items)):
-                yield waiting[place].result()
-                if place + ahead < len(items):
-                    waiting.append(pool.submit(work, items[place + ahead]))
+            told = 0
+            while told < len(items):
+                over = not work_on()
+                for future in helpers:
+                    if over or future.done():
+                        future.result()
+                while told in results:
+                    yield results.pop(told)
+                    told += 1
         finally:
-            for future in waiting:
-                future.cancel()
-            wait(future for future in waiting if not future.cancelled())
+            places = iter(())
+            wait(helpers)
 
 
 @cache

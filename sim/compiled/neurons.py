@@ -35,7 +35,7 @@ def draw_keeps(parameters, table, first, count, coordinates, words, keeps):  # t
         keeps[4 * i + 3] = parameters[uintp(table + (word >> 24))]
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def step_neurons(  # type: ignore[no-untyped-def]
     layers,
     layer,

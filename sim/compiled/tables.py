@@ -267,7 +267,7 @@ def _synapses(
         elif isinstance(stage, Weighted):
             row[POOLS_AFTER], after = len(pools), True
             row[ARRIVING], row[SUMS] = int(np.prod(shape)), int(np.prod(out))
-            _weights(row, stage, synapses.even, shape, out, weights, taps)
+            _weights(row, synapses, stage, shape, out, weights, taps)
         shape = out
     row[POOLS_END] = len(pools)
     row[EXPONENT] = synapses.weight_exponent + synapses.even
@@ -276,21 +276,22 @@ def _synapses(
 
 def _weights(
     row: np.ndarray,
+    synapses: Synapses,
     stage: Stage,
-    even: bool,
     shape: tuple[int, ...],
     out: tuple[int, ...],
     weights: _Flat,
     taps: _Flat,
 ) -> None:
     assert isinstance(stage, Weighted)
-    # Even mantissas are stored halved, and the exponent makes up for it.
-    weight = stage.weight >> even
     if isinstance(stage, Dense):
         row[KIND] = DENSE
-        row[ROWS], row[WIDTH] = weight.shape[1], weight.shape[0]
-        row[WEIGHTS] = weights.add(weight.T)
-    elif isinstance(stage, OneToOne):
+        row[WIDTH], row[ROWS] = stage.weight.shape
+        row[WEIGHTS] = weights.add(synapses.by_axon)
+        return
+    # Even mantissas are stored halved, and the exponent makes up for it.
+    weight = stage.weight >> synapses.even
+    if isinstance(stage, OneToOne):
         row[KIND] = ONE_TO_ONE
         row[WEIGHTS] = weights.add(np.broadcast_to(weight, shape))
     else:

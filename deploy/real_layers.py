@@ -95,14 +95,16 @@ def cut_into_layers(graph: nir.NIRGraph, dt: float) -> RealNetwork:
         readout = _layer(flat, flat.output, shape, None, dt)
         nodes = {path.weight_node for path in readout.synapses}
         output = nodes.pop() if len(nodes) == 1 and "" not in nodes else "readout"
-        found[output] = RealLayer(output, shape, readout.synapses, readout.bias, None)
+        found[output] = replace(readout, name=output)
     names = order_layers(list(found), lambda name: [p.source for p in found[name].synapses])
     layers = tuple(_delay_feedback(found[name], names) for name in names)
     return RealNetwork(_shape(flat.input, flat.nodes[flat.input]), layers, output)
 
 
-_WEIGHTED = (nir.Linear, nir.Affine, nir.Conv2d, nir.Scale)
-_LINEAR = (*_WEIGHTED, nir.AvgPool2d, nir.SumPool2d, nir.Flatten, nir.Delay)
+_LINEAR = (
+    *(nir.Linear, nir.Affine, nir.Conv2d, nir.Scale),
+    *(nir.AvgPool2d, nir.SumPool2d, nir.Flatten, nir.Delay),
+)
 
 
 def _layer(
@@ -118,7 +120,7 @@ def _layer(
         walk = _Walk(flat, path[0], dt)
         for node in path[1:-1]:
             walk.add(node)
-        synapses.append(walk.close(name))
+        synapses.append(walk.close())
         # A bias belongs to its weights, however many sources those have.
         from_weights = path[path.index(walk.weight_node) :] if walk.weight_node else path
         if from_weights not in counted:
@@ -176,7 +178,7 @@ class _Walk:
             self._add_weights(name, node)
         self.shape = after
 
-    def close(self, target: str) -> RealSynapses:
+    def close(self) -> RealSynapses:
         if not self.weight_node:
             self.stages.append(OneToOne(np.zeros(0, np.int16)))
             self.weight = np.ones(())

@@ -32,9 +32,9 @@ def run_torch(
     states = [resting_state(layer, batch, device) for layer in program.layers]
     constant = constant_sums(program, layers, frames)
     longest = max(s.longest_delay for layer in program.layers for s in layer.synapses)
-    past: Past = {layer.name: {} for layer in program.layers}
+    past: Past = {INPUT: frames_by_step(program, frames)}
+    past |= {layer.name: {} for layer in program.layers}
     for step in range(program.steps):
-        past[INPUT] = input_past(frames, step)
         for index, (layer, tensors) in enumerate(zip(program.layers, layers, strict=True)):
             synaptic = torch.zeros_like(states[index].membrane)
             for number, synapses in enumerate(layer.synapses):
@@ -67,9 +67,9 @@ def sums_at(
     return synaptic_sums(synapses, tensors.weights[number], arriving)
 
 
-def input_past(frames: torch.Tensor, step: int) -> dict[int, torch.Tensor]:
-    """Frames by step, up to ``step``; one frame is shown at every step."""
-    return {t: frames[t if len(frames) > 1 else 0] for t in range(step + 1)}
+def frames_by_step(program: Program, frames: torch.Tensor) -> dict[int, torch.Tensor]:
+    """What is shown at each step; one frame is shown at all of them."""
+    return {step: frames[step if len(frames) > 1 else 0] for step in range(program.steps)}
 
 
 def constant_sums(

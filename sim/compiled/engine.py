@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stochi.deploy.program import Program, Synapses
+from stochi.deploy.program import INPUT, Program, Synapses
 from stochi.sim.compiled.compilation import compiled_kernel
 from stochi.sim.compiled.neurons import CHUNK
 from stochi.sim.compiled.synapses import scratch
@@ -22,7 +22,7 @@ from stochi.sim.compiled.tables import (
     make_tables,
 )
 from stochi.sim.layer_step import to_tensors
-from stochi.sim.torch_engine import constant_sums, input_past, sums_at
+from stochi.sim.torch_engine import constant_sums, frames_by_step, sums_at
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,10 @@ class ShardResult:
 
     Attributes:
         read: (batch, outputs) int64, what the logits come from: see ``stochi.sim.run``.
-        events: (batch,) int64, spikes that arrived at synapses, over all steps.
         spikes: (steps, batch, all neurons) bool; membrane: the same, int32; None without probe.
     """
 
     read: np.ndarray
-    events: np.ndarray
     spikes: np.ndarray | None
     membrane: np.ndarray | None
 
@@ -69,7 +67,7 @@ class CompiledEngine:
         outputs = int(tables.layers[tables.output, NEURONS])
         spikes = np.zeros(shape if "spikes" in probes else (0, 0, 0), np.bool_)
         membrane = np.zeros(shape if "membrane" in probes else (0, 0, 0), np.int32)
-        read, events = np.zeros((batch, outputs), np.int64), np.zeros(batch, np.int64)
+        read = np.zeros((batch, outputs), np.int64)
         binary = np.zeros(0, np.uint8)
         if self.program.input_levels == 1 and not self.single_frame:
             binary = frames.transpose(0, 1).to(torch.uint8).flatten().numpy()
@@ -88,11 +86,9 @@ class CompiledEngine:
             spikes.view(np.uint8),
             membrane,
             read,
-            events,
         )
         return ShardResult(
             read,
-            events,
             spikes if "spikes" in probes else None,
             membrane if "membrane" in probes else None,
         )
@@ -104,6 +100,7 @@ class CompiledEngine:
         """Sums that torch computes for the whole shard, and the tables that say where they lie."""
         program, batch = self.program, frames.shape[1]
         constant = constant_sums(program, self.layers, frames)
+        past = {INPUT: frames_by_step(program, frames)}
         synapses_table = self.tables.synapses.copy()
         parts: list[np.ndarray] = []
         size = row = 0
@@ -119,7 +116,7 @@ class CompiledEngine:
                                 synapses,
                                 self.layers[index],
                                 number,
-                                {synapses.source: input_past(frames, step)},
+                                past,
                                 step,
                                 batch,
                             )

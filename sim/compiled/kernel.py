@@ -31,7 +31,6 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
         spike_probe,
         membrane_probe,
         read,
-        event_counts,
     ):
         """Step the samples of a shard, one after another, through the whole Program.
 
@@ -44,7 +43,6 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                 buffer of int32.
             spike_probe, membrane_probe: (steps, batch, all neurons), or of no elements.
             read: (batch, outputs) int64, what the logits come from.
-            event_counts: (batch,) int64, the spikes that arrived at any synapses.
         """
         _ = sources
         layers, synapses, parameters = tables.layers, tables.synapses, tables.parameters
@@ -71,7 +69,7 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                             for i in range(uintp(neurons)):
                                 total[i] += external[place + i]
                         else:
-                            event_counts[sample] += add_synapses(
+                            add_synapses(
                                 tables, row, neurons, sample, step, frames, scratch, spikes, total
                             )
                     slot = layers[layer, t.FIRST_SPIKE] + step % layers[layer, t.HISTORY] * neurons
@@ -109,27 +107,41 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, error_model="numpy", inline="always")
 def add_synapses(tables, row, neurons, sample, step, frames, scratch, spikes, total):  # type: ignore[no-untyped-def]
-    """Add one set of synapses' shifted sums to ``total``; returns how many spikes arrived."""
-    events, lists, counts, narrow_sums, tile, sums, other_sums, given, other_given = scratch
-    synapses, pools, weights = tables.synapses, tables.pools, tables.weights
+    """Add one set of synapses' shifted sums to ``total``."""
+    sums, other_sums, given, other_given = scratch[5:]
+    synapses, pools = tables.synapses, tables.pools
     first_pool, middle_pool = synapses[row, t.POOLS_BEFORE], synapses[row, t.POOLS_AFTER]
     delay, source = synapses[row, t.DELAY], synapses[row, t.SOURCE]
-    values, start = spikes, 0
     if synapses[row, t.DELAYS] != t.NO_DELAYS or first_pool < middle_pool:
         collect(tables, row, sample, step, frames, spikes, given)
         for pooling in range(first_pool, middle_pool):
             pool(pools[pooling], given, other_given)
             given, other_given = other_given, given
-        values = given
+        weigh(tables, row, given, 0, scratch)
     elif step < delay:
-        return 0
+        return
     elif source < 0:
-        values, start = frames, input_place(tables, row, sample, step - delay)
+        weigh(tables, row, frames, input_place(tables, row, sample, step - delay), scratch)
     else:
-        start = spike_place(tables, row, step - delay)
-    largest = synapses[row, t.LARGEST_VALUE]
+        weigh(tables, row, spikes, spike_place(tables, row, step - delay), scratch)
+    for pooling in range(middle_pool, synapses[row, t.POOLS_END]):
+        pool(pools[pooling], sums, other_sums)
+        sums, other_sums = other_sums, sums
+    exponent = synapses[row, t.EXPONENT]
+    for i in range(uintp(neurons)):
+        total[i] += shift(sums[i], exponent)
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def weigh(tables, row, values, start, scratch):  # type: ignore[no-untyped-def]
+    """Put what ``values`` from ``start`` on add up to, through the weights, into the sums.
+
+    Spikes are of 8 bits, what was pooled or delayed before is of 32: this is compiled for both.
+    """
+    events, lists, counts, narrow_sums, tile, sums = scratch[:6]
+    synapses, weights = tables.synapses, tables.weights
     if synapses[row, t.KIND] == t.CONVOLUTION:
-        count = convolve(
+        convolve(
             synapses[row],
             tables.taps,
             weights,
@@ -142,27 +154,17 @@ def add_synapses(tables, row, neurons, sample, step, frames, scratch, spikes, to
             tile,
             sums,
         )
+        return
+    for i in range(uintp(synapses[row, t.SUMS])):
+        sums[i] = 0
+    largest = synapses[row, t.LARGEST_VALUE]
+    count = list_events(values, start, synapses[row, t.ARRIVING], largest, events)
+    offset, width = synapses[row, t.WEIGHTS], synapses[row, t.WIDTH]
+    if synapses[row, t.KIND] == t.DENSE:
+        add_rows(events, 0, count, weights, offset, width, narrow_sums, sums, 0)
     else:
-        for i in range(uintp(synapses[row, t.SUMS])):
-            sums[i] = 0
-        count = list_events(values, start, synapses[row, t.ARRIVING], largest, events)
-        offset, width = synapses[row, t.WEIGHTS], synapses[row, t.WIDTH]
-        if synapses[row, t.KIND] == t.DENSE:
-            add_rows(events, 0, count, weights, offset, width, narrow_sums, sums, 0)
-        else:
-            for i in range(count):
-                sums[events[i]] += weights[offset + events[i]]
-    for pooling in range(middle_pool, synapses[row, t.POOLS_END]):
-        pool(pools[pooling], sums, other_sums)
-        sums, other_sums = other_sums, sums
-    exponent, n = synapses[row, t.EXPONENT], uintp(neurons)
-    if exponent >= 0:
-        for i in range(n):
-            total[i] += shift(sums[i], exponent)
-    else:
-        for i in range(n):
-            total[i] += shift(sums[i], exponent)
-    return count
+        for i in range(count):
+            sums[events[i]] += weights[offset + events[i]]
 
 
 @njit(nogil=True, error_model="numpy")

@@ -60,8 +60,7 @@ def add_rows(rows, start, count, weights, offset, width, narrow_sums, sums, plac
 
 @njit(nogil=True, error_model="numpy")
 def convolve(row, taps, weights, values, start, events, lists, counts, narrow_sums, tile, sums):  # type: ignore[no-untyped-def]
-    """Sums (outputs, positions): first which rows of weights meet in each position, then those.
-    Returns how many spikes arrived."""
+    """Sums (outputs, positions): first which rows of weights meet in each position, then those."""
     positions, groups, width = row[t.POSITIONS], row[t.GROUPS], row[t.WIDTH]
     capacity = uintp(row[t.ROWS] * row[t.LARGEST_VALUE])
     area, inputs = row[t.AREA], row[t.CHANNELS] // groups
@@ -69,10 +68,8 @@ def convolve(row, taps, weights, values, start, events, lists, counts, narrow_su
     pairs = starts + area + 1
     for i in range(groups * positions):
         counts[i] = 0
-    arrived = 0
     for channel in range(row[t.CHANNELS]):
         count = list_events(values, start + channel * area, area, row[t.LARGEST_VALUE], events)
-        arrived += count
         group = channel // inputs
         first = (channel - group * inputs) * row[t.KERNEL]
         line = group * positions
@@ -110,7 +107,6 @@ def convolve(row, taps, weights, values, start, events, lists, counts, narrow_su
                 step, place = uintp(width), uintp(output)
                 for p in range(uintp(size)):
                     sums[line + p] = tile[p * step + place]
-    return arrived
 
 
 @njit(nogil=True, error_model="numpy")
@@ -142,6 +138,6 @@ def scratch(tables: t.Tables) -> tuple[np.ndarray, ...]:
         np.zeros(TILE * tables.widest, np.int32),
         np.zeros(tables.largest_sum, np.int32),
         np.zeros(tables.largest_sum, np.int32),
-        np.zeros(tables.largest_source, np.uint8),
-        np.zeros(tables.largest_source, np.uint8),
+        np.zeros(tables.largest_source, np.int32),
+        np.zeros(tables.largest_source, np.int32),
     )

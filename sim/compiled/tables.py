@@ -95,8 +95,6 @@ DENSE, CONVOLUTION, ONE_TO_ONE, EXTERNAL = range(4)
 NO_DELAYS = -1
 NEVER = np.array(2**24, np.int32)
 """A threshold mantissa that no 24-bit membrane exceeds."""
-LARGEST_VALUE_MAX = 255
-"""What arrives is kept in 8 bits; windows that pool more spikes before the weights are not."""
 
 
 class Tables(NamedTuple):
@@ -163,17 +161,13 @@ def make_tables(program: Program, single_frame: bool) -> Tables:
     numbers = {layer.name: index for index, layer in enumerate(program.layers)}
     state = spike = 0
     for index, layer in enumerate(program.layers):
-        history = (
-            1
-            + max(
-                s.longest_delay
-                for other in program.layers
-                for s in other.synapses
-                if s.source == layer.name
-            )
-            if any(s.source == layer.name for other in program.layers for s in other.synapses)
-            else 1
+        delays_from_here = (
+            synapses.longest_delay
+            for other in program.layers
+            for synapses in other.synapses
+            if synapses.source == layer.name
         )
+        history = 1 + max(delays_from_here, default=0)
         row = layers[index]
         row[[NEURONS, FIRST_STATE, FIRST_SPIKE, HISTORY]] = layer.neurons, state, spike, history
         state, spike = state + layer.neurons, spike + history * layer.neurons

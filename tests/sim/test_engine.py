@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stochi.deploy import lower
-from stochi.deploy.program import Program
+from stochi.deploy.program import Decay, Dense, Flatten, Layer, Program, SumPool, Synapses
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.noise import random_bytes
@@ -147,6 +147,43 @@ def test_a_broken_run_leaves_no_probe_files(program: Program, tmp_path: Path) ->
     with pytest.raises(InputError, match="probe_folder"):
         (tmp_path / "file").write_text("")
         run(program, torch.rand(1, 2, 8, 8), probes=PROBES, probe_folder=tmp_path / "file")
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+def test_a_window_may_pool_more_spikes_than_8_bits_count(delayed: bool) -> None:
+    """256 spikes in one window are 256, not 0."""
+    stages = (
+        SumPool((16, 16), (16, 16), (0, 0)),
+        Flatten(),
+        Dense(np.array([[2], [-2]], np.int16)),
+    )
+    delay = np.full((1, 16, 16), 1, np.int32) if delayed else np.zeros((), np.int32)
+    layer = Layer(
+        name="readout",
+        shape=(2,),
+        synapses=(Synapses("input", stages, 0, delay),),
+        bias_mantissa=np.zeros(1, np.int16),
+        bias_exponent=0,
+        decay=Decay(np.asarray(4096), False, False, False),
+        threshold_mantissa=None,
+        scale=1.0,
+    )
+    program = Program(
+        chip="loihi2",
+        noise="none",
+        input_shape=(1, 16, 16),
+        input_levels=1,
+        steps=2,
+        dt=1e-3,
+        layers=(layer,),
+        output="readout",
+        readout="membrane",
+    )
+    events = torch.ones(2, 1, 1, 16, 16)
+    membrane = run(program, events, probes=("membrane",)).membrane["readout"]
+    seen = [0, 1] if delayed else [1, 2]
+    expected = torch.tensor([[[2, -2]], [[2, -2]]]) * 256 * 64 * torch.tensor(seen)[:, None, None]
+    assert torch.equal(membrane.long(), expected)
 
 
 def test_images_are_frames_that_do_not_change(program: Program) -> None:

@@ -19,12 +19,12 @@ from stochi.deploy.program import CONSTANT, Layer, Program
 from stochi.sim.lava.jobs import Clock
 from stochi.sim.layer_step import (
     DrawCoordinates,
-    delayed,
     resting_state,
     step_neurons,
     synaptic_sums,
     to_tensors,
 )
+from stochi.sim.torch_engine import sums_at
 
 MAX_SOURCES = 8
 
@@ -125,11 +125,16 @@ class PyChipLayer(PyLoihiProcessModel):
         for number, synapses in enumerate(layer.synapses):
             if synapses.source == CONSTANT:
                 continue
-            shape = self.program.source_shape(synapses, layer)
-            resting = torch.zeros((clock.side_by_side, *shape), dtype=torch.int32)
-            past = self.past[synapses.source]
-            arriving = delayed(past, clock.step, self.tensors.delays[number], resting)
-            synaptic += synaptic_sums(synapses, self.tensors.weights[number], arriving)
+            synaptic += sums_at(
+                self.program,
+                layer,
+                synapses,
+                self.tensors,
+                number,
+                self.past,
+                clock.step,
+                clock.side_by_side,
+            )
         samples = torch.arange(clock.side_by_side) + clock.rows.start + clock.job.first_sample
         draws = DrawCoordinates(clock.job.seed, clock.job.trial, samples)
         self.state = step_neurons(

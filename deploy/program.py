@@ -141,6 +141,23 @@ class Decay:
     programmable: bool
 
 
+NOISE_TARGETS = ("membrane", "current")
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Loihi's stock noise generator, one setting for a layer's cores.
+
+    Attributes:
+        target: what it is added to at every step, "membrane" or "current".
+        mantissa, exponent: see :func:`stochi.hardware.noise.generator_value`.
+    """
+
+    target: str
+    mantissa: int
+    exponent: int
+
+
 @dataclass(frozen=True)
 class Layer:
     """Synapses and the neurons they feed.
@@ -157,6 +174,7 @@ class Layer:
         subtract: a spike takes the threshold off the membrane, instead of setting it to 0.
         refractory: steps after a spike in which the membrane stands still.
         scale: synaptic integers per unit of the model's current.
+        generator: of additive noise, or None.
     """
 
     name: str
@@ -170,6 +188,7 @@ class Layer:
     current_keep: np.ndarray | None = None
     subtract: bool = False
     refractory: int = 0
+    generator: Generator | None = None
 
     @property
     def spikes(self) -> bool:

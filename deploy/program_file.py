@@ -17,6 +17,7 @@ from stochi.deploy.program import (
     Decay,
     Dense,
     Flatten,
+    Generator,
     Layer,
     OneToOne,
     Program,
@@ -28,7 +29,7 @@ from stochi.errors import ProgramError
 from stochi.files import written_aside
 
 FORMAT = "stochi-program"
-VERSION = 2
+VERSION = 3
 _STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, OneToOne, SumPool, Flatten)}
 _HEADER, _CHECKSUM = "header", "sha256"
 
@@ -127,12 +128,14 @@ def _read(
 
 
 def _describe_layer(layer: Layer, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    described = _describe(layer, prefix, arrays, leave_out=("synapses", "decay"))
+    described = _describe(layer, prefix, arrays, leave_out=("synapses", "decay", "generator"))
     described["synapses"] = [
         _describe_synapses(synapses, f"{prefix}.synapses{i}", arrays)
         for i, synapses in enumerate(layer.synapses)
     ]
     described["decay"] = _describe(layer.decay, f"{prefix}.decay", arrays)
+    if layer.generator is not None:
+        described["generator"] = _describe(layer.generator, f"{prefix}.generator", arrays)
     return described
 
 
@@ -148,10 +151,12 @@ def _describe_synapses(
 
 
 def _read_layer(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Layer:
+    generator = described.get("generator")
     return Layer(
         synapses=tuple(_read_synapses(synapses, arrays) for synapses in described["synapses"]),
         decay=Decay(**_read(Decay, described["decay"], arrays)),
-        **_read(Layer, described, arrays, ("synapses", "decay")),
+        generator=None if generator is None else Generator(**_read(Generator, generator, arrays)),
+        **_read(Layer, described, arrays, ("synapses", "decay", "generator")),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from stochi.deploy.program import (
     CONSTANT,
     INPUT,
+    NOISE_TARGETS,
     READOUTS,
     Layer,
     Program,
@@ -22,6 +23,9 @@ from stochi.hardware.fixed_point import (
     CURRENT_KEEP_MAX,
     DECAY_UNITY,
     GRADED_INPUT_MAX,
+    NOISE_EXPONENT_MAX,
+    NOISE_MANTISSA_MAX,
+    NOISE_MANTISSA_MIN,
     REFRACTORY_MAX,
     STATE_MAX,
     THRESHOLD_MANTISSA_MAX,
@@ -31,6 +35,7 @@ from stochi.hardware.fixed_point import (
     WEIGHT_MIXED_MAX,
     WEIGHT_MIXED_MIN,
 )
+from stochi.hardware.noise import largest_generator_value
 
 
 def check_program(program: Program) -> None:
@@ -153,17 +158,40 @@ def neurons_are_in_range(program: Program, layer: Layer) -> str | None:
     return None
 
 
+def the_generator_is_in_range(program: Program, layer: Layer) -> str | None:
+    generator = layer.generator
+    if generator is None:
+        return None
+    if generator.target not in NOISE_TARGETS:
+        return f"noise on {generator.target!r}; choose from {', '.join(NOISE_TARGETS)}"
+    for what, value, low, high in (
+        ("mantissa", generator.mantissa, NOISE_MANTISSA_MIN, NOISE_MANTISSA_MAX),
+        ("exponent", generator.exponent, 0, NOISE_EXPONENT_MAX),
+    ):
+        if not low <= value <= high:
+            return f"noise {what} {value}, outside {low} to {high}"
+    largest = largest_generator_value(generator.mantissa, generator.exponent)
+    if largest > STATE_MAX:
+        return f"its noise reaches {largest}, the chip's 24-bit states hold {STATE_MAX}"
+    return None
+
+
 def one_step_s_input_fits_24_bits(program: Program, layer: Layer) -> str | None:
     """Also what keeps every sum exact: below 2²⁵ before the smallest weight exponent."""
     total = 0.0
     for synapses in layer.synapses:
         largest = synapses.largest_sum(program.largest_value(synapses.source))
         total += largest * 2.0**synapses.weight_exponent
-    if total * 2**ALIGN_SHIFT <= STATE_MAX:
+    generator = layer.generator
+    noise = 0
+    if generator is not None and generator.target == "current":
+        noise = largest_generator_value(generator.mantissa, generator.exponent)
+    if total * 2**ALIGN_SHIFT + noise <= STATE_MAX:
         return None
+    also = f" and its noise {noise >> ALIGN_SHIFT}" if noise else ""
     return (
-        f"one step's synaptic input may reach {total:.0f}, of which the chip's 24-bit current holds"
-        f" {STATE_MAX >> ALIGN_SHIFT}; lower the weight exponents or the weights"
+        f"one step's synaptic input may reach {total:.0f}{also}, of which the chip's 24-bit"
+        f" current holds {STATE_MAX >> ALIGN_SHIFT}; lower the weight exponents or the weights"
     )
 
 
@@ -178,5 +206,6 @@ LAYER_RULES: tuple[Callable[[Program, Layer], str | None], ...] = (
     shapes_fit,
     weights_are_on_the_grid,
     neurons_are_in_range,
+    the_generator_is_in_range,
     one_step_s_input_fits_24_bits,
 )

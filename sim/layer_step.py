@@ -24,6 +24,7 @@ from stochi.deploy.program import (
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.fixed_point import shift
 from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.noise import draw_generator
 from stochi.hardware.synapses import (
     exact_conv2d,
     exact_linear,
@@ -170,8 +171,32 @@ def step_neurons(
             step=step,
             redraw=decay.redraw,
         ).view(synaptic.shape)
+    bias, current_noise = tensors.bias, 0
+    generator = layer.generator
+    if generator is not None:
+        noise = draw_generator(
+            draws.samples,
+            tensors.neurons,
+            seed=draws.seed,
+            trial=draws.trial,
+            layer=index,
+            step=step,
+            mantissa=generator.mantissa,
+            exponent=generator.exponent,
+        )
+        noise = noise.view(synaptic.shape).int()
+        if generator.target == "membrane":
+            bias = bias + noise
+        else:
+            current_noise = noise
     neurons = integrate(
-        state.neurons, synaptic, keep, tensors.current_keep, tensors.bias, decay.programmable
+        state.neurons,
+        synaptic,
+        keep,
+        tensors.current_keep,
+        bias,
+        decay.programmable,
+        current_noise,
     )
     if layer.current_keep is None:
         neurons = neurons._replace(current=0)

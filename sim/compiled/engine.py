@@ -8,14 +8,16 @@ import torch
 
 from stochi.deploy.program import INPUT, Program, Synapses
 from stochi.sim.compiled.compilation import compiled_kernel
-from stochi.sim.compiled.neurons import CHUNK
+from stochi.sim.compiled.neurons import CHUNK, WORDS
 from stochi.sim.compiled.synapses import scratch
 from stochi.sim.compiled.tables import (
+    CURRENT_NOISE,
     EXTERNAL_SAMPLE,
     EXTERNAL_START,
     EXTERNAL_STEP,
     HAS_CURRENT,
     NEURONS,
+    NOISE,
     REFRACTORY,
     Tables,
     is_external,
@@ -140,6 +142,7 @@ class CompiledEngine:
 def _state(tables: Tables) -> tuple[np.ndarray, ...]:
     """A sample's state, and buffers for a chunk of neurons."""
     remembers = tables.layers[:, [HAS_CURRENT, REFRACTORY]].any()
+    remembers |= (tables.layers[:, NOISE] == CURRENT_NOISE).any()
     extra = tables.states if remembers else 0
     return (
         np.zeros(tables.states, np.int32),
@@ -147,6 +150,6 @@ def _state(tables: Tables) -> tuple[np.ndarray, ...]:
         np.zeros(extra, np.int32),
         np.zeros(tables.largest_layer, np.int32),
         np.zeros(tables.spikes, np.uint8),
-        np.zeros(CHUNK // 4, np.int64),
-        np.zeros(4 * CHUNK, np.int32),
+        np.zeros(2 * WORDS, np.int64),
+        np.zeros(5 * CHUNK, np.int32),
     )

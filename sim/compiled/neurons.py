@@ -4,30 +4,58 @@ from numba import njit, uintp
 
 from stochi.hardware.fixed_point import narrow
 from stochi.hardware.neuron import NeuronState, fire, integrate
-from stochi.hardware.noise import DECAY_STREAM, DRAWS_PER_BLOCK, philox4x32
+from stochi.hardware.noise import (
+    DECAY_STREAM,
+    DRAWS_PER_BLOCK,
+    HIGH_STREAM,
+    LOW_STREAM,
+    generator_value,
+    philox4x32,
+)
 from stochi.sim.compiled import tables as t
 
 CHUNK = 512
 """Neurons at a time, whole blocks of draws; what they need then stays in the first cache."""
-KEEPS, CURRENT_KEEPS, BIASES, THRESHOLDS = (CHUNK * i for i in range(4))
+KEEPS, CURRENT_KEEPS, BIASES, THRESHOLDS, NOISES = (CHUNK * i for i in range(5))
 """Where a chunk's parameters stand in its buffer."""
+WORDS = CHUNK // 4
+"""Four bytes each; a chunk may need them twice."""
+
+
+@njit(nogil=True, error_model="numpy")
+def draw_words(first, count, coordinates, stream, words, start):  # type: ignore[no-untyped-def]
+    """The bytes of neurons ``first`` to ``first + count``, four a word, to ``words[start:]``;
+    ``first`` starts a block. Returns how many words."""
+    seed, trial, sample, layer, step = coordinates
+    block = first // DRAWS_PER_BLOCK
+    blocks = (count + DRAWS_PER_BLOCK - 1) // DRAWS_PER_BLOCK
+    to = uintp(start)
+    for i in range(uintp(blocks)):
+        drawn = philox4x32((block + int(i), step, sample, layer << 16 | stream), (seed, trial))
+        words[to + 4 * i] = drawn[0]
+        words[to + 4 * i + 1] = drawn[1]
+        words[to + 4 * i + 2] = drawn[2]
+        words[to + 4 * i + 3] = drawn[3]
+    return 4 * blocks
+
+
+@njit(nogil=True, error_model="numpy")
+def draw_noise(first, count, coordinates, mantissa, exponent, words, buffer):  # type: ignore[no-untyped-def]
+    """The stock generator's values of neurons ``first`` to ``first + count``, to NOISES."""
+    draw_words(first, count, coordinates, HIGH_STREAM, words, 0)
+    number = draw_words(first, count, coordinates, LOW_STREAM, words, WORDS)
+    for i in range(uintp(number)):
+        high, low = words[i], words[uintp(WORDS) + i]
+        for byte in range(uintp(4)):
+            buffer[uintp(NOISES) + 4 * i + byte] = generator_value(
+                high >> 8 * int(byte) & 0xFF, low >> 8 * int(byte) & 0xFF, mantissa, exponent
+            )
 
 
 @njit(nogil=True, error_model="numpy")
 def draw_keeps(parameters, table, first, count, coordinates, words, keeps):  # type: ignore[no-untyped-def]
     """Drawn decays of neurons ``first`` to ``first + count``; ``first`` starts a block."""
-    seed, trial, sample, layer, step = coordinates
-    block = first // DRAWS_PER_BLOCK
-    blocks = (count + DRAWS_PER_BLOCK - 1) // DRAWS_PER_BLOCK
-    for i in range(uintp(blocks)):
-        drawn = philox4x32(
-            (block + int(i), step, sample, layer << 16 | DECAY_STREAM), (seed, trial)
-        )
-        words[4 * i] = drawn[0]
-        words[4 * i + 1] = drawn[1]
-        words[4 * i + 2] = drawn[2]
-        words[4 * i + 3] = drawn[3]
-    for i in range(uintp(4 * blocks)):
+    for i in range(uintp(draw_words(first, count, coordinates, DECAY_STREAM, words, 0))):
         word = words[i]
         keeps[4 * i] = parameters[uintp(table + (word & 0xFF))]
         keeps[4 * i + 1] = parameters[uintp(table + (word >> 8 & 0xFF))]
@@ -58,10 +86,11 @@ def step_neurons(  # type: ignore[no-untyped-def]
     neurons, start = layers[layer, t.NEURONS], layers[layer, t.FIRST_STATE]
     programmable, subtract = layers[layer, t.PROGRAMMABLE] != 0, layers[layer, t.SUBTRACT] != 0
     refractory = layers[layer, t.REFRACTORY]
+    seed, trial, sample, step = coordinates
+    noise = layers[layer, t.NOISE]
     for first in range(0, neurons, CHUNK):
         count = min(CHUNK, neurons - first)
         if layers[layer, t.DRAWN]:
-            seed, trial, sample, step = coordinates
             drawn_at = (seed, trial, sample, layer, step if layers[layer, t.REDRAW] else 0)
             draw_keeps(parameters, layers[layer, t.KEEP], first, count, drawn_at, words, buffer)
         else:
@@ -93,7 +122,20 @@ def step_neurons(  # type: ignore[no-untyped-def]
             count,
         )
         n, v, a, s = uintp(count), uintp(start + first), uintp(first), uintp(slot + first)
-        if layers[layer, t.HAS_CURRENT] or refractory:
+        if noise:
+            draw_noise(
+                first,
+                count,
+                (seed, trial, sample, layer, step),
+                layers[layer, t.NOISE_MANTISSA],
+                layers[layer, t.NOISE_EXPONENT],
+                words,
+                buffer,
+            )
+            if noise == t.MEMBRANE_NOISE:
+                for i in range(n):
+                    buffer[BIASES + i] += buffer[NOISES + i]
+        if layers[layer, t.HAS_CURRENT] or refractory or noise == t.CURRENT_NOISE:
             fill(
                 buffer,
                 CURRENT_KEEPS,
@@ -111,6 +153,7 @@ def step_neurons(  # type: ignore[no-untyped-def]
                     buffer[CURRENT_KEEPS + i],
                     buffer[BIASES + i],
                     programmable,
+                    buffer[NOISES + i] * (noise == t.CURRENT_NOISE),
                 )
                 fired, state = fire(state, buffer[THRESHOLDS + i], subtract, refractory)
                 spikes[s + i] = fired

@@ -10,6 +10,7 @@ import numpy as np
 
 from stochi.deploy.program import (
     INPUT,
+    NOISE_TARGETS,
     Convolution,
     Dense,
     Layer,
@@ -46,7 +47,11 @@ from stochi.hardware.decays import look_up
     THRESHOLD_REPEAT,
     BIAS,
     BIAS_REPEAT,
-) = range(21)
+    NOISE,
+    NOISE_MANTISSA,
+    NOISE_EXPONENT,
+) = range(24)
+NO_NOISE, MEMBRANE_NOISE, CURRENT_NOISE = range(3)
 
 # Columns of synapses. A SOURCE of −1 is the network's input.
 (
@@ -155,7 +160,7 @@ def make_tables(program: Program, single_frame: bool) -> Tables:
         _Flat(np.int32),
         _Flat(np.int32),
     )
-    layers = np.zeros((len(program.layers), 21), np.int64)
+    layers = np.zeros((len(program.layers), 24), np.int64)
     rows: list[np.ndarray] = []
     pools: list[np.ndarray] = []
     numbers = {layer.name: index for index, layer in enumerate(program.layers)}
@@ -214,6 +219,10 @@ def _neurons(row: np.ndarray, layer: Layer, parameters: _Flat) -> None:
     row[DRAWN], row[REDRAW], row[PROGRAMMABLE] = decay.drawn, decay.redraw, decay.programmable
     row[SPIKES], row[SUBTRACT], row[REFRACTORY] = layer.spikes, layer.subtract, layer.refractory
     row[HAS_CURRENT] = layer.current_keep is not None
+    if layer.generator is not None:
+        row[NOISE] = 1 + NOISE_TARGETS.index(layer.generator.target)
+        row[NOISE_MANTISSA] = layer.generator.mantissa
+        row[NOISE_EXPONENT] = layer.generator.exponent
     if decay.drawn:
         row[KEEP] = parameters.add(look_up(decay.values, np.arange(256)))
     none = np.zeros((), np.int32)

@@ -35,6 +35,9 @@ CURRENT_KEEP_MAX = DECAY_UNITY - 1
 REFRACTORY_MAX = 63
 """Steps: RefractDelay has 6 bits in Loihi's compartment profile (CxProfileCfg of its SDK)."""
 GRADED_INPUT_MAX = 255
+NOISE_EXPONENT_MAX = 23
+NOISE_MANTISSA_MIN, NOISE_MANTISSA_MAX = -(2**3), 2**3 - 1
+"""Of the stock generator's offset. No public source gives its width; 4 bits are assumed."""
 
 
 def narrow(value: Integers) -> Integers:

@@ -42,12 +42,14 @@ def integrate(
     current_keep: Integers | int,
     bias: Integers | int,
     programmable: bool,
+    current_noise: Integers | int = 0,
 ) -> NeuronState:
     """Everything but spikes.
 
-    ``u := wrap(trunc(k_u·u / 2¹²) + (a << 6))``, with a the synaptic sum, already shifted by the
-    weight exponent. Then Loihi's own neuron does ``v := saturate(trunc(k·v / 2¹²) + u + bias)``.
-    A programmable one scales its input by the (drawn) decay too,
+    ``u := wrap(trunc(k_u·u / 2¹²) + (a << 6) + noise)``, with a the synaptic sum, already shifted
+    by the weight exponent. Then Loihi's own neuron does
+    ``v := saturate(trunc(k·v / 2¹²) + u + bias)``. A programmable one scales its input by the
+    (drawn) decay too,
     ``v := saturate(trunc(k·v / 2¹²) + trunc((2¹² − k)·(u + bias) / 2¹²))``, the integer form of
     ``u := λu + (1 − λ)I`` (RandHet-SNN, Wang et al., iScience 2025). A neuron in its refractory
     period keeps its membrane; its current goes on, as in Lava's ``LIFRefractory``.
@@ -57,10 +59,12 @@ def integrate(
         synaptic: a, with ``|a << 6|`` below 2²³.
         keep: ``4096 − dv`` in [0, 4096]; 4096 does not leak.
         current_keep: ``4095 − du`` in [0, 4095]; 0 is a neuron without synaptic memory.
-        bias: the effective bias, ``mantissa << exponent``, in units of the membrane.
+        bias: the effective bias, ``mantissa << exponent``, in units of the membrane, and with it
+            what a noise generator adds to the membrane.
+        current_noise: what a noise generator adds to the current.
     """
     decayed = scale_by_decay(state.current, current_keep)
-    current = wrap(narrow(decayed + narrow(synaptic << ALIGN_SHIFT)))
+    current = wrap(narrow(decayed + narrow(synaptic << ALIGN_SHIFT) + current_noise))
     drive = narrow(current + bias)
     if programmable:
         drive = scale_by_decay(drive, narrow(DECAY_UNITY - keep))

@@ -23,6 +23,10 @@ DRAWS_PER_BLOCK = 16
 
 DECAY_STREAM = 0
 """The stream from which random-τ neurons draw their table index."""
+HIGH_STREAM, LOW_STREAM = 1, 2
+"""The streams of the two bytes from which the stock generator makes its r."""
+UNIFORM_MAX = 127
+"""The stock generator's r is uniform in ±127."""
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -101,6 +105,55 @@ def random_bytes(
     stack = torch.stack if isinstance(zero, torch.Tensor) else np.stack
     drawn = stack([(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1)
     return drawn.reshape(len(samples), -1)[:, :count]
+
+
+@register_jitable
+def generator_value(high: Integers, low: Integers, mantissa: int, exponent: int) -> Integers:
+    """What Loihi's stock generator adds: ``(r + 64·mantissa)·2^(exponent − 7)``, toward zero.
+
+    ``r = ⌊255·(2⁸·high + low) / 2¹⁶⌋ − 127`` is uniform in [−127, 127]: one of its 255 values has
+    258 of the two bytes' codes, the others have 257. An exponent under 7 acts as one more. Formula
+    and quirk as nengo-loihi 1.1 knows them of the chip (``emulator/interface.py``,
+    ``hardware/builder.py``).
+
+    Args:
+        high, low: uniform bytes, integers in [0, 255].
+        mantissa, exponent: of a whole core; exponent in [0, 23].
+    """
+    uniform = ((high << 8 | low) * (2 * UNIFORM_MAX + 1) >> 16) - UNIFORM_MAX
+    value = uniform + 64 * mantissa
+    places = exponent + (exponent < 7) - 7
+    if places >= 0:
+        return value << places
+    sign = value >> 63  # 0 or −1
+    return ((((value ^ sign) - sign) >> -places) ^ sign) - sign
+
+
+def largest_generator_value(mantissa: int, exponent: int) -> int:
+    """A bound on the size of :func:`generator_value`."""
+    return (UNIFORM_MAX + 64 * abs(mantissa)) << max(exponent + (exponent < 7) - 7, 0)
+
+
+def draw_generator(
+    samples: Integers,
+    neurons: Integers,
+    *,
+    seed: int,
+    trial: int,
+    layer: int,
+    step: int,
+    mantissa: int,
+    exponent: int,
+) -> Integers:
+    """The stock generator's values for every (sample, neuron), (batch, n) int64, in the units of
+    membranes. Coordinates as in :func:`random_bytes`, the rest as in :func:`generator_value`."""
+    high, low = (
+        random_bytes(
+            samples, neurons, seed=seed, trial=trial, layer=layer, step=step, stream=stream
+        )
+        for stream in (HIGH_STREAM, LOW_STREAM)
+    )
+    return generator_value(high, low, mantissa, exponent)
 
 
 def check_coordinates(**coordinates: int) -> None:

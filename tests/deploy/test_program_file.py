@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from stochi.deploy import Program, lower
+from stochi.deploy.program import Generator
 from stochi.errors import ProgramError
 from stochi.export import to_nir
 from stochi.sim import run
@@ -26,6 +28,16 @@ def test_a_loaded_program_runs_the_same_and_saves_the_same_bytes(
     assert (tmp_path / "a.program").read_bytes() == (tmp_path / "b.program").read_bytes()
     images = torch.rand(3, 2, 8, 8)
     assert torch.equal(run(program, images).logits, run(loaded, images).logits)
+
+
+def test_a_generator_is_kept(program: Program, tmp_path: Path) -> None:
+    first, *others = program.layers
+    noisy = replace(first, generator=Generator("membrane", -1, 9))
+    replace(program, layers=(noisy, *others)).save(tmp_path / "noisy.program")
+    assert [layer.generator for layer in Program.load(tmp_path / "noisy.program").layers] == [
+        Generator("membrane", -1, 9),
+        *(None for _ in others),
+    ]
 
 
 def test_every_flipped_byte_or_cut_is_noticed_or_harmless(program: Program, tmp_path: Path) -> None:

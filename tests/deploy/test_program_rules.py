@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stochi.deploy import Program, lower
-from stochi.deploy.program import INPUT, Decay, Dense, Layer, OneToOne, Synapses
+from stochi.deploy.program import INPUT, Decay, Dense, Generator, Layer, OneToOne, Synapses
 from stochi.errors import ProgramError
 from stochi.export import to_nir
 from tests.conftest import dense_net
@@ -55,6 +55,11 @@ def test_a_program_at_the_limits_is_accepted(program: Program) -> None:
         (lambda p: synapses(p, stages=()), "exactly one stage with weights"),
         (lambda p: synapses(p, stages=(OneToOne(np.ones(3, np.int16)),)), "does not fit"),
         (lambda p: hidden(p, synapses=()), "no synapses"),
+        (lambda p: hidden(p, generator=Generator("soma", 0, 7)), "noise on 'soma'"),
+        (lambda p: hidden(p, generator=Generator("membrane", 8, 7)), "noise mantissa 8"),
+        (lambda p: hidden(p, generator=Generator("membrane", 0, 24)), "noise exponent 24"),
+        (lambda p: hidden(p, generator=Generator("membrane", 7, 23)), "its noise reaches"),
+        (lambda p: hidden(p, generator=Generator("current", 0, 23)), "and its noise"),
         (lambda p: hidden(p, shape=(11,)), "its neurons are"),
         (lambda p: weights(p, -3, 5), "weights from -3 to 5"),
         (lambda p: weights(p, -258, 2), "weights from -258"),

@@ -77,6 +77,7 @@ def features(program: Program) -> list[str]:
             "layers that reset by subtraction": layer.subtract and layer.spikes,
             "refractory layers": layer.refractory > 0,
             "integrators": not layer.spikes,
+            "layers with a noise generator": layer.generator is not None,
         }
         found += [name for name, flag in flags.items() if flag]
         for synapses in layer.synapses:

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from stochi.deploy.program import (
     CONSTANT,
     INPUT,
+    NOISE_TARGETS,
     Convolution,
     Decay,
     Dense,
     Flatten,
+    Generator,
     Layer,
     OneToOne,
     Program,
@@ -23,6 +25,7 @@ from stochi.deploy.program import (
 )
 from stochi.deploy.stage_shapes import shape_after
 from stochi.hardware.fixed_point import ALIGN_SHIFT, STATE_MAX, WEIGHT_EXPONENT_MIN
+from stochi.hardware.noise import largest_generator_value
 
 Shape = tuple[int, ...]
 
@@ -180,13 +183,17 @@ def _layer(
     silent: bool,
 ) -> Layer:
     shape, order = shapes[name], list(wiring)
+    generator = draw(st.one_of(st.none(), _generators()))
+    noise = 0
+    if generator is not None and generator.target == "current":
+        noise = largest_generator_value(generator.mantissa, generator.exponent)
     synapses = []
     for source, stages in wiring[name]:
         late = source in order and order.index(source) >= order.index(name)
         delay = np.asarray(draw(st.integers(late, 3)), np.int32)
         if draw(st.integers(0, 3)) == 0 and source != CONSTANT:
             delay = rng.integers(late, 4, shapes[source]).astype(np.int32)
-        budget = STATE_MAX / 2**ALIGN_SHIFT / len(wiring[name])
+        budget = (STATE_MAX - noise) / 2**ALIGN_SHIFT / len(wiring[name])
         largest = levels if source == INPUT else 1
         synapses.append(_fitted(Synapses(source, stages, 0, delay), largest, budget, draw))
     per_neuron = st.sampled_from([(), shape])
@@ -208,6 +215,14 @@ def _layer(
         current_keep=_edged(rng, 0, 4095, draw(per_neuron), np.int16) if remembers else None,
         subtract=draw(st.booleans()),
         refractory=0 if silent else draw(st.sampled_from([0, 0, 1, 3, 63])),
+        generator=generator,
+    )
+
+
+def _generators() -> st.SearchStrategy[Generator]:
+    """Noise of up to a sixth of the states' range."""
+    return st.builds(
+        Generator, st.sampled_from(NOISE_TARGETS), st.integers(-8, 7), st.integers(0, 18)
     )
 
 

@@ -171,7 +171,8 @@ def step_neurons(
             step=step,
             redraw=decay.redraw,
         ).view(synaptic.shape)
-    bias, current_noise = tensors.bias, 0
+    bias = tensors.bias
+    current_noise: torch.Tensor | int = 0
     generator = layer.generator
     if generator is not None:
         noise = draw_generator(

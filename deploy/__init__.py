@@ -1,6 +1,7 @@
 """From a NIR graph to a Program: integers, limits and noise of a chip."""
 
+from stochi.deploy.calibration import CalibrationWarning, calibrate
 from stochi.deploy.lowering import lower
 from stochi.deploy.program import Program
 
-__all__ = ["Program", "lower"]
+__all__ = ["CalibrationWarning", "Program", "calibrate", "lower"]

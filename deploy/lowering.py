@@ -1,35 +1,20 @@
 """NIR graph → Program: every number onto the chip's grid."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import nir
 import numpy as np
 import torch
 
-from stochi.deploy.program import (
-    CONSTANT,
-    IMAGE_LEVELS,
-    INPUT,
-    Decay,
-    Layer,
-    OneToOne,
-    Program,
-    Stage,
-    Synapses,
-    Weighted,
-)
-from stochi.deploy.real_layers import RealLayer, cut_into_layers
-from stochi.deploy.real_neurons import RealNeuron
+from stochi.deploy.layer_lowering import lower_layer, readout_of
+from stochi.deploy.program import IMAGE_LEVELS, NOISE_TARGETS, Program
+from stochi.deploy.real_layers import RealNetwork, cut_into_layers
+from stochi.deploy.stand_in import StandIn, stand_ins_of
 from stochi.errors import GraphError, InputError, LoweringError
-from stochi.hardware.chips import Chip, find_chip
-from stochi.hardware.decays import MAX_TABLE_BITS, logit_normal_table, quantize_decay
-from stochi.hardware.fixed_point import CURRENT_KEEP_MAX
-from stochi.hardware.quantization import QuantizedLayer, SynapseValues, quantize_layer
+from stochi.hardware.chips import find_chip
 
-NOISES = ("decay", "none")
+NOISES = ("decay", *NOISE_TARGETS, "none")
 DEFAULT_STEPS = 8
 
 
@@ -37,7 +22,7 @@ def lower(
     graph: nir.NIRGraph,
     chip: str = "loihi2",
     noise: str = "decay",
-    calibration: torch.Tensor | None = None,
+    calibration: torch.Tensor | Program | None = None,
     *,
     dt: float | None = None,
     steps: int | None = None,
@@ -51,9 +36,12 @@ def lower(
             by weights is read by integrators (their mean input is the logit), one fed by neurons
             by the mean of their spikes, or of their membranes where they never spike.
         chip: "loihi2" or "loihi1".
-        noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact) or
-            "none" (mean τ).
-        calibration: data for stand-ins that are fitted; "decay" and "none" need none.
+        noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact);
+            "membrane" or "current" (a stock neuron with mean τ, and the stock generator's noise,
+            fitted to data); or "none" (mean τ).
+        calibration: for fitted noise: inputs as for ``stochi.sim.run``, a few hundred images of
+            the training set (see :func:`stochi.deploy.calibrate`, which also tells what was
+            fitted), or a Program whose fit is taken over, for weights that were tuned with it.
         dt: seconds a step, where ``graph.metadata["dt"]`` is missing.
         steps: time steps a sample; else ``graph.metadata["steps"]``, else 8.
         events: the input is binary events, not images in [0, 1] (8-bit graded).
@@ -62,244 +50,60 @@ def lower(
         LoweringError: the graph does not fit the chip; the message names the node and a way out.
         InputError: an argument is out of range.
         GraphError: the graph is not valid.
+
+    Warns:
+        CalibrationWarning: a layer could not be matched.
     """
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")
     target = find_chip(chip)
     if noise not in NOISES:
         raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")
-    if calibration is not None:
+    if noise not in NOISE_TARGETS and calibration is not None:
         raise InputError(f"noise {noise!r} is not fitted to data; leave calibration out")
-    dt = _find_dt(graph, dt)
-    steps = _find_steps(graph, steps)
+    if noise in NOISE_TARGETS and not isinstance(calibration, Program):
+        from stochi.deploy.calibration import calibrate
+
+        options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
+        return calibrate(graph, calibration, chip, noise, **options)[0]
+    dt, steps = _find_dt(graph, dt), _find_steps(graph, steps)
     if not events and not target.graded_spikes:
         raise LoweringError(
             f"{chip} has no graded spikes, so images cannot be its input; encode them as events"
             " and pass events=True, or choose chip='loihi2'"
         )
     levels = 1 if events else IMAGE_LEVELS
-    network = cut_into_layers(graph, dt)
-    layers = tuple(_lower_layer(layer, target, noise, steps, levels) for layer in network.layers)
+    stand_ins = stand_ins_of(calibration) if isinstance(calibration, Program) else {}
+    return lower_network(cut_into_layers(graph, dt), chip, noise, steps, levels, dt, stand_ins)
+
+
+def lower_network(
+    network: RealNetwork,
+    chip: str,
+    noise: str,
+    steps: int,
+    input_levels: int,
+    dt: float,
+    stand_ins: Mapping[str, StandIn],
+) -> Program:
+    """A graph's layers as a Program; ``stand_ins`` by layer, for fitted noise."""
+    target = find_chip(chip)
+    layers = tuple(
+        lower_layer(layer, target, noise, steps, input_levels, stand_ins.get(layer.name))
+        for layer in network.layers
+    )
     read = next(layer for layer in network.layers if layer.name == network.output)
     return Program(
         chip=chip,
         noise=noise,
         input_shape=network.input_shape,
-        input_levels=levels,
+        input_levels=input_levels,
         steps=steps,
         dt=dt,
         layers=layers,
         output=network.output,
-        readout=_readout(read.neuron),
+        readout=readout_of(read.neuron),
     )
-
-
-def quantize_real_layer(
-    layer: RealLayer,
-    form: Decay,
-    weights: Sequence[torch.Tensor],
-    bias: torch.Tensor,
-    threshold: torch.Tensor,
-    *,
-    steps: int,
-    input_levels: int,
-) -> QuantizedLayer:
-    """Quantize a layer with these values of its weights, bias and thresholds.
-
-    The hardware-aware model calls this with its own, current ones. ``threshold`` is empty for
-    neurons that never spike. The gain of a stock neuron is folded into weights and bias here.
-    Neurons with synaptic memory get their bias through synapses of their own, the last.
-    """
-    gain = channel_gain(layer.neuron, form)
-    factor = torch.ones((), dtype=torch.float64) if gain is None else torch.from_numpy(gain)
-    bias = bias.double() * factor.to(bias.device)
-    values = []
-    for path, weight in zip(layer.synapses, weights, strict=True):
-        one_to_one = isinstance(_weighted(path.stages), OneToOne)
-        dimensions = len(layer.shape) if one_to_one else weight.dim()
-        if factor.dim() and not one_to_one and len(factor) != len(weight):
-            raise LoweringError(
-                f"neuron {layer.name!r}: its input gain differs between neurons that share the"
-                f" weights of {path.weight_node!r}; give them one time constant and resistance"
-            )
-        by_output = factor.to(weight.device).reshape((-1,) + (1,) * (dimensions - 1))
-        folded = weight.double() * (by_output if factor.dim() else factor)
-        levels = input_levels if path.source == INPUT else 1
-        values.append(
-            SynapseValues(
-                folded.reshape(-1, 1) if one_to_one else folded,
-                float(levels * path.pooled),
-                levels * path.summed,
-            )
-        )
-    if _has_bias_synapses(layer, bias):
-        values.append(SynapseValues(bias.reshape(-1, 1), 1.0, 1))
-        bias = torch.zeros_like(bias)
-    return quantize_layer(
-        layer.name, values, bias, threshold, headroom=_headroom(layer.neuron, steps)
-    )
-
-
-def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay:
-    """Which neuron the layer needs, and its membrane's decays.
-
-    A drawn decay with coupled gain, or a gain that differs within a channel, takes a
-    programmable neuron; all else is Loihi's stock neuron with the gain in the weights.
-
-    Raises:
-        LoweringError: the chip has no such neuron.
-    """
-    neuron = layer.neuron
-    if neuron is None:
-        return Decay(quantize_decay(1.0), drawn=False, redraw=False, programmable=False)
-    random = neuron.random if noise == "decay" else None
-    if random is not None:
-        bits = random.bits or MAX_TABLE_BITS
-        if not chip.programmable_neuron:
-            raise LoweringError(
-                f"neuron {layer.name!r} draws its decay, which takes a programmable neuron;"
-                f" {chip.name} has none: choose chip='loihi2' or noise='none'"
-            )
-        return Decay(
-            logit_normal_table(random.sigma, bits),
-            drawn=True,
-            redraw=random.sampling == "step",
-            programmable=random.input_gain == "coupled",
-        )
-    decay = Decay(quantize_decay(neuron.decay), drawn=False, redraw=False, programmable=False)
-    if _gain_by_channel(neuron) is not None:
-        return decay
-    if not np.allclose(neuron.gain, 1 - neuron.decay) or not chip.programmable_neuron:
-        raise LoweringError(
-            f"neuron {layer.name!r}: its input gain differs between neurons of one channel, which"
-            f" {chip.name} can do only with a programmable neuron and a gain of 1 − decay"
-        )
-    return replace(decay, programmable=True)
-
-
-def channel_gain(neuron: RealNeuron | None, form: Decay) -> np.ndarray | None:
-    """The gain to fold into the weights, () or (channels,); None where there is none to fold."""
-    if neuron is None or form.programmable:
-        return None
-    return _gain_by_channel(neuron)
-
-
-def _gain_by_channel(neuron: RealNeuron) -> np.ndarray | None:
-    gain = neuron.gain
-    if gain.ndim <= 1:
-        return gain
-    per_channel = gain.reshape(len(gain), -1)
-    first = per_channel[:, 0]
-    return first.copy() if np.allclose(per_channel, first[:, None], rtol=1e-9, atol=0) else None
-
-
-def _lower_layer(layer: RealLayer, chip: Chip, noise: str, steps: int, input_levels: int) -> Layer:
-    decay = choose_decay(layer, chip, noise)
-    neuron = layer.neuron
-    _check_extras(layer, chip)
-    threshold = None if neuron is None else neuron.threshold
-    quantized = quantize_real_layer(
-        layer,
-        decay,
-        [torch.from_numpy(np.array(path.weight)) for path in layer.synapses],
-        torch.from_numpy(layer.bias),
-        torch.from_numpy(np.array(np.zeros(0) if threshold is None else threshold)),
-        steps=steps,
-        input_levels=input_levels,
-    )
-    synapses = [
-        Synapses(
-            path.source,
-            tuple(_with_weight(stage, q.weight, layer.shape) for stage in path.stages),
-            q.exponent,
-            path.delay,
-        )
-        for path, q in zip(layer.synapses, quantized.synapses, strict=False)
-    ]
-    if len(quantized.synapses) > len(synapses):
-        q = quantized.synapses[-1]
-        constant = OneToOne(_spread(_int16(q.weight), layer.shape))
-        synapses.append(Synapses(CONSTANT, (constant,), q.exponent))
-    return Layer(
-        name=layer.name,
-        shape=layer.shape,
-        synapses=tuple(synapses),
-        bias_mantissa=_int16(quantized.bias_mantissa),
-        bias_exponent=quantized.bias_exponent,
-        decay=decay,
-        threshold_mantissa=None
-        if threshold is None
-        else quantized.threshold_mantissa.numpy().astype(np.int32),
-        scale=quantized.scale,
-        current_keep=None
-        if neuron is None or neuron.current_decay is None
-        else np.asarray(
-            np.minimum(quantize_decay(neuron.current_decay), CURRENT_KEEP_MAX), np.int16
-        ),
-        subtract=neuron is not None and neuron.subtract,
-        refractory=0 if neuron is None else neuron.refractory,
-    )
-
-
-def _check_extras(layer: RealLayer, chip: Chip) -> None:
-    """What Loihi's stock neuron does not do takes a programmable one."""
-    neuron = layer.neuron
-    if neuron is not None and neuron.subtract and not chip.programmable_neuron:
-        raise LoweringError(
-            f"neuron {layer.name!r}: reset by subtraction takes a programmable neuron; {chip.name}"
-            " has none: choose chip='loihi2'"
-        )
-
-
-def _has_bias_synapses(layer: RealLayer, bias: torch.Tensor) -> bool:
-    neuron = layer.neuron
-    return neuron is not None and neuron.current_decay is not None and bool(torch.any(bias != 0))
-
-
-def _headroom(neuron: RealNeuron | None, steps: int) -> float:
-    """How many times a step's largest input a sample can pile up where nothing may overflow.
-
-    That is the synaptic current, which would wrap around, and the membrane of a neuron that is
-    read. A spiking membrane saturates, as on the chip.
-    """
-    if neuron is None:
-        return float(steps)
-    headroom = 1.0
-    if neuron.current_decay is not None:
-        headroom = _pile(neuron.current_decay, steps)
-    return headroom * (_pile(neuron.decay, steps) if neuron.threshold is None else 1.0)
-
-
-def _pile(decay: np.ndarray, steps: int) -> float:
-    """1 + λ + λ² + …, ``steps`` terms, for the largest decay."""
-    return float(np.sum(float(np.max(decay)) ** np.arange(steps)))
-
-
-def _readout(neuron: RealNeuron | None) -> str:
-    if neuron is None:
-        return "input"
-    return "membrane" if neuron.threshold is None else "spikes"
-
-
-def _weighted(stages: tuple[Stage, ...]) -> Weighted:
-    return next(stage for stage in stages if isinstance(stage, Weighted))
-
-
-def _with_weight(stage: Stage, weight: torch.Tensor, shape: tuple[int, ...]) -> Stage:
-    if isinstance(stage, OneToOne):
-        return OneToOne(_spread(_int16(weight), shape))
-    return replace(stage, weight=_int16(weight)) if isinstance(stage, Weighted) else stage
-
-
-def _spread(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Values of all neurons, or one a channel, or one, so that they broadcast over ``shape``."""
-    if values.size in (1, math.prod(shape)):
-        return values.reshape(() if values.size == 1 else shape)
-    return values.reshape((-1,) + (1,) * (len(shape) - 1))
-
-
-def _int16(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.numpy().astype(np.int16)
 
 
 def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:
@@ -309,6 +113,8 @@ def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:
             f"the graph was made with dt = {float(noted):g} s; leave out dt = {given:g} s"
         )
     dt = given if noted is None else float(noted)
+    if dt is not None and not isinstance(dt, int | float | np.floating):
+        raise InputError(f"dt is {dt!r}; it must be a number of seconds")
     if dt is None:
         raise InputError(
             "the graph does not say how long its time step is; pass dt in seconds, as it was"
@@ -320,10 +126,10 @@ def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:
 
 
 def _find_steps(graph: nir.NIRGraph, given: int | None) -> int:
-    steps = int(given if given is not None else _metadata(graph).get("steps", DEFAULT_STEPS))
-    if steps < 1:
-        raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
-    return steps
+    steps = given if given is not None else _metadata(graph).get("steps", DEFAULT_STEPS)
+    if not isinstance(steps, int | np.integer) or steps < 1:
+        raise InputError(f"steps is {steps!r}; it must be a whole number of at least 1")
+    return int(steps)
 
 
 def _metadata(graph: nir.NIRGraph) -> dict[str, Any]:

@@ -175,6 +175,7 @@ class Layer:
         refractory: steps after a spike in which the membrane stands still.
         scale: synaptic integers per unit of the model's current.
         generator: of additive noise, or None.
+        threshold_factor: by how much a calibration multiplied the model's thresholds.
     """
 
     name: str
@@ -189,6 +190,7 @@ class Layer:
     subtract: bool = False
     refractory: int = 0
     generator: Generator | None = None
+    threshold_factor: float = 1.0
 
     @property
     def spikes(self) -> bool:
@@ -209,7 +211,7 @@ class Layer:
 READOUTS = ("spikes", "membrane", "input")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """A network ready for the chip. Its limits are checked when it is made.
 
@@ -243,6 +245,13 @@ class Program:
         from stochi.deploy.program_rules import check_program
 
         check_program(self)
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{layer.name} {layer.shape}" for layer in self.layers)
+        return (
+            f"Program({self.chip}, noise {self.noise}, input {self.input_shape},"
+            f" {self.steps} steps: {layers})"
+        )
 
     @property
     def classes(self) -> int:

@@ -11,6 +11,7 @@ from stochi.deploy.program import (
     READOUTS,
     Layer,
     Program,
+    SumPool,
     Weighted,
 )
 from stochi.deploy.stage_shapes import shape_after
@@ -99,6 +100,10 @@ def shapes_fit(program: Program, layer: Layer) -> str | None:
         if sum(isinstance(stage, Weighted) for stage in synapses.stages) != 1:
             return f"its synapses from {synapses.source!r} need exactly one stage with weights"
         for stage in synapses.stages:
+            if isinstance(stage, SumPool) and any(
+                2 * pad > side for pad, side in zip(stage.padding, stage.kernel, strict=True)
+            ):
+                return f"pooling windows of {stage.kernel} padded by {stage.padding}, over half"
             after = shape_after(stage, shape)
             if after is None:
                 return f"{type(stage).__name__} does not fit an input of shape {shape}"

@@ -5,7 +5,9 @@ input or from other neurons. Each path has one set of weights, with pooling befo
 Both the lowering and the hardware-aware training start from here.
 """
 
+import math
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import nir
 import numpy as np
@@ -125,8 +127,13 @@ def _layer(
         from_weights = path[path.index(walk.weight_node) :] if walk.weight_node else path
         if from_weights not in counted:
             counted.add(from_weights)
-            bias = bias + walk.bias
+            bias = bias + walk.bias * _ways(flat, from_weights)
     return RealLayer(name, shape, tuple(synapses), bias, neuron)
+
+
+def _ways(flat: FlatGraph, path: tuple[str, ...]) -> int:
+    """How often the nodes are connected in a row: twice if also through a node that passes on."""
+    return math.prod(flat.before[b].count(a) for a, b in pairwise(path))
 
 
 def _paths_into(flat: FlatGraph, name: str, after: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -247,6 +254,11 @@ class _Walk:
         if not isinstance(node, nir.Conv2d):
             if self.weight.ndim != 2:
                 raise LoweringError(f"node {name!r}: weights of {self.weight.ndim} dimensions")
+            if self.shape != self.weight.shape[1:]:
+                raise LoweringError(
+                    f"node {name!r}: its weights take {self.weight.shape[1]} inputs, but values of"
+                    f" shape {self.shape} arrive"
+                )
             self.stages.append(Dense(empty))
             return
         groups = int(node.groups)
@@ -254,6 +266,12 @@ class _Walk:
         if groups == 1 and int(noted) > 1:
             groups = int(noted)
             self.weight = _regroup(name, self.weight, groups)
+        channels = groups * self.weight.shape[1]
+        if len(self.shape) != 3 or self.shape[0] != channels:
+            raise LoweringError(
+                f"node {name!r}: its kernels in {groups} groups take {channels} channels, but"
+                f" values of shape {self.shape} arrive"
+            )
         self.stages.append(
             Convolution(
                 empty, _pair(node.stride), _padding(name, node), _pair(node.dilation), groups

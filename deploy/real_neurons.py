@@ -16,6 +16,7 @@ from stochi.random_tau_metadata import RandomTau, read_random_tau
 
 NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.CubaLI, nir.I)
 RESETS = ("zero", "subtract")
+_PARAMETERS = ("tau", "tau_mem", "tau_syn", "r", "w_in", "v_threshold", "v_leak", "v_reset")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ def read_neuron(name: str, node: nir.NIRNode, dt: float) -> RealNeuron:
                 f"neuron {name!r}: {what} is {values.flat[0]:g}; Loihi leaks and resets to 0, so"
                 " shift threshold and bias by it"
             )
+    for what in _PARAMETERS:
+        if not np.all(np.isfinite(np.asarray(getattr(node, what, 0.0), np.float64))):
+            raise LoweringError(
+                f"neuron {name!r}: {what} is not finite (NaN or infinite); train again or repair it"
+            )
     gain = np.asarray(node.r, dtype=np.float64)
     decay, current_decay = np.ones(()), None
     if isinstance(node, nir.LIF | nir.LI):
@@ -84,6 +90,8 @@ def to_steps(name: str, what: str, seconds: np.ndarray, dt: float) -> np.ndarray
     """Seconds as whole steps, int32; LoweringError where they are no multiple of dt."""
     steps = np.asarray(seconds, np.float64) / dt
     whole = np.rint(steps)
+    if np.any(steps < 0):
+        raise LoweringError(f"node {name!r}: a {what} of {np.min(steps) * dt:g} s is negative")
     if not np.all(np.isfinite(steps)) or np.any(whole < 0) or np.any(np.abs(steps - whole) > 1e-3):
         raise LoweringError(
             f"node {name!r}: a {what} of {np.asarray(seconds).flat[0]:g} s is no whole number of"
@@ -99,7 +107,8 @@ def one_if_equal(values: np.ndarray) -> np.ndarray:
 
 
 def _decay(name: str, what: str, tau: np.ndarray, dt: float) -> np.ndarray:
-    decay = 1 - dt / np.asarray(tau, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        decay = 1 - dt / np.asarray(tau, dtype=np.float64)
     if not np.all((decay >= 0) & (decay <= 1)):
         raise LoweringError(
             f"neuron {name!r}: {what} {float(np.min(tau)):g} s with steps of {dt:g} s gives a decay"

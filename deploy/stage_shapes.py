@@ -3,6 +3,7 @@
 import math
 
 from stochi.deploy.program import Convolution, Dense, OneToOne, Stage, SumPool
+from stochi.hardware.synapses import windows
 
 Shape = tuple[int, ...]
 
@@ -31,20 +32,3 @@ def shape_after(stage: Stage, shape: Shape) -> Shape | None:
         sizes = windows(shape[1:], stage.kernel, stage.stride, stage.padding, (1, 1))
         return (shape[0], *sizes) if min(sizes) > 0 else None
     return (math.prod(shape),)
-
-
-def windows(
-    sizes: Shape,
-    kernel: Shape,
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-) -> tuple[int, int]:
-    """How many windows of a convolution or pooling fit, (height, width)."""
-    height, width = (
-        (size + 2 * pad - spread * (side - 1) - 1) // hop + 1
-        for size, pad, spread, side, hop in zip(
-            sizes, padding, dilation, kernel, stride, strict=True
-        )
-    )
-    return height, width

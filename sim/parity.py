@@ -78,6 +78,7 @@ def check_parity(
         exact.inputs[:1],
         chip=program.chip,
         noise=program.noise,
+        calibration=program,
         events=program.input_levels == 1,
         dt=program.dt,
     ).eval()

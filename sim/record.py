@@ -39,15 +39,3 @@ class Record:
         arrays |= {f"membrane.{name}": values.numpy() for name, values in self.membrane.items()}
         with written_aside(path) as aside, aside.open("wb") as file:
             np.savez_compressed(file, **arrays)
-
-
-def join_records(records: list[Record]) -> Record:
-    """Records of one Program on consecutive samples, as the record of all of them."""
-    first = records[0]
-    if len(records) == 1:
-        return first
-    return Record(
-        logits=torch.cat([record.logits for record in records]),
-        spikes={n: torch.cat([r.spikes[n] for r in records], 1) for n in first.spikes},
-        membrane={n: torch.cat([r.membrane[n] for r in records], 1) for n in first.membrane},
-    )

@@ -9,10 +9,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stochi.deploy.lowering import channel_gain, choose_decay, quantize_real_layer
-from stochi.deploy.program import IMAGE_LEVELS, INPUT, Decay, SumPool, Weighted
+from stochi.deploy.layer_lowering import channel_gain, choose_decay, quantize_real_layer
+from stochi.deploy.program import (
+    IMAGE_LEVELS,
+    INPUT,
+    NOISE_TARGETS,
+    Decay,
+    Program,
+    SumPool,
+    Weighted,
+)
 from stochi.deploy.real_layers import RealLayer, RealSynapses, cut_into_layers
-from stochi.errors import ExportError
+from stochi.deploy.stand_in import StandIn, stand_ins_of
+from stochi.errors import ExportError, InputError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
 from stochi.export.nir_graph import to_nir
@@ -36,6 +45,7 @@ class HardwareSynapses:
         steps: int,
         input_levels: int,
         integers_per_unit: float,
+        stand_in: StandIn | None = None,
     ) -> None:
         self.real = real
         self.form = form
@@ -43,6 +53,7 @@ class HardwareSynapses:
         self.steps = steps
         self.input_levels = input_levels
         self.integers_per_unit = integers_per_unit
+        self.stand_in = stand_in
 
     def quantize(self, weight: torch.Tensor, bias: torch.Tensor | None) -> QuantizedLayer:
         """The layer on the chip's grid, with its parameters as they are now."""
@@ -57,6 +68,7 @@ class HardwareSynapses:
             threshold,
             steps=self.steps,
             input_levels=self.input_levels,
+            stand_in=self.stand_in,
         )
         if neuron is not None:
             assert neuron.hardware is not None
@@ -142,6 +154,7 @@ def hardware_aware(
     *,
     chip: str = "loihi2",
     noise: str = "decay",
+    calibration: Program | None = None,
     events: bool = False,
     dt: float = 1e-3,
 ) -> nn.Module:
@@ -154,11 +167,18 @@ def hardware_aware(
     Args:
         model, sample: as for ``stochi.export.to_nir``; all its neurons RandomTauLeaky.
         chip, noise, events: as for ``stochi.deploy.lower``.
+        calibration: for noise that is fitted to data, the Program that holds the fit.
         dt: as for ``to_nir``.
 
     Raises:
         ExportError, LoweringError: as ``to_nir`` and ``lower`` would.
+        InputError: noise that is fitted to data came without its fit.
     """
+    if noise in NOISE_TARGETS and calibration is None:
+        raise InputError(
+            f"noise {noise!r} is fitted to data; pass the lowered Program as calibration="
+        )
+    stand_ins = {} if calibration is None else stand_ins_of(calibration)
     graph = to_nir(model, sample, dt)
     copied = copy_model(model)
     training = copied.training
@@ -170,14 +190,24 @@ def hardware_aware(
         path = _only_path(real)
         form = choose_decay(real, find_chip(chip), noise)
         levels = 1 if events or path.source != INPUT else IMAGE_LEVELS
+        stand_in = stand_ins.get(real.name)
         neuron = None
         if real.neuron is not None:
             neuron = _random_tau(copied, real.name)
             neuron.hardware = HardwareStep(index, form, draws)
+            if stand_in is not None:
+                neuron.hardware.generator = stand_in.generator
+                neuron.hardware.threshold_factor = stand_in.threshold_factor
         layer = copied.get_submodule(path.weight_node)
         converted = _convert(layer)
         converted.hardware = HardwareSynapses(
-            real, form, neuron, steps, levels, float(levels * _pooled_before_weights(path))
+            real,
+            form,
+            neuron,
+            steps,
+            levels,
+            float(levels * _pooled_before_weights(path)),
+            stand_in,
         )
         parent, _, child = path.weight_node.rpartition(".")
         setattr(copied.get_submodule(parent), child, converted)

@@ -6,13 +6,15 @@ those of the real-valued step with the same decays (straight-through).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
-from stochi.deploy.program import Decay
+from stochi.deploy.program import Decay, Generator
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
 from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.noise import draw_generator
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 
 
@@ -36,12 +38,15 @@ class HardwareStep:
         layer: the layer's number in the Program, a coordinate of its draws.
         decay: which neuron it is, and its decays, as in the Program.
         draws: shared by all layers of the model.
+        generator, threshold_factor: of fitted additive noise, as in the Program.
         quantized: the layer's numbers, set by the synapses that run before the neuron.
     """
 
     layer: int
     decay: Decay
     draws: Draws
+    generator: Generator | None = None
+    threshold_factor: float = 1.0
     quantized: QuantizedLayer | None = field(default=None, repr=False)
 
     def __call__(
@@ -65,12 +70,14 @@ class HardwareStep:
         # The synapses pass currents with their bias, as in torch; the chip adds it later.
         sums = to_integers(current - bias / unit, quantized.scale / 2.0**exponent)
         keep = self._keep(current, step)
+        # These neurons have no synaptic memory, so noise on the current is noise on the membrane.
+        noise = self._noise(current, step)
         neurons = integrate(
             NeuronState(to_integers(membrane, unit), 0, 0),
             shift(sums, exponent),
             keep,
             0,
-            bias,
+            bias + noise,
             self.decay.programmable,
         )
         fired, neurons = fire(neurons, quantized.threshold_mantissa, subtract=False, refractory=0)
@@ -82,8 +89,8 @@ class HardwareStep:
         kept_share = keep / DECAY_UNITY
         # A stock neuron's gain is in its weights already.
         gain = 1 - kept_share if self.decay.programmable else 1.0
-        updated = kept_share * membrane + gain * current
-        smooth = spike((updated - threshold).to(spikes.dtype))
+        updated = kept_share * membrane + gain * current + noise / unit
+        smooth = spike((updated - self.threshold_factor * threshold).to(spikes.dtype))
         kept = updated * ~fired
         return straight_through(spikes, smooth), straight_through(new_membrane, kept)
 
@@ -91,16 +98,29 @@ class HardwareStep:
         values = torch.from_numpy(self.decay.values).to(like.device)
         if not self.decay.drawn:
             return values
-        return draw_decays(
-            values,
-            torch.arange(like.shape[0], device=like.device) + self.draws.first_sample,
-            torch.arange(like[0].numel(), device=like.device),
-            seed=self.draws.seed,
-            trial=self.draws.trial,
-            layer=self.layer,
-            step=step,
-            redraw=self.decay.redraw,
+        where = self._coordinates(like, step)
+        return draw_decays(values, redraw=self.decay.redraw, **where).view(like.shape)
+
+    def _noise(self, like: torch.Tensor, step: int) -> torch.Tensor:
+        generator = self.generator
+        if generator is None:
+            return torch.zeros((), dtype=torch.int64, device=like.device)
+        return draw_generator(
+            mantissa=generator.mantissa,
+            exponent=generator.exponent,
+            **self._coordinates(like, step),
         ).view(like.shape)
+
+    def _coordinates(self, like: torch.Tensor, step: int) -> dict[str, Any]:
+        """Of the draws of every (sample, neuron) in a step."""
+        return {
+            "samples": torch.arange(like.shape[0], device=like.device) + self.draws.first_sample,
+            "neurons": torch.arange(like[0].numel(), device=like.device),
+            "seed": self.draws.seed,
+            "trial": self.draws.trial,
+            "layer": self.layer,
+            "step": step,
+        }
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -131,7 +131,7 @@ def scratch(tables: t.Tables) -> tuple[np.ndarray, ...]:
     """Memory for one thread: events, lists and their lengths, narrow sums, a tile of sums, and two
     buffers each for sums and for what arrives."""
     return (
-        np.zeros(tables.largest_source + 1, np.int32),
+        np.zeros(tables.events + 1, np.int32),
         np.zeros(tables.lists + 1, np.int32),
         np.zeros(tables.places + 1, np.int32),
         np.zeros(tables.widest, np.int16),

@@ -121,6 +121,7 @@ class Tables(NamedTuple):
     largest_layer: int
     largest_sum: int
     largest_source: int
+    events: int
     widest: int
     lists: int
     places: int
@@ -201,16 +202,22 @@ def make_tables(program: Program, single_frame: bool) -> Tables:
         states=state,
         spikes=spike,
         largest_layer=int(layers[:, NEURONS].max()),
-        largest_sum=int(max(table[:, SUMS].max(), _largest_pool(pools))),
-        largest_source=int((table[:, SOURCE_NEURONS] * table[:, LARGEST_VALUE]).max()),
+        largest_sum=int(max(table[:, SUMS].max(), layers[:, NEURONS].max(), _largest_map(pools))),
+        largest_source=int(max(table[:, SOURCE_NEURONS].max(), _largest_map(pools))),
+        events=int((table[:, SOURCE_NEURONS] * table[:, LARGEST_VALUE]).max()),
         widest=int(table[:, WIDTH].max()),
         lists=int((places * table[:, ROWS] * table[:, LARGEST_VALUE]).max()),
         places=int(places.max()),
     )
 
 
-def _largest_pool(pools: list[np.ndarray]) -> int:
-    sizes = [p[POOL_CHANNELS] * p[POOL_HEIGHT] * p[POOL_WIDTH] for p in pools]
+def _largest_map(pools: list[np.ndarray]) -> int:
+    """What goes into a pooling or comes out of it; padding can make that the larger one."""
+    sizes = [
+        p[POOL_CHANNELS]
+        * max(p[POOL_HEIGHT] * p[POOL_WIDTH], p[POOL_HEIGHT_OUT] * p[POOL_WIDTH_OUT])
+        for p in pools
+    ]
     return int(max(sizes, default=0))
 
 

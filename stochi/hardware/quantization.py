@@ -90,6 +90,7 @@ def quantize_layer(
     threshold: torch.Tensor,
     *,
     headroom: float = 1.0,
+    scale: float | None = None,
 ) -> QuantizedLayer:
     """Put one layer on the chip's grid.
 
@@ -100,6 +101,7 @@ def quantize_layer(
         bias: real bias, gain folded in.
         threshold: real thresholds > 0, of any shape; a tensor of no elements where there is none.
         headroom: how many times one step's largest input the states must hold without overflow.
+        scale: S, where it is given from outside, instead of the largest that fits.
 
     Raises:
         LoweringError: a value is not finite, a threshold not positive, or the layer does not
@@ -124,8 +126,9 @@ def quantize_layer(
     largest_unit = max(units) or 1.0
     largest_bias = float(bias.abs().max()) if bias.numel() else 0.0
     largest_threshold = float(threshold.max()) if threshold.numel() else 0.0
-    for exponent in range(WEIGHT_EXPONENT_MAX, WEIGHT_EXPONENT_MIN - 1, -1):
-        scale = 2.0**exponent / largest_unit
+    exponents = range(WEIGHT_EXPONENT_MAX, WEIGHT_EXPONENT_MIN - 1, -1)
+    scales = [2.0**exponent / largest_unit for exponent in exponents] if scale is None else [scale]
+    for scale in scales:
         aligned = 2.0**ALIGN_SHIFT * scale
         on_grid = [
             _on_grid(weight, unit, scale) for weight, unit in zip(scaled, units, strict=True)
@@ -136,6 +139,7 @@ def quantize_layer(
         )
         if (
             drive * headroom <= STATE_MAX
+            and max(q.exponent for q in on_grid) <= WEIGHT_EXPONENT_MAX
             and round(largest_threshold * scale) <= THRESHOLD_MANTISSA_MAX
             and aligned * largest_bias <= BIAS_MANTISSA_MAX * 2.0**BIAS_EXPONENT_MAX
         ):
@@ -146,8 +150,12 @@ def quantize_layer(
             f"layer {name!r}: with {sum(w[0].numel() for w in weights)} inputs and a largest weight"
             f" of {largest_weight:g} no weight exponent from {WEIGHT_EXPONENT_MIN} to"
             f" {WEIGHT_EXPONENT_MAX} keeps bias {largest_bias:g}, threshold"
-            f" {largest_threshold:g} and the sums within 24 bits; scale the layer's weights up,"
-            " or its bias down"
+            f" {largest_threshold:g} and the sums within 24 bits;"
+            + (
+                f" its states pile up {headroom:g} inputs, so lower the steps"
+                if headroom > 1
+                else " scale the layer's weights up, or its bias down"
+            )
         )
     bias_exponent = max(
         0, math.ceil(math.log2(max(aligned * largest_bias, 1.0) / BIAS_MANTISSA_MAX))

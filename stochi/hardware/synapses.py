@@ -7,6 +7,7 @@ are not exact and are never asked for. Nor is TF32 or bf16: where a user has all
 float32 products, float64 is used.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -63,12 +64,7 @@ def exact_conv2d(
     batch, _, *sizes = inputs.shape
     outputs, _, *kernel = weight.shape
     rows = weight.reshape(groups, outputs // groups, -1)
-    height, width = (
-        (size + 2 * pad - spread * (side - 1) - 1) // hop + 1
-        for size, pad, spread, side, hop in zip(
-            sizes, padding, dilation, kernel, stride, strict=True
-        )
-    )
+    height, width = windows(sizes, kernel, stride, padding, dilation)
     gathered = groups * rows.shape[2] * height * width
     parts = []
     for part in inputs.split(max(1, _GATHERED_ELEMENTS // gathered)):
@@ -98,3 +94,20 @@ def _float32_is_float32() -> bool:
     backends: Any = torch.backends
     settings = (backends.mkldnn.matmul.fp32_precision, backends.cuda.matmul.fp32_precision)
     return all(setting in ("none", "ieee") for setting in settings)
+
+
+def windows(
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+) -> tuple[int, int]:
+    """How many windows of a convolution or pooling fit, (height, width)."""
+    height, width = (
+        (size + 2 * pad - spread * (side - 1) - 1) // hop + 1
+        for size, pad, spread, side, hop in zip(
+            sizes, padding, dilation, kernel, stride, strict=True
+        )
+    )
+    return height, width

@@ -170,6 +170,30 @@ def test_two_sources_of_the_same_weights_count_their_bias_once() -> None:
     assert np.abs(real - shared.bias).max() < 0.02
 
 
+def test_weights_that_arrive_twice_bring_their_bias_twice() -> None:
+    """Once straight, once through an inner graph that only passes on."""
+    inner = nir.NIRGraph(
+        {"input": nir.Input(np.array([1])), "output": nir.Output(np.array([1]))},
+        [("input", "output")],
+    )
+    zero = np.zeros(1)
+    program = lower(
+        graph(
+            "input a, a n, a inner, inner n, n output",
+            (1,),
+            a=nir.Affine(np.array([[0.5]]), np.array([0.25])),
+            inner=inner,
+            n=nir.LI(zero + DT, zero + 1, zero),
+        ),
+        dt=DT,
+        steps=1,
+    )
+    scale = 64 * program.layers[0].scale
+    for value, expected in ((0.0, 0.5), (1.0, 1.5)):
+        record = run(program, torch.full((1, 1), value), probes=("membrane",))
+        assert record.membrane["n"].item() / scale == pytest.approx(expected, abs=0.01)
+
+
 def test_delays_are_axonal_and_in_steps() -> None:
     delay = nir.Delay(np.array([0, 1, 2, 3, 0, 1]) * DT)
     a = linear(9, 6)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stochi.deploy import Program, lower
-from stochi.deploy.program import INPUT, Decay, Dense, Generator, Layer, OneToOne, Synapses
+from stochi.deploy.program import INPUT, Decay, Dense, Generator, Layer, OneToOne, SumPool, Synapses
 from stochi.errors import ProgramError
 from stochi.export import to_nir
 from tests.conftest import dense_net
@@ -33,6 +33,10 @@ def weights(program: Program, *values: int) -> Program:
     return synapses(program, stages=(flatten, Dense(weight)), weight_exponent=0)
 
 
+def pooled(program: Program, pooling: SumPool) -> Program:
+    return synapses(program, stages=(pooling, *program.layers[0].synapses[0].stages))
+
+
 def test_a_program_at_the_limits_is_accepted(program: Program) -> None:
     assert weights(program, -256, 254) and weights(program, 255, 1)
     assert hidden(program, bias_mantissa=np.full(12, -4096, np.int16), bias_exponent=7)
@@ -55,6 +59,7 @@ def test_a_program_at_the_limits_is_accepted(program: Program) -> None:
         (lambda p: synapses(p, stages=()), "exactly one stage with weights"),
         (lambda p: synapses(p, stages=(OneToOne(np.ones(3, np.int16)),)), "does not fit"),
         (lambda p: hidden(p, synapses=()), "no synapses"),
+        (lambda p: pooled(p, SumPool((2, 2), (1, 1), (2, 2))), "over half"),
         (lambda p: hidden(p, generator=Generator("soma", 0, 7)), "noise on 'soma'"),
         (lambda p: hidden(p, generator=Generator("membrane", 8, 7)), "noise mantissa 8"),
         (lambda p: hidden(p, generator=Generator("membrane", 0, 24)), "noise exponent 24"),

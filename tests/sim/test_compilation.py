@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from numba.core import caching
 
@@ -18,3 +23,17 @@ def test_without_a_folder_for_compiled_code_it_is_compiled_each_time(
 ) -> None:
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
     assert compilation.compiled_kernel.__wrapped__() is not None
+
+
+@pytest.mark.slow
+def test_no_loop_leaves_its_memory(tmp_path: Path) -> None:
+    """Compiled loops check no bounds; here they do, while they run random Programs."""
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "tests/sim/test_random_programs.py", "-k", "torch"],
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stochi.deploy import lower
-from stochi.deploy.program import Decay, Dense, Flatten, Layer, Program, SumPool, Synapses
+from stochi.deploy.program import Decay, Dense, Flatten, Layer, OneToOne, Program, SumPool, Synapses
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.noise import random_bytes
@@ -184,6 +184,45 @@ def test_a_window_may_pool_more_spikes_than_8_bits_count(delayed: bool) -> None:
     seen = [0, 1] if delayed else [1, 2]
     expected = torch.tensor([[[2, -2]], [[2, -2]]]) * 256 * 64 * torch.tensor(seen)[:, None, None]
     assert torch.equal(membrane.long(), expected)
+
+
+@pytest.mark.parametrize("after_weights", [False, True])
+@pytest.mark.parametrize(
+    ("channels", "side", "kernel", "padding"),
+    [(1, 2, 2, 1), (8, 8, 4, 2), (4, 40, 2, 1), (64, 20, 2, 1)],
+)
+def test_padded_pooling_may_make_a_map_larger(
+    channels: int, side: int, kernel: int, padding: int, after_weights: bool
+) -> None:
+    pooling = SumPool((kernel, kernel), (1, 1), (padding, padding))
+    out = side + 2 * padding - kernel + 1
+    weights = OneToOne(np.array(2, np.int16))
+    layer = Layer(
+        name="lif",
+        shape=(channels, out, out),
+        synapses=(
+            Synapses("input", (weights, pooling) if after_weights else (pooling, weights), 0),
+        ),
+        bias_mantissa=np.zeros(1, np.int16),
+        bias_exponent=0,
+        decay=Decay(np.asarray(2048), False, False, False),
+        threshold_mantissa=np.asarray(2, np.int32),
+        scale=1.0,
+    )
+    shape = (channels, side, side)
+    program = Program("loihi2", "none", shape, 1, 3, 1e-3, (layer,), "lif", "spikes")
+    events = (torch.rand(3, 2, *shape) < 0.4).float()
+    pooled = torch.nn.functional.avg_pool2d(
+        events.flatten(0, 1), kernel, 1, padding, divisor_override=1
+    ).view(3, 2, channels, out, out)
+    membrane = torch.zeros(2, channels, out, out)
+    record = run(program, events, probes=PROBES)
+    for step in range(3):
+        membrane = (membrane / 2).floor() + 128 * pooled[step]
+        spikes = membrane > 128
+        membrane = membrane * ~spikes
+        assert torch.equal(record.spikes["lif"][step], spikes)
+        assert torch.equal(record.membrane["lif"][step].float(), membrane)
 
 
 def test_images_are_frames_that_do_not_change(program: Program) -> None:

@@ -1,0 +1,54 @@
+"""A layer's additive noise in place of drawn decays, in numbers that outlast changed weights."""
+
+import math
+from dataclasses import dataclass
+
+from stochi.deploy.program import Generator, Program
+from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX
+
+UNIFORM_SPREAD = 127.5
+"""√3 times the standard deviation of a whole number drawn uniformly from [−127, 127]."""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What the calibration of a layer found.
+
+    Attributes:
+        generator: its setting; None where the layer needs less noise than the generator makes.
+        scale: S, integers per unit of current. The generator knows powers of two only; S, free up
+            to a factor of 2, gives the noise any size beside the weights.
+        threshold_factor: by which the model's thresholds are multiplied.
+    """
+
+    generator: Generator | None
+    scale: float
+    threshold_factor: float
+
+
+def make_stand_in(
+    target: str, amplitude: float, largest_scale: float, threshold_factor: float
+) -> StandIn:
+    """The stand-in whose noise is uniform in ± ``amplitude``, in the model's units.
+
+    Args:
+        target: "membrane" or "current".
+        amplitude: > 0; one too small for the generator's least exponent gives no generator.
+        largest_scale: the S that fits the layer with all 8 bits for its weights.
+    """
+    units = 2.0**ALIGN_SHIFT * amplitude / UNIFORM_SPREAD
+    places = math.floor(math.log2(units * largest_scale))
+    acting = places + 7
+    if not 1 <= acting <= NOISE_EXPONENT_MAX:
+        return StandIn(None, largest_scale, threshold_factor)
+    exponent = acting - 1 if acting <= 7 else acting  # under 7 it acts as one more
+    return StandIn(Generator(target, 0, exponent), 2.0**places / units, threshold_factor)
+
+
+def stand_ins_of(program: Program) -> dict[str, StandIn]:
+    """The fits that a Program holds, by layer."""
+    return {
+        layer.name: StandIn(layer.generator, layer.scale, layer.threshold_factor)
+        for layer in program.layers
+        if layer.generator is not None or layer.threshold_factor != 1.0
+    }

@@ -1,0 +1,171 @@
+"""Fitting additive noise: that it finds what can be found, the same every time, and says so."""
+
+import warnings
+
+import pytest
+import torch
+
+from stochi.deploy import CalibrationWarning, Program, calibrate, lower
+from stochi.deploy.calibration import compare_inputs, noise_amplitude, observe
+from stochi.deploy.stand_in import make_stand_in
+from stochi.errors import InputError
+from stochi.export import to_nir
+from stochi.hardware.fixed_point import ALIGN_SHIFT
+from stochi.hardware.noise import draw_generator
+from stochi.sim import run
+from stochi.sim.hardware_record import record_hardware_model
+from stochi.sim.mismatch import compare_records
+from stochi.sim.run import PROBES
+from stochi.train import hardware_aware
+from tests.conftest import conv_net, dense_net
+
+IMAGES = torch.rand(96, 1, 4, 4, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.fixture(scope="module")
+def graph():  # type: ignore[no-untyped-def]
+    return to_nir(dense_net(), IMAGES[:1])
+
+
+@pytest.fixture(scope="module")
+def fitted(graph) -> Program:  # type: ignore[no-untyped-def]
+    return lower(graph, noise="membrane", calibration=IMAGES)
+
+
+def test_rates_come_out_as_with_drawn_decays(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
+    """On other draws than those of the fit, and nearer than moments alone or no noise."""
+    exact = lower(graph)
+    moments, _ = calibrate(graph, IMAGES, method="moments")
+
+    def rate(program: Program) -> float:
+        return float(observe(program, "network.lif1", IMAGES, 77).double().mean())
+
+    errors = [abs(rate(p) / rate(exact) - 1) for p in (fitted, moments, lower(graph, noise="none"))]
+    assert errors[0] < 0.02
+    assert errors[0] < min(errors[1:])
+
+
+def test_the_same_data_give_the_same_program(graph, fitted: Program, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    again, fits = calibrate(graph, IMAGES)
+    fitted.save(tmp_path / "a")
+    again.save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert [fit.layer for fit in fits] == ["network.lif1"]
+    assert fits[0].stand_in.threshold_factor == again.layers[0].threshold_factor
+
+
+@pytest.mark.parametrize("amplitude", [0.003, 0.1, 0.25, 1.7])
+def test_noise_has_the_size_that_was_asked_for(amplitude: float) -> None:
+    """In units of the model: an integer of the generator, over 64·S."""
+    stand_in = make_stand_in("membrane", amplitude, 3000.0, 1.0)
+    assert stand_in.generator is not None and 1500 < stand_in.scale <= 3000
+    drawn = draw_generator(
+        torch.arange(64),
+        torch.arange(512),
+        seed=0,
+        trial=0,
+        layer=0,
+        step=0,
+        mantissa=0,
+        exponent=stand_in.generator.exponent,
+    )
+    spread = float(drawn.double().std()) / (2.0**ALIGN_SHIFT * stand_in.scale)
+    assert spread == pytest.approx(amplitude / 3**0.5, rel=0.02)
+
+
+def test_noise_too_small_for_the_generator_is_left_out() -> None:
+    assert make_stand_in("membrane", 1e-9, 3000.0, 1.0).generator is None
+
+
+def test_the_moment_matched_amplitude_by_hand() -> None:
+    """The formula on recorded membranes, with the sums made anew from the images."""
+    exact = lower(to_nir(dense_net(), IMAGES[:1]))
+    layer = exact.layers[0]
+    record = run(exact, IMAGES, seed=2**31 + 2, probes=PROBES)
+    weight = torch.from_numpy(layer.synapses[0].weight).double()
+    pixels = torch.round(IMAGES.double() * 255).flatten(1)
+    sums = torch.floor(pixels @ weight.T * 2.0 ** layer.synapses[0].weight_exponent)
+    drive = sums * 64 + torch.from_numpy(layer.bias()).double()
+    membrane = record.membrane["network.lif1"].double()
+    before = torch.cat([torch.zeros_like(membrane[:1]), membrane[:-1]])
+    keep = torch.from_numpy(layer.decay.values).double() / 4096
+    variance = keep.var(unbiased=False) * (before - drive).square().mean()
+    expected = float((3 * variance).sqrt()) / (64 * layer.scale)
+    assert noise_amplitude(exact, "network.lif1", IMAGES) == pytest.approx(expected, rel=1e-9)
+
+
+def test_noise_on_the_current_is_noise_on_the_membrane_without_synaptic_memory(
+    graph, fitted
+) -> None:  # type: ignore[no-untyped-def]
+    current = lower(graph, noise="current", calibration=IMAGES)
+    assert current.layers[0].generator.target == "current"
+    left, right = (run(p, IMAGES, seed=4, probes=PROBES) for p in (fitted, current))
+    assert sum(c.mismatches for c in compare_records(left, right)) == 0
+
+
+@pytest.mark.parametrize("build", [dense_net, conv_net])
+def test_the_hardware_aware_twin_has_the_chip_s_integers(build) -> None:  # type: ignore[no-untyped-def]
+    net = build()
+    images = IMAGES if build is dense_net else torch.rand(32, 2, 8, 8)
+    program = lower(to_nir(net, images[:1]), noise="membrane", calibration=images)
+    twin = hardware_aware(net, images[:1], noise="membrane", calibration=program)
+    ours = record_hardware_model(twin, program, images[:9], seed=3, trial=2)
+    theirs = run(program, images[:9], seed=3, trial=2, probes=PROBES)
+    assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
+
+
+def test_tuned_weights_keep_the_fit(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
+    """Lowered with the Program's own fit, a graph gives that Program; other weights keep S."""
+    again = lower(graph, noise="membrane", calibration=fitted)
+    left, right = (run(p, IMAGES, seed=1, probes=PROBES) for p in (fitted, again))
+    assert sum(c.mismatches for c in compare_records(left, right)) == 0
+    net = dense_net()
+    with torch.no_grad():
+        net.network.fc1.weight *= 0.9
+    tuned = lower(to_nir(net, IMAGES[:1]), noise="membrane", calibration=fitted)
+    assert tuned.layers[0].scale == fitted.layers[0].scale
+    assert tuned.layers[0].generator == fitted.layers[0].generator
+
+
+@pytest.mark.lava
+def test_lava_has_the_same_noise(fitted: Program) -> None:
+    left = run(fitted, IMAGES[:5], seed=4, probes=PROBES)
+    right = run(fitted, IMAGES[:5], backend="lava", seed=4, probes=PROBES)
+    assert sum(c.mismatches for c in compare_records(left, right)) == 0
+
+
+def test_equal_laws_differ_by_chance_only() -> None:
+    torch.manual_seed(0)
+    mean_error, ratio = compare_inputs(torch.randn(8, 300, 40), torch.randn(8, 300, 40))
+    assert abs(mean_error) < 0.02 and abs(ratio - 1) < 0.02
+    mean_error, ratio = compare_inputs(torch.randn(8, 300, 40), 2 * torch.randn(8, 300, 40) + 1)
+    assert mean_error == pytest.approx(1, abs=0.05) and ratio == pytest.approx(4, rel=0.05)
+
+
+def test_a_layer_that_cannot_be_matched_is_told(graph, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("stochi.deploy.calibration.RATE_MARGIN", -1.0)
+    with pytest.warns(CalibrationWarning, match="network.lif1.*off the reference"):
+        lower(graph, noise="membrane", calibration=IMAGES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        calibrate(graph, IMAGES, method="moments")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"noise": "membrane"}, "fitted to data"),
+        ({"noise": "none", "calibration": IMAGES}, "leave calibration out"),
+        ({"noise": "membrane", "calibration": IMAGES[:0]}, "holds no sample"),
+        ({"noise": "membrane", "calibration": IMAGES[:, :, :3]}, "this Program takes"),
+        ({"noise": "membrane", "calibration": torch.nan * IMAGES}, "range from"),
+    ],
+)
+def test_bad_calibrations_are_refused(graph, options: dict, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=says):
+        lower(graph, **options)
+
+
+def test_a_twin_of_fitted_noise_needs_the_fit() -> None:
+    with pytest.raises(InputError, match="pass the lowered Program"):
+        hardware_aware(dense_net(), IMAGES[:1], noise="membrane")

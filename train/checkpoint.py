@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.errors import InputError, StochiError
+from stochi.errors import StochiError
 from stochi.files import written_aside
 from stochi.train.networks import small_conv_net
 
 FORMAT = "stochi-checkpoint"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""Version 1 knew one shape of images and one number of classes, those of the digits."""
 
 
 class CheckpointError(StochiError):
@@ -21,8 +23,13 @@ class CheckpointError(StochiError):
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What ``stochi train`` builds: :func:`stochi.train.networks.small_conv_net`'s arguments."""
+    """What ``stochi train`` builds: :func:`stochi.train.networks.small_conv_net`'s arguments.
 
+    The defaults of ``input_shape`` and ``classes`` are the digits', also for old checkpoints.
+    """
+
+    input_shape: tuple[int, int, int] = (1, 8, 8)
+    classes: int = 10
     steps: int = 8
     channels: tuple[int, int] = (16, 32)
     sigma: float = 1.0
@@ -33,6 +40,15 @@ class NetworkConfig:
     def build(self) -> nn.Module:
         """The untrained network, weights from torch's global generator."""
         return small_conv_net(**asdict(self))
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "NetworkConfig":
+        """As a checkpoint holds it, of this version or an older one."""
+        arguments = dict(values)
+        for name in ("input_shape", "channels"):
+            if name in arguments:
+                arguments[name] = tuple(arguments[name])
+        return NetworkConfig(**arguments)
 
 
 def save_checkpoint(
@@ -67,16 +83,14 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise CheckpointError(f"{source}: not a Stochi checkpoint, or a damaged one") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{source}: not a Stochi checkpoint; 'stochi train' writes them")
-    if content.get("version") != VERSION:
+    if content.get("version") not in READABLE:
         raise CheckpointError(
-            f"{source}: checkpoint version {content.get('version')}, this Stochi reads {VERSION}"
+            f"{source}: checkpoint version {content.get('version')}, this Stochi reads"
+            f" {' and '.join(map(str, READABLE))}"
         )
     try:
-        network = NetworkConfig(
-            **{**content["network"], "channels": tuple(content["network"]["channels"])}
-        )
-        model = network.build()
+        model = NetworkConfig.from_dict(content["network"]).build()
         model.load_state_dict(content["weights"])
-    except (KeyError, TypeError, RuntimeError, InputError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{source}: the checkpoint is incomplete or inconsistent") from error
     return model.eval(), content

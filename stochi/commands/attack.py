@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import JsonOption, Output, SeedOption
+from stochi.commands.data import DataDirOption, DataOption, load_test_images
 
 
 def attack(
@@ -14,25 +15,29 @@ def attack(
     epsilon: Annotated[float, typer.Option(help="Largest change of a pixel, in [0, 1].")] = 0.1,
     steps: Annotated[int, typer.Option(help="PGD steps.")] = 20,
     draws: Annotated[int, typer.Option(help="EOT draws a step.")] = 10,
-    images: Annotated[int, typer.Option(help="How many of the held-out digits.")] = 128,
+    images: Annotated[int, typer.Option(help="How many of the test images.")] = 128,
     trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
     seed: SeedOption = 0,
+    data: DataOption = "digits",
+    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Accuracy under PGD with EOT, made on the float and on the hardware-aware model."""
     from stochi.attacks import PGD, UniformNoise
-    from stochi.data import load_digits
     from stochi.deploy import Program
     from stochi.sim import check_parity
-    from stochi.train.checkpoint import load_checkpoint
+    from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
     attacks = [UniformNoise(epsilon), PGD(epsilon, steps=steps, draws=draws)]
-    model, _ = load_checkpoint(checkpoint)
+    model, content = load_checkpoint(checkpoint)
+    network = NetworkConfig.from_dict(content["network"])
+    lowered = Program.load(program)
+    test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
     report = check_parity(
         model,
-        Program.load(program),
-        load_digits()[1].first(images),
+        lowered,
+        test.first(images),
         trials=trials,
         attacks=attacks,
         seeds=(seed,),

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import JsonOption, Output, SeedOption
+from stochi.commands.data import DataDirOption, DataOption, load_test_images
 
 
 def parity(
@@ -14,30 +15,37 @@ def parity(
     out: Annotated[Path, typer.Option(help="Report to write.")] = Path("runs/report.json"),
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
     trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
+    images: Annotated[
+        int | None, typer.Option(help="How many test images; all by default.")
+    ] = None,
     exact: Annotated[int, typer.Option(help="Images compared value for value.")] = 64,
     seed: SeedOption = 0,
     epsilon: Annotated[float, typer.Option(help="ε of PGD in [0, 1]; 0 for no attack.")] = 0.1,
     attack_images: Annotated[int, typer.Option(help="How many images are attacked.")] = 128,
     lava: Annotated[bool, typer.Option(help="Run Lava, or the engine alone.")] = True,
+    data: DataOption = "digits",
+    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a network with its Program: value for value, and in accuracy.
+    """Compare a network with its Program on test images: value for value, and in accuracy.
 
     Exit status 1 if a single value differs.
     """
     from stochi.attacks import PGD, UniformNoise
-    from stochi.data import load_digits
     from stochi.deploy import Program
     from stochi.sim import check_parity
-    from stochi.train.checkpoint import load_checkpoint
+    from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
     attacks = [UniformNoise(epsilon), PGD(epsilon)] if epsilon else []
-    model, _ = load_checkpoint(checkpoint)
+    model, content = load_checkpoint(checkpoint)
+    network = NetworkConfig.from_dict(content["network"])
+    lowered = Program.load(program)
+    test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
     report = check_parity(
         model,
-        Program.load(program),
-        load_digits()[1],
+        lowered,
+        test if images is None else test.first(images),
         trials=trials,
         attacks=attacks,
         seeds=(seed, seed + 1),

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption, TrialOption
+from stochi.commands.data import DataDirOption, DataOption, load_test_images
 from stochi.devices import check_device
 
 
 def simulate(
     program: Annotated[Path, typer.Argument(help="Program of 'stochi deploy'.")],
     backend: Annotated[str, typer.Option(help="engine (fast) or lava (the reference).")] = "engine",
-    images: Annotated[int, typer.Option(help="How many of the held-out digits.")] = 64,
+    images: Annotated[int, typer.Option(help="How many of the test images.")] = 64,
     seed: SeedOption = 0,
     trial: TrialOption = 0,
     out: Annotated[Path | None, typer.Option(help="Write spikes and membranes (.npz).")] = None,
@@ -20,10 +21,11 @@ def simulate(
         Path | None, typer.Option(help="Write them here while they are recorded (.npy).")
     ] = None,
     device: DeviceOption = "cpu",
+    data: DataOption = "digits",
+    data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a Program on held-out digits, on the engine or on Lava."""
-    from stochi.data import load_digits
+    """Run a Program on a data set's test images, on the engine or on Lava."""
     from stochi.deploy import Program
     from stochi.sim import run
     from stochi.sim.run import PROBES
@@ -31,10 +33,11 @@ def simulate(
 
     output = Output(as_json)
     loaded = Program.load(program)
-    data = load_digits()[1].first(images)
+    test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
+    shown = test.first(images)
     record = run(
         loaded,
-        data.inputs,
+        shown.inputs,
         backend,
         seed=seed,
         trial=trial,
@@ -43,13 +46,13 @@ def simulate(
         progress=output.steps(backend),
         probe_folder=probe_folder,
     )
-    accuracy = estimate_accuracy((record.predictions() == data.labels)[None])
+    accuracy = estimate_accuracy((record.predictions() == shown.labels)[None])
     rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
     for name, rate in rates.items():
         output.say(f"  {name}: {rate:.4f} spikes per neuron and step")
     output.say(
         f"Accuracy {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}] on {images}"
-        f" digits, {backend}, seed {seed}, trial {trial}"
+        f" images of {data}, {backend}, seed {seed}, trial {trial}"
     )
     if out is not None:
         record.save(out)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption
+from stochi.commands.data import DataDirOption, DataOption
 from stochi.devices import check_device
 from stochi.errors import InputError
 
@@ -20,11 +21,13 @@ def train(
     sampling: Annotated[str, typer.Option(help="Draw λ per: step, forward, fixed, mean.")] = "step",
     input_gain: Annotated[str, typer.Option(help="Input gain: coupled or mean.")] = "coupled",
     bits: Annotated[int, typer.Option(help="Bits of the decay table; 0: continuous.")] = 0,
+    data: DataOption = "digits",
+    data_dir: DataDirOption = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a small convolutional random-τ network on scikit-learn's digits."""
-    from stochi.data import load_digits
+    """Train a small convolutional random-τ network, made for the data set's images and classes."""
+    from stochi.data.catalogue import find_data_set
     from stochi.train.checkpoint import NetworkConfig, save_checkpoint
     from stochi.train.neurons import check_neuron_options
     from stochi.train.training import Epoch, TrainingConfig, measure_accuracy, train_classifier
@@ -34,12 +37,21 @@ def train(
     check_neuron_options(sigma, sampling, input_gain, bits or None)
     if steps < 1:
         raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
+    chosen = find_data_set(data)
     network = NetworkConfig(
-        steps=steps, sigma=sigma, sampling=sampling, input_gain=input_gain, bits=bits or None
+        input_shape=chosen.shape,
+        classes=chosen.classes,
+        steps=steps,
+        sigma=sigma,
+        sampling=sampling,
+        input_gain=input_gain,
+        bits=bits or None,
     )
     where = check_device(device)
-    training, test = load_digits()
-    output.progress(f"Training on {len(training)} digits, at most {epochs} epochs, seed {seed}")
+    training, test = chosen.read(data_dir)
+    output.progress(
+        f"Training on {len(training)} images of {data}, at most {epochs} epochs, seed {seed}"
+    )
 
     def show(epoch: Epoch) -> None:
         output.progress(
@@ -51,12 +63,16 @@ def train(
     model.to("cpu")
     accuracy = measure_accuracy(model, test)
     save_checkpoint(
-        out, model, network, {**config.as_dict(), "history": [e.as_dict() for e in history]}
+        out,
+        model,
+        network,
+        {**config.as_dict(), "data": data, "history": [e.as_dict() for e in history]},
     )
-    output.say(f"Test accuracy {accuracy:.1%} on {len(test)} digits; wrote {out}")
+    output.say(f"Test accuracy {accuracy:.1%} on {len(test)} images of {data}; wrote {out}")
     output.finish(
         {
             "checkpoint": str(out),
+            "data": data,
             "test_accuracy": accuracy,
             "epochs": [e.as_dict() for e in history],
             "training": config.as_dict(),

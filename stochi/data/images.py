@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from stochi.errors import InputError
@@ -22,3 +23,15 @@ class Images:
         if not 1 <= count <= len(self):
             raise InputError(f"{count} images were asked for; there are {len(self)}, from 1 on")
         return Images(self.inputs[:count], self.labels[:count])
+
+
+def images_from_bytes(pixels: np.ndarray, labels: np.ndarray) -> Images:
+    """Pixels of 0 to 255 as numbers in [0, 1], which a chip's 8-bit input turns back exactly.
+
+    Args:
+        pixels: (n, channels, height, width) uint8; labels: (n,) of any integers.
+    """
+    return Images(
+        torch.from_numpy(np.divide(pixels, 255, dtype=np.float32)),
+        torch.from_numpy(labels.astype(np.int64)),
+    )

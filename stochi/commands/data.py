@@ -1,0 +1,52 @@
+"""The options that name a data set, and the check that it fits a network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stochi.errors import InputError
+
+if TYPE_CHECKING:
+    from stochi.data.images import Images
+
+DataOption = Annotated[
+    str, typer.Option("--data", help="digits, mnist, fashion-mnist, cifar10 or cifar100.")
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder with that set's published files; digits need none."),
+]
+
+
+def load_test_images(
+    data: str,
+    data_dir: Path | None,
+    network: str | Path,
+    shape: tuple[int, ...],
+    classes: int,
+) -> "Images":
+    """A set's test part, for a network that takes images of that shape and tells classes apart.
+
+    Args:
+        network: the network's file, for the message.
+        shape: (channels, height, width) that it takes; classes: how many outputs it has.
+
+    Raises:
+        InputError: the set's images or classes are others than the network's, or it cannot be read.
+    """
+    from stochi.data.catalogue import DATA_SETS, find_data_set
+
+    chosen = find_data_set(data)
+    if (chosen.shape, chosen.classes) != (shape, classes):
+        fitting = [s.name for s in DATA_SETS.values() if (s.shape, s.classes) == (shape, classes)]
+        raise InputError(
+            f"{network} takes images of {_sizes(shape)} in {classes} classes, those of {data} have"
+            f" {_sizes(chosen.shape)} in {chosen.classes}; "
+            + (f"give --data {' or '.join(fitting)}" if fitting else "no set here fits it")
+        )
+    return chosen.read(data_dir)[1]
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

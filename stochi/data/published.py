@@ -1,0 +1,72 @@
+"""Where a set is published, and the one line that says so where its files are missing or bad."""
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stochi.errors import InputError
+
+
+@dataclass(frozen=True)
+class Published:
+    """A set as its authors publish it.
+
+    Attributes:
+        title: what people call it.
+        files: what is looked for, in words.
+        address: where to download it.
+    """
+
+    title: str
+    files: str
+    address: str
+
+    def existing_folder(self, data_dir: str | Path | None) -> Path:
+        """The folder that the user named. InputError where none was, or there is no such one."""
+        if data_dir is None:
+            raise InputError(
+                f"{self.title} is not part of this package: put {self.files} into a folder and name"
+                f" it with --data-dir (data_dir= in Python); {self._source()}"
+            )
+        folder = Path(data_dir).expanduser()
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder}: no such folder, so no {self.title}: {self.files}; {self._source()}"
+            )
+        return folder
+
+    def absent(self, looked_in: Sequence[Path], found_instead: str = "") -> InputError:
+        """The error for a set that is not there.
+
+        Args:
+            looked_in: every place, in order.
+            found_instead: what was found and does not do, in words.
+        """
+        places = ", ".join(map(str, looked_in))
+        return InputError(
+            f"no {self.title} found: looked for {self.files} in {places}"
+            + (f"; {found_instead}" if found_instead else "")
+            + f"; {self._source()}"
+        )
+
+    @contextmanager
+    def reading(self, file: str | Path) -> Iterator[None]:
+        """Give what goes wrong in the block the file's name, and say what to do."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{file}: {error}; {self._again()}") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{file}: damaged gzip ({error}); {self._again()}") from error
+        except tarfile.TarError as error:
+            raise InputError(f"{file}: damaged tar ({error}); {self._again()}") from error
+
+    def _source(self) -> str:
+        return f"it is published at {self.address}"
+
+    def _again(self) -> str:
+        return f"download it again from {self.address}"

@@ -23,11 +23,13 @@ from stochi.deploy.program import INPUT, NOISE_TARGETS, Layer, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
 from stochi.deploy.stand_in import StandIn, make_stand_in
 from stochi.errors import InputError
-from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY
+from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
 
 TRIALS = 4
 FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
 RATE_MARGIN = 0.03
+LARGEST_FACTOR = 4.0
+"""Thresholds are raised or lowered by so much at most."""
 METHODS = ("behaviour", "moments")
 
 
@@ -156,7 +158,7 @@ class _Fitting:
         """Find a layer's stand-in, those of the layers before it being found."""
         counts = observe(self.reference, name, self.data, REFERENCE_SEED)
         target = _mean(counts)
-        largest_scale = self.plain.layer(name).scale
+        largest_scale = _scale_with_room(self.plain.layer(name))
         moments = noise_amplitude(self.reference, name, self.data)
 
         def stand_in(amplitude: float, factor: float) -> StandIn:
@@ -167,7 +169,7 @@ class _Fitting:
             return self._rate(name, tried) - target
 
         def threshold_factor(amplitude: float) -> float:
-            low, high = math.log(0.25), math.log(4.0)
+            low, high = -math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR)
             if excess(low, amplitude) <= 0:
                 return math.exp(low)
             if excess(high, amplitude) >= 0:
@@ -308,6 +310,14 @@ def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:
     keep = torch.from_numpy(layer.decay.values).double() / DECAY_UNITY
     variance = float(keep.var(unbiased=False)) * squares
     return math.sqrt(3 * variance) / (2.0**ALIGN_SHIFT * layer.scale)
+
+
+def _scale_with_room(layer: Layer) -> float:
+    """S, halved until raised thresholds fit their mantissa; the weight exponent makes up for it."""
+    assert layer.threshold_mantissa is not None
+    largest = LARGEST_FACTOR * int(layer.threshold_mantissa.max())
+    halvings = max(0, math.ceil(math.log2(largest / THRESHOLD_MANTISSA_MAX)))
+    return layer.scale / 2**halvings
 
 
 def _mean(counts: torch.Tensor) -> float:

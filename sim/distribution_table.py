@@ -8,30 +8,33 @@ from stochi.sim.verdicts import entries
 NAMES = {
     "rate": "firing rate",
     "fano": "Fano factor",
-    "distance": "spike distance of trials",
-    "distance_across": "  float to chip",
-    "membrane": "membrane, W1",
+    "distance": "spike distance",
+    "distance_across": "  float, chip",
+    "membrane": "membrane W1",
     "accuracy": "accuracy",
-    "logit_mean": "mean logit",
-    "logit_spread": "logit, std over trials",
-    "agreement": "agreement of trials",
-    "agreement_across": "  float with chip",
+    "logit_mean": "logit, class",
+    "logit_spread": "logit spread",
+    "agreement": "agreement",
+    "agreement_across": "  float, chip",
 }
 
 
 def distribution_rows(distribution: Mapping[str, Any] | None) -> list[list[str]]:
-    """Rows of text, the first one the head; of the classes' logits only the one furthest off."""
-    rows = [["layer", "quantity", "GPU float", "chip", "difference, %", "margin, %", "verdict"]]
+    """Rows of text, the first one the head; of the classes' logits only the one furthest off.
+
+    The column "±" has the margins.
+    """
+    rows = [["layer", "quantity", "GPU float", "chip", "difference, %", "±", "verdict"]]
     if distribution is None:
         return rows
     for layer, compared in distribution["layers"].items():
-        for number, (name, entry) in enumerate(compared.items()):
-            rows.append([layer if not number else "", NAMES[name], *_cells(entry)])
-    for number, (name, entry) in enumerate(distribution["network"].items()):
-        quantity = NAMES[name]
+        for number, name in enumerate(_in_order(compared)):
+            rows.append([layer if not number else "", NAMES[name], *_cells(compared[name])])
+    for number, name in enumerate(_in_order(distribution["network"])):
+        quantity, entry = NAMES[name], distribution["network"][name]
         if name == "logit_mean":
             worst = max(entry, key=lambda number: _furthest(entry[number]))
-            quantity, entry = f"{quantity}, class {worst}", entry[worst]
+            quantity, entry = f"{quantity} {worst}", entry[worst]
         rows.append(["network" if not number else "", quantity, *_cells(entry)])
     return rows
 
@@ -53,6 +56,10 @@ def distribution_warnings(distribution: Mapping[str, Any] | None) -> list[str]:
     return found
 
 
+def _in_order(compared: Mapping[str, Any]) -> list[str]:
+    return [name for name in NAMES if name in compared]
+
+
 def _furthest(entry: Mapping[str, Any]) -> float:
     ends = (entry["low"], entry["high"])
     return max((abs(end) for end in ends if end is not None), default=0.0)
@@ -63,7 +70,7 @@ def _cells(entry: Mapping[str, Any]) -> list[str]:
         f"{entry['float']:.4f}",
         f"{entry['chip']:.4f}",
         _difference(entry),
-        f"±{100 * entry['margin']:g}",
+        f"{100 * entry['margin']:g}",
         entry["verdict"],
     ]
 

@@ -110,6 +110,9 @@ class ParityReport:
 
     def to_html(self, path: str | Path) -> None:
         """Write the tables as one HTML page that needs nothing else."""
+        distribution = ""
+        if self.distribution is not None:
+            distribution = f"<h2>{DISTRIBUTION_TITLE}</h2>{_html(self.distribution_table())}"
         warnings = "".join(f"<p><b>{html.escape(text)}</b></p>" for text in self.warnings())
         page = (
             "<!doctype html><meta charset='utf-8'><title>Parity report</title><style>"
@@ -118,7 +121,7 @@ class ParityReport:
             "border-bottom:1px solid #ccc;text-align:left}</style><h1>Parity report</h1>"
             f"{warnings}<h2>Accuracy (95 % intervals over images)</h2>{_html(self.table())}"
             f"<h2>Value for value</h2>{_html(self.exact_table())}"
-            f"<h2>{DISTRIBUTION_TITLE}</h2>{_html(self.distribution_table())}"
+            f"{distribution}"
             f"<h2>Configuration</h2><pre>{html.escape(json.dumps(self.configuration, indent=2))}"
             "</pre>"
         )

@@ -61,7 +61,8 @@ def show_report(output: Output, report) -> None:  # type: ignore[no-untyped-def]
     from stochi.sim.report import DISTRIBUTION_TITLE
 
     output.table(report.table(), "Accuracy (95 % intervals over images)")
-    output.table(report.distribution_table(), DISTRIBUTION_TITLE, text_columns=2)
+    if report.distribution is not None:
+        output.table(report.distribution_table(), DISTRIBUTION_TITLE, text_columns=2)
     output.table(report.exact_table(), "Value for value")
     output.say(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
     for warning in report.warnings():

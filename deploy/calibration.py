@@ -60,7 +60,9 @@ class LayerFit:
     @property
     def rate_error(self) -> float:
         """Relative to the reference's rate."""
-        return self.rate / self.reference_rate - 1 if self.reference_rate else math.inf
+        if self.reference_rate == 0:
+            return 0.0 if self.rate == 0 else math.inf
+        return self.rate / self.reference_rate - 1
 
 
 def calibrate(

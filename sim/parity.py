@@ -1,8 +1,9 @@
 """The parity checker: the torch model and the chip, number by number and in accuracy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -11,13 +12,16 @@ from stochi.data.images import Images
 from stochi.deploy.program import Program
 from stochi.errors import InputError
 from stochi.hardware.noise import check_coordinates
+from stochi.sim.distribution import DEFAULT_MARGINS, Margins, compare_distributions
+from stochi.sim.float_record import run_float_model
 from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.inputs import check_inputs
 from stochi.sim.mismatch import compare_records
 from stochi.sim.record import Record
-from stochi.sim.report import ParityReport
+from stochi.sim.report import SIDES, ParityReport
 from stochi.sim.run import PROBES, run
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
+from stochi.sim.trials import chip_side, float_side, take_trials
 from stochi.train.hardware_aware import FreshDraws, hardware_aware, set_draws
 
 ATTACKER_SEED = 2**31
@@ -37,12 +41,15 @@ def check_parity(
     exact_images: int = 64,
     attack_images: int | None = None,
     lava: bool = True,
+    margins: Margins | None = DEFAULT_MARGINS,
     progress: Progress = lambda message: None,
 ) -> ParityReport:
     """Compare a float torch model with its Program.
 
     Exactly: the hardware-aware torch model, the engine and Lava must have the same spikes and
     membranes in every layer at every step; mismatches are counted and the first one is shown.
+    In distribution: each layer's firing rates, variability and membranes, and the answers, of the
+    float model and the chip over trials on the clean images, tested for equivalence.
     In accuracy: the float model against the chip over trials, clean and under each attack.
 
     Every attack is made twice, on the float model and on the hardware-aware one (whose integers
@@ -53,11 +60,14 @@ def check_parity(
         model: the float model that was exported, in which layers have the Program's names.
         program: what it was lowered to.
         data: held-out images in [0, 1] and labels.
-        trials: repetitions of every accuracy, each with other draws, at least 1.
+        trials: repetitions of everything but the exact comparison, each with other draws, at
+            least 1; variability over trials needs 2.
         seeds: for the exact comparison; the first is also used for the accuracies.
         exact_images: how many images are compared exactly, from the front of the data.
         attack_images: how many are attacked, from the front; all if not given.
         lava: run Lava; without it the engine stands alone for the chip.
+        margins: the largest differences in distribution that do not matter; None leaves that
+            comparison out.
         progress: called with a line before each stage.
 
     Returns:
@@ -98,10 +108,13 @@ def check_parity(
     for seed in seeds:
         report.exact += _compare_exactly(twin, program, exact, seed, lava, progress)
     progress(f"Accuracy on {len(images)} images, {trials} trials")
-    clean = sides.correct(images)
-    report.accuracy.append(_accuracies("clean", None, clean))
-    report.firing_rates = _firing_rates(sides, images)
-    report.agreement = _agreement(sides, images)
+    known: dict[str, np.ndarray] = {}
+    if margins is not None:
+        ours = take_trials(float_side(model, program, images.inputs, seeds[0]), trials)
+        theirs = take_trials(chip_side(program, images.inputs, seeds[0]), trials, ours)
+        report.distribution = compare_distributions(ours, theirs, images.labels, margins)
+        known = {"float": ours.predictions, "chip": theirs.predictions}
+    report.accuracy.append(_accuracies("clean", None, sides.correct(images, known)))
     for attack in attacks:
         report.accuracy += _under_attack(attack, sides, attacked, exact, lava, progress, report)
     return report
@@ -120,31 +133,27 @@ class _Sides:
         """(images,) predicted classes of one trial."""
         with torch.no_grad():
             if side == "float":
-                return self.float_logits(inputs, trial).argmax(1)
+                return run_float_model(self.model, inputs, self.seed, trial).argmax(1)
             if side == "hardware_aware":
                 set_draws(self.twin, seed=self.seed, trial=trial)
                 return self.twin(inputs).argmax(1)
             return run(self.program, inputs, seed=self.seed, trial=trial).predictions()
 
-    def float_logits(self, inputs: torch.Tensor, trial: int) -> torch.Tensor:
-        """The float model with torch's generator seeded by seed and trial."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed * 1_000_003 + trial)
-            output = self.model(inputs)
-        return output[0] if isinstance(output, tuple) else output
-
-    def correct(self, images: Images) -> dict[str, torch.Tensor]:
+    def correct(
+        self, images: Images, known: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, torch.Tensor]:
         """side → (trials, images) whether the class is right.
 
         The hardware-aware model gives the engine's integers, which the exact comparison shows;
         its accuracy is measured all the same, on the first trial's draws and on, as the others.
+        What a side is known to predict, (trials, images), it is not asked again.
         """
-        return {
-            side: torch.stack(
-                [self.predict(side, images.inputs, t) == images.labels for t in range(self.trials)]
-            )
-            for side in ("float", "hardware_aware", "chip")
-        }
+        predictions = {side: torch.from_numpy(classes) for side, classes in (known or {}).items()}
+        for side in SIDES:
+            if side not in predictions:
+                answers = [self.predict(side, images.inputs, t) for t in range(self.trials)]
+                predictions[side] = torch.stack(answers)
+        return {side: predictions[side] == images.labels for side in SIDES}
 
 
 def _compare_exactly(
@@ -221,52 +230,6 @@ def _under_attack(
             row["lava"] = compared[0]["lava_accuracy"]
         rows.append(row)
     return rows
-
-
-def _firing_rates(sides: _Sides, images: Images) -> dict[str, dict[str, float]]:
-    """Layer → spikes per neuron and step, of the float model and of the chip, one trial."""
-    spiking = [layer.name for layer in sides.program.layers if layer.spikes]
-    rates: dict[str, list[float]] = {name: [] for name in spiking}
-
-    def hook(name: str) -> Callable[..., None]:
-        def note(module: nn.Module, _: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            rates[name].append(float(spikes.double().mean()))
-
-        return note
-
-    handles = [
-        sides.model.get_submodule(name).register_forward_hook(hook(name)) for name in spiking
-    ]
-    try:
-        with torch.no_grad():
-            sides.float_logits(images.inputs, 0)
-    finally:
-        for handle in handles:
-            handle.remove()
-    chip = run(sides.program, images.inputs, seed=sides.seed, probes=("spikes",)).spikes
-    return {
-        name: {
-            "float": sum(rates[name]) / len(rates[name]),
-            "chip": float(chip[name].double().mean()),
-        }
-        for name in spiking
-    }
-
-
-def _agreement(sides: _Sides, images: Images) -> dict[str, float]:
-    """How often two runs predict the same class: float against chip, and each with itself."""
-    float_first, float_second = (sides.predict("float", images.inputs, t) for t in (0, 1))
-    chip_first, chip_second = (sides.predict("chip", images.inputs, t) for t in (0, 1))
-
-    def same(left: torch.Tensor, right: torch.Tensor) -> float:
-        return float((left == right).double().mean())
-
-    return {
-        "float_chip": same(float_first, chip_first),
-        "float_float": same(float_first, float_second),
-        "chip_chip": same(chip_first, chip_second),
-    }
 
 
 def _check_arguments(program: Program, images: Images, trials: int, seeds: Sequence[int]) -> None:

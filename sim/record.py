@@ -18,7 +18,8 @@ class Record:
             integrators over the steps, or the mean of the last layer's spikes.
         spikes: layer name → (steps, batch, *shape) bool, where the probe was asked for. An
             integrator has none.
-        membrane: layer name → (steps, batch, *shape) int32 after the reset, in the chip's units.
+        membrane: layer name → (steps, batch, *shape) int32 after the reset, in the chip's units
+            (of a float model: floats in the model's).
     """
 
     logits: torch.Tensor

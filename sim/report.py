@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from stochi.files import written_aside
+from stochi.sim.distribution_table import distribution_rows, distribution_warnings
 
 SIDES = {"float": "GPU float", "hardware_aware": "hardware-aware", "chip": "chip"}
-FORMAT_VERSION = 1
+DISTRIBUTION_TITLE = "In distribution (90 % intervals over images)"
+FORMAT_VERSION = 2
 
 
 @dataclass
@@ -19,8 +21,7 @@ class ParityReport:
     configuration: dict[str, Any]
     exact: list[dict[str, Any]] = field(default_factory=list)
     accuracy: list[dict[str, Any]] = field(default_factory=list)
-    firing_rates: dict[str, dict[str, float]] = field(default_factory=dict)
-    agreement: dict[str, float] = field(default_factory=dict)
+    distribution: dict[str, Any] | None = None
 
     @property
     def mismatches(self) -> int:
@@ -64,7 +65,7 @@ class ParityReport:
                     f"gradients look masked on {SIDES[side]}: the gradient attack leaves"
                     f" {best:.1%}, random noise {blind:.1%}"
                 )
-        return found
+        return found + distribution_warnings(self.distribution)
 
     def table(self) -> list[list[str]]:
         """Rows of text: what was shown, then each side's accuracy; the first row is the head."""
@@ -98,6 +99,10 @@ class ParityReport:
             )
         return rows
 
+    def distribution_table(self) -> list[list[str]]:
+        """Rows of text: what was compared in distribution, and the verdicts."""
+        return distribution_rows(self.distribution)
+
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, aside and then into place."""
         with written_aside(path) as aside:
@@ -105,13 +110,9 @@ class ParityReport:
 
     def to_html(self, path: str | Path) -> None:
         """Write the tables as one HTML page that needs nothing else."""
-        rates = [["layer", "GPU float", "chip"]] + [
-            [name, f"{rate['float']:.4f}", f"{rate['chip']:.4f}"]
-            for name, rate in self.firing_rates.items()
-        ]
-        same = [["two runs", "same class"]] + [
-            [name.replace("_", " and "), f"{share:.1%}"] for name, share in self.agreement.items()
-        ]
+        distribution = ""
+        if self.distribution is not None:
+            distribution = f"<h2>{DISTRIBUTION_TITLE}</h2>{_html(self.distribution_table())}"
         warnings = "".join(f"<p><b>{html.escape(text)}</b></p>" for text in self.warnings())
         page = (
             "<!doctype html><meta charset='utf-8'><title>Parity report</title><style>"
@@ -120,8 +121,7 @@ class ParityReport:
             "border-bottom:1px solid #ccc;text-align:left}</style><h1>Parity report</h1>"
             f"{warnings}<h2>Accuracy (95 % intervals over images)</h2>{_html(self.table())}"
             f"<h2>Value for value</h2>{_html(self.exact_table())}"
-            f"<h2>Firing rates (spikes per neuron and step)</h2>{_html(rates)}"
-            f"<h2>Agreement</h2>{_html(same)}"
+            f"{distribution}"
             f"<h2>Configuration</h2><pre>{html.escape(json.dumps(self.configuration, indent=2))}"
             "</pre>"
         )

@@ -42,6 +42,7 @@ def attack(
         attacks=attacks,
         seeds=(seed,),
         lava=False,
+        margins=None,
         progress=output.progress,
     )
     output.table(report.table(), "Accuracy (95 % intervals over images)")

@@ -27,7 +27,8 @@ def parity(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a network with its Program on test images: value for value, and in accuracy.
+    """Compare a network with its Program on test images: value for value, in distribution, and in
+    accuracy.
 
     Exit status 1 if a single value differs.
     """
@@ -65,8 +66,12 @@ def parity(
 
 
 def show_report(output: Output, report) -> None:  # type: ignore[no-untyped-def]
-    """The report's two tables and its warnings."""
+    """The report's tables and its warnings."""
+    from stochi.sim.report import DISTRIBUTION_TITLE
+
     output.table(report.table(), "Accuracy (95 % intervals over images)")
+    if report.distribution is not None:
+        output.table(report.distribution_table(), DISTRIBUTION_TITLE, text_columns=2)
     output.table(report.exact_table(), "Value for value")
     output.say(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
     for warning in report.warnings():

@@ -55,13 +55,15 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
         assert entry["chip"] == entry["hardware_aware"]  # the same integers
     assert on_float["float"]["value"] < noise["float"]["value"]
     assert on_chip["chip"]["value"] < noise["chip"]["value"]
-    assert set(report.firing_rates) == {"network.lif1", "network.lif2"}
+    assert report.distribution is not None
+    assert set(report.distribution["layers"]) == {"network.lif1", "network.lif2", "network.fc"}
     assert said
     report.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())
-    assert saved["mismatches"] == 0 and saved["version"] == 1
+    assert saved["mismatches"] == 0 and saved["version"] == 2
     report.to_html(tmp_path / "r.html")
-    assert "PGD-4 (EOT 2)" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "PGD-4 (EOT 2)" in page and "Fano factor" in page
     draw_report(report, tmp_path / "r.png")
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,0 +1,77 @@
+"""A training step of the hardware-aware model beside one of the same network with snn.Leaky.
+
+python -m benchmarks.training
+"""
+
+import copy
+from collections.abc import Callable
+
+import snntorch as snn
+import torch
+from torch import nn
+from torch.nn import functional
+
+from benchmarks.timing import in_turns
+from stochi.commands.console import Output
+from stochi.deploy import lower
+from stochi.export import to_nir
+from stochi.train import hardware_aware
+from stochi.train.networks import small_conv_net
+
+BATCH = 64
+ROUNDS = 3
+
+
+def plain_leaky(network: nn.Module) -> nn.Module:
+    """The same network with snnTorch's own neurons."""
+    plain = copy.deepcopy(network)
+    for name in ("lif1", "lif2"):
+        neuron = snn.Leaky(0.5, threshold=0.5, init_hidden=True, reset_mechanism="zero")
+        setattr(plain.network, name, neuron)
+    return plain
+
+
+def training_step(
+    model: nn.Module, images: torch.Tensor, labels: torch.Tensor
+) -> Callable[[], None]:
+    """A function that does one."""
+    optimizer = torch.optim.Adam(model.train().parameters(), 1e-3)
+
+    def step() -> None:
+        loss = functional.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def main() -> None:
+    """Print the table."""
+    output = Output(as_json=False)
+    rows = [["images", "neurons", "ms a training step", "× snn.Leaky"]]
+    for shape, channels in (((1, 8, 8), (16, 32)), ((3, 32, 32), (32, 64))):
+        torch.manual_seed(0)
+        images, labels = torch.rand(BATCH, *shape), torch.randint(10, (BATCH,))
+        network = small_conv_net(shape, channels=channels)
+        graph = to_nir(network, images[:1])
+        fitted = lower(graph, noise="membrane", calibration=images[:16])
+        models = {
+            "snn.Leaky": plain_leaky(network),
+            "random τ, float": copy.deepcopy(network),
+            "random τ, hardware-aware": hardware_aware(network, images[:1]),
+            "noise on the membrane, hardware-aware": hardware_aware(
+                network, images[:1], noise="membrane", calibration=fitted
+            ),
+        }
+        output.progress(f"{shape}: a batch of {BATCH}")
+        taken = in_turns({n: training_step(m, images, labels) for n, m in models.items()}, ROUNDS)
+        for name, seconds in taken.items():
+            ratio = seconds / taken["snn.Leaky"]
+            row = ["×".join(map(str, shape)), name, f"{1e3 * seconds:.1f}", f"{ratio:.2f}"]
+            rows.append(row)
+    output.table(rows, f"Training steps, batch {BATCH}, T = 8, {torch.get_num_threads()} threads")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""The comparison in distribution must be right about itself."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import nn
+
+from stochi.data import Images, load_digits
+from stochi.deploy import Program, lower
+from stochi.errors import InputError
+from stochi.export import to_nir
+from stochi.sim import Margins, check_parity, combine_seeds
+from stochi.sim.distribution import compare_distributions
+from stochi.sim.report import ParityReport
+from stochi.sim.threads import one_torch_thread
+from stochi.sim.trials import Trials, chip_side, float_side, take_trials
+from stochi.sim.verdicts import entries
+from stochi.train import RandomTauLeaky
+from stochi.train.networks import RepeatSteps
+from stochi.train.training import TrainingConfig, train_classifier
+from tests.conftest import dense_net
+
+TRIALS = 20
+
+
+def small_net() -> RepeatSteps:
+    def neuron() -> RandomTauLeaky:
+        return RandomTauLeaky(init_hidden=True)
+
+    layers = OrderedDict(
+        flatten=nn.Flatten(),
+        fc1=nn.Linear(64, 32),
+        lif1=neuron(),
+        fc2=nn.Linear(32, 24),
+        lif2=neuron(),
+        readout=nn.Linear(24, 10),
+    )
+    return RepeatSteps(nn.Sequential(layers))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_torch_thread():  # which is faster for a network as small as this
+        yield
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    """All digits: a margin of half a point takes more images than the 359 held out."""
+    both = load_digits()
+    return Images(torch.cat([b.inputs for b in both]), torch.cat([b.labels for b in both]))
+
+
+@pytest.fixture(scope="module")
+def net() -> nn.Module:
+    config = TrainingConfig(epochs=10, learning_rate=1e-2)
+    return train_classifier(small_net, load_digits()[0], config)[0].eval()
+
+
+@pytest.fixture(scope="module")
+def program(net: nn.Module, images: Images) -> Program:
+    return lower(to_nir(net, images.inputs[:4]))
+
+
+@pytest.fixture(scope="module")
+def reference(net: nn.Module, program: Program, images: Images) -> Trials:
+    return take_trials(float_side(net, program, images.inputs, 0), TRIALS)
+
+
+def with_sigma(net: nn.Module, sigma: float) -> nn.Module:
+    other = deepcopy(net)
+    for module in other.modules():
+        if isinstance(module, RandomTauLeaky):
+            module.sigma = sigma
+    return other
+
+
+def verdicts(distribution: dict) -> dict[str, str]:
+    return {" ".join(place[1:]): entry["verdict"] for place, entry in entries(distribution)}
+
+
+def test_a_model_is_equivalent_to_itself_with_other_draws(net, program, images, reference) -> None:  # type: ignore[no-untyped-def]
+    again = take_trials(float_side(net, program, images.inputs, 1), TRIALS, reference)
+    found = compare_distributions(reference, again, images.labels)
+    assert set(verdicts(found).values()) == {"equivalent"} == {found["verdict"]}
+    assert found["network"]["accuracy"]["float"] > 0.9
+    rate = found["layers"]["network.lif1"]["rate"]
+    assert rate["low"] < 0 < rate["high"] or abs(rate["difference"]) < 0.002
+
+
+def test_a_model_is_equivalent_to_its_program(program, images, reference) -> None:  # type: ignore[no-untyped-def]
+    chip = take_trials(chip_side(program, images.inputs, 0), TRIALS, reference)
+    found = compare_distributions(reference, chip, images.labels)
+    assert set(verdicts(found).values()) == {"equivalent"}
+    assert list(found["layers"]) == ["network.lif1", "network.lif2", "network.readout"]
+    assert set(found["layers"]["network.readout"]) == {"membrane"}
+
+
+def test_a_sigma_that_is_a_fifth_off_is_found(net, program, images, reference) -> None:  # type: ignore[no-untyped-def]
+    wider = float_side(with_sigma(net, 1.2), program, images.inputs, 1)
+    found = compare_distributions(reference, take_trials(wider, TRIALS, reference), images.labels)
+    assert found["verdict"] == "different"
+    for layer in ("network.lif1", "network.lif2"):
+        for quantity in ("rate", "fano", "distance"):
+            assert found["layers"][layer][quantity]["verdict"] == "different"
+    assert found["layers"]["network.lif1"]["fano"]["difference"] > 0.1
+    said = ParityReport({}, distribution=found).warnings()
+    assert "network.lif1 firing rate" in said[0]
+
+
+def test_a_stand_in_without_noise_is_found(net, images, reference) -> None:  # type: ignore[no-untyped-def]
+    few = images.first(100)
+    program = lower(to_nir(net, images.inputs[:4]), noise="none")
+    ours = take_trials(float_side(net, program, few.inputs, 0), 4)
+    theirs = take_trials(chip_side(program, few.inputs, 0), 4, ours)
+    found = compare_distributions(ours, theirs, few.labels)
+    assert found["layers"]["network.lif1"]["fano"]["difference"] == pytest.approx(-1)
+    assert found["network"]["logit_spread"]["difference"] == pytest.approx(-1)
+    assert found["network"]["agreement"]["chip"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "neuron", [{"sampling": "fixed"}, {"sampling": "mean"}, {"threshold": 300.0}]
+)
+def test_without_spread_or_without_spikes_nothing_breaks(neuron: dict) -> None:
+    net = dense_net(**neuron)
+    images = Images(torch.rand(12, 1, 4, 4), torch.zeros(12, dtype=torch.int64))
+    net(images.inputs[:2])
+    program = lower(to_nir(net, images.inputs[:4]))
+    ours = take_trials(float_side(net, program, images.inputs, 0), 3)
+    theirs = take_trials(float_side(net, program, images.inputs, 1), 3, ours)
+    found = compare_distributions(ours, theirs, images.labels)
+    assert found["verdict"] == "undecided"
+    doubtful = {"accuracy", "agreement", "agreement_across"}  # too few images
+    if "threshold" in neuron:
+        doubtful.add("network.lif1 membrane")  # which varies all the same
+    assert {name for name, v in verdicts(found).items() if v != "equivalent"} == doubtful
+
+
+def test_a_single_trial_leaves_variability_out_and_says_so() -> None:
+    net = dense_net()
+    images = Images(torch.rand(10, 1, 4, 4), torch.zeros(10, dtype=torch.int64))
+    program = lower(to_nir(net, images.inputs[:4]))
+    report = check_parity(net, program, images, trials=1, lava=False)
+    found = report.distribution
+    assert found is not None and set(found["layers"]["network.lif1"]) == {"rate"}
+    assert set(found["network"]) == {"accuracy", "logit_mean"}
+    assert "fano" in found["left_out"]
+    assert any("single trial" in warning for warning in report.warnings())
+    one = check_parity(net, program, images.first(1), trials=2, lava=False).as_dict()
+    assert one["distribution"]["layers"]["network.lif1"]["rate"]["low"] is None
+    assert check_parity(net, program, images, lava=False, margins=None).distribution is None
+
+
+def test_trials_must_match_in_number_and_grids() -> None:
+    net = dense_net()
+    images = Images(torch.rand(5, 1, 4, 4), torch.zeros(5, dtype=torch.int64))
+    program = lower(to_nir(net, images.inputs[:4]))
+    side = chip_side(program, images.inputs, 0)
+    with pytest.raises(InputError, match="2 and 3 trials"):
+        compare_distributions(take_trials(side, 2), take_trials(side, 3), images.labels)
+    with pytest.raises(InputError, match="grids"):
+        other = chip_side(program, 1 - images.inputs, 0)
+        compare_distributions(take_trials(side, 2), take_trials(other, 2), images.labels)
+
+
+def test_margins_are_above_zero() -> None:
+    for wrong in (0.0, -0.01, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="margin fano"):
+            Margins(fano=wrong)
+
+
+def test_training_seeds_are_the_sample() -> None:
+    def with_rate(difference: float | None) -> dict:
+        entry = {"float": 0.2, "chip": 0.3, "difference": difference, "low": 0.0, "high": 0.0}
+        entry |= {"margin": 0.01, "p_value": 0.0, "verdict": "equivalent"}
+        return {
+            "images": 9,
+            "trials": 2,
+            "margins": {"rate": 0.01},
+            "layers": {"lif": {"rate": entry}},
+            "network": {"logit_mean": {"0": entry}},
+            "left_out": [],
+        }
+
+    found = combine_seeds([with_rate(d) for d in (0.001, 0.002, 0.003)])
+    rate = found["layers"]["lif"]["rate"]
+    assert rate["difference"] == pytest.approx(0.002)
+    # t of 2 degrees of freedom at 95 %: 2.920; standard error 0.001 / √3.
+    assert rate["high"] - rate["difference"] == pytest.approx(2.920 * 0.001 / 3**0.5, rel=1e-3)
+    assert found["verdict"] == "equivalent" and found["training_seeds"] == 3
+    assert found["network"]["logit_mean"]["0"] == rate
+    assert combine_seeds([with_rate(d) for d in (-0.02, 0.02)])["verdict"] == "undecided"
+    assert combine_seeds([with_rate(d) for d in (None, 0.02)])["verdict"] == "different"
+    with pytest.raises(InputError, match="at least 2"):
+        combine_seeds([with_rate(0.0)])
+    with pytest.raises(InputError, match="margins"):
+        combine_seeds([with_rate(0.0), {**with_rate(0.0), "margins": {}}])

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from benchmarks.timing import in_turns
 from stochi.commands.console import Output
-from stochi.deploy import lower
+from stochi.deploy import calibrate
 from stochi.export import to_nir
 from stochi.train import hardware_aware
 from stochi.train.networks import small_conv_net
@@ -55,7 +55,7 @@ def main() -> None:
         images, labels = torch.rand(BATCH, *shape), torch.randint(10, (BATCH,))
         network = small_conv_net(shape, channels=channels)
         graph = to_nir(network, images[:1])
-        fitted = lower(graph, noise="membrane", calibration=images[:16])
+        fitted, _ = calibrate(graph, images[:16], method="moments")
         models = {
             "snn.Leaky": plain_leaky(network),
             "random τ, float": copy.deepcopy(network),

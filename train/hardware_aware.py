@@ -5,6 +5,8 @@ the same functions as the lowering, so in ``eval()`` and in ``train()`` the valu
 the very integers of the chip, in the model's units. Gradients pass straight through the rounding.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -30,7 +32,8 @@ from stochi.hardware.chips import find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
-from stochi.train.hardware_neuron import Draws, HardwareStep, straight_through
+from stochi.train.exact_products import Geometry, product
+from stochi.train.hardware_neuron import Draws, HardwareStep
 from stochi.train.neurons import RandomTauLeaky
 
 
@@ -54,13 +57,56 @@ class HardwareSynapses:
         self.input_levels = input_levels
         self.integers_per_unit = integers_per_unit
         self.stand_in = stand_in
+        self.last: tuple[tuple[torch.Tensor, ...], QuantizedLayer, torch.Tensor] | None = None
+        after = real.synapses[0].stages
+        first_weights = next(i for i, s in enumerate(after) if isinstance(s, Weighted))
+        self.pools_after = any(isinstance(s, SumPool) for s in after[first_weights:])
+
+    def value(
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        multiply: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Real inputs → currents as the chip has them; ``multiply`` takes exact integers."""
+        quantized = self.quantize(weight, bias)
+        assert self.last is not None
+        exact = self.last[2]
+
+        def currents(inputs: torch.Tensor) -> torch.Tensor:
+            integers = inputs  # spikes are
+            if self.integers_per_unit != 1:
+                integers = to_integers(inputs, self.integers_per_unit)
+            return self.currents(multiply(integers, exact), quantized)
+
+        return currents
 
     def quantize(self, weight: torch.Tensor, bias: torch.Tensor | None) -> QuantizedLayer:
-        """The layer on the chip's grid, with its parameters as they are now."""
+        """The layer on the chip's grid, with its parameters as they are now.
+
+        They change only between passes: to see that they have not costs less than quantizing.
+        """
         bias = torch.zeros(len(weight), device=weight.device) if bias is None else bias
         neuron = self.neuron
         threshold = torch.zeros(0, device=weight.device) if neuron is None else neuron.threshold
-        quantized = quantize_real_layer(
+        parameters = (weight.detach(), bias.detach(), threshold.detach())
+        if self.last is None or not all(map(torch.equal, self.last[0], parameters)):
+            quantized = self._quantize(*parameters)
+            self.last = (
+                tuple(values.clone() for values in parameters),
+                quantized,
+                self._exact_weight(quantized),
+            )
+        quantized = self.last[1]
+        if neuron is not None:
+            assert neuron.hardware is not None
+            neuron.hardware.quantized = quantized
+        return quantized
+
+    def _quantize(
+        self, weight: torch.Tensor, bias: torch.Tensor, threshold: torch.Tensor
+    ) -> QuantizedLayer:
+        return quantize_real_layer(
             self.real,
             self.form,
             [weight],
@@ -70,21 +116,18 @@ class HardwareSynapses:
             input_levels=self.input_levels,
             stand_in=self.stand_in,
         )
-        if neuron is not None:
-            assert neuron.hardware is not None
-            neuron.hardware.quantized = quantized
-        return quantized
 
-    def exact_weight(self, quantized: QuantizedLayer) -> torch.Tensor:
+    def _exact_weight(self, quantized: QuantizedLayer) -> torch.Tensor:
         """The mantissas as floats whose sums are exact."""
         largest = self.input_levels * self.real.synapses[0].summed
         return exact_weight(quantized.synapses[0].weight, largest)
 
     def currents(self, sums: torch.Tensor, quantized: QuantizedLayer) -> torch.Tensor:
-        """Integer sums (batch, outputs, …) → currents with bias in the model's units, float64.
+        """Integer sums (batch, outputs, …) → currents with bias in the model's units.
 
         The neuron shifts by the weight exponent, after any pooling; a readout has no neuron, so
-        it is done here.
+        it is done here. Float32 holds what the neuron needs to find its integers again, unless
+        pooling follows or a sum counts less than one unit of the membrane.
         """
         per_unit = quantized.scale / 2.0 ** quantized.synapses[0].exponent
         if self.neuron is None:
@@ -92,7 +135,11 @@ class HardwareSynapses:
         bias = quantized.bias.double() / (2.0**ALIGN_SHIFT * quantized.scale)
         # Pooling after the weights divides; the sums stand for what is left after it.
         after_weights = self.real.synapses[0].pooled * self.input_levels / self.integers_per_unit
-        return sums.double() * after_weights / per_unit + _rows(bias, sums)
+        found = sums.double().mul_(after_weights / per_unit).add_(_rows(bias, sums))
+        coarse = quantized.synapses[0].exponent >= -ALIGN_SHIFT
+        return (
+            found.float() if self.neuron is not None and coarse and not self.pools_after else found
+        )
 
     def gain(self) -> torch.Tensor | float:
         """The input gain that quantization folds into weights and bias."""
@@ -106,17 +153,11 @@ class HardwareLinear(nn.Linear):
     hardware: HardwareSynapses | None = None
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """(batch, in) spikes or graded input → (batch, out) currents, float64."""
+        """(batch, in) spikes or graded input → (batch, out) currents."""
         if self.hardware is None:
             return super().forward(input)
-        quantized = self.hardware.quantize(self.weight, self.bias)
-        integers = to_integers(input, self.hardware.integers_per_unit)
-        sums = exact_linear(integers, self.hardware.exact_weight(quantized))
-        value = self.hardware.currents(sums, quantized)
-        if not torch.is_grad_enabled():
-            return value
-        smooth = functional.linear(input.to(self.weight.dtype), self.weight, self.bias)
-        return straight_through(value, _gained(smooth, self.hardware.gain()))
+        value = self.hardware.value(self.weight, self.bias, exact_linear)
+        return product(input, self.weight, self.bias, None, self.hardware.gain(), value)
 
 
 class HardwareConv2d(nn.Conv2d):
@@ -125,27 +166,24 @@ class HardwareConv2d(nn.Conv2d):
     hardware: HardwareSynapses | None = None
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """(batch, C, H, W) spikes or graded input → currents, float64."""
+        """(batch, C, H, W) spikes or graded input → currents."""
         if self.hardware is None:
             return super().forward(input)
-        quantized = self.hardware.quantize(self.weight, self.bias)
-        integers = to_integers(input, self.hardware.integers_per_unit)
-        if self.padding == "same":
-            integers = functional.pad(integers, self._reversed_padding_repeated_twice)
         padding = (0, 0) if isinstance(self.padding, str) else self.padding
-        sums = exact_conv2d(
-            integers,
-            self.hardware.exact_weight(quantized),
+        if self.padding == "same":
+            input = functional.pad(input, self._reversed_padding_repeated_twice)
+        geometry = Geometry(
             (self.stride[0], self.stride[1]),
             (padding[0], padding[1]),
             (self.dilation[0], self.dilation[1]),
             self.groups,
         )
-        value = self.hardware.currents(sums, quantized)
-        if not torch.is_grad_enabled():
-            return value
-        smooth = super().forward(input.to(self.weight.dtype))
-        return straight_through(value, _gained(smooth, self.hardware.gain()))
+
+        def multiply(integers: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+            return exact_conv2d(integers, weight, **vars(geometry))
+
+        value = self.hardware.value(self.weight, self.bias, multiply)
+        return product(input, self.weight, self.bias, geometry, self.hardware.gain(), value)
 
 
 def hardware_aware(
@@ -285,9 +323,3 @@ def _pooled_before_weights(path: RealSynapses) -> int:
 
 def _rows(bias: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return bias.view((1, -1) + (1,) * (like.dim() - 2))
-
-
-def _gained(smooth: torch.Tensor, gain: torch.Tensor | float) -> torch.Tensor:
-    if isinstance(gain, float):
-        return smooth.double() * gain
-    return smooth.double() * _rows(gain.reshape(-1).to(smooth.device), smooth)

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from stochi.deploy.program import Decay, Generator
-from stochi.hardware.decays import draw_decays
+from stochi.hardware.decays import draw_decays, look_up
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
 from stochi.hardware.neuron import NeuronState, fire, integrate
 from stochi.hardware.noise import draw_generator
 from stochi.hardware.quantization import QuantizedLayer, to_integers
+from stochi.train.compiled_step import compiled_step
 
 
 @dataclass
@@ -57,22 +59,31 @@ class HardwareStep:
         threshold: torch.Tensor,
         spike: Callable[[torch.Tensor], torch.Tensor],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch, …) current and membrane in model units → spikes, membrane (float64).
+        """(batch, …) current and membrane in model units → spikes, membrane.
 
-        The membrane is float64 so that its 24-bit integer survives the division by the scale.
+        Floats of 32 bits hold them: a rounding error is less than half of a 24-bit integer's unit,
+        so that the integer is found again.
         """
+        return _Step.apply(current, membrane, threshold, self, step, spike)
+
+    def advance(
+        self, current: torch.Tensor, membrane: torch.Tensor, step: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Spikes, membrane, the membrane before any reset in real numbers, and the share of it that
+        was kept; all (batch, …)."""
         quantized = self.quantized
         if quantized is None:
             raise RuntimeError("a hardware-aware neuron ran before the synapses that feed it")
         unit = 2.0**ALIGN_SHIFT * quantized.scale
         exponent = quantized.synapses[0].exponent
-        bias = quantized.bias.view((1, -1) + (1,) * (current.dim() - 2))
+        shape = current.shape[1:]
+        bias = quantized.bias.reshape((-1,) + (1,) * (len(shape) - 1))
+        if current.device.type == "cpu":
+            return self._in_one_pass(current, membrane, step, unit, exponent, bias)
         # The synapses pass currents with their bias, as in torch; the chip adds it later.
         sums = to_integers(current - bias / unit, quantized.scale / 2.0**exponent)
-        keep = self._keep(current, step)
-        # These neurons have no synaptic memory, so noise on the current is noise on the membrane.
-        noise = self._noise(current, step)
-        neurons = integrate(
+        keep, noise = self._keep(current, step), self._noise(current, step)
+        state = integrate(
             NeuronState(to_integers(membrane, unit), 0, 0),
             shift(sums, exponent),
             keep,
@@ -80,19 +91,55 @@ class HardwareStep:
             bias + noise,
             self.decay.programmable,
         )
-        fired, neurons = fire(neurons, quantized.threshold_mantissa, subtract=False, refractory=0)
-        state = neurons.membrane
-        spikes = fired.to(torch.get_default_dtype())
-        new_membrane = state.double() / unit
-        if not torch.is_grad_enabled():
-            return spikes, new_membrane
-        kept_share = keep / DECAY_UNITY
-        # A stock neuron's gain is in its weights already.
-        gain = 1 - kept_share if self.decay.programmable else 1.0
-        updated = kept_share * membrane + gain * current + noise / unit
-        smooth = spike((updated - self.threshold_factor * threshold).to(spikes.dtype))
-        kept = updated * ~fired
-        return straight_through(spikes, smooth), straight_through(new_membrane, kept)
+        fired, state = fire(state, quantized.threshold_mantissa, subtract=False, refractory=0)
+        share = (keep / DECAY_UNITY).to(current.dtype)
+        gain = 1 - share if self.decay.programmable else 1.0
+        updated = share * membrane + gain * current + noise / unit
+        after = (state.membrane.double() / unit).to(membrane.dtype)
+        return fired.to(current.dtype), after, updated.to(current.dtype), share.expand_as(current)
+
+    def _in_one_pass(
+        self,
+        current: torch.Tensor,
+        membrane: torch.Tensor,
+        step: int,
+        unit: float,
+        exponent: int,
+        bias: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        quantized, decay, generator = self.quantized, self.decay, self.generator
+        assert quantized is not None
+        shape = current.shape[1:]
+
+        def of_each(values: torch.Tensor) -> np.ndarray:
+            return values.expand(shape).reshape(-1).int().numpy()
+
+        given, before = (t.detach().flatten(1).contiguous() for t in (current, membrane))
+        found = tuple(torch.empty_like(given, dtype=torch.float32) for _ in range(4))
+        keep = decay.values
+        compiled_step()(
+            given.numpy(),
+            before.numpy(),
+            of_each(bias),
+            of_each(quantized.threshold_mantissa),
+            unit,
+            quantized.scale / 2.0**exponent,
+            exponent,
+            np.asarray(look_up(keep, np.arange(256)) if decay.drawn else keep.ravel(), np.int32),
+            (decay.drawn, decay.programmable),
+            (
+                self.draws.seed,
+                self.draws.trial,
+                self.draws.first_sample,
+                self.layer,
+                step,
+                step if decay.redraw else 0,
+            ),
+            (False, 0, 7) if generator is None else (True, generator.mantissa, generator.exponent),
+            *(values.numpy() for values in found),
+        )
+        spikes, after, updated, share = (values.view(current.shape) for values in found)
+        return spikes, after, updated, share
 
     def _keep(self, like: torch.Tensor, step: int) -> torch.Tensor:
         values = torch.from_numpy(self.decay.values).to(like.device)
@@ -123,16 +170,41 @@ class HardwareStep:
         }
 
 
-class _StraightThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, value: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
-        return value.view_as(value)
+class _Step(torch.autograd.Function):
+    """The chip's values forward; backward the gradients of the real-valued step with the same draws
+    (straight-through), the spike's being that of snnTorch's surrogate."""
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor):  # type: ignore[no-untyped-def]
-        return None, gradient
+    def forward(  # type: ignore[no-untyped-def]
+        ctx, current, membrane, threshold, neurons: HardwareStep, step: int, spike
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        spikes, after, updated, share = neurons.advance(current, membrane, step)
+        if any(ctx.needs_input_grad):
+            distance = updated - neurons.threshold_factor * threshold.detach()
+            ctx.save_for_backward(spikes, share, _slope(spike, distance), threshold)
+            ctx.programmable, ctx.factor = neurons.decay.programmable, neurons.threshold_factor
+        ctx.set_materialize_grads(False)
+        return spikes, after
+
+    @staticmethod
+    def backward(ctx, of_spikes, of_membrane):  # type: ignore[no-untyped-def]
+        spikes, share, slope, threshold = ctx.saved_tensors
+        through_spikes = torch.zeros_like(slope) if of_spikes is None else of_spikes * slope
+        of_updated = through_spikes
+        if of_membrane is not None:
+            of_updated = torch.addcmul(through_spikes + of_membrane, of_membrane, spikes, value=-1)
+        of_threshold = None
+        if ctx.needs_input_grad[2]:
+            of_threshold = (-ctx.factor * through_spikes).sum_to_size(threshold.shape)
+        before = share * of_updated
+        # A stock neuron's gain is in its weights already.
+        of_current = of_updated - before if ctx.programmable else of_updated
+        return of_current, before, of_threshold, None, None, None
 
 
-def straight_through(value: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:
-    """Exactly the first in the forward pass, the second's gradient in the backward pass."""
-    return _StraightThrough.apply(value, smooth)
+def _slope(spike: Callable[[torch.Tensor], torch.Tensor], distance: torch.Tensor) -> torch.Tensor:
+    """The surrogate's derivative where the membrane is so far from the threshold."""
+    with torch.enable_grad():
+        leaf = distance.requires_grad_(True)
+        (slope,) = torch.autograd.grad(spike(leaf).sum(), leaf)
+    return slope

@@ -233,7 +233,7 @@ def _fitted(synapses: Synapses, largest: int, budget: float, draw: st.DrawFn) ->
         stages = tuple(
             stage
             if isinstance(stage, SumPool | Flatten)
-            else replace(stage, weight=(stage.weight.astype(np.int64) // 4 * 2).astype(np.int16))
+            else replace(stage, weight=(np.trunc(stage.weight / 4) * 2).astype(np.int16))
             for stage in synapses.stages
         )
         synapses = replace(synapses, stages=stages)

@@ -1,0 +1,266 @@
+"""How near each stand-in for drawing τ comes to the float model, on held-out images.
+
+    .venv/bin/python -m benchmarks.stand_ins                                  # digits, 5 seeds
+    .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER
+
+For every training seed and sampling a float model is trained and lowered in each way. Each Program
+runs as many trials as the float model on the same images; attacks are PGD over the expectation
+over draws, made on the float model and shown to all ("transferred"), and made on the Program's own
+hardware-aware model, whose integers are the chip's ("white box").
+"""
+
+import argparse
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from torch import nn
+
+from stochi.attacks import PGD
+from stochi.commands.console import Output
+from stochi.data import Images, load
+from stochi.deploy import Program, calibrate, lower
+from stochi.export import to_nir
+from stochi.sim import run
+from stochi.sim.distribution import compare_distributions
+from stochi.sim.equivalence import two_one_sided_tests
+from stochi.sim.float_record import run_float_model
+from stochi.sim.parity import ATTACKER_SEED
+from stochi.sim.trials import chip_side, float_side, take_trials
+from stochi.sim.verdicts import combine_seeds
+from stochi.train import RandomTauLeaky, RepeatSteps, fine_tune, hardware_aware
+from stochi.train.fine_tuning import FineTuningConfig
+from stochi.train.hardware_aware import FreshDraws
+from stochi.train.networks import small_conv_net
+from stochi.train.training import TrainingConfig, train_classifier
+
+CALIBRATION_IMAGES = 256
+ROBUST_MARGINS = {"before": 0.02, "after": 0.02, "tuned": 0.01}
+Rows = dict[tuple[str, str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained, on what, and how it is attacked."""
+
+    build: Callable[[str], nn.Module]
+    training_images: int
+    test_images: int
+    attacked_images: int
+    training: dict[str, Any]
+    tuning: FineTuningConfig
+    attack: PGD
+
+
+def two_layer_network(sampling: str) -> RepeatSteps:
+    """64-128-128-10."""
+
+    def neuron() -> RandomTauLeaky:
+        return RandomTauLeaky(sampling=sampling, init_hidden=True)
+
+    layers = OrderedDict(
+        flatten=nn.Flatten(),
+        fc1=nn.Linear(64, 128),
+        lif1=neuron(),
+        fc2=nn.Linear(128, 128),
+        lif2=neuron(),
+        readout=nn.Linear(128, 10),
+    )
+    return RepeatSteps(nn.Sequential(layers), 8)
+
+
+SETTINGS = {
+    "digits": Setting(
+        two_layer_network, 1438, 359, 359, {}, FineTuningConfig(), PGD(epsilon=0.1, seed=5)
+    ),
+    "digits-conv": Setting(
+        lambda sampling: small_conv_net(sampling=sampling),
+        *(1438, 359, 359),
+        *({}, FineTuningConfig(), PGD(epsilon=0.1, seed=5)),
+    ),
+    "cifar10": Setting(
+        lambda sampling: small_conv_net((3, 32, 32), sampling=sampling),
+        *(10_000, 500, 128),
+        {"epochs": 5},
+        FineTuningConfig(epochs=2),
+        PGD(epsilon=2 / 255, steps=10, draws=5, seed=5),
+    ),
+}
+
+
+def study(name: str, folder: Path | None, sampling: str, seed: int, trials: int) -> Rows:
+    """All Programs of one trained model: (noise, fit) → what was compared."""
+    torch.set_num_threads(1)
+    setting = SETTINGS[name]
+    training, test = load(name.removesuffix("-conv"), folder)
+    training, test = training.first(setting.training_images), test.first(setting.test_images)
+    model, _ = train_classifier(
+        lambda: setting.build(sampling), training, TrainingConfig(seed=seed, **setting.training)
+    )
+    graph = to_nir(model, test.inputs[:1])
+    attacked = test.first(setting.attacked_images)
+    transferred = setting.attack(model, attacked.inputs, attacked.labels)
+    float_right = right_on_float(model, transferred, attacked, seed, trials)
+    reference = None
+    rows: Rows = {}
+    for noise, fit, program, twin in programs(model, graph, training, setting.tuning):
+        if reference is None:
+            reference = take_trials(float_side(model, program, test.inputs, seed), trials)
+        seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
+        white = setting.attack(FreshDraws(twin, ATTACKER_SEED), attacked.inputs, attacked.labels)
+        rows[noise, fit] = {
+            "distribution": compare_distributions(reference, seen, test.labels),
+            "float": float_right,
+            "transferred": right_on_chip(program, transferred, attacked, seed, trials),
+            "white box": right_on_chip(program, white, attacked, seed, trials),
+        }
+    return rows
+
+
+def programs(
+    model: nn.Module, graph: Any, training: Images, tuning: FineTuningConfig
+) -> Iterator[tuple[str, str, Program, nn.Module]]:
+    """Noise, fit, Program, and the hardware-aware model with its integers."""
+    sample, data = training.inputs[:1], training.inputs[:CALIBRATION_IMAGES]
+    for noise in ("decay", "none"):
+        yield noise, "–", lower(graph, noise=noise), hardware_aware(model, sample, noise=noise)
+    fitted = None
+    for fit, method in (("before", "moments"), ("after", "behaviour")):
+        fitted, _ = calibrate(graph, data, noise="membrane", method=method)
+        twin = hardware_aware(model, sample, noise="membrane", calibration=fitted)
+        yield "membrane", fit, fitted, twin
+    tuned = fine_tune(model, fitted, training, tuning)
+    yield (
+        "membrane",
+        "tuned",
+        lower(to_nir(tuned, sample), noise="membrane", calibration=fitted),
+        tuned,
+    )
+    current, _ = calibrate(graph, data, noise="current")
+    yield (
+        "current",
+        "after",
+        current,
+        hardware_aware(model, sample, noise="current", calibration=current),
+    )
+
+
+def right_on_float(
+    model: nn.Module, shown: torch.Tensor, images: Images, seed: int, trials: int
+) -> np.ndarray:
+    """(images,) how often the float model is right, over the trials."""
+    with torch.no_grad():
+        answers = [run_float_model(model, shown, seed, t).argmax(1) for t in range(trials)]
+    return torch.stack([a == images.labels for a in answers]).double().mean(0).numpy()
+
+
+def right_on_chip(
+    program: Program, shown: torch.Tensor, images: Images, seed: int, trials: int
+) -> np.ndarray:
+    """(images,) how often the chip is right, over the trials."""
+    answers = [run(program, shown, seed=seed, trial=t).predictions() for t in range(trials)]
+    return torch.stack([a == images.labels for a in answers]).double().mean(0).numpy()
+
+
+def table(found: Sequence[Rows]) -> list[list[str]]:
+    """A row for each Program; differences from the float model, with 90 % intervals."""
+    exact = _combined([seed["decay", "–"] for seed in found])
+    network, layers = exact["network"], _rates(exact)
+    robust = np.mean([seed["decay", "–"]["float"].mean() for seed in found])
+    heads = [f"{name.rpartition('.')[2]} rate" for name in layers]
+    answers = ["agreement", "clean", "robust,\ntransferred", "robust,\nwhite box"]
+    rows = [["noise", "fit", *heads, *answers]]
+    rows.append(
+        [
+            *("float model", ""),
+            *(f"{rate['float']:.4f}" for rate in layers.values()),
+            *(f"{network[name]['float']:.1%}" for name in ("agreement", "accuracy")),
+            *(f"{robust:.1%}",) * 2,
+        ]
+    )
+    for noise, fit in found[0]:
+        seeds = [seed[noise, fit] for seed in found]
+        combined = _combined(seeds)
+        network = combined["network"]
+        rows.append(
+            [
+                *(noise, fit),
+                *(_cell(rate, 2) for rate in _rates(combined).values()),
+                *(_cell(network[name]) for name in ("agreement_across", "accuracy")),
+                *(_robust(seeds, kind, fit) for kind in ("transferred", "white box")),
+            ]
+        )
+    return rows
+
+
+def _rates(combined: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    layers = combined["layers"].items()
+    return {name: layer["rate"] for name, layer in layers if "rate" in layer}
+
+
+def _combined(seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Over training seeds, which are then the sample; of one seed, over images."""
+    distributions = [seed["distribution"] for seed in seeds]
+    return combine_seeds(distributions) if len(seeds) > 1 else distributions[0]
+
+
+def _robust(seeds: Sequence[dict[str, Any]], kind: str, fit: str) -> str:
+    differences = [seed[kind] - seed["float"] for seed in seeds]
+    values = differences[0]
+    if len(seeds) > 1:
+        values = np.array([difference.mean() for difference in differences])
+    margin = ROBUST_MARGINS.get(fit, 0.02)
+    return _cell(two_one_sided_tests(values, margin, shares=True).as_dict())
+
+
+def _cell(entry: dict[str, Any], digits: int = 1) -> str:
+    """In percent or points; = where the interval lies within the margin, ≠ where outside it."""
+    if entry["difference"] is None:
+        return "none"
+    mark = {"equivalent": " =", "different": " ≠", "undecided": ""}[entry["verdict"]]
+    value = f"{100 * entry['difference']:+.{digits}f}{mark}"
+    if entry["low"] is None:
+        return value
+    return f"{value}\n[{100 * entry['low']:+.{digits}f}, {100 * entry['high']:+.{digits}f}]"
+
+
+def main() -> None:
+    """Print a table for each sampling."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", choices=SETTINGS, default="digits")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--samplings", nargs="+", default=["step", "forward"])
+    parser.add_argument("--processes", type=int, default=joblib.cpu_count())
+    options = parser.parse_args()
+    seeds = options.seeds or (1 if options.data == "cifar10" else 5)
+    output = Output(as_json=False)
+    setting = SETTINGS[options.data]
+    jobs = [(sampling, seed) for sampling in options.samplings for seed in range(seeds)]
+    work = joblib.Parallel(n_jobs=options.processes, return_as="generator")(
+        joblib.delayed(study)(options.data, options.data_dir, sampling, seed, options.trials)
+        for sampling, seed in jobs
+    )
+    found: dict[str, list[Rows]] = {sampling: [] for sampling in options.samplings}
+    for (sampling, seed), rows in zip(jobs, work, strict=True):
+        output.progress(f"sampling {sampling}, seed {seed}: done")
+        found[sampling].append(rows)
+    for sampling, rows in found.items():
+        output.table(
+            table(rows),
+            f"{options.data}, λ drawn once a {sampling}: differences from the float model in"
+            f" points, of rates in %, with 90 % intervals\n{setting.test_images} images,"
+            f" {options.trials} trials, training seeds: {seeds}; {setting.attack.name} on"
+            f" {setting.attacked_images} images",
+            text_columns=2,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Tuning a trained network with the chip's arithmetic and noise in the loop."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from stochi.data.images import Images
+from stochi.deploy.program import Program
+from stochi.errors import InputError
+from stochi.train.hardware_aware import hardware_aware, set_draws
+from stochi.train.neurons import RandomTauLeaky
+
+
+@dataclass(frozen=True)
+class FineTuningConfig:
+    """How to tune.
+
+    Attributes:
+        teacher_draws: runs of the float model that are averaged into what the student learns.
+        rate_weight: of the squared relative differences of the layers' rates in the loss.
+    """
+
+    seed: int = 0
+    epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float = 5e-4
+    teacher_draws: int = 4
+    rate_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "teacher_draws"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+
+    def as_dict(self) -> dict[str, float]:
+        """For a checkpoint or a report."""
+        return asdict(self)
+
+
+def fine_tune(
+    model: nn.Module,
+    program: Program,
+    images: Images,
+    config: FineTuningConfig | None = None,
+    *,
+    progress: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> nn.Module:
+    """Tune a copy of a float model so that its Program answers as the float model does.
+
+    The copy computes in the chip's integers, with the Program's noise and fit; the float model is
+    its teacher: its mean logits (Kullback-Leibler divergence, after Hinton et al., 2015) and its
+    layers' rates. Weights, biases and learnable thresholds change; the
+    fit stays, so lower the result with ``calibration=program``, or calibrate it anew.
+
+    Args:
+        model: the float model that the Program was lowered from.
+        images: of the training set; their labels are not used.
+        progress: called with the number of every epoch and its mean loss.
+
+    Returns:
+        The tuned hardware-aware model, in eval mode; ``to_nir`` exports it.
+
+    Raises:
+        ExportError, LoweringError: as for :func:`hardware_aware`.
+    """
+    config = FineTuningConfig() if config is None else config
+    student = hardware_aware(
+        model,
+        images.inputs[:1],
+        chip=program.chip,
+        noise=program.noise,
+        calibration=program,
+        events=program.input_levels == 1,
+        dt=program.dt,
+    ).train()
+    teacher = model.eval()
+    optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
+    steps = config.epochs * -(-len(images) // config.batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    generator = torch.Generator().manual_seed(config.seed)
+    trial = 0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        for epoch in range(1, config.epochs + 1):
+            total = 0.0
+            for rows in torch.randperm(len(images), generator=generator).split(config.batch_size):
+                shown = images.inputs[rows]
+                answer, rates = _teach(teacher, shown, config.teacher_draws)
+                set_draws(student, seed=config.seed, trial=trial)
+                with _rates_of(student) as own_rates:
+                    given = functional.log_softmax(student(shown).float(), 1)
+                loss = functional.kl_div(given, answer, reduction="batchmean")
+                for name, rate in rates.items():
+                    if rate > 0:
+                        error = torch.stack(own_rates[name]).mean() / rate - 1
+                        loss = loss + config.rate_weight * error.square()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                total += float(loss.detach()) * len(rows)
+                trial += 1
+            progress(epoch, total / len(images))
+    return student.eval()
+
+
+@torch.no_grad()
+def _teach(
+    teacher: nn.Module, shown: torch.Tensor, draws: int
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """The float model's mean answer (batch, classes), and its layers' rates."""
+    with _rates_of(teacher) as rates:
+        logits = torch.stack([teacher(shown) for _ in range(draws)]).mean(0)
+    means = {name: float(torch.stack(seen).mean()) for name, seen in rates.items()}
+    return functional.softmax(logits, 1), means
+
+
+@contextmanager
+def _rates_of(model: nn.Module) -> Iterator[dict[str, list[torch.Tensor]]]:
+    """Each neuron module's mean spikes of every call, while inside."""
+    rates: dict[str, list[torch.Tensor]] = {}
+
+    def note(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, _: object, output: object) -> None:
+            spikes = output[0] if isinstance(output, tuple) else output
+            assert isinstance(spikes, torch.Tensor)
+            rates.setdefault(name, []).append(spikes.mean())
+
+        return hook
+
+    hooks = [
+        module.register_forward_hook(note(name))
+        for name, module in model.named_modules()
+        if isinstance(module, RandomTauLeaky)
+    ]
+    try:
+        yield rates
+    finally:
+        for handle in hooks:
+            handle.remove()

@@ -1,13 +1,17 @@
 """``stochi deploy``"""
 
+import warnings
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stochi.commands.console import JsonOption, Output
+from stochi.commands.data import DataDirOption, DataOption
 
 if TYPE_CHECKING:
+    from stochi.deploy.calibration import LayerFit
     from stochi.deploy.program import Layer
 
 
@@ -15,18 +19,39 @@ def deploy(
     graph: Annotated[Path, typer.Argument(help="NIR graph file, of any framework.")],
     out: Annotated[Path, typer.Option(help="Program to write.")] = Path("runs/model.program"),
     chip: Annotated[str, typer.Option(help="loihi2 or loihi1.")] = "loihi2",
-    noise: Annotated[str, typer.Option(help="How τ is drawn: decay, or none (mean τ).")] = "decay",
+    noise: Annotated[
+        str,
+        typer.Option(
+            help="In place of drawing τ: decay (exact), membrane or current (the stock generator,"
+            " fitted to training images), or none (mean τ)."
+        ),
+    ] = "decay",
     dt: Annotated[float | None, typer.Option(help="Seconds a step, if the graph lacks it.")] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps a sample lasts.")] = None,
     events: Annotated[bool, typer.Option(help="The input is binary events, not images.")] = False,
+    data: DataOption = "digits",
+    data_dir: DataDirOption = None,
+    images: Annotated[int, typer.Option(help="Training images that noise is fitted to.")] = 256,
     as_json: JsonOption = False,
 ) -> None:
     """Lower a NIR graph to a Program: every number on the chip's grid."""
-    from stochi.deploy import lower
+    from stochi.data import load
+    from stochi.deploy import CalibrationWarning, calibrate, lower
+    from stochi.deploy.program import NOISE_TARGETS
     from stochi.graph_file import read_graph
 
     output = Output(as_json)
-    program = lower(read_graph(graph), chip, noise, dt=dt, steps=steps, events=events)
+    read = read_graph(graph)
+    options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
+    fits: tuple[LayerFit, ...] = ()
+    if noise in NOISE_TARGETS:
+        shown = load(data, data_dir)[0].first(images).inputs
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", CalibrationWarning)
+            program, fits = calibrate(read, shown, chip, noise, progress=output.progress, **options)
+    else:
+        caught = []
+        program = lower(read, chip, noise, **options)
     program.save(out)
     rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
     for layer in program.layers:
@@ -43,10 +68,38 @@ def deploy(
             ]
         )
     output.table(rows, f"Program for {chip}, noise {noise}, {program.steps} steps")
+    if fits:
+        output.table(_fit_rows(fits), f"Fitted to {images} training images of {data}")
+    for warning in caught:
+        output.say(f"Warning: {warning.message}")
     output.say(f"Wrote {out}")
     output.finish(
-        {"program": str(out), "layers": [dict(zip(rows[0], r, strict=True)) for r in rows[1:]]}
+        {
+            "program": str(out),
+            "layers": [dict(zip(rows[0], r, strict=True)) for r in rows[1:]],
+            "fits": [asdict(fit) for fit in fits],
+            "warnings": [str(warning.message) for warning in caught],
+        }
     )
+
+
+def _fit_rows(fits: "tuple[LayerFit, ...]") -> list[list[str]]:
+    """What was fitted, and what is left."""
+    rows = [["layer", "exponent", "amplitude", "threshold ×", "rate error", "mean", "spread ×"]]
+    for fit in fits:
+        generator = fit.stand_in.generator
+        rows.append(
+            [
+                fit.layer,
+                "none" if generator is None else str(generator.exponent),
+                f"{fit.amplitude:.4f}",
+                f"{fit.stand_in.threshold_factor:.4f}",
+                f"{fit.rate_error:+.2%}",
+                f"{fit.mean_error:.3f}",
+                f"{fit.spread_ratio:.3f}",
+            ]
+        )
+    return rows
 
 
 def _kind(layer: "Layer") -> str:
@@ -56,6 +109,8 @@ def _kind(layer: "Layer") -> str:
     if not layer.spikes:
         return "integrator" if int(decay.values.min()) == DECAY_UNITY else "leaky integrator"
     kind = "random τ" if decay.drawn else "LIF"
+    if layer.generator is not None:
+        kind += f" + {layer.generator.target} noise"
     if layer.current_keep is not None:
         kind += ", current-based"
     return kind + (", programmable" if decay.programmable or layer.subtract else ", stock")

@@ -59,6 +59,22 @@ def test_the_line_from_training_to_parity(run, trained: Path) -> None:  # type: 
     assert json.loads(Path("new/r.json").read_text()) == report
 
 
+def test_deploy_fits_noise_and_says_what_is_left(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ("deploy", str(trained / "m.nir"), "--noise", "membrane", "--images", "32")
+    status, out, _ = run(*words, "--out", "fitted.program", "--json")
+    told = json.loads(out)
+    assert status == 0 and told["warnings"] == []
+    assert [fit["layer"] for fit in told["fits"]] == ["network.lif1", "network.lif2"]
+    for fit in told["fits"]:
+        assert fit["stand_in"]["generator"]["target"] == "membrane"
+        assert fit["rate"] == pytest.approx(fit["reference_rate"], rel=0.03)
+    status, out, _ = run(
+        *("parity", str(trained / "m.pt"), "fitted.program", "--no-lava", "--json"),
+        *("--trials", "2", "--exact", "8", "--attack-images", "4"),
+    )
+    assert status == 0 and json.loads(out)["mismatches"] == 0
+
+
 def test_simulate_repeats_byte_for_byte(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         words = ("simulate", str(trained / "m.program"), "--images", "8", "--seed", seed)
@@ -97,6 +113,7 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["deploy", "m.nir", "--chip", "loihi9"], "unknown chip 'loihi9'; known chips: loihi1"),
         (["deploy", "m.nir", "--noise", "pink"], "noise is 'pink'"),
         (["deploy", "m.nir", "--steps", "0"], "steps is 0"),
+        (["deploy", "m.nir", "--noise", "current", "--images", "0"], "0 images were asked for"),
         (["simulate", "text.txt"], "text.txt: not a Stochi Program"),
         (["simulate", "m.nir"], "m.nir: not a Stochi Program"),
         (["simulate", "m.program", "--seed", "-1"], "seed is -1"),

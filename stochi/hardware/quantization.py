@@ -12,6 +12,7 @@ integers are the trained ones.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -128,18 +129,23 @@ def quantize_layer(
     largest_threshold = float(threshold.max()) if threshold.numel() else 0.0
     exponents = range(WEIGHT_EXPONENT_MAX, WEIGHT_EXPONENT_MIN - 1, -1)
     scales = [2.0**exponent / largest_unit for exponent in exponents] if scale is None else [scale]
+
+    @cache  # most scales that are tried give the same mantissas
+    def on_grid(number: int, steps_per_unit: float) -> tuple[torch.Tensor, int]:
+        mantissas = _mantissas(scaled[number], steps_per_unit)
+        return mantissas, _largest_row(mantissas)
+
     for scale in scales:
         aligned = 2.0**ALIGN_SHIFT * scale
-        on_grid = [
-            _on_grid(weight, unit, scale) for weight, unit in zip(scaled, units, strict=True)
-        ]
+        chosen = [_weight_exponent(unit, scale) for unit in units]
+        grids = [on_grid(number, scale / 2.0**e) for number, e in enumerate(chosen)]
         drive = aligned * largest_bias + sum(
-            2.0 ** (ALIGN_SHIFT + q.exponent) * values.input_max * _largest_row(q.weight)
-            for q, values in zip(on_grid, synapses, strict=True)
+            2.0 ** (ALIGN_SHIFT + e) * values.input_max * largest_row
+            for e, (_, largest_row), values in zip(chosen, grids, synapses, strict=True)
         )
         if (
             drive * headroom <= STATE_MAX
-            and max(q.exponent for q in on_grid) <= WEIGHT_EXPONENT_MAX
+            and max(chosen) <= WEIGHT_EXPONENT_MAX
             and round(largest_threshold * scale) <= THRESHOLD_MANTISSA_MAX
             and aligned * largest_bias <= BIAS_MANTISSA_MAX * 2.0**BIAS_EXPONENT_MAX
         ):
@@ -168,7 +174,9 @@ def quantize_layer(
             " beside it"
         )
     return QuantizedLayer(
-        synapses=tuple(on_grid),
+        synapses=tuple(
+            QuantizedSynapses(mantissas, e) for (mantissas, _), e in zip(grids, chosen, strict=True)
+        ),
         bias_mantissa=torch.round(bias * aligned / 2.0**bias_exponent).long(),
         bias_exponent=bias_exponent,
         threshold_mantissa=threshold_mantissa,
@@ -186,18 +194,20 @@ def _smallest_unit(weight: torch.Tensor) -> float:
     return float(weight.abs().max()) / limit
 
 
-def _on_grid(weight: torch.Tensor, unit: float, scale: float) -> QuantizedSynapses:
-    """Mantissas in Loihi's weight formats, with the finest exponent that holds them."""
+def _weight_exponent(unit: float, scale: float) -> int:
+    """The finest exponent with which the weights fit their mantissas."""
     if unit == 0:
-        return QuantizedSynapses(torch.zeros_like(weight, dtype=torch.int64), 0)
+        return 0
     # A rounding error must not cost a bit where unit and scale were made for each other.
-    exponent = max(math.ceil(math.log2(unit * scale) - 1e-9), WEIGHT_EXPONENT_MIN)
-    steps = weight * (scale / 2.0**exponent)
+    return max(math.ceil(math.log2(unit * scale) - 1e-9), WEIGHT_EXPONENT_MIN)
+
+
+def _mantissas(weight: torch.Tensor, steps_per_unit: float) -> torch.Tensor:
+    """Mantissas in Loihi's weight formats, int64."""
+    steps = weight * steps_per_unit
     if _is_mixed(weight):
-        mantissas = (2 * torch.round(steps / 2)).clip(WEIGHT_MIXED_MIN, WEIGHT_MIXED_MAX)
-    else:
-        mantissas = torch.round(steps).clip(-WEIGHT_MAGNITUDE_MAX, WEIGHT_MAGNITUDE_MAX)
-    return QuantizedSynapses(mantissas.long(), exponent)
+        return (2 * torch.round(steps / 2)).clip(WEIGHT_MIXED_MIN, WEIGHT_MIXED_MAX).long()
+    return torch.round(steps).clip(-WEIGHT_MAGNITUDE_MAX, WEIGHT_MAGNITUDE_MAX).long()
 
 
 def _largest_row(weight: torch.Tensor) -> int:

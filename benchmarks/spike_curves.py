@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 from stochi.commands.console import Output
 from stochi.deploy.stand_in import make_stand_in
-from stochi.hardware.decays import draw_decays, logit_normal_table
+from stochi.hardware.decays import decay_table, draw_decays
+from stochi.hardware.distributions import LogitNormal
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.hardware.neuron import NeuronState, fire, integrate
 from stochi.hardware.noise import draw_generator
@@ -44,7 +45,7 @@ def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
     threshold = round(THRESHOLD * scale * (factor if kind == "noise" else 1.0))
     samples, neurons = np.arange(SAMPLES), np.arange(len(CURRENTS))
     where = {"seed": 0, "trial": 0, "layer": 0}
-    table = logit_normal_table(1.0, 8)
+    table = decay_table(LogitNormal(), 8)
     drawn = kind == "drawn τ"
     # A stock neuron's gain, ½, is in its weights.
     synaptic = np.rint(CURRENTS * (1.0 if drawn else 0.5) * scale).astype(np.int64)[None, :]

@@ -22,7 +22,7 @@ from stochi.deploy.real_neurons import RealNeuron
 from stochi.deploy.stand_in import StandIn
 from stochi.errors import LoweringError
 from stochi.hardware.chips import Chip
-from stochi.hardware.decays import MAX_TABLE_BITS, logit_normal_table, quantize_decay
+from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, quantize_decay
 from stochi.hardware.fixed_point import CURRENT_KEEP_MAX
 from stochi.hardware.quantization import QuantizedLayer, SynapseValues, quantize_layer
 
@@ -101,7 +101,7 @@ def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay:
                 f" {chip.name} has none: choose chip='loihi2' or noise='none'"
             )
         return Decay(
-            logit_normal_table(random.sigma, bits),
+            decay_table(random.distribution, bits),
             drawn=True,
             redraw=random.sampling == "step",
             programmable=random.input_gain == "coupled",

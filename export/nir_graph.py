@@ -170,7 +170,7 @@ def _neuron(node: Node, dt: float) -> nir.LIF:
             gain = 1 - decay if neuron.input_gain == "coupled" else gain
         elif neuron.sampling != "mean":
             metadata = describe(
-                RandomTau(neuron.sigma, neuron.sampling, neuron.input_gain, neuron.bits or 0)
+                RandomTau(neuron.distribution, neuron.sampling, neuron.input_gain, neuron.bits or 0)
             )
     if np.any(decay >= 1):
         raise ExportError(f"neuron {node.name!r}: a decay of 1 never leaks, which NIR's LIF cannot")

@@ -1,37 +1,45 @@
 """How a NIR node says that its time constant is random: a note that others may ignore.
 
 The NIR node itself is the LIF with the mean τ; ``node.metadata["random_tau"]`` holds what
-:class:`RandomTau` holds. NIR stores nested dictionaries of strings and numbers.
+:class:`RandomTau` holds, the distribution as its name and, in one string, its parameters. NIR
+stores nested dictionaries of strings and numbers.
 """
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import nir
 
-from stochi.errors import GraphError
+from stochi.errors import GraphError, InputError
+from stochi.hardware.distributions import DecayDistribution, make_distribution
 
 METADATA_KEY = "random_tau"
 
 
 @dataclass(frozen=True)
 class RandomTau:
-    """λ's distribution (logit-normal around ½, spread σ) and how it is drawn.
+    """λ's distribution and how it is drawn.
 
     ``sampling``: "step" or "forward". ``input_gain``: "coupled" or "mean". ``bits``: of the
     decay table; 0 leaves the choice to the lowering.
     """
 
-    sigma: float
+    distribution: DecayDistribution
     sampling: str
     input_gain: str
     bits: int = 0
-    distribution: str = "logit-normal"
 
 
 def describe(random_tau: RandomTau) -> dict[str, dict[str, float | str]]:
     """The metadata of a random-τ node."""
-    return {METADATA_KEY: asdict(random_tau)}
+    distribution = random_tau.distribution
+    noted: dict[str, float | str] = {
+        "distribution": distribution.name,
+        "parameters": " ".join(map(repr, distribution.parameters)),
+        "sampling": random_tau.sampling,
+        "input_gain": random_tau.input_gain,
+        "bits": random_tau.bits,
+    }
+    return {METADATA_KEY: noted}
 
 
 def read_random_tau(name: str, node: nir.NIRNode) -> RandomTau | None:
@@ -44,21 +52,20 @@ def read_random_tau(name: str, node: nir.NIRNode) -> RandomTau | None:
     if noted is None:
         return None
     try:
+        parameters = tuple(float(value) for value in str(noted["parameters"]).split())
         random_tau = RandomTau(
-            sigma=float(noted["sigma"]),
+            make_distribution(str(noted["distribution"]), parameters),
             sampling=str(noted["sampling"]),
             input_gain=str(noted["input_gain"]),
             bits=int(noted["bits"]),
-            distribution=str(noted["distribution"]),
         )
+    except InputError as error:
+        raise GraphError(f"node {name!r}: metadata 'random_tau': {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise GraphError(f"node {name!r}: metadata 'random_tau' is incomplete: {error}") from error
     known = (
-        random_tau.distribution == "logit-normal"
-        and random_tau.sampling in ("step", "forward")
+        random_tau.sampling in ("step", "forward")
         and random_tau.input_gain in ("coupled", "mean")
-        and math.isfinite(random_tau.sigma)
-        and random_tau.sigma >= 0
         and 0 <= random_tau.bits <= 8
     )
     if not known:

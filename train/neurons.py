@@ -6,14 +6,13 @@ import snntorch as snn
 import torch
 
 from stochi.errors import InputError
-from stochi.hardware.decays import check_bits, check_sigma, logit_normal_table
+from stochi.hardware.decays import check_bits, decay_table
+from stochi.hardware.distributions import DecayDistribution, LogitNormal
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.train.hardware_neuron import HardwareStep
 
 SAMPLING_MODES = ("step", "forward", "fixed", "mean")
 INPUT_GAINS = ("coupled", "mean")
-MEAN_DECAY = 0.5
-"""E[λ] of a logit-normal λ centred on ½, by symmetry, whatever σ."""
 
 
 def random_tau_step(
@@ -40,7 +39,7 @@ def random_tau_step(
 
 def check_neuron_options(sigma: float, sampling: str, input_gain: str, bits: int | None) -> None:
     """Raise InputError where an option of :class:`RandomTauLeaky` is out of range."""
-    check_sigma(sigma)
+    LogitNormal(sigma)
     if sampling not in SAMPLING_MODES:
         raise InputError(f"sampling is {sampling!r}; choose from {', '.join(SAMPLING_MODES)}")
     if input_gain not in INPUT_GAINS:
@@ -61,11 +60,13 @@ class RandomTauLeaky(snn.Leaky):
         threshold: θ, a number or a tensor that broadcasts over the neurons.
         sampling: when λ is drawn, for every neuron of every sample: at each ``"step"``, once
             per ``"forward"`` pass, ``"fixed"`` (once, when the first input shows the layer's
-            shape, the same for all samples) or not at all (``"mean"``: λ = E[λ] = ½).
+            shape, the same for all samples) or not at all (``"mean"``: λ = E[λ]).
         input_gain: ``"coupled"`` scales the input by 1 − λ, as the paper does; ``"mean"`` by
             1 − E[λ], which a chip's stock neuron can do.
         bits: draw from the 2^b equally likely 12-bit levels that the chip's table holds,
             1 to 8; ``None`` draws from the continuous distribution.
+        distribution: λ's law, of ``stochi.hardware.distributions`` (``LogitNormal``, ``Uniform``,
+            ``NormalTau``, ``Empirical``); in place of the logit-normal one with ``sigma``.
         generator: a ``torch.Generator`` for the draws, on the device of the inputs; ``None``
             uses torch's default one.
         spike_grad, init_hidden, output, reset_mechanism, learn_threshold: as in ``snn.Leaky``;
@@ -87,6 +88,7 @@ class RandomTauLeaky(snn.Leaky):
         sampling: str = "step",
         input_gain: str = "coupled",
         bits: int | None = None,
+        distribution: DecayDistribution | None = None,
         generator: torch.Generator | None = None,
         spike_grad: Callable[[torch.Tensor], torch.Tensor] | None = None,
         init_hidden: bool = False,
@@ -95,8 +97,9 @@ class RandomTauLeaky(snn.Leaky):
         learn_threshold: bool = False,
     ) -> None:
         check_neuron_options(sigma, sampling, input_gain, bits)
+        distribution = LogitNormal(float(sigma)) if distribution is None else distribution
         super().__init__(
-            beta=MEAN_DECAY,
+            beta=distribution.mean,
             threshold=threshold,
             spike_grad=spike_grad,
             init_hidden=init_hidden,
@@ -105,14 +108,14 @@ class RandomTauLeaky(snn.Leaky):
             learn_threshold=learn_threshold,
             reset_delay=False,
         )
-        self.sigma = float(sigma)
+        self.distribution = distribution
         self.sampling = sampling
         self.input_gain = input_gain
         self.bits = bits
         self.generator = generator
         levels = torch.zeros(0)
         if bits is not None:
-            table = logit_normal_table(sigma, bits)
+            table = decay_table(distribution, bits)
             levels = torch.from_numpy(table).to(torch.get_default_dtype()) / DECAY_UNITY
         self.levels: torch.Tensor
         self.register_buffer("levels", levels, persistent=False)
@@ -153,7 +156,7 @@ class RandomTauLeaky(snn.Leaky):
 
     def _reference_step(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         decay = self._decay(current)
-        gain = 1 - decay if self.input_gain == "coupled" else 1 - MEAN_DECAY
+        gain = 1 - decay if self.input_gain == "coupled" else 1 - self.distribution.mean
         spikes, updated, reset = random_tau_step(
             self.mem, current, decay, gain, self.threshold, self.spike_grad
         )
@@ -166,7 +169,7 @@ class RandomTauLeaky(snn.Leaky):
     def _decay(self, current: torch.Tensor) -> torch.Tensor | float:
         """λ for this step, of the input's shape, or the mean."""
         if self.sampling == "mean":
-            return MEAN_DECAY
+            return self.distribution.mean
         if self.sampling == "step":
             return self._draw(current)
         if self.sampling == "forward":
@@ -188,10 +191,7 @@ class RandomTauLeaky(snn.Leaky):
                 len(self.levels), like.shape, generator=self.generator, device=like.device
             )
             return self.levels.to(like.device)[index].to(like.dtype)
-        noise = torch.randn(
-            like.shape, generator=self.generator, device=like.device, dtype=like.dtype
-        )
-        return torch.sigmoid(self.sigma * noise)
+        return self.distribution.draw(like, self.generator)
 
     def _begin_pass(self) -> None:
         self._forward_decay = None

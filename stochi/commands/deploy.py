@@ -12,7 +12,8 @@ from stochi.commands.data import DataDirOption, DataOption
 
 if TYPE_CHECKING:
     from stochi.deploy.calibration import LayerFit
-    from stochi.deploy.program import Layer
+    from stochi.deploy.program import Layer, Program
+    from stochi.hardware.decays import TableError
 
 
 def deploy(
@@ -37,7 +38,9 @@ def deploy(
     """Lower a NIR graph to a Program: every number on the chip's grid."""
     from stochi.data import load
     from stochi.deploy import CalibrationWarning, calibrate, lower
+    from stochi.deploy.decay_tables import decay_table_errors
     from stochi.deploy.program import NOISE_TARGETS
+    from stochi.deploy.real_layers import cut_into_layers
     from stochi.graph_file import read_graph
 
     output = Output(as_json)
@@ -68,6 +71,9 @@ def deploy(
             ]
         )
     output.table(rows, f"Program for {chip}, noise {noise}, {program.steps} steps")
+    tables = decay_table_errors(cut_into_layers(read, program.dt), program)
+    if tables:
+        output.table(_table_rows(tables, program), "Decay tables against their distributions of λ")
     if fits:
         output.table(_fit_rows(fits), f"Fitted to {images} training images of {data}")
     for warning in caught:
@@ -77,10 +83,20 @@ def deploy(
         {
             "program": str(out),
             "layers": [dict(zip(rows[0], r, strict=True)) for r in rows[1:]],
+            "decay_tables": {name: asdict(error) for name, error in tables.items()},
             "fits": [asdict(fit) for fit in fits],
             "warnings": [str(warning.message) for warning in caught],
         }
     )
+
+
+def _table_rows(tables: "dict[str, TableError]", program: "Program") -> list[list[str]]:
+    rows = [["layer", "levels", "mean", "spread", "largest distance"]]
+    for name, error in tables.items():
+        levels = len(program.layer(name).decay.values)
+        errors = (f"{error.mean:+.5f}", f"{error.spread:+.5f}", f"{error.largest:.5f}")
+        rows.append([name, str(levels), *errors])
+    return rows
 
 
 def _fit_rows(fits: "tuple[LayerFit, ...]") -> list[list[str]]:

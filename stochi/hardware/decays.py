@@ -1,39 +1,62 @@
 """Tables of 12-bit decays that stand for a distribution of λ: 2^b equally likely levels."""
 
-import math
-from statistics import NormalDist
+from dataclasses import dataclass
 
 import numpy as np
 
 from stochi.errors import InputError
+from stochi.hardware.distributions import DecayDistribution
 from stochi.hardware.fixed_point import DECAY_UNITY, Integers
 from stochi.hardware.noise import DECAY_STREAM, random_bytes
 
 MAX_TABLE_BITS = 8
+_FINE_LEVELS = 2**12
 
 
-def logit_normal_table(sigma: float, bits: int) -> np.ndarray:
-    """Levels of ``λ = sigmoid(σ·ε)``, ε ~ N(0, 1), as 12-bit decays.
+@dataclass(frozen=True)
+class TableError:
+    """How far a table is from the distribution that it stands for, in λ.
 
-    Level i is the quantile at ``(i + ½)/2^b``, times 4096, rounded. The table is symmetric
-    around 2048, so its mean is that of λ, ½.
+    Attributes:
+        mean: the table's mean, less the distribution's.
+        spread: the same of their standard deviations.
+        largest: the largest distance between two quantiles of the same share, of 4,096.
+    """
+
+    mean: float
+    spread: float
+    largest: float
+
+
+def decay_table(distribution: DecayDistribution, bits: int) -> np.ndarray:
+    """Equally likely levels of λ as 12-bit decays: level i is the quantile at ``(i + ½)/2^b``.
 
     Args:
-        sigma: spread of the logit, finite and ≥ 0.
         bits: b, the PRNG bits that choose a level, 1 to 8.
 
     Returns:
         (2^b,) int64, ascending, each in [0, 4096].
 
     Raises:
-        InputError: sigma or bits out of range.
+        InputError: bits out of range.
     """
-    check_sigma(sigma)
     check_bits(bits)
     levels = 2**bits
-    quantiles = [NormalDist().inv_cdf((i + 0.5) / levels) for i in range(levels)]
-    keep = [DECAY_UNITY / (1 + math.exp(-sigma * q)) for q in quantiles]
-    return np.rint(np.array(keep)).astype(np.int64)
+    return quantize_decay(
+        np.array([distribution.quantile((i + 0.5) / levels) for i in range(levels)])
+    )
+
+
+def table_error(table: np.ndarray, distribution: DecayDistribution) -> TableError:
+    """Compare a table with its distribution, quantile by quantile."""
+    shares = (np.arange(_FINE_LEVELS) + 0.5) / _FINE_LEVELS
+    exact = np.array([distribution.quantile(share) for share in shares])
+    levels = table[(shares * len(table)).astype(np.int64)] / DECAY_UNITY
+    return TableError(
+        mean=float(levels.mean() - exact.mean()),
+        spread=float(levels.std() - exact.std()),
+        largest=float(np.abs(levels - exact).max()),
+    )
 
 
 def quantize_decay(keep: np.ndarray | float) -> np.ndarray:
@@ -45,12 +68,6 @@ def check_bits(bits: int) -> None:
     """Raise InputError unless a decay table can have so many bits."""
     if bits not in range(1, MAX_TABLE_BITS + 1):
         raise InputError(f"bits is {bits}; a decay table has 1 to {MAX_TABLE_BITS} bits")
-
-
-def check_sigma(sigma: float) -> None:
-    """Raise InputError unless σ is a finite number ≥ 0."""
-    if not math.isfinite(sigma) or sigma < 0:
-        raise InputError(f"sigma is {sigma}; it must be a finite number of at least 0")
 
 
 def draw_decays(

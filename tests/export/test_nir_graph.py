@@ -35,7 +35,8 @@ def test_what_is_read_back_computes_what_the_model_computes(network: str, tmp_pa
     assert float(expected.std()) > 0.05
     assert torch.allclose(found, expected, atol=1e-9)
     lif = graph.nodes["network.lif1"]
-    assert lif.metadata["random_tau"]["sigma"] == 1.0
+    noted = lif.metadata["random_tau"]
+    assert (noted["distribution"], noted["parameters"]) == ("logit-normal", "1.0")
     assert graph.metadata["readout"] == "mean" and graph.metadata["steps"] == 4
     for name, node in graph.nodes.items():
         for types in (node.input_type, node.output_type):

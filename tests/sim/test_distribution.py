@@ -12,6 +12,7 @@ from stochi.data import Images, load_digits
 from stochi.deploy import Program, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.hardware.distributions import LogitNormal
 from stochi.sim import Margins, check_parity, combine_seeds
 from stochi.sim.distribution import compare_distributions
 from stochi.sim.report import ParityReport
@@ -74,7 +75,7 @@ def with_sigma(net: nn.Module, sigma: float) -> nn.Module:
     other = deepcopy(net)
     for module in other.modules():
         if isinstance(module, RandomTauLeaky):
-            module.sigma = sigma
+            module.distribution = LogitNormal(sigma)
     return other
 
 

@@ -5,6 +5,7 @@ from torch.nn import functional
 from stochi.deploy import lower
 from stochi.errors import ExportError
 from stochi.export import to_nir
+from stochi.hardware.distributions import Empirical, NormalTau, Uniform
 from stochi.sim import run
 from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.mismatch import compare_records
@@ -21,6 +22,9 @@ VARIANTS = [
     {"sampling": "fixed", "input_gain": "mean"},
     {"sampling": "mean"},
     {"bits": 2, "sigma": 2.0},
+    {"distribution": Uniform(0.1, 0.9)},
+    {"distribution": NormalTau(2.0, 0.7), "input_gain": "mean"},
+    {"distribution": Empirical((0.2, 0.5, 0.6)), "sampling": "forward"},
 ]
 
 

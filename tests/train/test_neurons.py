@@ -7,6 +7,7 @@ import torch
 from snntorch import surrogate, utils
 
 from stochi.errors import InputError
+from stochi.hardware.distributions import LogitNormal
 from stochi.train import RandomTauLeaky
 from stochi.train.neurons import random_tau_step
 
@@ -174,7 +175,7 @@ def test_step_is_a_pure_function() -> None:
 def test_it_can_be_copied_after_use() -> None:
     neuron = RandomTauLeaky(init_hidden=True)
     neuron(torch.ones(2, 3))
-    assert copy.deepcopy(neuron).sigma == 1.0
+    assert copy.deepcopy(neuron).distribution == LogitNormal(1.0)
 
 
 @pytest.mark.parametrize(

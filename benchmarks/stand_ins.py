@@ -40,7 +40,7 @@ from stochi.train.networks import small_conv_net
 from stochi.train.training import TrainingConfig, train_classifier
 
 CALIBRATION_IMAGES = 256
-ROBUST_MARGINS = {"before": 0.02, "after": 0.02, "tuned": 0.01}
+ROBUST_MARGIN, TUNED_ROBUST_MARGIN = 0.02, 0.01
 Rows = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -128,23 +128,23 @@ def programs(
     """Noise, fit, Program, and the hardware-aware model with its integers."""
     sample, data = training.inputs[:1], training.inputs[:CALIBRATION_IMAGES]
     for noise in ("decay", "none"):
-        yield noise, "–", lower(graph, noise=noise), hardware_aware(model, sample, noise=noise)
+        yield noise, "", lower(graph, noise=noise), hardware_aware(model, sample, noise=noise)
     fitted = None
-    for fit, method in (("before", "moments"), ("after", "behaviour")):
+    for fit, method in (("moments", "moments"), ("calibrated", "behaviour")):
         fitted, _ = calibrate(graph, data, noise="membrane", method=method)
         twin = hardware_aware(model, sample, noise="membrane", calibration=fitted)
         yield "membrane", fit, fitted, twin
     tuned = fine_tune(model, fitted, training, tuning)
     yield (
         "membrane",
-        "tuned",
+        "fine-tuned",
         lower(to_nir(tuned, sample), noise="membrane", calibration=fitted),
         tuned,
     )
     current, _ = calibrate(graph, data, noise="current")
     yield (
         "current",
-        "after",
+        "calibrated",
         current,
         hardware_aware(model, sample, noise="current", calibration=current),
     )
@@ -169,15 +169,15 @@ def right_on_chip(
 
 def table(found: Sequence[Rows]) -> list[list[str]]:
     """A row for each Program; differences from the float model, with 90 % intervals."""
-    exact = _combined([seed["decay", "–"] for seed in found])
+    exact = _combined([seed["decay", ""] for seed in found])
     network, layers = exact["network"], _rates(exact)
-    robust = np.mean([seed["decay", "–"]["float"].mean() for seed in found])
+    robust = np.mean([seed["decay", ""]["float"].mean() for seed in found])
     heads = [f"{name.rpartition('.')[2]} rate" for name in layers]
     answers = ["agreement", "clean", "robust,\ntransferred", "robust,\nwhite box"]
-    rows = [["noise", "fit", *heads, *answers]]
+    rows = [["stand-in", *heads, *answers]]
     rows.append(
         [
-            *("float model", ""),
+            "float model",
             *(f"{rate['float']:.4f}" for rate in layers.values()),
             *(f"{network[name]['float']:.1%}" for name in ("agreement", "accuracy")),
             *(f"{robust:.1%}",) * 2,
@@ -189,7 +189,7 @@ def table(found: Sequence[Rows]) -> list[list[str]]:
         network = combined["network"]
         rows.append(
             [
-                *(noise, fit),
+                f"{noise}\n{fit}".strip(),
                 *(_cell(rate, 2) for rate in _rates(combined).values()),
                 *(_cell(network[name]) for name in ("agreement_across", "accuracy")),
                 *(_robust(seeds, kind, fit) for kind in ("transferred", "white box")),
@@ -214,7 +214,7 @@ def _robust(seeds: Sequence[dict[str, Any]], kind: str, fit: str) -> str:
     values = differences[0]
     if len(seeds) > 1:
         values = np.array([difference.mean() for difference in differences])
-    margin = ROBUST_MARGINS.get(fit, 0.02)
+    margin = TUNED_ROBUST_MARGIN if fit == "fine-tuned" else ROBUST_MARGIN
     return _cell(two_one_sided_tests(values, margin, shares=True).as_dict())
 
 
@@ -226,7 +226,7 @@ def _cell(entry: dict[str, Any], digits: int = 1) -> str:
     value = f"{100 * entry['difference']:+.{digits}f}{mark}"
     if entry["low"] is None:
         return value
-    return f"{value}\n[{100 * entry['low']:+.{digits}f}, {100 * entry['high']:+.{digits}f}]"
+    return f"{value}\n{100 * entry['low']:+.{digits}f}…{100 * entry['high']:+.{digits}f}"
 
 
 def main() -> None:
@@ -258,7 +258,6 @@ def main() -> None:
             f" points, of rates in %, with 90 % intervals\n{setting.test_images} images,"
             f" {options.trials} trials, training seeds: {seeds}; {setting.attack.name} on"
             f" {setting.attacked_images} images",
-            text_columns=2,
         )
 
 

@@ -1,6 +1,7 @@
 """One layer, in real numbers, on a chip: which neuron it takes, and its numbers on the grid."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,9 +23,13 @@ from stochi.deploy.real_neurons import RealNeuron
 from stochi.deploy.stand_in import StandIn
 from stochi.errors import LoweringError
 from stochi.hardware.chips import Chip
-from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, quantize_decay
-from stochi.hardware.fixed_point import CURRENT_KEEP_MAX
+from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, merge_decays, quantize_decay
+from stochi.hardware.fixed_point import CURRENT_KEEP_MAX, DECAY_UNITY
 from stochi.hardware.quantization import QuantizedLayer, SynapseValues, quantize_layer
+
+
+class MergedDecays(UserWarning):
+    """A layer has fewer distinct decays on the chip than in the graph."""
 
 
 def quantize_real_layer(
@@ -88,6 +93,9 @@ def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay:
 
     Raises:
         LoweringError: the chip has no such neuron.
+
+    Warns:
+        MergedDecays: the layer's own decays are more than the chip can tell apart.
     """
     neuron = layer.neuron
     if neuron is None:
@@ -106,7 +114,10 @@ def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay:
             redraw=random.sampling == "step",
             programmable=random.input_gain == "coupled",
         )
-    decay = Decay(quantize_decay(neuron.decay), drawn=False, redraw=False, programmable=False)
+    keep = quantize_decay(neuron.decay)
+    if chip.configurations is not None:
+        keep = _merge(layer.name, keep, chip, chip.configurations)
+    decay = Decay(keep, drawn=False, redraw=False, programmable=False)
     if _gain_by_channel(neuron) is not None:
         return decay
     if not np.allclose(neuron.gain, 1 - neuron.decay) or not chip.programmable_neuron:
@@ -115,6 +126,19 @@ def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay:
             f" {chip.name} can do only with a programmable neuron and a gain of 1 − decay"
         )
     return replace(decay, programmable=True)
+
+
+def _merge(name: str, keep: np.ndarray, chip: Chip, most: int) -> np.ndarray:
+    merged = merge_decays(keep, most)
+    if merged is not keep:
+        moved = np.abs(merged - keep).max() / DECAY_UNITY
+        warnings.warn(
+            f"layer {name!r}: its {len(np.unique(keep)):,} distinct decays are merged into {most},"
+            f" which is what a core of {chip.name} can hold; λ moves by {moved:.4f} at most",
+            MergedDecays,
+            stacklevel=4,
+        )
+    return merged
 
 
 def channel_gain(neuron: RealNeuron | None, form: Decay) -> np.ndarray | None:

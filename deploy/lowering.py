@@ -50,9 +50,11 @@ def lower(
         LoweringError: the graph does not fit the chip; the message names the node and a way out.
         InputError: an argument is out of range.
         GraphError: the graph is not valid.
+        ProgramError: the layers' shapes do not fit each other.
 
     Warns:
         CalibrationWarning: a layer could not be matched.
+        MergedDecays: neurons' own decays are more than a core of the chip can hold.
     """
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")

@@ -73,6 +73,8 @@ def run(
                 f"first_sample is {first_sample}; sample numbers run from 0 to 2^32 - 1"
             )
         if backend == "lava":
+            if str(device) != "cpu":
+                raise InputError(f"Lava runs on the CPU; leave out device={str(device)!r}")
             from stochi.sim.lava.session import LavaSession
 
             with LavaSession(program, batch) as session:

@@ -11,16 +11,23 @@ from stochi.errors import InputError
 
 @dataclass(frozen=True)
 class Chip:
-    """What a chip can do. ``programmable_neuron``: a neuron may run microcode of its own."""
+    """What a chip can do.
+
+    Attributes:
+        programmable_neuron: a neuron may run microcode of its own.
+        configurations: how many distinct (du, dv, refractory period, noise) the neurons of a core
+            can have; None where no limit is known. nengo-loihi's validation has 32 for Loihi 1.
+    """
 
     name: str
     programmable_neuron: bool
     graded_spikes: bool
+    configurations: int | None
 
 
 CHIPS = {
-    "loihi1": Chip("loihi1", programmable_neuron=False, graded_spikes=False),
-    "loihi2": Chip("loihi2", programmable_neuron=True, graded_spikes=True),
+    "loihi1": Chip("loihi1", programmable_neuron=False, graded_spikes=False, configurations=32),
+    "loihi2": Chip("loihi2", programmable_neuron=True, graded_spikes=True, configurations=None),
 }
 
 

@@ -1,4 +1,5 @@
 import itertools
+import warnings
 from pathlib import Path
 
 import nir
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from stochi.deploy import lower
+from stochi.deploy import MergedDecays, lower
 from stochi.deploy.program import Convolution
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.export import evaluate, to_nir
@@ -92,6 +93,23 @@ def test_heterogeneous_neurons_get_decays_of_their_own() -> None:
     assert not decay.programmable
     dense = program.layers[0].synapses[0]
     assert np.abs(dense.weight[2]).max() < np.abs(dense.weight[0]).max()
+
+
+def test_loihi_1_merges_decays_that_a_core_cannot_tell_apart() -> None:
+    """And says so; what fits a core, and Loihi 2, stay as they are."""
+    rng = np.random.default_rng(0)
+    weight, ones = rng.standard_normal((100, 4)), np.ones(100)
+    tau = rng.uniform(2, 9, 100) * DT
+    graph = chain(nir.Linear(weight), nir.LIF(tau, ones, 0 * ones, ones))
+    with pytest.warns(MergedDecays, match="n1.*merged into 32.*moves by 0.0"):
+        merged = lower(graph, "loihi1", "none", dt=DT, events=True).layers[0].decay.values
+    exact = lower(graph, "loihi2", "none", dt=DT, events=True).layers[0].decay.values
+    assert len(np.unique(merged)) == 32 < len(np.unique(exact))
+    assert np.abs(merged - exact).max() < 4096 * 0.02
+    few = nir.LIF(np.repeat(tau[:32], 4)[:100], ones, 0 * ones, ones)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lower(chain(nir.Linear(weight), few), "loihi1", "none", dt=DT, events=True)
 
 
 @pytest.mark.parametrize(

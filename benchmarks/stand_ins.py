@@ -39,7 +39,6 @@ from stochi.train.hardware_aware import FreshDraws
 from stochi.train.networks import small_conv_net
 from stochi.train.training import TrainingConfig, train_classifier
 
-CALIBRATION_IMAGES = 256
 ROBUST_MARGIN, TUNED_ROBUST_MARGIN = 0.02, 0.01
 Rows = dict[tuple[str, str], dict[str, Any]]
 
@@ -50,6 +49,7 @@ class Setting:
 
     build: Callable[[str], nn.Module]
     training_images: int
+    calibration_images: int
     test_images: int
     attacked_images: int
     training: dict[str, Any]
@@ -76,18 +76,18 @@ def two_layer_network(sampling: str) -> RepeatSteps:
 
 SETTINGS = {
     "digits": Setting(
-        two_layer_network, 1438, 359, 359, {}, FineTuningConfig(), PGD(epsilon=0.1, seed=5)
+        two_layer_network, 1438, 256, 359, 359, {}, FineTuningConfig(), PGD(epsilon=0.1, seed=5)
     ),
     "digits-conv": Setting(
         lambda sampling: small_conv_net(sampling=sampling),
-        *(1438, 359, 359),
+        *(1438, 256, 359, 359),
         *({}, FineTuningConfig(), PGD(epsilon=0.1, seed=5)),
     ),
     "cifar10": Setting(
         lambda sampling: small_conv_net((3, 32, 32), sampling=sampling),
-        *(10_000, 500, 128),
+        *(5000, 64, 250, 64),
         {"epochs": 5},
-        FineTuningConfig(epochs=2),
+        FineTuningConfig(epochs=1),
         PGD(epsilon=2 / 255, steps=10, draws=5, seed=5),
     ),
 }
@@ -108,7 +108,8 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, trials: int)
     float_right = right_on_float(model, transferred, attacked, seed, trials)
     reference = None
     rows: Rows = {}
-    for noise, fit, program, twin in programs(model, graph, training, setting.tuning):
+    data = training.inputs[: setting.calibration_images]
+    for noise, fit, program, twin in programs(model, graph, training, data, setting.tuning):
         if reference is None:
             reference = take_trials(float_side(model, program, test.inputs, seed), trials)
         seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
@@ -123,10 +124,10 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, trials: int)
 
 
 def programs(
-    model: nn.Module, graph: Any, training: Images, tuning: FineTuningConfig
+    model: nn.Module, graph: Any, training: Images, data: torch.Tensor, tuning: FineTuningConfig
 ) -> Iterator[tuple[str, str, Program, nn.Module]]:
-    """Noise, fit, Program, and the hardware-aware model with its integers."""
-    sample, data = training.inputs[:1], training.inputs[:CALIBRATION_IMAGES]
+    """Noise, fit, Program, and the hardware-aware model with its integers. ``data``: to fit to."""
+    sample = training.inputs[:1]
     for noise in ("decay", "none"):
         yield noise, "", lower(graph, noise=noise), hardware_aware(model, sample, noise=noise)
     fitted = None

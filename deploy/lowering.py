@@ -10,7 +10,7 @@ import torch
 from stochi.deploy.layer_lowering import lower_layer, readout_of
 from stochi.deploy.program import IMAGE_LEVELS, NOISE_TARGETS, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
-from stochi.deploy.stand_in import StandIn, stand_ins_of
+from stochi.deploy.stand_in import StandIn, take_over
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
 
@@ -75,8 +75,11 @@ def lower(
             " and pass events=True, or choose chip='loihi2'"
         )
     levels = 1 if events else IMAGE_LEVELS
-    stand_ins = stand_ins_of(calibration) if isinstance(calibration, Program) else {}
-    return lower_network(cut_into_layers(graph, dt), chip, noise, steps, levels, dt, stand_ins)
+    network = cut_into_layers(graph, dt)
+    stand_ins = {}
+    if isinstance(calibration, Program):
+        stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])
+    return lower_network(network, chip, noise, steps, levels, dt, stand_ins)
 
 
 def lower_network(

@@ -1,9 +1,11 @@
 """A layer's additive noise in place of drawn decays, in numbers that outlast changed weights."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from stochi.deploy.program import Generator, Program
+from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX
 
 UNIFORM_SPREAD = 127.5
@@ -45,10 +47,26 @@ def make_stand_in(
     return StandIn(Generator(target, 0, exponent), 2.0**places / units, threshold_factor)
 
 
-def stand_ins_of(program: Program) -> dict[str, StandIn]:
-    """The fits that a Program holds, by layer."""
-    return {
+def take_over(program: Program, noise: str, layers: Collection[str]) -> dict[str, StandIn]:
+    """The fits that a Program holds, by layer, for a network that has these layers.
+
+    Raises:
+        InputError: the Program holds no fit of that noise, or one of another network.
+    """
+    if program.noise != noise:
+        raise InputError(
+            f"the Program passed as calibration has noise {program.noise!r}, so it holds no fit of"
+            f" {noise!r}; pass one that was fitted, or images"
+        )
+    found = {
         layer.name: StandIn(layer.generator, layer.scale, layer.threshold_factor)
         for layer in program.layers
         if layer.generator is not None or layer.threshold_factor != 1.0
     }
+    foreign = set(found) - set(layers)
+    if foreign:
+        raise InputError(
+            f"the Program passed as calibration was fitted to another network: it has"
+            f" {', '.join(sorted(foreign))}, this one {', '.join(layers)}"
+        )
+    return found

@@ -22,7 +22,7 @@ from stochi.deploy.program import (
     Weighted,
 )
 from stochi.deploy.real_layers import RealLayer, RealSynapses, cut_into_layers
-from stochi.deploy.stand_in import StandIn, stand_ins_of
+from stochi.deploy.stand_in import StandIn, take_over
 from stochi.errors import ExportError, InputError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
@@ -216,15 +216,18 @@ def hardware_aware(
         raise InputError(
             f"noise {noise!r} is fitted to data; pass the lowered Program as calibration="
         )
-    stand_ins = {} if calibration is None else stand_ins_of(calibration)
     graph = to_nir(model, sample, dt)
+    network = cut_into_layers(graph, dt)
+    stand_ins = {}
+    if calibration is not None:
+        stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])
     copied = copy_model(model)
     training = copied.training
     copied.eval()
     fold_batch_norms(copied, trace(copied, sample))
     steps = int(graph.metadata["steps"])
     draws = Draws()
-    for index, real in enumerate(cut_into_layers(graph, dt).layers):
+    for index, real in enumerate(network.layers):
         path = _only_path(real)
         form = choose_decay(real, find_chip(chip), noise)
         levels = 1 if events or path.source != INPUT else IMAGE_LEVELS

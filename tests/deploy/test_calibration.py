@@ -1,6 +1,7 @@
 """Fitting additive noise: that it finds what can be found, the same every time, and says so."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -164,6 +165,16 @@ def test_a_layer_that_cannot_be_matched_is_told(graph, monkeypatch: pytest.Monke
 def test_bad_calibrations_are_refused(graph, options: dict, says: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=says):
         lower(graph, **options)
+
+
+def test_a_fit_is_taken_over_only_where_it_belongs(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match="holds no fit of 'membrane'"):
+        lower(graph, noise="membrane", calibration=lower(graph))
+    renamed = replace(fitted.layers[0], name="other")
+    second = fitted.layers[1]
+    fed = replace(second, synapses=(replace(second.synapses[0], source="other"),))
+    with pytest.raises(InputError, match="another network"):
+        lower(graph, noise="membrane", calibration=replace(fitted, layers=(renamed, fed)))
 
 
 def test_a_twin_of_fitted_noise_needs_the_fit() -> None:

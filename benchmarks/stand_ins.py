@@ -10,7 +10,6 @@ hardware-aware model, whose integers are the chip's ("white box").
 """
 
 import argparse
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +32,10 @@ from stochi.sim.float_record import run_float_model
 from stochi.sim.parity import ATTACKER_SEED
 from stochi.sim.trials import chip_side, float_side, take_trials
 from stochi.sim.verdicts import combine_seeds
-from stochi.train import RandomTauLeaky, RepeatSteps, fine_tune, hardware_aware
+from stochi.train import fine_tune
 from stochi.train.fine_tuning import FineTuningConfig
-from stochi.train.hardware_aware import FreshDraws
-from stochi.train.networks import small_conv_net
+from stochi.train.hardware_aware import FreshDraws, twin_of
+from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.training import TrainingConfig, train_classifier
 
 ROBUST_MARGIN, TUNED_ROBUST_MARGIN = 0.02, 0.01
@@ -57,26 +56,11 @@ class Setting:
     attack: PGD
 
 
-def two_layer_network(sampling: str) -> RepeatSteps:
-    """64-128-128-10."""
-
-    def neuron() -> RandomTauLeaky:
-        return RandomTauLeaky(sampling=sampling, init_hidden=True)
-
-    layers = OrderedDict(
-        flatten=nn.Flatten(),
-        fc1=nn.Linear(64, 128),
-        lif1=neuron(),
-        fc2=nn.Linear(128, 128),
-        lif2=neuron(),
-        readout=nn.Linear(128, 10),
-    )
-    return RepeatSteps(nn.Sequential(layers), 8)
-
-
 SETTINGS = {
     "digits": Setting(
-        two_layer_network, 1438, 256, 359, 359, {}, FineTuningConfig(), PGD(epsilon=0.1, seed=5)
+        lambda sampling: two_layer_net(sampling=sampling),
+        *(1438, 256, 359, 359),
+        *({}, FineTuningConfig(), PGD(epsilon=0.1, seed=5)),
     ),
     "digits-conv": Setting(
         lambda sampling: small_conv_net(sampling=sampling),
@@ -129,26 +113,18 @@ def programs(
     """Noise, fit, Program, and the hardware-aware model with its integers. ``data``: to fit to."""
     sample = training.inputs[:1]
     for noise in ("decay", "none"):
-        yield noise, "", lower(graph, noise=noise), hardware_aware(model, sample, noise=noise)
-    fitted = None
-    for fit, method in (("moments", "moments"), ("calibrated", "behaviour")):
-        fitted, _ = calibrate(graph, data, noise="membrane", method=method)
-        twin = hardware_aware(model, sample, noise="membrane", calibration=fitted)
-        yield "membrane", fit, fitted, twin
+        program = lower(graph, noise=noise)
+        yield noise, "", program, twin_of(program, model, sample)
+    for noise, fit, method in (
+        ("membrane", "moments", "moments"),
+        ("current", "calibrated", "behaviour"),
+        ("membrane", "calibrated", "behaviour"),
+    ):
+        fitted, _ = calibrate(graph, data, noise=noise, method=method)
+        yield noise, fit, fitted, twin_of(fitted, model, sample)
     tuned = fine_tune(model, fitted, training, tuning)
-    yield (
-        "membrane",
-        "fine-tuned",
-        lower(to_nir(tuned, sample), noise="membrane", calibration=fitted),
-        tuned,
-    )
-    current, _ = calibrate(graph, data, noise="current")
-    yield (
-        "current",
-        "calibrated",
-        current,
-        hardware_aware(model, sample, noise="current", calibration=current),
-    )
+    deployed = lower(to_nir(tuned, sample), noise="membrane", calibration=fitted)
+    yield "membrane", "fine-tuned", deployed, tuned
 
 
 def right_on_float(

@@ -182,8 +182,7 @@ class _Fitting:
             amplitude = math.exp(log_amplitude)
             tried = stand_in(amplitude, threshold_factor(amplitude))
             seen = observe(self.program(**{name: tried}), name, self.data, FIT_SEED)
-            mean_error, ratio = self._behind(name, counts, seen)
-            return mean_error + math.log(max(ratio, 1e-9)) ** 2
+            return divergence(*self._behind(name, counts, seen))
 
         amplitude, factor = moments, 1.0
         if method == "behaviour" and moments > 0:
@@ -275,6 +274,11 @@ def compare_inputs(reference: torch.Tensor, seen: torch.Tensor) -> tuple[float, 
     if spread == 0:
         return (0.0 if difference == 0 else math.inf), 1.0
     return (difference - chance) / spread, seen_spread / spread
+
+
+def divergence(mean_error: float, spread_ratio: float) -> float:
+    """How unlike the reference is what the layers behind receive: see :class:`LayerFit`."""
+    return mean_error + math.log(max(spread_ratio, 1e-9)) ** 2
 
 
 def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:

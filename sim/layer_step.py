@@ -7,6 +7,7 @@ Lava processes for their part of the batch; the compiled engine takes its consta
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -40,6 +41,17 @@ class DrawCoordinates:
     seed: int
     trial: int
     samples: torch.Tensor
+
+    def of(self, neurons: torch.Tensor, layer: int, step: int) -> dict[str, Any]:
+        """The arguments of ``stochi.hardware.noise`` for a layer's draws in a step."""
+        return {
+            "samples": self.samples,
+            "neurons": neurons,
+            "seed": self.seed,
+            "trial": self.trial,
+            "layer": layer,
+            "step": step,
+        }
 
 
 @dataclass(frozen=True)
@@ -160,31 +172,15 @@ def step_neurons(
     """
     decay = layer.decay
     keep = tensors.keep
+    where = draws.of(tensors.neurons, index, step)
     if decay.drawn:
-        keep = draw_decays(
-            keep,
-            draws.samples,
-            tensors.neurons,
-            seed=draws.seed,
-            trial=draws.trial,
-            layer=index,
-            step=step,
-            redraw=decay.redraw,
-        ).view(synaptic.shape)
+        keep = draw_decays(keep, redraw=decay.redraw, **where).view(synaptic.shape)
     bias = tensors.bias
     current_noise: torch.Tensor | int = 0
     generator = layer.generator
     if generator is not None:
-        noise = draw_generator(
-            draws.samples,
-            tensors.neurons,
-            seed=draws.seed,
-            trial=draws.trial,
-            layer=index,
-            step=step,
-            mantissa=generator.mantissa,
-            exponent=generator.exponent,
-        )
+        mantissa, exponent = generator.mantissa, generator.exponent
+        noise = draw_generator(mantissa=mantissa, exponent=exponent, **where)
         noise = noise.view(synaptic.shape).int()
         if generator.target == "membrane":
             bias = bias + noise

@@ -22,7 +22,7 @@ from stochi.sim.report import SIDES, ParityReport
 from stochi.sim.run import PROBES, run
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
 from stochi.sim.trials import chip_side, float_side, take_trials
-from stochi.train.hardware_aware import FreshDraws, hardware_aware, set_draws
+from stochi.train.hardware_aware import FreshDraws, set_draws, twin_of
 
 ATTACKER_SEED = 2**31
 """The attacker's draws on the hardware-aware model; the victims' seeds are others."""
@@ -83,15 +83,7 @@ def check_parity(
     exact = images.first(min(exact_images, len(images)))
     attacked = images.first(min(attack_images or len(images), len(images)))
     model = model.eval()
-    twin = hardware_aware(
-        model,
-        exact.inputs[:1],
-        chip=program.chip,
-        noise=program.noise,
-        calibration=program,
-        events=program.input_levels == 1,
-        dt=program.dt,
-    ).eval()
+    twin = twin_of(program, model, exact.inputs[:1]).eval()
     sides = _Sides(model, twin, program, seeds[0], trials)
     report = ParityReport(
         configuration={

@@ -11,7 +11,7 @@ from torch.nn import functional
 from stochi.data.images import Images
 from stochi.deploy.program import Program
 from stochi.errors import InputError
-from stochi.train.hardware_aware import hardware_aware, set_draws
+from stochi.train.hardware_aware import set_draws, twin_of
 from stochi.train.neurons import RandomTauLeaky
 
 
@@ -68,15 +68,7 @@ def fine_tune(
         ExportError, LoweringError: as for :func:`hardware_aware`.
     """
     config = FineTuningConfig() if config is None else config
-    student = hardware_aware(
-        model,
-        images.inputs[:1],
-        chip=program.chip,
-        noise=program.noise,
-        calibration=program,
-        events=program.input_levels == 1,
-        dt=program.dt,
-    ).train()
+    student = twin_of(program, model, images.inputs[:1]).train()
     teacher = model.eval()
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
     steps = config.epochs * -(-len(images) // config.batch_size)

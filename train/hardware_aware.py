@@ -255,6 +255,23 @@ def hardware_aware(
     return copied.train(training)
 
 
+def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Module:
+    """The hardware-aware model with a Program's integers; ``model`` is what it was lowered from.
+
+    Raises:
+        ExportError, LoweringError: the model is not one that the Program can come from.
+    """
+    return hardware_aware(
+        model,
+        sample,
+        chip=program.chip,
+        noise=program.noise,
+        calibration=program,
+        events=program.input_levels == 1,
+        dt=program.dt,
+    )
+
+
 def set_draws(model: nn.Module, *, seed: int = 0, trial: int = 0, first_sample: int = 0) -> None:
     """Say which draws the model's next forward passes use (see ``stochi.hardware.noise``)."""
     for module in model.modules():

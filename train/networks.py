@@ -40,6 +40,37 @@ class RepeatSteps(nn.Module):
         return torch.stack(outputs).mean(0)
 
 
+def two_layer_net(
+    input_size: int = 64,
+    hidden: tuple[int, int] = (128, 128),
+    classes: int = 10,
+    *,
+    steps: int = 8,
+    sampling: str = "step",
+) -> RepeatSteps:
+    """Two linear layers with random-τ neurons, and a linear readout; images are flattened.
+
+    Args:
+        input_size: values of an image; hidden: neurons of the two layers.
+        steps: time steps an image.
+        sampling: as in :class:`RandomTauLeaky`.
+    """
+    first, second = hidden
+    return RepeatSteps(
+        nn.Sequential(
+            OrderedDict(
+                flatten=nn.Flatten(),
+                fc1=nn.Linear(input_size, first),
+                lif1=RandomTauLeaky(sampling=sampling, init_hidden=True),
+                fc2=nn.Linear(first, second),
+                lif2=RandomTauLeaky(sampling=sampling, init_hidden=True),
+                readout=nn.Linear(second, classes),
+            )
+        ),
+        steps,
+    )
+
+
 def small_conv_net(
     input_shape: tuple[int, int, int] = (1, 8, 8),
     classes: int = 10,

@@ -94,33 +94,9 @@ def step_neurons(  # type: ignore[no-untyped-def]
             drawn_at = (seed, trial, sample, layer, step if layers[layer, t.REDRAW] else 0)
             draw_keeps(parameters, layers[layer, t.KEEP], first, count, drawn_at, words, buffer)
         else:
-            fill(
-                buffer,
-                KEEPS,
-                parameters,
-                layers[layer, t.KEEP],
-                layers[layer, t.KEEP_REPEAT],
-                first,
-                count,
-            )
-        fill(
-            buffer,
-            BIASES,
-            parameters,
-            layers[layer, t.BIAS],
-            layers[layer, t.BIAS_REPEAT],
-            first,
-            count,
-        )
-        fill(
-            buffer,
-            THRESHOLDS,
-            parameters,
-            layers[layer, t.THRESHOLD],
-            layers[layer, t.THRESHOLD_REPEAT],
-            first,
-            count,
-        )
+            fill(buffer, KEEPS, parameters, layers[layer], t.KEEP, first, count)
+        fill(buffer, BIASES, parameters, layers[layer], t.BIAS, first, count)
+        fill(buffer, THRESHOLDS, parameters, layers[layer], t.THRESHOLD, first, count)
         n, v, a, s = uintp(count), uintp(start + first), uintp(first), uintp(slot + first)
         if noise:
             draw_noise(
@@ -136,15 +112,7 @@ def step_neurons(  # type: ignore[no-untyped-def]
                 for i in range(n):
                     buffer[BIASES + i] += buffer[NOISES + i]
         if layers[layer, t.HAS_CURRENT] or refractory or noise == t.CURRENT_NOISE:
-            fill(
-                buffer,
-                CURRENT_KEEPS,
-                parameters,
-                layers[layer, t.CURRENT_KEEP],
-                layers[layer, t.CURRENT_KEEP_REPEAT],
-                first,
-                count,
-            )
+            fill(buffer, CURRENT_KEEPS, parameters, layers[layer], t.CURRENT_KEEP, first, count)
             for i in range(n):
                 state = integrate(
                     NeuronState(membrane[v + i], current[v + i], waiting[v + i]),
@@ -184,8 +152,10 @@ def step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, subtract, program
 
 
 @njit(nogil=True, error_model="numpy")
-def fill(buffer, to, parameters, start, repeat, first, count):  # type: ignore[no-untyped-def]
-    """Parameters of neurons ``first`` on, each of which ``repeat`` neighbours share."""
+def fill(buffer, to, parameters, row, column, first, count):  # type: ignore[no-untyped-def]
+    """Parameters of neurons ``first`` on. A layer's ``column`` says where they start, the next one
+    how many neighbours share each."""
+    start, repeat = row[column], row[column + 1]
     if repeat == 1:
         here, there = uintp(to), uintp(start + first)
         for i in range(uintp(count)):

@@ -1,6 +1,5 @@
 """The comparison in distribution must be right about itself."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from copy import deepcopy
 
@@ -20,7 +19,7 @@ from stochi.sim.threads import one_torch_thread
 from stochi.sim.trials import Trials, chip_side, float_side, take_trials
 from stochi.sim.verdicts import entries
 from stochi.train import RandomTauLeaky
-from stochi.train.networks import RepeatSteps
+from stochi.train.networks import RepeatSteps, two_layer_net
 from stochi.train.training import TrainingConfig, train_classifier
 from tests.conftest import dense_net
 
@@ -28,18 +27,7 @@ TRIALS = 20
 
 
 def small_net() -> RepeatSteps:
-    def neuron() -> RandomTauLeaky:
-        return RandomTauLeaky(init_hidden=True)
-
-    layers = OrderedDict(
-        flatten=nn.Flatten(),
-        fc1=nn.Linear(64, 32),
-        lif1=neuron(),
-        fc2=nn.Linear(32, 24),
-        lif2=neuron(),
-        readout=nn.Linear(24, 10),
-    )
-    return RepeatSteps(nn.Sequential(layers))
+    return two_layer_net(hidden=(32, 24))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,7 +5,8 @@ layer's stand-in has three numbers: how large its noise is, its threshold, and (
 size, since the generator knows powers of two only) the scale of its weights. For every size that
 is tried, the threshold is set so that the layer spikes as often as the reference; the size is that
 with which the layers behind receive most nearly what they receive in the reference: the same input
-on average for every image and neuron, and as much spread over trials.
+on average for every image and neuron, and as much spread over trials, weighed as the divergence of
+two normal laws weighs them.
 """
 
 import math
@@ -277,8 +278,12 @@ def compare_inputs(reference: torch.Tensor, seen: torch.Tensor) -> tuple[float, 
 
 
 def divergence(mean_error: float, spread_ratio: float) -> float:
-    """How unlike the reference is what the layers behind receive: see :class:`LayerFit`."""
-    return mean_error + math.log(max(spread_ratio, 1e-9)) ** 2
+    """How unlike the reference is what the layers behind receive: see :class:`LayerFit`.
+
+    Twice the Kullback-Leibler divergence, from the reference's, of a normal law whose mean and
+    variance differ so much.
+    """
+    return mean_error + spread_ratio - 1 - math.log(max(spread_ratio, 1e-9))
 
 
 def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:

@@ -35,6 +35,7 @@ def check_parity(
     program: Program,
     data: Images | tuple[torch.Tensor, torch.Tensor],
     *,
+    lowered_from: nn.Module | None = None,
     trials: int = 10,
     attacks: Sequence[Attack] = (),
     seeds: Sequence[int] = (0, 1),
@@ -57,8 +58,10 @@ def check_parity(
     side. The attacker draws other random numbers than the victims.
 
     Args:
-        model: the float model that was exported, in which layers have the Program's names.
+        model: the float model, in which layers have the Program's names.
         program: what it was lowered to.
+        lowered_from: the model that was exported, where that is not ``model`` but one tuned to
+            answer as it does (``stochi.train.fine_tune``).
         data: held-out images in [0, 1] and labels.
         trials: repetitions of everything but the exact comparison, each with other draws, at
             least 1; variability over trials needs 2.
@@ -83,7 +86,7 @@ def check_parity(
     exact = images.first(min(exact_images, len(images)))
     attacked = images.first(min(attack_images or len(images), len(images)))
     model = model.eval()
-    twin = twin_of(program, model, exact.inputs[:1]).eval()
+    twin = twin_of(program, lowered_from or model, exact.inputs[:1]).eval()
     sides = _Sides(model, twin, program, seeds[0], trials)
     report = ParityReport(
         configuration={

@@ -1,6 +1,6 @@
 """A trained network's file: its weights and how to build it, without pickled code."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class NetworkConfig:
     sampling: str = "step"
     input_gain: str = "coupled"
     bits: int | None = None
+    batch_norm: bool = True
 
     def build(self) -> nn.Module:
         """The untrained network, weights from torch's global generator."""
@@ -49,6 +50,21 @@ class NetworkConfig:
             if name in arguments:
                 arguments[name] = tuple(arguments[name])
         return NetworkConfig(**arguments)
+
+
+def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, NetworkConfig]:
+    """The float network with a hardware-aware model's weights, in eval mode, and how to build it.
+
+    Lowering it gives the hardware-aware model's integers. Its batch norms are folded away.
+
+    Args:
+        twin: made from what ``network`` builds.
+    """
+    folded = replace(network, batch_norm=False)
+    with torch.random.fork_rng(devices=[]):
+        model = folded.build()
+    model.load_state_dict(twin.state_dict())
+    return model.eval(), folded
 
 
 def save_checkpoint(

@@ -81,6 +81,7 @@ def small_conv_net(
     sampling: str = "step",
     input_gain: str = "coupled",
     bits: int | None = None,
+    batch_norm: bool = True,
 ) -> RepeatSteps:
     """Two 3×3 convolutions with batch norm and random-τ neurons, pooling, and a linear readout.
 
@@ -89,6 +90,7 @@ def small_conv_net(
         steps: time steps an image.
         channels: of the two convolutions.
         sigma, sampling, input_gain, bits: as in :class:`RandomTauLeaky`.
+        batch_norm: or biases in its place, as in a network whose batch norms were folded.
     """
     inputs, height, width = input_shape
 
@@ -97,16 +99,19 @@ def small_conv_net(
             sigma, sampling=sampling, input_gain=input_gain, bits=bits, init_hidden=True
         )
 
+    def norm(channels: int) -> nn.Module:
+        return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+
     first, second = channels
     return RepeatSteps(
         nn.Sequential(
             OrderedDict(
-                conv1=nn.Conv2d(inputs, first, 3, padding=1, bias=False),
-                norm1=nn.BatchNorm2d(first),
+                conv1=nn.Conv2d(inputs, first, 3, padding=1, bias=not batch_norm),
+                norm1=norm(first),
                 lif1=neuron(),
                 pool=nn.AvgPool2d(2),
-                conv2=nn.Conv2d(first, second, 3, padding=1, bias=False),
-                norm2=nn.BatchNorm2d(second),
+                conv2=nn.Conv2d(first, second, 3, padding=1, bias=not batch_norm),
+                norm2=norm(second),
                 lif2=neuron(),
                 flatten=nn.Flatten(),
                 readout=nn.Linear(second * (height // 2) * (width // 2), classes),

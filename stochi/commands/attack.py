@@ -6,18 +6,24 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import JsonOption, Output, SeedOption
-from stochi.commands.data import DataDirOption, DataOption, load_test_images
+from stochi.commands.data import (
+    DataDirOption,
+    DataOption,
+    LoweredFromOption,
+    load_test_images,
+)
 
 
 def attack(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")],
-    program: Annotated[Path, typer.Argument(help="Program that was lowered from it.")],
+    program: Annotated[Path, typer.Argument(help="Program lowered from it, or tuned to it.")],
     epsilon: Annotated[float, typer.Option(help="Largest change of a pixel, in [0, 1].")] = 0.1,
     steps: Annotated[int, typer.Option(help="PGD steps.")] = 20,
     draws: Annotated[int, typer.Option(help="EOT draws a step.")] = 10,
     images: Annotated[int, typer.Option(help="How many of the test images.")] = 128,
     trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
     seed: SeedOption = 0,
+    lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -38,6 +44,7 @@ def attack(
         model,
         lowered,
         test.first(images),
+        lowered_from=None if lowered_from is None else load_checkpoint(lowered_from)[0],
         trials=trials,
         attacks=attacks,
         seeds=(seed,),

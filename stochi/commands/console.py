@@ -23,7 +23,7 @@ class Output:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self.started = time.perf_counter()
-        width = None if sys.stdout.isatty() else 100
+        width = None if sys.stdout.isatty() else 120
         self.result = Console(quiet=as_json, highlight=False, width=width)
         self.status = Console(stderr=True, quiet=as_json, highlight=False, soft_wrap=True)
 
@@ -51,10 +51,14 @@ class Output:
         """Rows of text, the first one the head; after ``text_columns`` come numbers."""
         table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
         for index, head in enumerate(rows[0]):
+            text = index < text_columns
+            longest = max(len(line) for row in rows for line in row[index].splitlines() or [""])
             table.add_column(
                 head.replace("hardware-aware", "hardware-\naware"),
-                justify="left" if index < text_columns else "right",
-                no_wrap=index >= text_columns,
+                justify="left" if text else "right",
+                no_wrap=not text,
+                # Where a table is too wide, what a row is about must not be what goes.
+                min_width=min(longest, 14) if text else None,
             )
         for row in rows[1:]:
             table.add_row(*row)

@@ -8,6 +8,7 @@ import typer
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
+    from stochi.data.catalogue import DataSet
     from stochi.data.images import Images
 
 DataOption = Annotated[
@@ -16,6 +17,11 @@ DataOption = Annotated[
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder with that set's published files; digits need none."),
+]
+
+LoweredFromOption = Annotated[
+    Path | None,
+    typer.Option(help="Checkpoint that the Program was lowered from, where it was tuned."),
 ]
 
 
@@ -29,23 +35,36 @@ def load_test_images(
     """A set's test part, for a network that takes images of that shape and tells classes apart.
 
     Args:
-        network: the network's file, for the message.
-        shape: (channels, height, width) that it takes; classes: how many outputs it has.
+        network, shape, classes: as in :func:`check_images_fit`.
 
     Raises:
         InputError: the set's images or classes are others than the network's, or it cannot be read.
     """
-    from stochi.data.catalogue import DATA_SETS, find_data_set
+    from stochi.data.catalogue import find_data_set
 
     chosen = find_data_set(data)
+    check_images_fit(chosen, network, shape, classes)
+    return chosen.read(data_dir)[1]
+
+
+def check_images_fit(
+    chosen: "DataSet", network: str | Path, shape: tuple[int, ...], classes: int
+) -> None:
+    """Raise InputError where a set's images or classes are others than a network's.
+
+    Args:
+        network: the network's file, for the message.
+        shape: (channels, height, width) that it takes; classes: how many outputs it has.
+    """
+    from stochi.data.catalogue import DATA_SETS
+
     if (chosen.shape, chosen.classes) != (shape, classes):
         fitting = [s.name for s in DATA_SETS.values() if (s.shape, s.classes) == (shape, classes)]
         raise InputError(
-            f"{network} takes images of {_sizes(shape)} in {classes} classes, those of {data} have"
-            f" {_sizes(chosen.shape)} in {chosen.classes}; "
+            f"{network} takes images of {_sizes(shape)} in {classes} classes, those of"
+            f" {chosen.name} have {_sizes(chosen.shape)} in {chosen.classes}; "
             + (f"give --data {' or '.join(fitting)}" if fitting else "no set here fits it")
         )
-    return chosen.read(data_dir)[1]
 
 
 def _sizes(shape: tuple[int, ...]) -> str:

@@ -33,11 +33,15 @@ def deploy(
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     images: Annotated[int, typer.Option(help="Training images that noise is fitted to.")] = 256,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Program whose fitted noise is taken over, for a tuned network."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Lower a NIR graph to a Program: every number on the chip's grid."""
     from stochi.data import load
-    from stochi.deploy import CalibrationWarning, calibrate, lower
+    from stochi.deploy import CalibrationWarning, Program, calibrate, lower
     from stochi.deploy.decay_tables import decay_table_errors
     from stochi.deploy.program import NOISE_TARGETS
     from stochi.deploy.real_layers import cut_into_layers
@@ -47,14 +51,15 @@ def deploy(
     read = read_graph(graph)
     options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
     fits: tuple[LayerFit, ...] = ()
-    if noise in NOISE_TARGETS:
+    if noise in NOISE_TARGETS and calibration is None:
         shown = load(data, data_dir)[0].first(images).inputs
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", CalibrationWarning)
             program, fits = calibrate(read, shown, chip, noise, progress=output.progress, **options)
     else:
         caught = []
-        program = lower(read, chip, noise, **options)
+        fitted = None if calibration is None else Program.load(calibration)
+        program = lower(read, chip, noise, fitted, **options)
     program.save(out)
     rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
     for layer in program.layers:

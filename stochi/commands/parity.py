@@ -6,12 +6,17 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import JsonOption, Output, SeedOption
-from stochi.commands.data import DataDirOption, DataOption, load_test_images
+from stochi.commands.data import (
+    DataDirOption,
+    DataOption,
+    LoweredFromOption,
+    load_test_images,
+)
 
 
 def parity(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")],
-    program: Annotated[Path, typer.Argument(help="Program that was lowered from it.")],
+    program: Annotated[Path, typer.Argument(help="Program lowered from it, or tuned to it.")],
     out: Annotated[Path, typer.Option(help="Report to write.")] = Path("runs/report.json"),
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
     trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
@@ -23,6 +28,7 @@ def parity(
     epsilon: Annotated[float, typer.Option(help="ε of PGD in [0, 1]; 0 for no attack.")] = 0.1,
     attack_images: Annotated[int, typer.Option(help="How many images are attacked.")] = 128,
     lava: Annotated[bool, typer.Option(help="Run Lava, or the engine alone.")] = True,
+    lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -47,6 +53,7 @@ def parity(
         model,
         lowered,
         test if images is None else test.first(images),
+        lowered_from=None if lowered_from is None else load_checkpoint(lowered_from)[0],
         trials=trials,
         attacks=attacks,
         seeds=(seed, seed + 1),

@@ -1,7 +1,8 @@
 """``stochi train``"""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,30 +11,80 @@ from stochi.commands.data import DataDirOption, DataOption
 from stochi.devices import check_device
 from stochi.errors import InputError
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from stochi.data import Images
+    from stochi.train.checkpoint import NetworkConfig
+
+ONLY_WITHOUT_TUNE = ("patience", "steps", "sigma", "sampling", "input_gain", "bits", "hardware")
+TUNING_EPOCHS = 10
+
 
 def train(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Checkpoint to write.")] = Path("runs/model.pt"),
     seed: SeedOption = 0,
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the data.")] = 25,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help=f"Passes over the data: 25 at most, or {TUNING_EPOCHS} of --tune."),
+    ] = None,
     patience: Annotated[int, typer.Option(help="Stop when nothing improves for so many.")] = 8,
     steps: Annotated[int, typer.Option(help="Time steps an image is shown.")] = 8,
     sigma: Annotated[float, typer.Option(help="Spread of the random decay's logit.")] = 1.0,
     sampling: Annotated[str, typer.Option(help="Draw λ per: step, forward, fixed, mean.")] = "step",
     input_gain: Annotated[str, typer.Option(help="Input gain: coupled or mean.")] = "coupled",
     bits: Annotated[int, typer.Option(help="Bits of the decay table; 0: continuous.")] = 0,
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Train in the chip's integers from the start.")
+    ] = False,
+    tune: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint to tune, until its Program answers as it does."),
+    ] = None,
+    program: Annotated[
+        Path | None, typer.Option(help="With --tune: the Program that was lowered from it.")
+    ] = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a small convolutional random-τ network, made for the data set's images and classes."""
+    """Train a small convolutional random-τ network, made for the data set's images and classes.
+
+    Or, with --tune, go on training one with the arithmetic and the noise of its Program in the
+    loop; export the result, and deploy it with --calibration and that Program.
+    """
     from stochi.data.catalogue import find_data_set
-    from stochi.train.checkpoint import NetworkConfig, save_checkpoint
+    from stochi.train.checkpoint import NetworkConfig, in_floats, save_checkpoint
     from stochi.train.neurons import check_neuron_options
     from stochi.train.training import Epoch, TrainingConfig, measure_accuracy, train_classifier
 
     output = Output(as_json)
-    config = TrainingConfig(seed=seed, epochs=epochs, patience=patience)
+    if (tune is None) != (program is None):
+        raise InputError("--tune CHECKPOINT and --program PROGRAM go together")
+    if tune is not None and program is not None:
+        given = [name for name in ONLY_WITHOUT_TUNE if _was_given(context, name)]
+        if given:
+            option = given[0].replace("_", "-")
+            raise InputError(f"--{option} is of a new network; --tune takes the checkpoint's")
+        if device != "cpu":
+            raise InputError(f"--tune runs on the CPU; leave out --device {device}")
+        from stochi.commands.tuning import tune_checkpoint
+
+        tune_checkpoint(
+            output,
+            tune,
+            program,
+            out,
+            seed,
+            TUNING_EPOCHS if epochs is None else epochs,
+            data,
+            data_dir,
+        )
+        return
+    config = TrainingConfig(seed=seed, patience=patience)
+    config = config if epochs is None else replace(config, epochs=epochs)
     check_neuron_options(sigma, sampling, input_gain, bits or None)
     if steps < 1:
         raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
@@ -46,11 +97,12 @@ def train(
         sampling=sampling,
         input_gain=input_gain,
         bits=bits or None,
+        batch_norm=not hardware,
     )
     where = check_device(device)
     training, test = chosen.read(data_dir)
     output.progress(
-        f"Training on {len(training)} images of {data}, at most {epochs} epochs, seed {seed}"
+        f"Training on {len(training)} images of {data}, at most {config.epochs} epochs, seed {seed}"
     )
 
     def show(epoch: Epoch) -> None:
@@ -59,22 +111,45 @@ def train(
             f"  validation accuracy {epoch.validation_accuracy:.1%}"
         )
 
-    model, history = train_classifier(network.build, training, config, device=where, progress=show)
+    def build() -> "nn.Module":
+        return _on_the_chip(network, training, seed) if hardware else network.build()
+
+    model, history = train_classifier(build, training, config, device=where, progress=show)
     model.to("cpu")
     accuracy = measure_accuracy(model, test)
+    if hardware:
+        model, network = in_floats(model.get_submodule("model"), network)
     save_checkpoint(
         out,
         model,
         network,
-        {**config.as_dict(), "data": data, "history": [e.as_dict() for e in history]},
+        {
+            **config.as_dict(),
+            "data": data,
+            "hardware": hardware,
+            "history": [e.as_dict() for e in history],
+        },
     )
     output.say(f"Test accuracy {accuracy:.1%} on {len(test)} images of {data}; wrote {out}")
     output.finish(
         {
             "checkpoint": str(out),
             "data": data,
+            "hardware": hardware,
             "test_accuracy": accuracy,
             "epochs": [e.as_dict() for e in history],
             "training": config.as_dict(),
         }
     )
+
+
+def _on_the_chip(network: "NetworkConfig", images: "Images", seed: int) -> "nn.Module":
+    """The untrained network in the chip's integers, with other draws for every batch."""
+    from stochi.train.hardware_aware import FreshDraws, hardware_aware
+
+    return FreshDraws(hardware_aware(network.build(), images.inputs[:1]), seed)
+
+
+def _was_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"

@@ -75,6 +75,47 @@ def test_deploy_fits_noise_and_says_what_is_left(run, trained: Path) -> None:  #
     assert status == 0 and json.loads(out)["mismatches"] == 0
 
 
+def test_a_tuned_network_is_deployed_and_compared_with_what_it_was_tuned_to(
+    run,  # type: ignore[no-untyped-def]
+    trained: Path,
+) -> None:
+    net = str(trained / "m.pt")
+    deploy = ("deploy", "--noise", "membrane", "--out")
+    assert run(*deploy, "fitted.program", str(trained / "m.nir"), "--images", "16")[0] == 0
+    status, out, _ = run(
+        *("train", "--tune", net, "--program", "fitted.program", "--epochs", "1"),
+        *("--out", "tuned.pt", "--json"),
+    )
+    assert status == 0 and len(json.loads(out)["losses"]) == 1
+    assert run("export", "tuned.pt", "--out", "tuned.nir")[0] == 0
+    taken_over = ("tuned.nir", "--calibration", "fitted.program")
+    assert run(*deploy, "tuned.program", *taken_over)[0] == 0
+    status, out, _ = run(
+        *("parity", net, "tuned.program", "--lowered-from", "tuned.pt", "--no-lava", "--json"),
+        *("--trials", "1", "--exact", "8", "--epsilon", "0"),
+    )
+    assert status == 0 and json.loads(out)["mismatches"] == 0
+    # The float network is not what that Program was lowered from.
+    words = ("parity", net, "tuned.program", "--no-lava", "--json", "--trials", "1")
+    status, out, _ = run(*words, "--exact", "8", "--epsilon", "0")
+    assert status == 1 and json.loads(out)["mismatches"] > 0
+
+
+def test_training_in_the_chip_s_integers(run) -> None:  # type: ignore[no-untyped-def]
+    words = ("train", "--hardware", "--epochs", "2", "--steps", "4", "--out", "m.pt", "--json")
+    status, out, _ = run(*words)
+    told = json.loads(out)
+    losses = [epoch["loss"] for epoch in told["epochs"]]
+    assert status == 0 and told["hardware"] and losses[1] < losses[0]
+    assert run("export", "m.pt", "--out", "m.nir")[0] == 0
+    assert run("deploy", "m.nir", "--out", "m.program")[0] == 0
+    status, out, _ = run(
+        *("parity", "m.pt", "m.program", "--no-lava", "--json", "--trials", "1"),
+        *("--exact", "8", "--epsilon", "0"),
+    )
+    assert status == 0 and json.loads(out)["mismatches"] == 0
+
+
 def test_simulate_repeats_byte_for_byte(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         words = ("simulate", str(trained / "m.program"), "--images", "8", "--seed", seed)
@@ -125,6 +166,12 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["train", "--sigma", "-1"], "sigma is -1"),
         (["train", "--epochs", "0"], "epochs is 0"),
         (["train", "--epochs", "many"], "epochs"),
+        (["train", "--tune", "m.pt"], "--program PROGRAM go together"),
+        (["train", "--tune", "m.pt", "--program", "m.program", "--sigma", "2"], "--sigma is of a"),
+        (["train", "--tune", "text.txt", "--program", "m.program"], "not a Stochi checkpoint"),
+        (["train", "--tune", "m.pt", "--program", "m.program", "--epochs", "0"], "epochs is 0"),
+        (["deploy", "m.nir", "--calibration", "m.program"], "leave calibration out"),
+        (["deploy", "m.nir", "--noise", "membrane", "--calibration", "m.program"], "holds no fit"),
         (["parity", "m.pt", "m.program", "--trials", "0"], "trials is 0"),
         (["parity", "m.pt", "m.program", "--epsilon", "7"], "epsilon is 7"),
         (["attack", "m.pt", "text.txt"], "text.txt: not a Stochi Program"),

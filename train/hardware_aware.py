@@ -30,7 +30,7 @@ from stochi.export.nir_graph import to_nir
 from stochi.export.trace import trace
 from stochi.hardware.chips import find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
-from stochi.hardware.quantization import QuantizedLayer, to_integers
+from stochi.hardware.quantization import QuantizedLayer
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
 from stochi.train.exact_products import Geometry, product
 from stochi.train.hardware_neuron import Draws, HardwareStep
@@ -76,7 +76,7 @@ class HardwareSynapses:
         def currents(inputs: torch.Tensor) -> torch.Tensor:
             integers = inputs  # spikes are
             if self.integers_per_unit != 1:
-                integers = to_integers(inputs, self.integers_per_unit)
+                integers = torch.round(inputs.double() * self.integers_per_unit)
             return self.currents(multiply(integers, exact), quantized)
 
         return currents
@@ -135,7 +135,7 @@ class HardwareSynapses:
         bias = quantized.bias.double() / (2.0**ALIGN_SHIFT * quantized.scale)
         # Pooling after the weights divides; the sums stand for what is left after it.
         after_weights = self.real.synapses[0].pooled * self.input_levels / self.integers_per_unit
-        found = sums.double().mul_(after_weights / per_unit).add_(_rows(bias, sums))
+        found = torch.add(_rows(bias, sums), sums, alpha=after_weights / per_unit)
         coarse = quantized.synapses[0].exponent >= -ALIGN_SHIFT
         return (
             found.float() if self.neuron is not None and coarse and not self.pools_after else found

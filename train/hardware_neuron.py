@@ -206,5 +206,5 @@ def _slope(spike: Callable[[torch.Tensor], torch.Tensor], distance: torch.Tensor
     """The surrogate's derivative where the membrane is so far from the threshold."""
     with torch.enable_grad():
         leaf = distance.requires_grad_(True)
-        (slope,) = torch.autograd.grad(spike(leaf).sum(), leaf)
+        (slope,) = torch.autograd.grad(spike(leaf), leaf, torch.ones_like(distance))
     return slope

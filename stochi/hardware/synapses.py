@@ -63,19 +63,36 @@ def exact_conv2d(
     → (batch, O, H', W') int32."""
     batch, _, *sizes = inputs.shape
     outputs, _, *kernel = weight.shape
-    rows = weight.reshape(groups, outputs // groups, -1)
     height, width = windows(sizes, kernel, stride, padding, dilation)
-    gathered = groups * rows.shape[2] * height * width
-    parts = []
-    for part in inputs.split(max(1, _GATHERED_ELEMENTS // gathered)):
-        columns = functional.unfold(
-            part.to(weight.dtype), (kernel[0], kernel[1]), dilation, padding, stride
-        )
-        summed = rows @ columns.view(len(part), groups, rows.shape[2], -1)
-        parts.append(summed.reshape(len(part), outputs, height, width).int())
+    gathered = groups * weight[0].numel() * height * width
+    parts = [
+        _gather_and_multiply(part.to(weight.dtype), weight, stride, padding, dilation, groups)
+        for part in inputs.split(max(1, _GATHERED_ELEMENTS // gathered))
+    ]
     if not batch:
         return inputs.new_zeros((0, outputs, height, width), dtype=torch.int32)
     return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def _gather_and_multiply(
+    inputs: torch.Tensor,
+    weight: torch.Tensor,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+) -> torch.Tensor:
+    outputs, _, *kernel = weight.shape
+    if inputs.device.type == "cpu" and groups == 1 and dilation == (1, 1):
+        # torch's own of that kind; conv2d would choose by shape, and ask for others too.
+        return torch.ops.aten._slow_conv2d_forward(
+            inputs, weight, kernel, None, stride, padding
+        ).int()
+    height, width = windows(inputs.shape[2:], kernel, stride, padding, dilation)
+    rows = weight.reshape(groups, outputs // groups, -1)
+    columns = functional.unfold(inputs, (kernel[0], kernel[1]), dilation, padding, stride)
+    summed = rows @ columns.view(len(inputs), groups, rows.shape[2], -1)
+    return summed.reshape(len(inputs), outputs, height, width).int()
 
 
 def exact_sum_pool2d(

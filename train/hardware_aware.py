@@ -23,6 +23,7 @@ from stochi.deploy.program import (
 )
 from stochi.deploy.real_layers import RealLayer, RealSynapses, cut_into_layers
 from stochi.deploy.stand_in import StandIn, take_over
+from stochi.deploy.table_bits import TableBits, check_table_bits, choose_table_bits, table_bits
 from stochi.errors import ExportError, InputError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
@@ -195,6 +196,7 @@ def hardware_aware(
     calibration: Program | None = None,
     events: bool = False,
     dt: float = 1e-3,
+    bits: TableBits = None,
 ) -> nn.Module:
     """A copy of ``model`` that computes what the chip will compute.
 
@@ -207,17 +209,19 @@ def hardware_aware(
         chip, noise, events: as for ``stochi.deploy.lower``.
         calibration: for noise that is fitted to data, the Program that holds the fit.
         dt: as for ``to_nir``.
+        bits: as for ``lower``, or by the names of layers.
 
     Raises:
         ExportError, LoweringError: as ``to_nir`` and ``lower`` would.
-        InputError: noise that is fitted to data came without its fit.
+        InputError: noise that is fitted to data came without its fit, or bits are wrong.
     """
     if noise in NOISE_TARGETS and calibration is None:
         raise InputError(
             f"noise {noise!r} is fitted to data; pass the lowered Program as calibration="
         )
+    check_table_bits(noise, bits)
     graph = to_nir(model, sample, dt)
-    network = cut_into_layers(graph, dt)
+    network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
     if calibration is not None:
         stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])
@@ -259,7 +263,8 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
     """The hardware-aware model with a Program's integers; ``model`` is what it was lowered from.
 
     Raises:
-        ExportError, LoweringError: the model is not one that the Program can come from.
+        ExportError, LoweringError, InputError: the model is not one that the Program can come
+            from.
     """
     return hardware_aware(
         model,
@@ -269,6 +274,7 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
         calibration=program,
         events=program.input_levels == 1,
         dt=program.dt,
+        bits=table_bits(program),
     )
 
 

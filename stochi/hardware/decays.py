@@ -84,8 +84,11 @@ def merge_decays(keep: np.ndarray, most: int) -> np.ndarray:
 
 def check_bits(bits: int) -> None:
     """Raise InputError unless a decay table can have so many bits."""
-    if bits not in range(1, MAX_TABLE_BITS + 1):
-        raise InputError(f"bits is {bits}; a decay table has 1 to {MAX_TABLE_BITS} bits")
+    whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
+    if not whole or not 1 <= bits <= MAX_TABLE_BITS:
+        raise InputError(
+            f"bits is {bits!r}; a decay table has a whole number of bits, 1 to {MAX_TABLE_BITS}"
+        )
 
 
 def draw_decays(

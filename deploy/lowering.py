@@ -58,7 +58,8 @@ def lower(
 
     Warns:
         CalibrationWarning: a layer could not be matched.
-        MergedDecays: neurons' own decays are more than a core of the chip can hold.
+        MergedDecays, MergedThresholds: neurons' own decays, or thresholds, are more than a core of
+            the chip can hold.
     """
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")

@@ -29,7 +29,7 @@ from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
 from stochi.export.nir_graph import to_nir
 from stochi.export.trace import trace
-from stochi.hardware.chips import find_chip
+from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
@@ -49,6 +49,7 @@ class HardwareSynapses:
         steps: int,
         input_levels: int,
         integers_per_unit: float,
+        chip: Chip,
         stand_in: StandIn | None = None,
     ) -> None:
         self.real = real
@@ -57,6 +58,7 @@ class HardwareSynapses:
         self.steps = steps
         self.input_levels = input_levels
         self.integers_per_unit = integers_per_unit
+        self.chip = chip
         self.stand_in = stand_in
         self.last: tuple[tuple[torch.Tensor, ...], QuantizedLayer, torch.Tensor] | None = None
         after = real.synapses[0].stages
@@ -115,7 +117,9 @@ class HardwareSynapses:
             threshold,
             steps=self.steps,
             input_levels=self.input_levels,
+            chip=self.chip,
             stand_in=self.stand_in,
+            warn=self.last is None,
         )
 
     def _exact_weight(self, quantized: QuantizedLayer) -> torch.Tensor:
@@ -214,12 +218,16 @@ def hardware_aware(
     Raises:
         ExportError, LoweringError: as ``to_nir`` and ``lower`` would.
         InputError: noise that is fitted to data came without its fit, or bits are wrong.
+
+    Warns:
+        MergedDecays, MergedThresholds: as ``lower`` would; the latter at the first forward pass.
     """
     if noise in NOISE_TARGETS and calibration is None:
         raise InputError(
             f"noise {noise!r} is fitted to data; pass the lowered Program as calibration="
         )
     check_table_bits(noise, bits)
+    target = find_chip(chip)
     graph = to_nir(model, sample, dt)
     network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
@@ -233,7 +241,7 @@ def hardware_aware(
     draws = Draws()
     for index, real in enumerate(network.layers):
         path = _only_path(real)
-        form = choose_decay(real, find_chip(chip), noise)
+        form = choose_decay(real, target, noise)
         levels = 1 if events or path.source != INPUT else IMAGE_LEVELS
         stand_in = stand_ins.get(real.name)
         neuron = None
@@ -252,6 +260,7 @@ def hardware_aware(
             steps,
             levels,
             float(levels * _pooled_before_weights(path)),
+            target,
             stand_in,
         )
         parent, _, child = path.weight_node.rpartition(".")

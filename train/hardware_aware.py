@@ -6,6 +6,7 @@ the very integers of the chip, in the model's units. Gradients pass straight thr
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -22,12 +23,13 @@ from stochi.deploy.program import (
     Weighted,
 )
 from stochi.deploy.real_layers import RealLayer, RealSynapses, cut_into_layers
+from stochi.deploy.real_neurons import read_neuron
 from stochi.deploy.stand_in import StandIn, take_over
 from stochi.deploy.table_bits import TableBits, check_table_bits, choose_table_bits, table_bits
 from stochi.errors import ExportError, InputError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
-from stochi.export.nir_graph import to_nir
+from stochi.export.nir_graph import neuron_node, to_nir
 from stochi.export.trace import trace
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
@@ -50,6 +52,8 @@ class HardwareSynapses:
         input_levels: int,
         integers_per_unit: float,
         chip: Chip,
+        noise: str,
+        dt: float,
         stand_in: StandIn | None = None,
     ) -> None:
         self.real = real
@@ -58,7 +62,7 @@ class HardwareSynapses:
         self.steps = steps
         self.input_levels = input_levels
         self.integers_per_unit = integers_per_unit
-        self.chip = chip
+        self.chip, self.noise, self.dt = chip, noise, dt
         self.stand_in = stand_in
         self.last: tuple[tuple[torch.Tensor, ...], QuantizedLayer, torch.Tensor] | None = None
         after = real.synapses[0].stages
@@ -92,11 +96,15 @@ class HardwareSynapses:
         bias = torch.zeros(len(weight), device=weight.device) if bias is None else bias
         neuron = self.neuron
         threshold = torch.zeros(0, device=weight.device) if neuron is None else neuron.threshold
-        parameters = (weight.detach(), bias.detach(), threshold.detach())
-        if self.last is None or not all(map(torch.equal, self.last[0], parameters)):
-            quantized = self._quantize(*parameters)
+        numbers = (weight.detach(), bias.detach(), threshold.detach())
+        learning = neuron if neuron is not None and neuron.learn_distribution else None
+        law = () if learning is None else (learning.learned_distribution()[1].detach(),)
+        if self.last is None or not all(map(torch.equal, self.last[0], numbers + law)):
+            if learning is not None:
+                self._take_learned_decays(learning)
+            quantized = self._quantize(*numbers)
             self.last = (
-                tuple(values.clone() for values in parameters),
+                tuple(values.clone() for values in numbers + law),
                 quantized,
                 self._exact_weight(quantized),
             )
@@ -121,6 +129,17 @@ class HardwareSynapses:
             stand_in=self.stand_in,
             warn=self.last is None,
         )
+
+    def _take_learned_decays(self, neuron: RandomTauLeaky) -> None:
+        """Table and gain from the law as it is now, by the way that export and lowering go."""
+        before = self.real.neuron
+        assert before is not None and neuron.hardware is not None
+        node = neuron_node(self.real.name, neuron, self.real.shape, self.dt)
+        after = read_neuron(self.real.name, node, self.dt)
+        if after.random is not None and before.random is not None:
+            after = replace(after, random=replace(after.random, bits=before.random.bits))
+        self.real = replace(self.real, neuron=after)
+        self.form = neuron.hardware.decay = choose_decay(self.real, self.chip, self.noise)
 
     def _exact_weight(self, quantized: QuantizedLayer) -> torch.Tensor:
         """The mantissas as floats whose sums are exact."""
@@ -261,6 +280,8 @@ def hardware_aware(
             levels,
             float(levels * _pooled_before_weights(path)),
             target,
+            noise,
+            dt,
             stand_in,
         )
         parent, _, child = path.weight_node.rpartition(".")

@@ -54,6 +54,11 @@ def check_neuron_options(sigma: float, sampling: str, input_gain: str, bits: int
         check_bits(bits)
 
 
+def _levels(law: DecayDistribution, bits: int) -> torch.Tensor:
+    """(2^b,) float64, what λ can be when it comes from the chip's table."""
+    return torch.from_numpy(decay_table(law, bits)) / DECAY_UNITY
+
+
 class RandomTauLeaky(snn.Leaky):
     """``snn.Leaky`` with a random decay λ = sigmoid(σ·ε), ε ~ N(0, 1), so that λ = 1 − 1/τ.
 
@@ -134,8 +139,7 @@ class RandomTauLeaky(snn.Leaky):
         self.generator = generator
         levels = torch.zeros(0)
         if bits is not None and not learn_distribution:
-            table = decay_table(distribution, bits)
-            levels = torch.from_numpy(table).to(torch.get_default_dtype()) / DECAY_UNITY
+            levels = _levels(distribution, bits).to(torch.get_default_dtype())
         self.levels: torch.Tensor
         self.register_buffer("levels", levels, persistent=False)
         self.fixed_decay: torch.Tensor
@@ -151,6 +155,16 @@ class RandomTauLeaky(snn.Leaky):
         if self.learn_distribution:
             self.learned_distribution()
         return self._law
+
+    @distribution.setter
+    def distribution(self, law: DecayDistribution) -> None:
+        """Another law; InputError where its parameters are learned."""
+        if self.learn_distribution:
+            raise InputError("this neuron learns its law; set its distribution_parameters")
+        self._law = law
+        self.beta.fill_(law.mean)
+        if self.bits is not None:
+            self.levels = _levels(law, self.bits).to(self.levels)
 
     def learned_distribution(self) -> tuple[Reparameterized, torch.nn.Parameter]:
         """The law that is learned, and its parameters (k,), which are put into their range."""

@@ -1,8 +1,15 @@
 """From a NIR graph to a Program: integers, limits and noise of a chip."""
 
 from stochi.deploy.calibration import CalibrationWarning, calibrate
-from stochi.deploy.layer_lowering import MergedDecays
+from stochi.deploy.layer_lowering import MergedDecays, MergedThresholds
 from stochi.deploy.lowering import lower
 from stochi.deploy.program import Program
 
-__all__ = ["CalibrationWarning", "MergedDecays", "Program", "calibrate", "lower"]
+__all__ = [
+    "CalibrationWarning",
+    "MergedDecays",
+    "MergedThresholds",
+    "Program",
+    "calibrate",
+    "lower",
+]

@@ -19,6 +19,7 @@ import nir
 import torch
 from scipy import optimize
 
+from stochi.deploy.layer_lowering import MergedThresholds
 from stochi.deploy.lowering import lower, lower_network
 from stochi.deploy.program import INPUT, NOISE_TARGETS, Layer, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
@@ -147,15 +148,18 @@ class _Fitting:
     def program(self, **tried: StandIn) -> Program:
         """The network with the stand-ins that were found, and those that are tried."""
         plain = self.plain
-        return lower_network(
-            self.network,
-            plain.chip,
-            self.noise,
-            plain.steps,
-            plain.input_levels,
-            plain.dt,
-            {**self.stand_ins, **tried},
-        )
+        with warnings.catch_warnings():
+            # Lowering ``plain`` said it once; every threshold that is tried would say it again.
+            warnings.simplefilter("ignore", MergedThresholds)
+            return lower_network(
+                self.network,
+                plain.chip,
+                self.noise,
+                plain.steps,
+                plain.input_levels,
+                plain.dt,
+                {**self.stand_ins, **tried},
+            )
 
     def fit(self, name: str, method: str) -> None:
         """Find a layer's stand-in, those of the layers before it being found."""

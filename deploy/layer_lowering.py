@@ -23,13 +23,18 @@ from stochi.deploy.real_neurons import RealNeuron
 from stochi.deploy.stand_in import StandIn
 from stochi.errors import LoweringError
 from stochi.hardware.chips import Chip
-from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, merge_decays, quantize_decay
+from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, quantize_decay
 from stochi.hardware.fixed_point import CURRENT_KEEP_MAX, DECAY_UNITY
+from stochi.hardware.merging import merge_values
 from stochi.hardware.quantization import QuantizedLayer, SynapseValues, quantize_layer
 
 
 class MergedDecays(UserWarning):
     """A layer has fewer distinct decays on the chip than in the graph."""
+
+
+class MergedThresholds(UserWarning):
+    """A layer has fewer distinct thresholds on the chip than its rounded ones would be."""
 
 
 def quantize_real_layer(
@@ -41,14 +46,20 @@ def quantize_real_layer(
     *,
     steps: int,
     input_levels: int,
+    chip: Chip,
     stand_in: StandIn | None = None,
+    warn: bool = True,
 ) -> QuantizedLayer:
     """Quantize a layer with these values of its weights, bias and thresholds.
 
     The hardware-aware model calls this with its own, current ones. ``threshold`` is empty for
     neurons that never spike. The gain of a stock neuron is folded into weights and bias here.
     Neurons with synaptic memory get their bias through synapses of their own, the last. A stand-in
-    for drawn decays sets the scale and moves the thresholds.
+    for drawn decays sets the scale and moves the thresholds. Thresholds that differ once they are
+    rounded are merged where a core of the chip holds fewer.
+
+    Warns:
+        MergedThresholds: that happened; not with ``warn`` false.
     """
     gain = channel_gain(layer.neuron, form)
     factor = torch.ones((), dtype=torch.float64) if gain is None else torch.from_numpy(gain)
@@ -75,13 +86,34 @@ def quantize_real_layer(
     if _has_bias_synapses(layer, bias):
         values.append(SynapseValues(bias.reshape(-1, 1), 1.0, 1))
         bias = torch.zeros_like(bias)
-    return quantize_layer(
+    quantized = quantize_layer(
         layer.name,
         values,
         bias,
         threshold if stand_in is None else threshold * stand_in.threshold_factor,
         headroom=_headroom(layer.neuron, steps),
         scale=None if stand_in is None else stand_in.scale,
+    )
+    if chip.thresholds is None:
+        return quantized
+    exact = quantized.threshold_mantissa.cpu().numpy()
+    merged = merge_values(exact, chip.thresholds)
+    if merged is exact:
+        return quantized
+    if warn:
+        _warn_of_thresholds(layer.name, exact, merged, chip)
+    kept = torch.from_numpy(merged).to(quantized.threshold_mantissa.device)
+    return replace(quantized, threshold_mantissa=kept)
+
+
+def _warn_of_thresholds(name: str, exact: np.ndarray, merged: np.ndarray, chip: Chip) -> None:
+    moved = np.abs(merged / exact - 1).max()
+    warnings.warn(
+        f"layer {name!r}: its {len(np.unique(exact)):,} distinct thresholds are merged into"
+        f" {len(np.unique(merged))}, which is what a core of {chip.name} can hold; a threshold"
+        f" moves by {moved:.1%} at most",
+        MergedThresholds,
+        stacklevel=4,
     )
 
 
@@ -129,7 +161,7 @@ def choose_decay(layer: RealLayer, chip: Chip, noise: str) -> Decay:
 
 
 def _merge(name: str, keep: np.ndarray, chip: Chip, most: int) -> np.ndarray:
-    merged = merge_decays(keep, most)
+    merged = merge_values(keep, most)
     if merged is not keep:
         moved = np.abs(merged - keep).max() / DECAY_UNITY
         warnings.warn(
@@ -178,6 +210,7 @@ def lower_layer(
         torch.from_numpy(np.array(np.zeros(0) if threshold is None else threshold)),
         steps=steps,
         input_levels=input_levels,
+        chip=chip,
         stand_in=stand_in,
     )
     synapses = [

@@ -11,6 +11,7 @@ from stochi.deploy.layer_lowering import lower_layer, readout_of
 from stochi.deploy.program import IMAGE_LEVELS, NOISE_TARGETS, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
 from stochi.deploy.stand_in import StandIn, take_over
+from stochi.deploy.table_bits import check_table_bits, choose_table_bits
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
 
@@ -27,6 +28,7 @@ def lower(
     dt: float | None = None,
     steps: int | None = None,
     events: bool = False,
+    bits: int | None = None,
 ) -> Program:
     """Put a graph on a chip.
 
@@ -45,6 +47,8 @@ def lower(
         dt: seconds a step, where ``graph.metadata["dt"]`` is missing.
         steps: time steps a sample; else ``graph.metadata["steps"]``, else 8.
         events: the input is binary events, not images in [0, 1] (8-bit graded).
+        bits: for noise "decay", neurons draw from tables of 2^bits decays, 1 to 8; else as many
+            as the graph's metadata says, else 8.
 
     Raises:
         LoweringError: the graph does not fit the chip; the message names the node and a way out.
@@ -54,7 +58,8 @@ def lower(
 
     Warns:
         CalibrationWarning: a layer could not be matched.
-        MergedDecays: neurons' own decays are more than a core of the chip can hold.
+        MergedDecays, MergedThresholds: neurons' own decays, or thresholds, are more than a core of
+            the chip can hold.
     """
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")
@@ -63,6 +68,7 @@ def lower(
         raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")
     if noise not in NOISE_TARGETS and calibration is not None:
         raise InputError(f"noise {noise!r} is not fitted to data; leave calibration out")
+    check_table_bits(noise, bits)
     if noise in NOISE_TARGETS and not isinstance(calibration, Program):
         from stochi.deploy.calibration import calibrate
 
@@ -75,7 +81,7 @@ def lower(
             " and pass events=True, or choose chip='loihi2'"
         )
     levels = 1 if events else IMAGE_LEVELS
-    network = cut_into_layers(graph, dt)
+    network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
     if isinstance(calibration, Program):
         stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])

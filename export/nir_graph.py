@@ -114,7 +114,7 @@ def _convert(node: Node, dt: float) -> nir.NIRNode:
     if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         return _pooling(node)
     if isinstance(module, snn.Leaky):
-        return _neuron(node, dt)
+        return neuron_node(node.name, module, node.output_shape, dt)
     raise ExportError(
         f"layer {node.name!r} ({type(module).__name__}) has no NIR form here; use snn.Leaky or"
         " RandomTauLeaky neurons"
@@ -146,24 +146,27 @@ def _pooling(node: Node) -> nir.AvgPool2d:
     return pooling
 
 
-def _neuron(node: Node, dt: float) -> nir.LIF:
-    neuron = node.module
-    assert isinstance(neuron, snn.Leaky)
+def neuron_node(name: str, neuron: snn.Leaky, shape: tuple[int, ...], dt: float) -> nir.LIF:
+    """A layer's neurons, of that shape, as NIR has them.
+
+    Raises:
+        ExportError: NIR's LIF has no such neuron.
+    """
     if neuron.reset_mechanism != "zero":
         raise ExportError(
-            f"neuron {node.name!r}: reset_mechanism={neuron.reset_mechanism!r} is not in NIR's"
+            f"neuron {name!r}: reset_mechanism={neuron.reset_mechanism!r} is not in NIR's"
             " LIF; use reset_mechanism='zero'"
         )
     if neuron.inhibition or neuron.state_quant or float(neuron.graded_spikes_factor) != 1.0:
         raise ExportError(
-            f"neuron {node.name!r}: inhibition, state_quant and graded spikes cannot be exported"
+            f"neuron {name!r}: inhibition, state_quant and graded spikes cannot be exported"
         )
-    shape = node.output_shape
     metadata = {}
     decay = _array(neuron.beta.clamp(0, 1)).astype(np.float64)
     gain = np.ones(())
     # A RandomTauLeaky is known by what it has, so that exporting needs no training code.
     if hasattr(neuron, "sampling"):
+        decay = np.array(neuron.distribution.mean)
         gain = 1 - decay
         if neuron.sampling == "fixed":
             decay = _array(neuron.fixed_decay).astype(np.float64)
@@ -173,13 +176,13 @@ def _neuron(node: Node, dt: float) -> nir.LIF:
                 RandomTau(neuron.distribution, neuron.sampling, neuron.input_gain, neuron.bits or 0)
             )
     if np.any(decay >= 1):
-        raise ExportError(f"neuron {node.name!r}: a decay of 1 never leaks, which NIR's LIF cannot")
+        raise ExportError(f"neuron {name!r}: a decay of 1 never leaks, which NIR's LIF cannot")
     tau = dt / (1 - decay)
     return nir.LIF(
         tau=np.broadcast_to(tau, shape).copy(),
         r=np.broadcast_to(gain / (1 - decay), shape).copy(),
         v_leak=np.zeros(shape),
-        v_threshold=_broadcast(node.name, _array(neuron.threshold), shape),
+        v_threshold=_broadcast(name, _array(neuron.threshold), shape),
         v_reset=np.zeros(shape),
         metadata=metadata,
     )

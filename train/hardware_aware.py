@@ -6,6 +6,7 @@ the very integers of the chip, in the model's units. Gradients pass straight thr
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -22,13 +23,15 @@ from stochi.deploy.program import (
     Weighted,
 )
 from stochi.deploy.real_layers import RealLayer, RealSynapses, cut_into_layers
+from stochi.deploy.real_neurons import read_neuron
 from stochi.deploy.stand_in import StandIn, take_over
+from stochi.deploy.table_bits import TableBits, check_table_bits, choose_table_bits, table_bits
 from stochi.errors import ExportError, InputError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
-from stochi.export.nir_graph import to_nir
+from stochi.export.nir_graph import neuron_node, to_nir
 from stochi.export.trace import trace
-from stochi.hardware.chips import find_chip
+from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
 from stochi.hardware.quantization import QuantizedLayer
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
@@ -48,6 +51,9 @@ class HardwareSynapses:
         steps: int,
         input_levels: int,
         integers_per_unit: float,
+        chip: Chip,
+        noise: str,
+        dt: float,
         stand_in: StandIn | None = None,
     ) -> None:
         self.real = real
@@ -56,6 +62,7 @@ class HardwareSynapses:
         self.steps = steps
         self.input_levels = input_levels
         self.integers_per_unit = integers_per_unit
+        self.chip, self.noise, self.dt = chip, noise, dt
         self.stand_in = stand_in
         self.last: tuple[tuple[torch.Tensor, ...], QuantizedLayer, torch.Tensor] | None = None
         after = real.synapses[0].stages
@@ -89,11 +96,15 @@ class HardwareSynapses:
         bias = torch.zeros(len(weight), device=weight.device) if bias is None else bias
         neuron = self.neuron
         threshold = torch.zeros(0, device=weight.device) if neuron is None else neuron.threshold
-        parameters = (weight.detach(), bias.detach(), threshold.detach())
-        if self.last is None or not all(map(torch.equal, self.last[0], parameters)):
-            quantized = self._quantize(*parameters)
+        numbers = (weight.detach(), bias.detach(), threshold.detach())
+        learning = neuron if neuron is not None and neuron.learn_distribution else None
+        law = () if learning is None else (learning.learned_distribution()[1].detach(),)
+        if self.last is None or not all(map(torch.equal, self.last[0], numbers + law)):
+            if learning is not None:
+                self._take_learned_decays(learning)
+            quantized = self._quantize(*numbers)
             self.last = (
-                tuple(values.clone() for values in parameters),
+                tuple(values.clone() for values in numbers + law),
                 quantized,
                 self._exact_weight(quantized),
             )
@@ -114,8 +125,21 @@ class HardwareSynapses:
             threshold,
             steps=self.steps,
             input_levels=self.input_levels,
+            chip=self.chip,
             stand_in=self.stand_in,
+            warn=self.last is None,
         )
+
+    def _take_learned_decays(self, neuron: RandomTauLeaky) -> None:
+        """Table and gain from the law as it is now, by the way that export and lowering go."""
+        before = self.real.neuron
+        assert before is not None and neuron.hardware is not None
+        node = neuron_node(self.real.name, neuron, self.real.shape, self.dt)
+        after = read_neuron(self.real.name, node, self.dt)
+        if after.random is not None and before.random is not None:
+            after = replace(after, random=replace(after.random, bits=before.random.bits))
+        self.real = replace(self.real, neuron=after)
+        self.form = neuron.hardware.decay = choose_decay(self.real, self.chip, self.noise)
 
     def _exact_weight(self, quantized: QuantizedLayer) -> torch.Tensor:
         """The mantissas as floats whose sums are exact."""
@@ -195,6 +219,7 @@ def hardware_aware(
     calibration: Program | None = None,
     events: bool = False,
     dt: float = 1e-3,
+    bits: TableBits = None,
 ) -> nn.Module:
     """A copy of ``model`` that computes what the chip will compute.
 
@@ -207,17 +232,23 @@ def hardware_aware(
         chip, noise, events: as for ``stochi.deploy.lower``.
         calibration: for noise that is fitted to data, the Program that holds the fit.
         dt: as for ``to_nir``.
+        bits: as for ``lower``, or by the names of layers.
 
     Raises:
         ExportError, LoweringError: as ``to_nir`` and ``lower`` would.
-        InputError: noise that is fitted to data came without its fit.
+        InputError: noise that is fitted to data came without its fit, or bits are wrong.
+
+    Warns:
+        MergedDecays, MergedThresholds: as ``lower`` would; the latter at the first forward pass.
     """
     if noise in NOISE_TARGETS and calibration is None:
         raise InputError(
             f"noise {noise!r} is fitted to data; pass the lowered Program as calibration="
         )
+    check_table_bits(noise, bits)
+    target = find_chip(chip)
     graph = to_nir(model, sample, dt)
-    network = cut_into_layers(graph, dt)
+    network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
     if calibration is not None:
         stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])
@@ -229,7 +260,7 @@ def hardware_aware(
     draws = Draws()
     for index, real in enumerate(network.layers):
         path = _only_path(real)
-        form = choose_decay(real, find_chip(chip), noise)
+        form = choose_decay(real, target, noise)
         levels = 1 if events or path.source != INPUT else IMAGE_LEVELS
         stand_in = stand_ins.get(real.name)
         neuron = None
@@ -248,6 +279,9 @@ def hardware_aware(
             steps,
             levels,
             float(levels * _pooled_before_weights(path)),
+            target,
+            noise,
+            dt,
             stand_in,
         )
         parent, _, child = path.weight_node.rpartition(".")
@@ -259,7 +293,8 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
     """The hardware-aware model with a Program's integers; ``model`` is what it was lowered from.
 
     Raises:
-        ExportError, LoweringError: the model is not one that the Program can come from.
+        ExportError, LoweringError, InputError: the model is not one that the Program can come
+            from.
     """
     return hardware_aware(
         model,
@@ -269,6 +304,7 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
         calibration=program,
         events=program.input_levels == 1,
         dt=program.dt,
+        bits=table_bits(program),
     )
 
 

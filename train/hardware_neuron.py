@@ -6,7 +6,7 @@ those of the real-valued step with the same decays (straight-through).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,18 @@ class Draws:
     seed: int = 0
     trial: int = 0
     first_sample: int = 0
+
+
+class LearnedDecays(NamedTuple):
+    """A layer's decays as differentiable functions of what is learned.
+
+    Attributes:
+        levels: (n,) λ of each decay in the table, or (1,) of the only one.
+        mean: E[λ], scalar, of a stock neuron, whose weights hold the gain 1 − E[λ]; else None.
+    """
+
+    levels: torch.Tensor
+    mean: torch.Tensor | None
 
 
 @dataclass
@@ -58,13 +70,15 @@ class HardwareStep:
         step: int,
         threshold: torch.Tensor,
         spike: Callable[[torch.Tensor], torch.Tensor],
+        learned: LearnedDecays | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(batch, …) current and membrane in model units → spikes, membrane.
 
         Floats of 32 bits hold them: a rounding error is less than half of a 24-bit integer's unit,
-        so that the integer is found again.
+        so that the integer is found again. Gradients also reach the decays that are ``learned``.
         """
-        return _Step.apply(current, membrane, threshold, self, step, spike)
+        levels, mean = (None, None) if learned is None else learned
+        return _Step.apply(current, membrane, threshold, levels, mean, self, step, spike)
 
     def advance(
         self, current: torch.Tensor, membrane: torch.Tensor, step: int
@@ -176,19 +190,20 @@ class _Step(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, current, membrane, threshold, neurons: HardwareStep, step: int, spike
+        ctx, current, membrane, threshold, levels, mean, neurons: HardwareStep, step: int, spike
     ) -> tuple[torch.Tensor, torch.Tensor]:
         spikes, after, updated, share = neurons.advance(current, membrane, step)
         if any(ctx.needs_input_grad):
             distance = updated - neurons.threshold_factor * threshold.detach()
-            ctx.save_for_backward(spikes, share, _slope(spike, distance), threshold)
+            learned = () if levels is None else (current, membrane, levels, mean)
+            ctx.save_for_backward(spikes, share, _slope(spike, distance), threshold, *learned)
             ctx.programmable, ctx.factor = neurons.decay.programmable, neurons.threshold_factor
         ctx.set_materialize_grads(False)
         return spikes, after
 
     @staticmethod
     def backward(ctx, of_spikes, of_membrane):  # type: ignore[no-untyped-def]
-        spikes, share, slope, threshold = ctx.saved_tensors
+        spikes, share, slope, threshold, *learned = ctx.saved_tensors
         through_spikes = torch.zeros_like(slope) if of_spikes is None else of_spikes * slope
         of_updated = through_spikes
         if of_membrane is not None:
@@ -199,7 +214,36 @@ class _Step(torch.autograd.Function):
         before = share * of_updated
         # A stock neuron's gain is in its weights already.
         of_current = of_updated - before if ctx.programmable else of_updated
-        return of_current, before, of_threshold, None, None, None
+        of_decays = (None, None)
+        if learned:
+            of_decays = _of_decays(of_updated, share, *learned)
+        return of_current, before, of_threshold, *of_decays, None, None, None
+
+
+def _of_decays(
+    of_updated: torch.Tensor,
+    share: torch.Tensor,
+    current: torch.Tensor,
+    membrane: torch.Tensor,
+    levels: torch.Tensor,
+    mean: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Gradients of a step with regard to the levels of λ and, for a stock neuron, E[λ].
+
+    A programmable neuron does ``λ·u + (1 − λ)·current``; a stock one ``λ·u + current``, in which
+    ``current = (1 − E[λ])·x`` comes from its weights. Levels that are equal on the chip are equally
+    likely, so they share the gradient of the places that drew them.
+    """
+    of_each = of_updated * (membrane if mean is not None else membrane - current)
+    distinct, which, count = torch.unique(levels, return_inverse=True, return_counts=True)
+    drawn = torch.searchsorted(distinct, share.flatten().to(levels.dtype))
+    sums = torch.zeros(len(distinct), dtype=torch.float64, device=levels.device)
+    sums.index_add_(0, drawn, of_each.flatten().double())
+    of_levels = (sums / count)[which].to(levels.dtype)
+    if mean is None:
+        return of_levels, None
+    of_mean = -(of_updated * current).double().sum() / (1 - mean.double())
+    return of_levels, of_mean.to(mean.dtype)
 
 
 def _slope(spike: Callable[[torch.Tensor], torch.Tensor], distance: torch.Tensor) -> torch.Tensor:

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import snntorch as snn
 import torch
 
+from stochi.deploy.program import Decay
 from stochi.errors import InputError
 from stochi.hardware.decays import check_bits, decay_table
-from stochi.hardware.distributions import DecayDistribution, LogitNormal
+from stochi.hardware.distributions import (
+    DecayDistribution,
+    LogitNormal,
+    Reparameterized,
+)
 from stochi.hardware.fixed_point import DECAY_UNITY
-from stochi.train.hardware_neuron import HardwareStep
+from stochi.train.hardware_neuron import HardwareStep, LearnedDecays
+from stochi.train.learned_distribution import check_learnable, learned_levels
 
 SAMPLING_MODES = ("step", "forward", "fixed", "mean")
 INPUT_GAINS = ("coupled", "mean")
@@ -48,6 +55,11 @@ def check_neuron_options(sigma: float, sampling: str, input_gain: str, bits: int
         check_bits(bits)
 
 
+def _levels(law: DecayDistribution, bits: int) -> torch.Tensor:
+    """(2^b,) float64, what λ can be when it comes from the chip's table."""
+    return torch.from_numpy(decay_table(law, bits)) / DECAY_UNITY
+
+
 class RandomTauLeaky(snn.Leaky):
     """``snn.Leaky`` with a random decay λ = sigmoid(σ·ε), ε ~ N(0, 1), so that λ = 1 − 1/τ.
 
@@ -69,6 +81,13 @@ class RandomTauLeaky(snn.Leaky):
             ``NormalTau``, ``Empirical``); in place of the logit-normal one with ``sigma``.
         generator: a ``torch.Generator`` for the draws, on the device of the inputs; ``None``
             uses torch's default one.
+        learn_distribution: the law's parameters (σ; low, high; mean and spread of τ) are
+            learned: they become the parameter ``distribution_parameters``, in their own units.
+            Draws are smooth functions of them and of noise that does not depend on them; a table's
+            levels pass gradients through their rounding. Where an optimizer leaves the range in
+            which there is such a law, the next use puts the parameters back on its edge (projected
+            gradient descent), so they start exactly where they are set, and σ = 0, say, can be
+            reached and left again. Not for ``Empirical`` nor ``sampling="fixed"``.
         spike_grad, init_hidden, output, reset_mechanism, learn_threshold: as in ``snn.Leaky``;
             the default reset is to zero.
 
@@ -90,6 +109,7 @@ class RandomTauLeaky(snn.Leaky):
         bits: int | None = None,
         distribution: DecayDistribution | None = None,
         generator: torch.Generator | None = None,
+        learn_distribution: bool = False,
         spike_grad: Callable[[torch.Tensor], torch.Tensor] | None = None,
         init_hidden: bool = False,
         output: bool = False,
@@ -108,23 +128,59 @@ class RandomTauLeaky(snn.Leaky):
             learn_threshold=learn_threshold,
             reset_delay=False,
         )
-        self.distribution = distribution
+        self._law = distribution
+        self.learn_distribution = learn_distribution
+        self.distribution_parameters: torch.nn.Parameter | None = None
+        if learn_distribution:
+            check_learnable(distribution, sampling)
+            self.distribution_parameters = torch.nn.Parameter(torch.tensor(distribution.parameters))
         self.sampling = sampling
         self.input_gain = input_gain
         self.bits = bits
         self.generator = generator
         levels = torch.zeros(0)
-        if bits is not None:
-            table = decay_table(distribution, bits)
-            levels = torch.from_numpy(table).to(torch.get_default_dtype()) / DECAY_UNITY
+        if bits is not None and not learn_distribution:
+            levels = _levels(distribution, bits).to(torch.get_default_dtype())
         self.levels: torch.Tensor
         self.register_buffer("levels", levels, persistent=False)
         self.fixed_decay: torch.Tensor
         self.register_buffer("fixed_decay", torch.zeros(0))
         self.hardware: HardwareStep | None = None
         self._forward_decay: torch.Tensor | None = None
+        self._table: tuple[Reparameterized, np.ndarray] | None = None
         self._step_index = 0
         self._returned: torch.Tensor | None = None
+
+    @property
+    def distribution(self) -> DecayDistribution:
+        """λ's law, with its parameters as they are now."""
+        if self.learn_distribution:
+            self.learned_distribution()
+        return self._law
+
+    @distribution.setter
+    def distribution(self, law: DecayDistribution) -> None:
+        """Another law; InputError where its parameters are learned."""
+        if self.learn_distribution:
+            raise InputError("this neuron learns its law; set its distribution_parameters")
+        self._law = law
+        self.beta.fill_(law.mean)
+        if self.bits is not None:
+            self.levels = _levels(law, self.bits).to(self.levels)
+
+    def learned_distribution(self) -> tuple[Reparameterized, torch.nn.Parameter]:
+        """The law that is learned, and its parameters (k,), which are put into their range."""
+        law, parameters = self._law, self.distribution_parameters
+        assert isinstance(law, Reparameterized) and parameters is not None
+        with torch.no_grad():
+            inside = law.project(parameters)
+            if not torch.equal(inside, parameters):
+                parameters.copy_(inside)
+        values = tuple(parameters.tolist())
+        if values != law.parameters:
+            self._law = law = type(law)(*values)
+            self.beta.fill_(law.mean)  # for whoever reads it; the neuron itself does not
+        return law, parameters
 
     def reset_mem(self) -> torch.Tensor:
         """Forget the membrane; the next input begins a new forward pass."""
@@ -143,8 +199,9 @@ class RandomTauLeaky(snn.Leaky):
         if self.mem is not self._returned and not bool(self.mem.any()):
             self._begin_pass()
         if self.hardware is not None:
+            learned = self._learned_decays(self.hardware.decay) if self.learn_distribution else None
             spikes, self.mem = self.hardware(
-                input_, self.mem, self._step_index, self.threshold, self.spike_grad
+                input_, self.mem, self._step_index, self.threshold, self.spike_grad, learned
             )
         else:
             spikes, self.mem = self._reference_step(input_)
@@ -156,7 +213,7 @@ class RandomTauLeaky(snn.Leaky):
 
     def _reference_step(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         decay = self._decay(current)
-        gain = 1 - decay if self.input_gain == "coupled" else 1 - self.distribution.mean
+        gain = 1 - decay if self.input_gain == "coupled" else 1 - self._mean_decay()
         spikes, updated, reset = random_tau_step(
             self.mem, current, decay, gain, self.threshold, self.spike_grad
         )
@@ -169,7 +226,7 @@ class RandomTauLeaky(snn.Leaky):
     def _decay(self, current: torch.Tensor) -> torch.Tensor | float:
         """λ for this step, of the input's shape, or the mean."""
         if self.sampling == "mean":
-            return self.distribution.mean
+            return self._mean_decay()
         if self.sampling == "step":
             return self._draw(current)
         if self.sampling == "forward":
@@ -188,10 +245,38 @@ class RandomTauLeaky(snn.Leaky):
     def _draw(self, like: torch.Tensor) -> torch.Tensor:
         if self.bits is not None:
             index = torch.randint(
-                len(self.levels), like.shape, generator=self.generator, device=like.device
+                2**self.bits, like.shape, generator=self.generator, device=like.device
             )
-            return self.levels.to(like.device)[index].to(like.dtype)
-        return self.distribution.draw(like, self.generator)
+            levels = self.levels
+            if self.learn_distribution:
+                law, parameters = self.learned_distribution()
+                levels = learned_levels(law, parameters, self._table_of(law, self.bits))
+            return levels.to(like.device)[index].to(like.dtype)
+        if self.learn_distribution:
+            law, parameters = self.learned_distribution()
+            return law.decays(law.draw_noise(like, self.generator), *parameters)
+        return self._law.draw(like, self.generator)
+
+    def _table_of(self, law: Reparameterized, bits: int) -> np.ndarray:
+        """Its decays of 12 bits, which change only when what is learned does."""
+        if self._table is None or self._table[0] != law:
+            self._table = (law, decay_table(law, bits))
+        return self._table[1]
+
+    def _mean_decay(self) -> torch.Tensor | float:
+        """E[λ]."""
+        if self.learn_distribution:
+            law, parameters = self.learned_distribution()
+            return law.mean_decay(*parameters)
+        return self._law.mean
+
+    def _learned_decays(self, decay: Decay) -> LearnedDecays:
+        """What the chip's decays are, as functions of the law's parameters."""
+        law, parameters = self.learned_distribution()
+        return LearnedDecays(
+            learned_levels(law, parameters, decay.values, decay.drawn),
+            None if decay.programmable else law.mean_decay(*parameters.double()),
+        )
 
     def _begin_pass(self) -> None:
         self._forward_decay = None

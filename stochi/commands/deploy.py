@@ -29,6 +29,9 @@ def deploy(
     ] = "decay",
     dt: Annotated[float | None, typer.Option(help="Seconds a step, if the graph lacks it.")] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps a sample lasts.")] = None,
+    bits: Annotated[
+        int | None, typer.Option(help="Of the decay tables, 1 to 8; else as the graph says, or 8.")
+    ] = None,
     events: Annotated[bool, typer.Option(help="The input is binary events, not images.")] = False,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
@@ -45,6 +48,7 @@ def deploy(
     from stochi.deploy.decay_tables import decay_table_errors
     from stochi.deploy.program import NOISE_TARGETS
     from stochi.deploy.real_layers import cut_into_layers
+    from stochi.deploy.table_bits import check_table_bits
     from stochi.graph_file import read_graph
 
     output = Output(as_json)
@@ -52,6 +56,7 @@ def deploy(
     options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
     fits: tuple[LayerFit, ...] = ()
     if noise in NOISE_TARGETS and calibration is None:
+        check_table_bits(noise, bits)
         shown = load(data, data_dir)[0].first(images).inputs
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", CalibrationWarning)
@@ -59,7 +64,7 @@ def deploy(
     else:
         caught = []
         fitted = None if calibration is None else Program.load(calibration)
-        program = lower(read, chip, noise, fitted, **options)
+        program = lower(read, chip, noise, fitted, bits=bits, **options)
     program.save(out)
     rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
     for layer in program.layers:

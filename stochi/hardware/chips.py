@@ -17,17 +17,32 @@ class Chip:
         programmable_neuron: a neuron may run microcode of its own.
         configurations: how many distinct (du, dv, refractory period, noise) the neurons of a core
             can have; None where no limit is known. nengo-loihi's validation has 32 for Loihi 1.
+        thresholds: how many distinct thresholds the neurons of a core can have; None where no
+            limit is known. nengo-loihi's validation has 16 for Loihi 1, marked as to be checked.
     """
 
     name: str
     programmable_neuron: bool
     graded_spikes: bool
     configurations: int | None
+    thresholds: int | None
 
 
 CHIPS = {
-    "loihi1": Chip("loihi1", programmable_neuron=False, graded_spikes=False, configurations=32),
-    "loihi2": Chip("loihi2", programmable_neuron=True, graded_spikes=True, configurations=None),
+    "loihi1": Chip(
+        "loihi1",
+        programmable_neuron=False,
+        graded_spikes=False,
+        configurations=32,
+        thresholds=16,
+    ),
+    "loihi2": Chip(
+        "loihi2",
+        programmable_neuron=True,
+        graded_spikes=True,
+        configurations=None,
+        thresholds=None,
+    ),
 }
 
 

@@ -64,28 +64,13 @@ def quantize_decay(keep: np.ndarray | float) -> np.ndarray:
     return np.asarray(np.rint(np.asarray(keep, dtype=np.float64) * DECAY_UNITY), dtype=np.int64)
 
 
-def merge_decays(keep: np.ndarray, most: int) -> np.ndarray:
-    """At most so many distinct decays, with a small squared distance (k-means, from levels that
-    are evenly spaced; the same every time).
-
-    Args:
-        keep: 12-bit decays of any shape; where they are no more than ``most``, they stay.
-    """
-    if len(np.unique(keep)) <= most:
-        return keep
-    from sklearn.cluster import KMeans
-
-    values = keep.reshape(-1, 1).astype(np.float64)
-    spaced = np.linspace(keep.min(), keep.max(), most).reshape(-1, 1)
-    clusters = KMeans(most, init=spaced, n_init=1).fit(values)
-    levels = np.rint(clusters.cluster_centers_[:, 0]).astype(np.int64)
-    return levels[clusters.labels_].reshape(keep.shape)
-
-
 def check_bits(bits: int) -> None:
     """Raise InputError unless a decay table can have so many bits."""
-    if bits not in range(1, MAX_TABLE_BITS + 1):
-        raise InputError(f"bits is {bits}; a decay table has 1 to {MAX_TABLE_BITS} bits")
+    whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
+    if not whole or not 1 <= bits <= MAX_TABLE_BITS:
+        raise InputError(
+            f"bits is {bits!r}; a decay table has a whole number of bits, 1 to {MAX_TABLE_BITS}"
+        )
 
 
 def draw_decays(

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from statistics import NormalDist
 from typing import Any
 
@@ -45,12 +45,52 @@ class DecayDistribution(ABC):
         return tuple(values)
 
 
+class Reparameterized(DecayDistribution):
+    """A law whose draws are a smooth function of its parameters, and of noise that does not depend
+    on them; the parameters, numbers or scalar tensors, are in the order of its fields."""
+
+    noise: str
+    """"normal": N(0, 1), or "uniform": in (0, 1)."""
+
+    @staticmethod
+    @abstractmethod
+    def decays(noise: torch.Tensor, *parameters: Any) -> torch.Tensor:
+        """The λ of each element of the noise, ascending with it."""
+
+    @staticmethod
+    @abstractmethod
+    def project(parameters: torch.Tensor) -> torch.Tensor:
+        """The nearest parameters, (k,), with which there is such a law."""
+
+    @classmethod
+    def mean_decay(cls, *parameters: Any) -> torch.Tensor:
+        """E[λ], scalar, as a function of the parameters; :attr:`mean` but for rounding."""
+        like = torch.as_tensor(parameters[0])
+        return cls.decays(cls.noise_levels(_MEAN_LEVELS).to(like), *parameters).mean()
+
+    @classmethod
+    def noise_levels(cls, levels: int) -> torch.Tensor:
+        """(levels,) float64, the noise's quantiles at (i + ½)/levels."""
+        return _noise_levels(cls.noise, levels)
+
+    def draw(self, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        """See :class:`DecayDistribution`."""
+        return self.decays(self.draw_noise(like, generator), *self.parameters)
+
+    @classmethod
+    def draw_noise(cls, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        """Noise for each element of ``like``, of its shape, type and device."""
+        draw = torch.randn if cls.noise == "normal" else torch.rand
+        return draw(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+
+
 @dataclass(frozen=True)
-class LogitNormal(DecayDistribution):
+class LogitNormal(Reparameterized):
     """``λ = sigmoid(σ·ε)``, ε ~ N(0, 1): RandHet-SNN's (Wang et al., iScience 2025), mean ½."""
 
     sigma: float = 1.0
     name = "logit-normal"
+    noise = "normal"
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.sigma) or self.sigma < 0:
@@ -65,18 +105,31 @@ class LogitNormal(DecayDistribution):
         """See :class:`DecayDistribution`."""
         return 1 / (1 + math.exp(-self.sigma * _NORMAL.inv_cdf(share)))
 
-    def draw(self, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-        """See :class:`DecayDistribution`."""
-        return torch.sigmoid(self.sigma * _normal(like, generator))
+    @staticmethod
+    def decays(noise: torch.Tensor, *parameters: Any) -> torch.Tensor:
+        """See :class:`Reparameterized`."""
+        (sigma,) = parameters
+        return torch.sigmoid(sigma * noise)
+
+    @staticmethod
+    def project(parameters: torch.Tensor) -> torch.Tensor:
+        """See :class:`Reparameterized`."""
+        return parameters.clamp(min=0)
+
+    @classmethod
+    def mean_decay(cls, *parameters: Any) -> torch.Tensor:
+        """½ whatever σ is: rounding must not become a gradient."""
+        return torch.full_like(torch.as_tensor(parameters[0]), 0.5)
 
 
 @dataclass(frozen=True)
-class Uniform(DecayDistribution):
+class Uniform(Reparameterized):
     """λ uniform between two values in [0, 1]."""
 
     low: float
     high: float
     name = "uniform"
+    noise = "uniform"
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.high <= 1:
@@ -86,19 +139,28 @@ class Uniform(DecayDistribution):
         """See :class:`DecayDistribution`."""
         return self.low + share * (self.high - self.low)
 
-    def draw(self, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-        """See :class:`DecayDistribution`."""
-        share = torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-        return self.low + share * (self.high - self.low)
+    @staticmethod
+    def decays(noise: torch.Tensor, *parameters: Any) -> torch.Tensor:
+        """See :class:`Reparameterized`."""
+        low, high = parameters
+        return low + noise * (high - low)
+
+    @staticmethod
+    def project(parameters: torch.Tensor) -> torch.Tensor:
+        """Limits in the wrong order meet in their middle."""
+        low, high = parameters.unbind()
+        ordered = parameters if low <= high else parameters.mean().expand(2)
+        return ordered.clamp(0, 1)
 
 
 @dataclass(frozen=True)
-class NormalTau(DecayDistribution):
+class NormalTau(Reparameterized):
     """τ normal, in steps; one below 1 counts as 1, which keeps nothing: λ = 1 − 1/max(τ, 1)."""
 
     mean_tau: float
     spread: float
     name = "normal-tau"
+    noise = "normal"
 
     def __post_init__(self) -> None:
         if not (1 <= self.mean_tau < math.inf and 0 <= self.spread < math.inf):
@@ -111,10 +173,16 @@ class NormalTau(DecayDistribution):
         """See :class:`DecayDistribution`."""
         return 1 - 1 / max(self.mean_tau + self.spread * _NORMAL.inv_cdf(share), 1.0)
 
-    def draw(self, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-        """See :class:`DecayDistribution`."""
-        tau = self.mean_tau + self.spread * _normal(like, generator)
-        return 1 - 1 / tau.clamp(min=1.0)
+    @staticmethod
+    def decays(noise: torch.Tensor, *parameters: Any) -> torch.Tensor:
+        """See :class:`Reparameterized`."""
+        mean_tau, spread = parameters
+        return 1 - 1 / (mean_tau + spread * noise).clamp(min=1.0)
+
+    @staticmethod
+    def project(parameters: torch.Tensor) -> torch.Tensor:
+        """See :class:`Reparameterized`."""
+        return parameters.maximum(parameters.new_tensor([1.0, 0.0]))
 
 
 @dataclass(frozen=True)
@@ -166,5 +234,9 @@ def make_distribution(name: str, parameters: tuple[float, ...]) -> DecayDistribu
     return made
 
 
-def _normal(like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+@cache
+def _noise_levels(noise: str, levels: int) -> torch.Tensor:
+    shares = (np.arange(levels) + 0.5) / levels
+    if noise == "normal":
+        shares = np.array([_NORMAL.inv_cdf(share) for share in shares])
+    return torch.from_numpy(shares)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stochi.commands.main import main
+from stochi.deploy import Program
 
 COMMANDS = ("demo", "train", "export", "deploy", "simulate", "attack", "parity", "doctor")
 
@@ -116,6 +117,13 @@ def test_training_in_the_chip_s_integers(run) -> None:  # type: ignore[no-untype
     assert status == 0 and json.loads(out)["mismatches"] == 0
 
 
+def test_deploy_takes_the_tables_bits(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ("deploy", str(trained / "m.nir"), "--bits", "3", "--out", "few.program")
+    status, out, _ = run(*words)
+    assert status == 0 and "levels" in out
+    assert len(Program.load("few.program").layers[0].decay.values) == 8
+
+
 def test_simulate_repeats_byte_for_byte(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         words = ("simulate", str(trained / "m.program"), "--images", "8", "--seed", seed)
@@ -154,6 +162,9 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["deploy", "m.nir", "--chip", "loihi9"], "unknown chip 'loihi9'; known chips: loihi1"),
         (["deploy", "m.nir", "--noise", "pink"], "noise is 'pink'"),
         (["deploy", "m.nir", "--steps", "0"], "steps is 0"),
+        (["deploy", "m.nir", "--bits", "9"], "bits is 9; a decay table has"),
+        (["deploy", "m.nir", "--noise", "none", "--bits", "3"], "'none' draws no decays"),
+        (["deploy", "m.nir", "--noise", "current", "--bits", "3"], "'current' draws no decays"),
         (["deploy", "m.nir", "--noise", "current", "--images", "0"], "0 images were asked for"),
         (["simulate", "text.txt"], "text.txt: not a Stochi Program"),
         (["simulate", "m.nir"], "m.nir: not a Stochi Program"),

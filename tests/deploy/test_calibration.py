@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stochi.deploy import CalibrationWarning, Program, calibrate, lower
+from stochi.deploy import CalibrationWarning, MergedThresholds, Program, calibrate, lower
 from stochi.deploy.calibration import compare_inputs, noise_amplitude, observe
 from stochi.deploy.stand_in import make_stand_in
 from stochi.errors import InputError
@@ -17,7 +17,7 @@ from stochi.sim import run
 from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
-from stochi.train import hardware_aware
+from stochi.train import RandomTauLeaky, hardware_aware
 from tests.conftest import conv_net, dense_net
 
 IMAGES = torch.rand(96, 1, 4, 4, generator=torch.Generator().manual_seed(3))
@@ -150,6 +150,20 @@ def test_a_layer_that_cannot_be_matched_is_told(graph, monkeypatch: pytest.Monke
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         calibrate(graph, IMAGES, method="moments")
+
+
+def test_merged_thresholds_are_told_once() -> None:
+    net = dense_net()
+    net.network.fc1 = torch.nn.Linear(16, 20)
+    net.network.lif1 = RandomTauLeaky(threshold=0.1 + torch.rand(20), init_hidden=True)
+    net.network.fc2 = torch.nn.Linear(20, 3)
+    frames = (IMAGES > 0.5).float().expand(4, *IMAGES.shape)
+    options = {"chip": "loihi1", "method": "moments", "events": True}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        program, _ = calibrate(to_nir(net, IMAGES[:1]), frames, **options)
+    assert [w.category for w in caught] == [MergedThresholds]
+    assert len(set(program.layers[0].threshold_mantissa.tolist())) == 16
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from stochi.deploy import MergedDecays, lower
+from stochi.deploy import MergedDecays, MergedThresholds, lower
 from stochi.deploy.program import Convolution
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.export import evaluate, to_nir
@@ -110,6 +110,33 @@ def test_loihi_1_merges_decays_that_a_core_cannot_tell_apart() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         lower(chain(nir.Linear(weight), few), "loihi1", "none", dt=DT, events=True)
+
+
+def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
+    """And says so; Loihi 2, and thresholds that are equal once they are rounded, stay."""
+    rng = np.random.default_rng(0)
+    weight, ones = rng.standard_normal((100, 4)), np.ones(100)
+    thresholds = rng.uniform(0.05, 2, 100)
+
+    def thresholds_on(chip: str, real: np.ndarray) -> np.ndarray:
+        graph = chain(nir.Linear(weight), nir.LIF(2 * DT * ones, ones, 0 * ones, real))
+        found = lower(graph, chip, "none", dt=DT, events=True).layers[0].threshold_mantissa
+        assert found is not None
+        return found
+
+    with pytest.warns(MergedThresholds, match="n1.*its 100 .*merged into 16.*moves by ") as caught:
+        merged = thresholds_on("loihi1", thresholds)
+    exact = thresholds_on("loihi2", thresholds)
+    assert len(np.unique(merged)) == 16 < len(np.unique(exact)) == 100
+    assert merged.min() > 0 and (np.diff(merged[np.argsort(exact)]) >= 0).all()
+    moved = np.abs(merged / exact - 1).max()
+    assert f"{moved:.1%} at most" in str(caught[0].message)
+    assert np.abs(merged - exact).max() < exact.max() / 16
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        thresholds_on("loihi1", np.repeat(thresholds[:16], 7)[:100])
+        nearly_equal = 1 + np.linspace(0, 1e-6, 100)
+        assert len(np.unique(thresholds_on("loihi1", nearly_equal))) == 1
 
 
 @pytest.mark.parametrize(

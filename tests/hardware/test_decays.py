@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stochi.errors import InputError
-from stochi.hardware.decays import decay_table, look_up, merge_decays, quantize_decay, table_error
+from stochi.hardware.decays import decay_table, look_up, quantize_decay, table_error
 from stochi.hardware.distributions import (
     DISTRIBUTIONS,
     DecayDistribution,
@@ -97,16 +97,3 @@ def test_a_table_s_error_falls_with_its_bits(law: DecayDistribution) -> None:
 def test_laws_that_make_no_sense_are_refused(make) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError):
         make()
-
-
-def test_merging_keeps_what_fits_and_moves_the_rest_little() -> None:
-    few = np.array([[5, 5], [9, 1]])
-    assert merge_decays(few, 3) is few
-    many = np.random.default_rng(0).permutation(1000).reshape(10, 100)
-    merged = merge_decays(many, 10)
-    assert len(np.unique(merged)) == 10 and merged.shape == many.shape
-    assert np.abs(merged - many).max() <= 60
-    assert merged.mean() == pytest.approx(many.mean(), abs=0.5)
-    assert np.array_equal(merged, merge_decays(many, 10))
-    order = np.argsort(many, axis=None)
-    assert (np.diff(merged.ravel()[order]) >= 0).all()

@@ -1,8 +1,11 @@
+import warnings
+
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from stochi.deploy import lower
+from stochi.deploy import MergedThresholds, lower
 from stochi.errors import ExportError
 from stochi.export import to_nir
 from stochi.hardware.distributions import Empirical, NormalTau, Uniform
@@ -10,7 +13,7 @@ from stochi.sim import run
 from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
-from stochi.train import hardware_aware
+from stochi.train import RandomTauLeaky, hardware_aware
 from stochi.train.hardware_aware import FreshDraws, set_draws
 from tests.conftest import NETWORKS, run_once
 
@@ -108,6 +111,33 @@ def test_the_model_stays_as_it_is_and_fresh_draws_differ() -> None:
     again = twin(images)
     set_draws(twin, seed=5, trial=0)
     assert torch.equal(again, twin(images))
+
+
+def test_it_merges_thresholds_as_the_lowering_does_and_says_so_once() -> None:
+    net = NETWORKS["conv"][0]()
+    thresholds = 0.1 + torch.rand(4, 8, 8)
+    net.network.lif1 = RandomTauLeaky(
+        threshold=thresholds, learn_threshold=True, init_hidden=True, sampling="mean"
+    )
+    frames = (torch.rand(9, 2, 8, 8) > 0.5).float()
+    options = {"chip": "loihi1", "noise": "none", "events": True}
+    twin = hardware_aware(net, frames[:1], **options).train()
+    optimizer = torch.optim.SGD(twin.parameters(), 1e-3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            optimizer.zero_grad()
+            twin(frames).sum().backward()
+            optimizer.step()
+    assert len([w for w in caught if w.category is MergedThresholds]) == 1
+    assert not torch.equal(twin.network.lif1.threshold, thresholds)
+    with pytest.warns(MergedThresholds, match="lif1"):
+        program = lower(to_nir(twin, frames[:1]), **options)
+    assert len(np.unique(program.layers[0].threshold_mantissa)) == 16
+    ours = record_hardware_model(twin, program, frames, 0, 0)
+    shown = frames.expand(program.steps, *frames.shape)
+    compared = compare_records(ours, run(program, shown, probes=PROBES))
+    assert sum(c.mismatches for c in compared) == 0
 
 
 def test_plain_leaky_neurons_are_refused_by_name() -> None:

@@ -7,7 +7,7 @@ import torch
 from snntorch import surrogate, utils
 
 from stochi.errors import InputError
-from stochi.hardware.distributions import LogitNormal
+from stochi.hardware.distributions import LogitNormal, Uniform
 from stochi.train import RandomTauLeaky
 from stochi.train.neurons import random_tau_step
 
@@ -91,6 +91,15 @@ def test_sampling_modes_draw_when_they_say(shape: tuple[int, ...], bits: int | N
         levels = RandomTauLeaky(bits=bits).levels
         nearest = (step[..., None] - levels).abs().min(-1).values
         assert float(nearest.max()) < 1e-5
+
+
+def test_another_law_can_be_set() -> None:
+    neuron = RandomTauLeaky(bits=1)
+    neuron.distribution = Uniform(0.5, 0.75)
+    assert neuron.levels.tolist() == [0.5625, 0.6875]
+    assert float(neuron.beta) == pytest.approx(0.625)
+    with pytest.raises(InputError, match="distribution_parameters"):
+        RandomTauLeaky(learn_distribution=True).distribution = Uniform(0.5, 0.75)
 
 
 def test_lambda_is_logit_normal() -> None:

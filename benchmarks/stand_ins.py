@@ -230,15 +230,17 @@ def main() -> None:
     parser.add_argument("--data", choices=SETTINGS, default="digits")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--samplings", nargs="+", default=["step", "forward"])
     parser.add_argument("--figure", type=Path, help="Draw the table, too.")
     parser.add_argument("--processes", type=int, default=joblib.cpu_count())
     options = parser.parse_args()
-    seeds = options.seeds or (1 if options.data == "cifar10" else 5)
+    number = options.seeds or (1 if options.data == "cifar10" else 5)
+    seeds = range(options.first_seed, options.first_seed + number)
     output = Output(as_json=False)
     setting = SETTINGS[options.data]
-    jobs = [(sampling, seed) for sampling in options.samplings for seed in range(seeds)]
+    jobs = [(sampling, seed) for sampling in options.samplings for seed in seeds]
     work = joblib.Parallel(n_jobs=options.processes, return_as="generator")(
         joblib.delayed(study)(options.data, options.data_dir, sampling, seed, options.trials)
         for sampling, seed in jobs
@@ -252,7 +254,8 @@ def main() -> None:
             table(rows),
             f"{options.data}, λ drawn once a {sampling}: differences from the float model in"
             f" points, of rates in %, with 90 % intervals\n{setting.test_images} images,"
-            f" {options.trials} trials, training seeds: {seeds}; {setting.attack.name} on"
+            f" {options.trials} trials, training seeds:"
+            f" {seeds.start} to {seeds.stop - 1}; {setting.attack.name} on"
             f" {setting.attacked_images} images",
         )
     if options.figure is not None:

@@ -22,6 +22,8 @@ class FineTuningConfig:
     Attributes:
         teacher_draws: runs of the float model that are averaged into what the student learns.
         rate_weight: of the squared relative differences of the layers' rates in the loss.
+        epsilon, perturbed_share: so much of every batch is moved by ±ε in every pixel, at random,
+            so that the student also answers like its teacher beside the images, where attacks are.
     """
 
     seed: int = 0
@@ -30,11 +32,16 @@ class FineTuningConfig:
     learning_rate: float = 5e-4
     teacher_draws: int = 4
     rate_weight: float = 1.0
+    epsilon: float = 12 / 255
+    perturbed_share: float = 0.25
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "teacher_draws"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("epsilon", "perturbed_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")
 
     def as_dict(self) -> dict[str, float]:
         """For a checkpoint or a report."""
@@ -70,6 +77,7 @@ def fine_tune(
     config = FineTuningConfig() if config is None else config
     student = twin_of(program, model, images.inputs[:1]).train()
     teacher = model.eval()
+    epsilon = config.epsilon if program.input_levels > 1 else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
     steps = config.epochs * -(-len(images) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -80,7 +88,7 @@ def fine_tune(
         for epoch in range(1, config.epochs + 1):
             total = 0.0
             for rows in torch.randperm(len(images), generator=generator).split(config.batch_size):
-                shown = images.inputs[rows]
+                shown = _perturb(images.inputs[rows], epsilon, config.perturbed_share)
                 answer, rates = _teach(teacher, shown, config.teacher_draws)
                 set_draws(student, seed=config.seed, trial=trial)
                 with _rates_of(student) as own_rates:
@@ -98,6 +106,14 @@ def fine_tune(
                 trial += 1
             progress(epoch, total / len(images))
     return student.eval()
+
+
+def _perturb(shown: torch.Tensor, epsilon: float, share: float) -> torch.Tensor:
+    """A share of the images in a random corner of their ε-ball, the others as they are."""
+    count = int(len(shown) * share)
+    corners = torch.randint(2, shown[:count].shape, device=shown.device) * 2 - 1
+    moved = (shown[:count] + epsilon * corners).clamp(0, 1)
+    return torch.cat([moved, shown[count:]])
 
 
 @torch.no_grad()

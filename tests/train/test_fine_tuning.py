@@ -60,7 +60,17 @@ def test_it_repeats_itself(trained) -> None:  # type: ignore[no-untyped-def]
         assert torch.equal(left, right)
 
 
-@pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"teacher_draws": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"teacher_draws": 0},
+        {"epsilon": 1.5},
+        {"perturbed_share": -0.1},
+        {"epsilon": float("nan")},
+    ],
+)
 def test_bad_configurations_are_refused(options: dict) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         FineTuningConfig(**options)

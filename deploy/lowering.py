@@ -13,6 +13,7 @@ from stochi.deploy.real_layers import RealNetwork, cut_into_layers
 from stochi.deploy.stand_in import StandIn, take_over
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
+from stochi.hardware.noise import check_source
 
 NOISES = ("decay", *NOISE_TARGETS, "none")
 DEFAULT_STEPS = 8
@@ -27,6 +28,7 @@ def lower(
     dt: float | None = None,
     steps: int | None = None,
     events: bool = False,
+    random_source: str = "philox",
 ) -> Program:
     """Put a graph on a chip.
 
@@ -45,6 +47,8 @@ def lower(
         dt: seconds a step, where ``graph.metadata["dt"]`` is missing.
         steps: time steps a sample; else ``graph.metadata["steps"]``, else 8.
         events: the input is binary events, not images in [0, 1] (8-bit graded).
+        random_source: of the random bits: "philox", or "lfsr", a shift register that is more like
+            a chip's own (docs/noise.md says what it costs). A Program's fit does not bring it.
 
     Raises:
         LoweringError: the graph does not fit the chip; the message names the node and a way out.
@@ -61,12 +65,18 @@ def lower(
     target = find_chip(chip)
     if noise not in NOISES:
         raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")
+    check_source(random_source)
     if noise not in NOISE_TARGETS and calibration is not None:
         raise InputError(f"noise {noise!r} is not fitted to data; leave calibration out")
     if noise in NOISE_TARGETS and not isinstance(calibration, Program):
         from stochi.deploy.calibration import calibrate
 
-        options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
+        options: dict[str, Any] = {
+            "dt": dt,
+            "steps": steps,
+            "events": events,
+            "random_source": random_source,
+        }
         return calibrate(graph, calibration, chip, noise, **options)[0]
     dt, steps = _find_dt(graph, dt), _find_steps(graph, steps)
     if not events and not target.graded_spikes:
@@ -79,7 +89,7 @@ def lower(
     stand_ins = {}
     if isinstance(calibration, Program):
         stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])
-    return lower_network(network, chip, noise, steps, levels, dt, stand_ins)
+    return lower_network(network, chip, noise, steps, levels, dt, stand_ins, random_source)
 
 
 def lower_network(
@@ -90,6 +100,7 @@ def lower_network(
     input_levels: int,
     dt: float,
     stand_ins: Mapping[str, StandIn],
+    random_source: str,
 ) -> Program:
     """A graph's layers as a Program; ``stand_ins`` by layer, for fitted noise."""
     target = find_chip(chip)
@@ -108,6 +119,7 @@ def lower_network(
         layers=layers,
         output=network.output,
         readout=readout_of(read.neuron),
+        random_source=random_source,
     )
 
 

@@ -54,7 +54,8 @@ def fine_tune(
     The copy computes in the chip's integers, with the Program's noise and fit; the float model is
     its teacher: its mean logits (Kullback-Leibler divergence, after Hinton et al., 2015) and its
     layers' rates. Weights, biases and learnable thresholds change; the
-    fit stays, so lower the result with ``calibration=program``, or calibrate it anew.
+    fit stays, so lower the result with ``calibration=program`` and the Program's ``random_source``,
+    or calibrate it anew.
 
     Args:
         model: the float model that the Program was lowered from.

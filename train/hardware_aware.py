@@ -30,6 +30,7 @@ from stochi.export.nir_graph import to_nir
 from stochi.export.trace import trace
 from stochi.hardware.chips import find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
+from stochi.hardware.noise import check_source
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
 from stochi.train.exact_products import Geometry, product
@@ -195,23 +196,25 @@ def hardware_aware(
     calibration: Program | None = None,
     events: bool = False,
     dt: float = 1e-3,
+    random_source: str = "philox",
 ) -> nn.Module:
     """A copy of ``model`` that computes what the chip will compute.
 
     Linear and Conv2d layers go to the chip's weight grid, batch norms are folded into them, and
-    RandomTauLeaky neurons step in 24-bit integers with the counter-based draws of the chip. Say
+    RandomTauLeaky neurons step in 24-bit integers with the draws of the chip. Say
     with :func:`set_draws` which draws.
 
     Args:
         model, sample: as for ``stochi.export.to_nir``; all its neurons RandomTauLeaky.
-        chip, noise, events: as for ``stochi.deploy.lower``.
+        chip, noise, events, random_source: as for ``stochi.deploy.lower``.
         calibration: for noise that is fitted to data, the Program that holds the fit.
         dt: as for ``to_nir``.
 
     Raises:
         ExportError, LoweringError: as ``to_nir`` and ``lower`` would.
-        InputError: noise that is fitted to data came without its fit.
+        InputError: noise that is fitted to data came without its fit, or an argument is unknown.
     """
+    check_source(random_source)
     if noise in NOISE_TARGETS and calibration is None:
         raise InputError(
             f"noise {noise!r} is fitted to data; pass the lowered Program as calibration="
@@ -226,7 +229,7 @@ def hardware_aware(
     copied.eval()
     fold_batch_norms(copied, trace(copied, sample))
     steps = int(graph.metadata["steps"])
-    draws = Draws()
+    draws = Draws(source=random_source)
     for index, real in enumerate(network.layers):
         path = _only_path(real)
         form = choose_decay(real, find_chip(chip), noise)
@@ -269,6 +272,7 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
         calibration=program,
         events=program.input_levels == 1,
         dt=program.dt,
+        random_source=program.random_source,
     )
 
 

@@ -30,6 +30,10 @@ def deploy(
     dt: Annotated[float | None, typer.Option(help="Seconds a step, if the graph lacks it.")] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps a sample lasts.")] = None,
     events: Annotated[bool, typer.Option(help="The input is binary events, not images.")] = False,
+    random_source: Annotated[
+        str,
+        typer.Option(help="Of the random bits: philox, or lfsr (a shift register, as on chips)."),
+    ] = "philox",
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     images: Annotated[int, typer.Option(help="Training images that noise is fitted to.")] = 256,
@@ -45,7 +49,12 @@ def deploy(
 
     output = Output(as_json)
     read = read_graph(graph)
-    options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
+    options: dict[str, Any] = {
+        "dt": dt,
+        "steps": steps,
+        "events": events,
+        "random_source": random_source,
+    }
     fits: tuple[LayerFit, ...] = ()
     if noise in NOISE_TARGETS:
         shown = load(data, data_dir)[0].first(images).inputs

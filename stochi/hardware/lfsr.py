@@ -10,6 +10,8 @@ Registers are uint32 values as int64. The lines use operators that numpy, torch 
 compiled loop share.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numba.extending import register_jitable
@@ -71,8 +73,8 @@ def next_bytes(registers: Integers, count: int) -> Integers:
     for _ in range(min(count, WIDTH)):
         first.append(registers & 0xFF)
         registers = advance(registers, 8)
-    tensors = isinstance(registers, torch.Tensor)
-    drawn = torch.stack(first, 1) if tensors else np.stack(first, 1)
+    library: Any = torch if isinstance(registers, torch.Tensor) else np
+    drawn = library.stack(first, 1)
     # The recurrence holds for bits 8 apart, so for bytes, and for bytes 2^k apart: over the
     # two-element field P(x)² = P(x²).
     while drawn.shape[1] < count:
@@ -82,7 +84,7 @@ def next_bytes(registers: Integers, count: int) -> Integers:
         new = drawn[:, start : start + more]
         for tap in (1, 2, 22):
             new = new ^ drawn[:, start + tap * apart :][:, :more]
-        drawn = torch.cat([drawn, new], 1) if tensors else np.concatenate([drawn, new], 1)
+        drawn = library.concatenate([drawn, new], 1)
     return drawn[:, :count]
 
 

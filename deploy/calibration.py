@@ -159,6 +159,7 @@ class _Fitting:
                 plain.input_levels,
                 plain.dt,
                 {**self.stand_ins, **tried},
+                plain.random_source,
             )
 
     def fit(self, name: str, method: str) -> None:

@@ -14,6 +14,7 @@ from stochi.deploy.stand_in import StandIn, take_over
 from stochi.deploy.table_bits import check_table_bits, choose_table_bits
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
+from stochi.hardware.noise import check_source
 
 NOISES = ("decay", *NOISE_TARGETS, "none")
 DEFAULT_STEPS = 8
@@ -29,6 +30,7 @@ def lower(
     steps: int | None = None,
     events: bool = False,
     bits: int | None = None,
+    random_source: str = "philox",
 ) -> Program:
     """Put a graph on a chip.
 
@@ -49,6 +51,8 @@ def lower(
         events: the input is binary events, not images in [0, 1] (8-bit graded).
         bits: for noise "decay", neurons draw from tables of 2^bits decays, 1 to 8; else as many
             as the graph's metadata says, else 8.
+        random_source: of the random bits: "philox", or "lfsr", a shift register that is more like
+            a chip's own (docs/noise.md says what it costs). A Program's fit does not bring it.
 
     Raises:
         LoweringError: the graph does not fit the chip; the message names the node and a way out.
@@ -66,13 +70,19 @@ def lower(
     target = find_chip(chip)
     if noise not in NOISES:
         raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")
+    check_source(random_source)
     if noise not in NOISE_TARGETS and calibration is not None:
         raise InputError(f"noise {noise!r} is not fitted to data; leave calibration out")
     check_table_bits(noise, bits)
     if noise in NOISE_TARGETS and not isinstance(calibration, Program):
         from stochi.deploy.calibration import calibrate
 
-        options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
+        options: dict[str, Any] = {
+            "dt": dt,
+            "steps": steps,
+            "events": events,
+            "random_source": random_source,
+        }
         return calibrate(graph, calibration, chip, noise, **options)[0]
     dt, steps = _find_dt(graph, dt), _find_steps(graph, steps)
     if not events and not target.graded_spikes:
@@ -85,7 +95,7 @@ def lower(
     stand_ins = {}
     if isinstance(calibration, Program):
         stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])
-    return lower_network(network, chip, noise, steps, levels, dt, stand_ins)
+    return lower_network(network, chip, noise, steps, levels, dt, stand_ins, random_source)
 
 
 def lower_network(
@@ -96,6 +106,7 @@ def lower_network(
     input_levels: int,
     dt: float,
     stand_ins: Mapping[str, StandIn],
+    random_source: str,
 ) -> Program:
     """A graph's layers as a Program; ``stand_ins`` by layer, for fitted noise."""
     target = find_chip(chip)
@@ -114,6 +125,7 @@ def lower_network(
         layers=layers,
         output=network.output,
         readout=readout_of(read.neuron),
+        random_source=random_source,
     )
 
 

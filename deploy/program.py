@@ -226,6 +226,7 @@ class Program:
         output: the name of the layer that is read.
         readout: the logits are the mean over a sample's steps of that layer's "spikes", its
             "membrane", or its "input" (the membrane of an integrator, divided by the steps).
+        random_source: of the random bits, "philox" or "lfsr": see ``stochi.hardware.noise``.
 
     Raises:
         ProgramError: a number breaks a limit of the chip, or of exact arithmetic.
@@ -240,6 +241,7 @@ class Program:
     layers: tuple[Layer, ...]
     output: str
     readout: str
+    random_source: str = "philox"
 
     def __post_init__(self) -> None:
         from stochi.deploy.program_rules import check_program

@@ -29,7 +29,8 @@ from stochi.errors import ProgramError
 from stochi.files import written_aside
 
 FORMAT = "stochi-program"
-VERSION = 3
+VERSION = 4
+_READABLE = (3, VERSION)
 _STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, OneToOne, SumPool, Flatten)}
 _HEADER, _CHECKSUM = "header", "sha256"
 
@@ -69,13 +70,16 @@ def load_program(path: str | Path) -> Program:
         ) from error
     if not known:
         raise ProgramError(f"{source}: not a Stochi Program")
-    if header.get("version") != VERSION:
+    version = header.get("version")
+    if version not in _READABLE:
         raise ProgramError(
-            f"{source}: Program version {header.get('version')}, this Stochi reads {VERSION};"
-            " lower the graph again with this version"
+            f"{source}: Program version {version}, this Stochi reads"
+            f" {' and '.join(map(str, _READABLE))}; lower the graph again with this version"
         )
     if stored != _checksum(arrays):
         raise ProgramError(f"{source}: the checksum does not match; the file is damaged")
+    if version == 3:  # when there was no other source
+        header["random_source"] = "philox"
     try:
         layers = tuple(_read_layer(layer, arrays) for layer in header["layers"])
         return Program(layers=layers, **_read(Program, header, arrays, leave_out=("layers",)))

@@ -36,7 +36,7 @@ from stochi.hardware.fixed_point import (
     WEIGHT_MIXED_MAX,
     WEIGHT_MIXED_MIN,
 )
-from stochi.hardware.noise import largest_generator_value
+from stochi.hardware.noise import RANDOM_SOURCES, largest_generator_value
 
 
 def check_program(program: Program) -> None:
@@ -71,6 +71,12 @@ def the_input_is_8_bit(program: Program) -> str | None:
     if 1 <= program.input_levels <= GRADED_INPUT_MAX:
         return None
     return f"input_levels is {program.input_levels}; a graded spike has 1 to {GRADED_INPUT_MAX}"
+
+
+def the_random_source_is_known(program: Program) -> str | None:
+    if program.random_source in RANDOM_SOURCES:
+        return None
+    return f"random_source is {program.random_source!r}; choose from {', '.join(RANDOM_SOURCES)}"
 
 
 def sources_exist_and_come_first(program: Program, layer: Layer) -> str | None:
@@ -205,6 +211,7 @@ TABLE_SIZES = tuple(2**bits for bits in range(1, 9))
 PROGRAM_RULES: tuple[Callable[[Program], str | None], ...] = (
     it_has_steps_and_an_output,
     the_input_is_8_bit,
+    the_random_source_is_known,
 )
 LAYER_RULES: tuple[Callable[[Program, Layer], str | None], ...] = (
     sources_exist_and_come_first,

@@ -36,11 +36,13 @@ from stochi.hardware.synapses import (
 
 @dataclass(frozen=True)
 class DrawCoordinates:
-    """Which draws: seed and trial, and each row's sample number, (batch,) int64."""
+    """Which draws: seed and trial, each row's sample number, (batch,) int64, and the Program's
+    random source."""
 
     seed: int
     trial: int
     samples: torch.Tensor
+    source: str
 
     def of(self, neurons: torch.Tensor, layer: int, step: int) -> dict[str, Any]:
         """The arguments of ``stochi.hardware.noise`` for a layer's draws in a step."""
@@ -51,6 +53,7 @@ class DrawCoordinates:
             "trial": self.trial,
             "layer": layer,
             "step": step,
+            "source": self.source,
         }
 
 

@@ -92,6 +92,7 @@ def check_parity(
         configuration={
             "chip": program.chip,
             "noise": program.noise,
+            "random_source": program.random_source,
             "steps": program.steps,
             "trials": trials,
             "seeds": [int(seed) for seed in seeds],

@@ -166,10 +166,9 @@ def _run_torch(
         frames = to_frames(program, shown[:, start : start + size]).to(device)
         end = start + frames.shape[1]
         samples = torch.arange(start, end, device=device) + first_sample
+        draws = DrawCoordinates(seed, trial, samples, program.random_source)
         with torch.no_grad():
-            for step, layers in enumerate(
-                run_torch(program, frames, DrawCoordinates(seed, trial, samples))
-            ):
+            for step, layers in enumerate(run_torch(program, frames, draws)):
                 read = layers[program.output]
                 values = read.spikes if program.readout == "spikes" else read.membrane
                 recording.read[start:end] *= program.readout != "input"

@@ -7,18 +7,27 @@ from typing import Any
 import numpy as np
 from numba import njit, uintp
 
-from stochi.hardware import fixed_point, neuron, noise
+from stochi.hardware import fixed_point, lfsr, neuron, noise
 from stochi.hardware.compilation import compile_and_keep
 from stochi.hardware.fixed_point import DECAY_UNITY, narrow, shift
 from stochi.hardware.neuron import NeuronState, fire, integrate
 from stochi.sim.compiled import neurons
-from stochi.sim.compiled.neurons import CHUNK, KEEPS, NOISES, WORDS, draw_keeps, draw_noise
+from stochi.sim.compiled.neurons import (
+    CHUNK,
+    KEEPS,
+    NOISES,
+    STREAMS,
+    WORDS,
+    draw_keeps,
+    draw_noise,
+)
 
 
 @cache
 def compiled_step() -> Any:
     """The loop of :func:`make_step`, from the sources as they are now."""
-    return compile_and_keep(make_step, (fixed_point, neuron, noise, neurons, sys.modules[__name__]))
+    own = sys.modules[__name__]
+    return compile_and_keep(make_step, (fixed_point, lfsr, neuron, noise, neurons, own))
 
 
 def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
@@ -37,6 +46,7 @@ def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
         neuron_kind,
         coordinates,
         generator,
+        registers,
         spikes,
         after,
         updated,
@@ -52,6 +62,8 @@ def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
             neuron_kind: whether keep is drawn, and whether the neuron is programmable.
             coordinates: seed, trial, first sample, layer, step and the decay draw's step.
             generator: whether there is one, its mantissa and its exponent.
+            registers: (batch · streams,) int64, the shift registers at this step, or of no
+                elements where Philox is the source; they move on.
             spikes, after, updated, shares: (batch, n) floats to fill: spikes, the membrane after
                 the reset, the membrane before it in real numbers, and the share that was kept.
         """
@@ -67,13 +79,25 @@ def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                 count = min(CHUNK, size - start)
                 if drawn:
                     where = (seed, trial, sample, layer, keep_step)
-                    draw_keeps(keep, 0, start, count, where, words, buffer)
+                    draw_keeps(
+                        keep, 0, start, count, where, registers, STREAMS * row, words, buffer
+                    )
                 else:
                     for i in range(count):
                         buffer[KEEPS + i] = keep[start + i if keep.size > 1 else 0]
                 if noisy:
                     where = (seed, trial, sample, layer, step)
-                    draw_noise(start, count, where, mantissa, noise_exponent, words, buffer)
+                    draw_noise(
+                        start,
+                        count,
+                        where,
+                        mantissa,
+                        noise_exponent,
+                        registers,
+                        STREAMS * row,
+                        words,
+                        buffer,
+                    )
                 for i in range(uintp(count)):
                     place = uintp(start) + i
                     kept, added = buffer[uintp(KEEPS) + i], narrow(0)

@@ -61,7 +61,8 @@ def fine_tune(
     The copy computes in the chip's integers, with the Program's noise and fit; the float model is
     its teacher: its mean logits (Kullback-Leibler divergence, after Hinton et al., 2015) and its
     layers' rates. Weights, biases and what else is learnable (thresholds, parameters of λ's law)
-    change; the fit stays, so lower the result with ``calibration=program``, or calibrate it anew.
+    change; the fit stays, so lower the result with ``calibration=program`` and the Program's
+    ``random_source``, or calibrate it anew.
 
     Args:
         model: the float model that the Program was lowered from.

@@ -33,6 +33,7 @@ from stochi.export.nir_graph import neuron_node, to_nir
 from stochi.export.trace import trace
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT, shift
+from stochi.hardware.noise import check_source
 from stochi.hardware.quantization import QuantizedLayer
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
 from stochi.train.exact_products import Geometry, product
@@ -220,27 +221,30 @@ def hardware_aware(
     events: bool = False,
     dt: float = 1e-3,
     bits: TableBits = None,
+    random_source: str = "philox",
 ) -> nn.Module:
     """A copy of ``model`` that computes what the chip will compute.
 
     Linear and Conv2d layers go to the chip's weight grid, batch norms are folded into them, and
-    RandomTauLeaky neurons step in 24-bit integers with the counter-based draws of the chip. Say
+    RandomTauLeaky neurons step in 24-bit integers with the draws of the chip. Say
     with :func:`set_draws` which draws.
 
     Args:
         model, sample: as for ``stochi.export.to_nir``; all its neurons RandomTauLeaky.
-        chip, noise, events: as for ``stochi.deploy.lower``.
+        chip, noise, events, random_source: as for ``stochi.deploy.lower``.
         calibration: for noise that is fitted to data, the Program that holds the fit.
         dt: as for ``to_nir``.
         bits: as for ``lower``, or by the names of layers.
 
     Raises:
         ExportError, LoweringError: as ``to_nir`` and ``lower`` would.
-        InputError: noise that is fitted to data came without its fit, or bits are wrong.
+        InputError: noise that is fitted to data came without its fit, or an argument is unknown or
+            out of range.
 
     Warns:
         MergedDecays, MergedThresholds: as ``lower`` would; the latter at the first forward pass.
     """
+    check_source(random_source)
     if noise in NOISE_TARGETS and calibration is None:
         raise InputError(
             f"noise {noise!r} is fitted to data; pass the lowered Program as calibration="
@@ -257,7 +261,7 @@ def hardware_aware(
     copied.eval()
     fold_batch_norms(copied, trace(copied, sample))
     steps = int(graph.metadata["steps"])
-    draws = Draws()
+    draws = Draws(source=random_source)
     for index, real in enumerate(network.layers):
         path = _only_path(real)
         form = choose_decay(real, target, noise)
@@ -305,6 +309,7 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
         events=program.input_levels == 1,
         dt=program.dt,
         bits=table_bits(program),
+        random_source=program.random_source,
     )
 
 

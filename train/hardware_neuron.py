@@ -15,7 +15,13 @@ from stochi.deploy.program import Decay, Generator
 from stochi.hardware.decays import draw_decays, look_up
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
 from stochi.hardware.neuron import NeuronState, fire, integrate
-from stochi.hardware.noise import draw_generator
+from stochi.hardware.noise import (
+    DECAY_STREAM,
+    HIGH_STREAM,
+    LOW_STREAM,
+    draw_generator,
+    registers_at,
+)
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 from stochi.train.compiled_step import compiled_step
 
@@ -24,12 +30,15 @@ from stochi.train.compiled_step import compiled_step
 class Draws:
     """Which draws a run uses: see ``stochi.hardware.noise``. One object for a whole model.
 
-    ``samples`` starts at ``first_sample`` for the first row of the batch.
+    Attributes:
+        first_sample: the number of the batch's first row.
+        source: the Program's random source.
     """
 
     seed: int = 0
     trial: int = 0
     first_sample: int = 0
+    source: str = "philox"
 
 
 class LearnedDecays(NamedTuple):
@@ -150,10 +159,33 @@ class HardwareStep:
                 step if decay.redraw else 0,
             ),
             (False, 0, 7) if generator is None else (True, generator.mantissa, generator.exponent),
+            self._registers(given, step),
             *(values.numpy() for values in found),
         )
         spikes, after, updated, share = (values.view(current.shape) for values in found)
         return spikes, after, updated, share
+
+    def _registers(self, like: torch.Tensor, step: int) -> np.ndarray:
+        """Each row's shift registers at a step, stream after stream; none with another source."""
+        if self.draws.source != "lfsr":
+            return np.zeros(0, np.int64)
+        samples = np.arange(len(like)) + self.draws.first_sample
+        steps = {stream: step for stream in (DECAY_STREAM, HIGH_STREAM, LOW_STREAM)}
+        if not self.decay.redraw:
+            steps[DECAY_STREAM] = 0
+        found = [
+            registers_at(
+                samples,
+                like[0].numel(),
+                seed=self.draws.seed,
+                trial=self.draws.trial,
+                layer=self.layer,
+                step=at,
+                stream=stream,
+            )
+            for stream, at in steps.items()
+        ]
+        return np.stack(found, 1).ravel()
 
     def _keep(self, like: torch.Tensor, step: int) -> torch.Tensor:
         values = torch.from_numpy(self.decay.values).to(like.device)
@@ -181,6 +213,7 @@ class HardwareStep:
             "trial": self.draws.trial,
             "layer": self.layer,
             "step": step,
+            "source": self.draws.source,
         }
 
 

@@ -3,11 +3,11 @@
 from functools import cache
 from typing import Any
 
-from stochi.hardware import fixed_point, neuron, noise
+from stochi.hardware import fixed_point, lfsr, neuron, noise
 from stochi.hardware.compilation import compile_and_keep
 from stochi.sim.compiled import kernel, neurons, synapses, tables
 
-_COMPILED_FROM = (fixed_point, neuron, noise, kernel, neurons, synapses, tables)
+_COMPILED_FROM = (fixed_point, lfsr, neuron, noise, kernel, neurons, synapses, tables)
 
 
 @cache

@@ -8,7 +8,7 @@ import torch
 
 from stochi.deploy.program import INPUT, Program, Synapses
 from stochi.sim.compiled.compilation import compiled_kernel
-from stochi.sim.compiled.neurons import CHUNK, WORDS
+from stochi.sim.compiled.neurons import CHUNK, STREAMS, WORDS
 from stochi.sim.compiled.synapses import scratch
 from stochi.sim.compiled.tables import (
     CURRENT_NOISE,
@@ -74,7 +74,8 @@ class CompiledEngine:
         if self.program.input_levels == 1 and not self.single_frame:
             binary = frames.transpose(0, 1).to(torch.uint8).flatten().numpy()
         if not hasattr(self.memory, "scratch"):
-            self.memory.scratch, self.memory.state = scratch(tables), _state(tables)
+            self.memory.scratch = scratch(tables)
+            self.memory.state = _state(tables, self.program.random_source)
         compiled_kernel()(
             tables,
             batch,
@@ -139,8 +140,9 @@ class CompiledEngine:
         )
 
 
-def _state(tables: Tables) -> tuple[np.ndarray, ...]:
-    """A sample's state, and buffers for a chunk of neurons."""
+def _state(tables: Tables, random_source: str) -> tuple[np.ndarray, ...]:
+    """A sample's state, shift registers where those are the random source, and buffers for a chunk
+    of neurons."""
     remembers = tables.layers[:, [HAS_CURRENT, REFRACTORY]].any()
     remembers |= (tables.layers[:, NOISE] == CURRENT_NOISE).any()
     extra = tables.states if remembers else 0
@@ -150,6 +152,7 @@ def _state(tables: Tables) -> tuple[np.ndarray, ...]:
         np.zeros(extra, np.int32),
         np.zeros(tables.largest_layer, np.int32),
         np.zeros(tables.spikes, np.uint8),
+        np.zeros(STREAMS * len(tables.layers) if random_source == "lfsr" else 0, np.int64),
         np.zeros(2 * WORDS, np.int64),
         np.zeros(5 * CHUNK, np.int32),
     )

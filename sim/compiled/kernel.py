@@ -39,14 +39,14 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
             frames: (batch · steps · n,) uint8 events, or of no elements.
             external: int32, the sums of synapses that are ``EXTERNAL``, at their offsets.
             scratch: memory of this thread, see ``synapses.scratch``.
-            state: membrane, current, waiting, total, int32; spikes, uint8; words, int64; and a
-                buffer of int32.
+            state: membrane, current, waiting, total, int32; spikes, uint8; registers and words,
+                int64; and a buffer of int32.
             spike_probe, membrane_probe: (steps, batch, all neurons), or of no elements.
             read: (batch, outputs) int64, what the logits come from.
         """
         _ = sources
         layers, synapses, parameters = tables.layers, tables.synapses, tables.parameters
-        membrane, current, waiting, total, spikes, words, buffer = state
+        membrane, current, waiting, total, spikes, registers, words, buffer = state
         for sample in range(batch):
             membrane[:] = 0
             current[:] = 0
@@ -84,6 +84,7 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                         waiting,
                         spikes,
                         slot,
+                        registers,
                         words,
                         buffer,
                     )

@@ -3,12 +3,14 @@
 from numba import njit, uintp
 
 from stochi.hardware.fixed_point import narrow
+from stochi.hardware.lfsr import advance
 from stochi.hardware.neuron import NeuronState, fire, integrate
 from stochi.hardware.noise import (
     DECAY_STREAM,
     DRAWS_PER_BLOCK,
     HIGH_STREAM,
     LOW_STREAM,
+    first_register,
     generator_value,
     philox4x32,
 )
@@ -20,13 +22,24 @@ KEEPS, CURRENT_KEEPS, BIASES, THRESHOLDS, NOISES = (CHUNK * i for i in range(5))
 """Where a chunk's parameters stand in its buffer."""
 WORDS = CHUNK // 4
 """Four bytes each; a chunk may need them twice."""
+STREAMS = 3
+"""A layer draws from so many, each with a shift register of its own where those are the source."""
 
 
 @njit(nogil=True, error_model="numpy")
-def draw_words(first, count, coordinates, stream, words, start):  # type: ignore[no-untyped-def]
+def draw_words(first, count, coordinates, stream, registers, own, words, start):  # type: ignore[no-untyped-def]
     """The bytes of neurons ``first`` to ``first + count``, four a word, to ``words[start:]``;
-    ``first`` starts a block. Returns how many words."""
+    ``first`` starts a block. Returns how many words.
+
+    ``registers``: the shift registers, a layer's ``STREAMS`` from ``own`` on, which move on with
+    what is drawn, and start where a sample does; of no elements where Philox is the source.
+    """
     seed, trial, sample, layer, step = coordinates
+    if registers.size:
+        place = uintp(own + stream)
+        if step == 0 and first == 0:
+            registers[place] = first_register((seed, trial), sample, layer, stream)
+        return shift_words(registers, place, count, words, start)
     block = first // DRAWS_PER_BLOCK
     blocks = (count + DRAWS_PER_BLOCK - 1) // DRAWS_PER_BLOCK
     to = uintp(start)
@@ -40,10 +53,28 @@ def draw_words(first, count, coordinates, stream, words, start):  # type: ignore
 
 
 @njit(nogil=True, error_model="numpy")
-def draw_noise(first, count, coordinates, mantissa, exponent, words, buffer):  # type: ignore[no-untyped-def]
+def shift_words(registers, place, count, words, start):  # type: ignore[no-untyped-def]
+    """A register's next ``count`` bytes, four a word, to ``words[start:]``: itself, every 32 bits.
+    Returns how many words."""
+    register, to = registers[place], uintp(start)
+    for i in range(uintp(count // 4)):
+        words[to + i] = register
+        register = advance(advance(advance(advance(register, 8), 8), 8), 8)
+    if count % 4:
+        words[to + uintp(count // 4)] = register
+    for _ in range(count % 4):
+        register = advance(register, 8)
+    registers[place] = register
+    return (count + 3) // 4
+
+
+@njit(nogil=True, error_model="numpy")
+def draw_noise(  # type: ignore[no-untyped-def]
+    first, count, coordinates, mantissa, exponent, registers, own, words, buffer
+):
     """The stock generator's values of neurons ``first`` to ``first + count``, to NOISES."""
-    draw_words(first, count, coordinates, HIGH_STREAM, words, 0)
-    number = draw_words(first, count, coordinates, LOW_STREAM, words, WORDS)
+    draw_words(first, count, coordinates, HIGH_STREAM, registers, own, words, 0)
+    number = draw_words(first, count, coordinates, LOW_STREAM, registers, own, words, WORDS)
     for i in range(uintp(number)):
         high, low = words[i], words[uintp(WORDS) + i]
         for byte in range(uintp(4)):
@@ -53,9 +84,12 @@ def draw_noise(first, count, coordinates, mantissa, exponent, words, buffer):  #
 
 
 @njit(nogil=True, error_model="numpy")
-def draw_keeps(parameters, table, first, count, coordinates, words, keeps):  # type: ignore[no-untyped-def]
+def draw_keeps(  # type: ignore[no-untyped-def]
+    parameters, table, first, count, coordinates, registers, own, words, keeps
+):
     """Drawn decays of neurons ``first`` to ``first + count``; ``first`` starts a block."""
-    for i in range(uintp(draw_words(first, count, coordinates, DECAY_STREAM, words, 0))):
+    number = draw_words(first, count, coordinates, DECAY_STREAM, registers, own, words, 0)
+    for i in range(uintp(number)):
         word = words[i]
         keeps[4 * i] = parameters[uintp(table + (word & 0xFF))]
         keeps[4 * i + 1] = parameters[uintp(table + (word >> 8 & 0xFF))]
@@ -75,13 +109,15 @@ def step_neurons(  # type: ignore[no-untyped-def]
     waiting,
     spikes,
     slot,
+    registers,
     words,
     buffer,
 ):
     """Advance all neurons of a layer, whose states start at its FIRST_STATE and whose spikes go to
     ``slot`` on. ``current`` and ``waiting`` are empty where no layer needs them.
 
-    ``coordinates``: seed, trial, sample and step, for the draws.
+    ``coordinates``: seed, trial, sample and step, for the draws; ``registers``: of all layers, see
+    ``draw_words``.
     """
     neurons, start = layers[layer, t.NEURONS], layers[layer, t.FIRST_STATE]
     programmable, subtract = layers[layer, t.PROGRAMMABLE] != 0, layers[layer, t.SUBTRACT] != 0
@@ -92,7 +128,17 @@ def step_neurons(  # type: ignore[no-untyped-def]
         count = min(CHUNK, neurons - first)
         if layers[layer, t.DRAWN]:
             drawn_at = (seed, trial, sample, layer, step if layers[layer, t.REDRAW] else 0)
-            draw_keeps(parameters, layers[layer, t.KEEP], first, count, drawn_at, words, buffer)
+            draw_keeps(
+                parameters,
+                layers[layer, t.KEEP],
+                first,
+                count,
+                drawn_at,
+                registers,
+                STREAMS * layer,
+                words,
+                buffer,
+            )
         else:
             fill(buffer, KEEPS, parameters, layers[layer], t.KEEP, first, count)
         fill(buffer, BIASES, parameters, layers[layer], t.BIAS, first, count)
@@ -105,6 +151,8 @@ def step_neurons(  # type: ignore[no-untyped-def]
                 (seed, trial, sample, layer, step),
                 layers[layer, t.NOISE_MANTISSA],
                 layers[layer, t.NOISE_EXPONENT],
+                registers,
+                STREAMS * layer,
                 words,
                 buffer,
             )

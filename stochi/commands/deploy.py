@@ -33,6 +33,10 @@ def deploy(
         int | None, typer.Option(help="Of the decay tables, 1 to 8; else as the graph says, or 8.")
     ] = None,
     events: Annotated[bool, typer.Option(help="The input is binary events, not images.")] = False,
+    random_source: Annotated[
+        str,
+        typer.Option(help="Of the random bits: philox, or lfsr (a shift register, as on chips)."),
+    ] = "philox",
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     images: Annotated[int, typer.Option(help="Training images that noise is fitted to.")] = 256,
@@ -53,7 +57,12 @@ def deploy(
 
     output = Output(as_json)
     read = read_graph(graph)
-    options: dict[str, Any] = {"dt": dt, "steps": steps, "events": events}
+    options: dict[str, Any] = {
+        "dt": dt,
+        "steps": steps,
+        "events": events,
+        "random_source": random_source,
+    }
     fits: tuple[LayerFit, ...] = ()
     if noise in NOISE_TARGETS and calibration is None:
         check_table_bits(noise, bits)

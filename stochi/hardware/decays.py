@@ -83,6 +83,7 @@ def draw_decays(
     layer: int,
     step: int,
     redraw: bool,
+    source: str = "philox",
 ) -> Integers:
     """Each (sample, neuron)'s decay for a step, (batch, n): :func:`look_up` of a random byte.
 
@@ -97,6 +98,7 @@ def draw_decays(
         layer=layer,
         step=step if redraw else 0,
         stream=DECAY_STREAM,
+        source=source,
     )
     return look_up(table, drawn)
 

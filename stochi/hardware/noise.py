@@ -1,14 +1,18 @@
-"""The chip's randomness: one counter-based generator, the same bits everywhere.
+"""The chip's randomness: the same bits everywhere.
 
 A draw is a pure function of (seed, trial, sample, layer, neuron, step, stream). There is no
 state: numpy, torch on CPU, torch on CUDA and the Lava processes compute the same bits in any
 order, any batch, any shard.
 
-The hash is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
-1, 2, 3", SC 2011), which passes TestU01's BigCrush and is the generator of cuRAND. The seven
-coordinates fill its 128-bit counter and 64-bit key without overlap, so no two draws share a
-block. The lines below use operators that numpy and torch share; products wrap modulo 2⁶⁴ in
-int64, which leaves the 64 bits that Philox splits.
+The source of the bits is a counter-based generator, or shift registers, which are more like a
+chip's own (:mod:`stochi.hardware.lfsr`). Those start from words of the first, and since one serves
+all of a layer's neurons in turn, their draws depend on how many these are.
+
+The counter-based generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random
+numbers: as easy as 1, 2, 3", SC 2011), which passes TestU01's BigCrush and is the generator of
+cuRAND. The seven coordinates fill its 128-bit counter and 64-bit key without overlap, so no two
+draws share a block. The lines below use operators that numpy and torch share; products wrap modulo
+2⁶⁴ in int64, which leaves the 64 bits that Philox splits.
 """
 
 import numpy as np
@@ -16,7 +20,11 @@ import torch
 from numba.extending import register_jitable
 
 from stochi.errors import InputError
+from stochi.hardware import lfsr
 from stochi.hardware.fixed_point import Integers
+
+RANDOM_SOURCES = ("philox", "lfsr")
+"""Where random bits come from: Philox by default."""
 
 DRAWS_PER_BLOCK = 16
 """One Philox block is 128 bits: a byte for each of 16 neighbouring neurons."""
@@ -79,6 +87,7 @@ def random_bytes(
     layer: int,
     step: int,
     stream: int = DECAY_STREAM,
+    source: str = "philox",
 ) -> Integers:
     """One uniform byte for every (sample, neuron), as int64 in [0, 255].
 
@@ -87,15 +96,23 @@ def random_bytes(
         neurons: (n,) int64, ``arange(n)`` on the wanted device; neuron i is the i-th in
             C order of its layer's shape.
         seed, trial: in [0, 2³²); layer, stream: in [0, 2¹⁶); step: the layer's own step.
+        source: "philox", or "lfsr", which serves a layer's neurons in turn: n must then be all of
+            the layer's.
 
     Returns:
         (batch, n) int64 of the kind (numpy or torch, device) of the arguments.
 
     Raises:
-        InputError: a coordinate is out of range.
+        InputError: a coordinate is out of range, or there is no such source.
     """
-    check_coordinates(seed=seed, trial=trial, layer=layer, step=step, stream=stream)
+    check_source(source)
     count = len(neurons)
+    if source == "lfsr":
+        registers = registers_at(
+            samples, count, seed=seed, trial=trial, layer=layer, step=step, stream=stream
+        )
+        return lfsr.next_bytes(registers, count)
+    check_coordinates(seed=seed, trial=trial, layer=layer, step=step, stream=stream)
     block = neurons[: -(-count // DRAWS_PER_BLOCK)][None, :]
     zero = samples[:, None] * 0 + block * 0
     words = philox4x32(
@@ -105,6 +122,28 @@ def random_bytes(
     stack = torch.stack if isinstance(zero, torch.Tensor) else np.stack
     drawn = stack([(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1)
     return drawn.reshape(len(samples), -1)[:, :count]
+
+
+def registers_at(
+    samples: Integers, count: int, *, seed: int, trial: int, layer: int, step: int, stream: int
+) -> Integers:
+    """The samples' shift registers at a step: neuron i of ``count`` reads byte ``step·count + i``.
+
+    Returns:
+        (batch,) int64; coordinates and errors as for :func:`random_bytes`.
+    """
+    check_coordinates(seed=seed, trial=trial, layer=layer, step=step, stream=stream)
+    starts = first_register((seed, trial), samples, layer, stream)
+    return lfsr.jump(starts, 8 * step * count)
+
+
+@register_jitable
+def first_register(key: tuple[int, int], sample: Integers, layer: int, stream: int) -> Integers:
+    """The value from which a shift register starts, in [1, 2³²): Philox's first word of a block
+    that no neuron has. Shift registers have one for each (seed, trial, sample, layer, stream)."""
+    zero = sample * 0
+    word = philox4x32((zero + _WORD, zero, sample, zero + (layer << 16 | stream)), key)[0]
+    return word + (word == 0)  # the register 0 would stay 0
 
 
 @register_jitable
@@ -144,12 +183,20 @@ def draw_generator(
     step: int,
     mantissa: int,
     exponent: int,
+    source: str = "philox",
 ) -> Integers:
     """The stock generator's values for every (sample, neuron), (batch, n) int64, in the units of
     membranes. Coordinates as in :func:`random_bytes`, the rest as in :func:`generator_value`."""
     high, low = (
         random_bytes(
-            samples, neurons, seed=seed, trial=trial, layer=layer, step=step, stream=stream
+            samples,
+            neurons,
+            seed=seed,
+            trial=trial,
+            layer=layer,
+            step=step,
+            stream=stream,
+            source=source,
         )
         for stream in (HIGH_STREAM, LOW_STREAM)
     )
@@ -162,3 +209,9 @@ def check_coordinates(**coordinates: int) -> None:
         limit = _LIMITS[name]
         if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value < limit:
             raise InputError(f"{name} is {value}; it must be a whole number from 0 to {limit - 1}")
+
+
+def check_source(source: str) -> None:
+    """Raise InputError unless random bits can come from there."""
+    if source not in RANDOM_SOURCES:
+        raise InputError(f"random_source is {source!r}; choose from {', '.join(RANDOM_SOURCES)}")

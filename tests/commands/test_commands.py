@@ -124,6 +124,19 @@ def test_deploy_takes_the_tables_bits(run, trained: Path) -> None:  # type: igno
     assert len(Program.load("few.program").layers[0].decay.values) == 8
 
 
+def test_a_random_source_goes_from_deploy_to_parity(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ("deploy", str(trained / "m.nir"), "--random-source", "lfsr", "--out", "lfsr.program")
+    assert run(*words)[0] == 0
+    assert Program.load("lfsr.program").random_source == "lfsr"
+    status, out, _ = run(
+        *("parity", str(trained / "m.pt"), "lfsr.program", "--no-lava", "--json"),
+        *("--trials", "2", "--exact", "8", "--attack-images", "4"),
+    )
+    report = json.loads(out)
+    assert status == 0 and report["mismatches"] == 0
+    assert report["configuration"]["random_source"] == "lfsr"
+
+
 def test_simulate_repeats_byte_for_byte(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         words = ("simulate", str(trained / "m.program"), "--images", "8", "--seed", seed)
@@ -166,6 +179,7 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["deploy", "m.nir", "--noise", "none", "--bits", "3"], "'none' draws no decays"),
         (["deploy", "m.nir", "--noise", "current", "--bits", "3"], "'current' draws no decays"),
         (["deploy", "m.nir", "--noise", "current", "--images", "0"], "0 images were asked for"),
+        (["deploy", "m.nir", "--random-source", "dice"], "random_source is 'dice'"),
         (["simulate", "text.txt"], "text.txt: not a Stochi Program"),
         (["simulate", "m.nir"], "m.nir: not a Stochi Program"),
         (["simulate", "m.program", "--seed", "-1"], "seed is -1"),

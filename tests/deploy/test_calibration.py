@@ -12,7 +12,7 @@ from stochi.deploy.stand_in import make_stand_in
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.fixed_point import ALIGN_SHIFT
-from stochi.hardware.noise import draw_generator
+from stochi.hardware.noise import RANDOM_SOURCES, draw_generator
 from stochi.sim import run
 from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.mismatch import compare_records
@@ -104,15 +104,25 @@ def test_noise_on_the_current_is_noise_on_the_membrane_without_synaptic_memory(
     assert sum(c.mismatches for c in compare_records(left, right)) == 0
 
 
+@pytest.mark.parametrize("source", RANDOM_SOURCES)
 @pytest.mark.parametrize("build", [dense_net, conv_net])
-def test_the_hardware_aware_twin_has_the_chip_s_integers(build) -> None:  # type: ignore[no-untyped-def]
+def test_the_hardware_aware_twin_has_the_chip_s_integers(build, source: str) -> None:  # type: ignore[no-untyped-def]
     net = build()
     images = IMAGES if build is dense_net else torch.rand(32, 2, 8, 8)
-    program = lower(to_nir(net, images[:1]), noise="membrane", calibration=images)
-    twin = hardware_aware(net, images[:1], noise="membrane", calibration=program)
+    options = {"noise": "membrane", "random_source": source}
+    program = lower(to_nir(net, images[:1]), calibration=images, **options)
+    twin = hardware_aware(net, images[:1], calibration=program, **options)
     ours = record_hardware_model(twin, program, images[:9], seed=3, trial=2)
     theirs = run(program, images[:9], seed=3, trial=2, probes=PROBES)
     assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
+
+
+def test_it_is_fitted_with_the_program_s_own_random_source(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
+    program, fits = calibrate(graph, IMAGES, random_source="lfsr")
+    assert program.random_source == "lfsr" and fitted.random_source == "philox"
+    for layer in program.layers[:1]:
+        assert layer.threshold_factor != fitted.layer(layer.name).threshold_factor
+    assert all(abs(fit.rate_error) < 0.03 for fit in fits)
 
 
 def test_tuned_weights_keep_the_fit(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]

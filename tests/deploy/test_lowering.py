@@ -145,6 +145,7 @@ def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
         (lambda: "no graph", {}, "NIRGraph is needed"),
         (lambda: chain(affine(), lif()), {"chip": "loihi3"}, "unknown chip 'loihi3'"),
         (lambda: chain(affine(), lif()), {"noise": "loud"}, "noise is 'loud'"),
+        (lambda: chain(affine(), lif()), {"random_source": "dice"}, "random_source is 'dice'"),
         (lambda: chain(affine(), lif()), {"steps": 0}, "steps is 0"),
         (lambda: chain(affine(), lif()), {"dt": -1.0}, "dt is -1"),
         (lambda: chain(affine(), lif()), {"calibration": torch.ones(1)}, "leave calibration out"),

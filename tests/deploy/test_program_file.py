@@ -8,6 +8,7 @@ import torch
 
 from stochi.deploy import Program, lower
 from stochi.deploy.program import Generator
+from stochi.deploy.program_file import _checksum
 from stochi.errors import ProgramError
 from stochi.export import to_nir
 from stochi.sim import run
@@ -38,6 +39,26 @@ def test_a_generator_is_kept(program: Program, tmp_path: Path) -> None:
         Generator("membrane", -1, 9),
         *(None for _ in others),
     ]
+
+
+def test_a_random_source_is_kept(program: Program, tmp_path: Path) -> None:
+    replace(program, random_source="lfsr").save(tmp_path / "lfsr.program")
+    assert Program.load(tmp_path / "lfsr.program").random_source == "lfsr"
+
+
+def test_version_3_had_no_random_source_but_philox(program: Program, tmp_path: Path) -> None:
+    program.save(tmp_path / "p")
+    with np.load(tmp_path / "p") as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "sha256"}
+    header = json.loads(arrays["header"].tobytes()) | {"version": 3}
+    del header["random_source"]
+    arrays["header"] = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
+    arrays["sha256"] = np.frombuffer(_checksum(arrays), np.uint8)
+    np.savez(tmp_path / "old.npz", **arrays)
+    loaded = Program.load(tmp_path / "old.npz")
+    assert loaded.random_source == "philox"
+    images = torch.rand(3, 2, 8, 8)
+    assert torch.equal(run(program, images).logits, run(loaded, images).logits)
 
 
 def test_every_flipped_byte_or_cut_is_noticed_or_harmless(program: Program, tmp_path: Path) -> None:

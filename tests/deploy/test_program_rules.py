@@ -50,6 +50,7 @@ def test_a_program_at_the_limits_is_accepted(program: Program) -> None:
         (lambda p: replace(p, readout="spikes"), "readout 'spikes' does not suit"),
         (lambda p: replace(p, readout="loudest"), "choose from"),
         (lambda p: replace(p, input_levels=256), "input_levels is 256"),
+        (lambda p: replace(p, random_source="dice"), "random_source is 'dice'"),
         (lambda p: replace(p, layers=(p.layers[0], p.layers[0]), output="network.lif1"), "differ"),
         (lambda p: synapses(p, source="nothing"), "source 'nothing' is no layer"),
         (lambda p: synapses(p, source="network.fc2"), "never spikes"),

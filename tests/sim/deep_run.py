@@ -66,6 +66,8 @@ def run_chunk(number: int, programs: int) -> Counter[str]:
 def features(program: Program) -> list[str]:
     """What a Program holds of the things that can go wrong."""
     found = ["layers"] * len(program.layers)
+    if program.random_source == "lfsr":
+        found.append("programs that draw from an LFSR")
     order = {layer.name: place for place, layer in enumerate(program.layers)}
     for place, layer in enumerate(program.layers):
         decay = layer.decay

@@ -25,7 +25,7 @@ from stochi.deploy.program import (
 )
 from stochi.deploy.stage_shapes import shape_after
 from stochi.hardware.fixed_point import ALIGN_SHIFT, STATE_MAX, WEIGHT_EXPONENT_MIN
-from stochi.hardware.noise import largest_generator_value
+from stochi.hardware.noise import RANDOM_SOURCES, largest_generator_value
 
 Shape = tuple[int, ...]
 
@@ -87,6 +87,7 @@ def cases(draw: st.DrawFn) -> Case:
         layers=layers,
         output=read,
         readout=draw(st.sampled_from(["membrane", "input"])) if silent else "spikes",
+        random_source=draw(st.sampled_from(RANDOM_SOURCES)),
     )
     batch = draw(st.integers(1, 4))
     each_step = (program.steps,) if draw(st.booleans()) else ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from stochi.deploy import Program, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.distributions import LogitNormal
+from stochi.hardware.noise import RANDOM_SOURCES
 from stochi.sim import Margins, check_parity, combine_seeds
 from stochi.sim.distribution import compare_distributions
 from stochi.sim.report import ParityReport
@@ -80,7 +82,9 @@ def test_a_model_is_equivalent_to_itself_with_other_draws(net, program, images, 
     assert rate["low"] < 0 < rate["high"] or abs(rate["difference"]) < 0.002
 
 
-def test_a_model_is_equivalent_to_its_program(program, images, reference) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("source", RANDOM_SOURCES)
+def test_a_model_is_equivalent_to_its_program(program, images, reference, source) -> None:  # type: ignore[no-untyped-def]
+    program = replace(program, random_source=source)
     chip = take_trials(chip_side(program, images.inputs, 0), TRIALS, reference)
     found = compare_distributions(reference, chip, images.labels)
     assert set(verdicts(found).values()) == {"equivalent"}

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from stochi.deploy import lower
 from stochi.deploy.program import Decay, Dense, Flatten, Layer, OneToOne, Program, SumPool, Synapses
 from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.hardware.noise import random_bytes
+from stochi.hardware.noise import RANDOM_SOURCES, random_bytes
 from stochi.sim import run
 from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
@@ -266,7 +267,9 @@ def test_bad_inputs_are_refused(program: Program, inputs, options: dict, says: s
 
 
 @pytest.mark.cuda
-def test_cuda_gives_the_same_integers(program: Program) -> None:
+@pytest.mark.parametrize("source", RANDOM_SOURCES)
+def test_cuda_gives_the_same_integers(program: Program, source: str) -> None:
+    program = replace(program, random_source=source)
     images = torch.rand(5, 2, 8, 8)
     ours = run(program, images, probes=PROBES)
     theirs = run(program, images, probes=PROBES, device="cuda")

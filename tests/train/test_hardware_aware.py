@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from stochi.deploy import MergedThresholds, lower
-from stochi.errors import ExportError
+from stochi.errors import ExportError, InputError
 from stochi.export import to_nir
 from stochi.hardware.distributions import Empirical, NormalTau, Uniform
 from stochi.sim import run
@@ -14,7 +15,7 @@ from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
 from stochi.train import RandomTauLeaky, hardware_aware
-from stochi.train.hardware_aware import FreshDraws, set_draws
+from stochi.train.hardware_aware import FreshDraws, set_draws, twin_of
 from tests.conftest import NETWORKS, run_once
 
 VARIANTS = [
@@ -46,6 +47,27 @@ def test_it_gives_the_engine_s_integers(network: str, variant: dict) -> None:
     assert sum(c.mismatches for c in compared) == 0
     assert all(0.02 < float(s.double().mean()) < 0.98 for s in theirs.spikes.values())
     assert torch.allclose(ours.logits, theirs.logits, atol=1e-9)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("sampling", ["step", "forward"])
+def test_it_gives_the_integers_of_the_program_s_random_source(network: str, sampling: str) -> None:
+    build, shape = NETWORKS[network]
+    net = build(sampling=sampling)
+    run_once(net, shape)
+    images = torch.rand(9, *shape)
+    program = lower(to_nir(net, images[:1]), random_source="lfsr")
+    ours = record_hardware_model(twin_of(program, net, images[:1]), program, images, 3, 2)
+    theirs = run(program, images, seed=3, trial=2, probes=PROBES)
+    assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
+    other = run(replace(program, random_source="philox"), images, seed=3, trial=2, probes=PROBES)
+    assert sum(c.mismatches for c in compare_records(ours, other)) > 0
+
+
+def test_a_random_source_that_is_unknown_is_refused() -> None:
+    build, shape = NETWORKS["dense"]
+    with pytest.raises(InputError, match="random_source is 'dice'"):
+        hardware_aware(build(), torch.rand(1, *shape), random_source="dice")
 
 
 def test_training_mode_flows_the_same_values_and_gradients_reach_every_parameter() -> None:

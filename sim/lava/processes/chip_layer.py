@@ -136,7 +136,8 @@ class PyChipLayer(PyLoihiProcessModel):
                 clock.side_by_side,
             )
         samples = torch.arange(clock.side_by_side) + clock.rows.start + clock.job.first_sample
-        draws = DrawCoordinates(clock.job.seed, clock.job.trial, samples)
+        seed, trial, source = clock.job.seed, clock.job.trial, self.program.random_source
+        draws = DrawCoordinates(seed, trial, samples, source)
         self.state = step_neurons(
             layer, self.tensors, self.state, synaptic, draws, self.index, clock.step
         )

@@ -48,7 +48,14 @@ def deploy(
 ) -> None:
     """Lower a NIR graph to a Program: every number on the chip's grid."""
     from stochi.data import load
-    from stochi.deploy import CalibrationWarning, Program, calibrate, lower
+    from stochi.deploy import (
+        CalibrationWarning,
+        MergedDecays,
+        MergedThresholds,
+        Program,
+        calibrate,
+        lower,
+    )
     from stochi.deploy.decay_tables import decay_table_errors
     from stochi.deploy.program import NOISE_TARGETS
     from stochi.deploy.real_layers import cut_into_layers
@@ -64,16 +71,16 @@ def deploy(
         "random_source": random_source,
     }
     fits: tuple[LayerFit, ...] = ()
-    if noise in NOISE_TARGETS and calibration is None:
-        check_table_bits(noise, bits)
-        shown = load(data, data_dir)[0].first(images).inputs
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", CalibrationWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        for told in (CalibrationWarning, MergedDecays, MergedThresholds):
+            warnings.simplefilter("always", told)
+        if noise in NOISE_TARGETS and calibration is None:
+            check_table_bits(noise, bits)
+            shown = load(data, data_dir)[0].first(images).inputs
             program, fits = calibrate(read, shown, chip, noise, progress=output.progress, **options)
-    else:
-        caught = []
-        fitted = None if calibration is None else Program.load(calibration)
-        program = lower(read, chip, noise, fitted, bits=bits, **options)
+        else:
+            fitted = None if calibration is None else Program.load(calibration)
+            program = lower(read, chip, noise, fitted, bits=bits, **options)
     program.save(out)
     rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
     for layer in program.layers:

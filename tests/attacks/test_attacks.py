@@ -191,3 +191,11 @@ def test_without_art_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(ArtUnavailable, match="pip install") as caught:
             attack(conv_net(), torch.rand(2, 2, 8, 8), torch.zeros(2).long())
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attacks_stay_on_their_device(attack: ImageAttack) -> None:
+    net, x, y = conv_net().cuda(), torch.rand(3, 2, 8, 8).cuda(), torch.arange(3).cuda()
+    found = attack(net, x, y)
+    assert found.device == x.device and float((found - x).abs().max()) <= 0.1 + 1e-6

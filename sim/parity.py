@@ -205,7 +205,7 @@ def _under_attack(
         "float": sides.model,
         "hardware_aware": FreshDraws(sides.twin, ATTACKER_SEED),
     }
-    if not attack.uses_gradients:
+    if not attack.uses_model:
         progress(f"{attack.name}, {len(images)} images")
         shown = Images(attack(sides.model, images.inputs, images.labels), images.labels)
         return [_accuracies(attack.name, None, sides.correct(shown))]

@@ -24,6 +24,11 @@ def test_deploying_and_simulating_need_neither_snntorch_nor_lava() -> None:
     )
 
 
+def test_attacks_bring_in_neither_snntorch_nor_art() -> None:
+    code = "import sys, stochi.attacks; print([m for m in ('snntorch', 'art') if m in sys.modules])"
+    assert python(code) == "[]"
+
+
 def test_stages_come_when_they_are_asked_for() -> None:
     assert (
         python(

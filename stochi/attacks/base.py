@@ -1,55 +1,76 @@
 """What all attacks share."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import nn
 
+from stochi.attacks.grid import onto_grid
 from stochi.errors import InputError
 
+AnyAttack = TypeVar("AnyAttack", bound="Attack")
 
-@dataclass(frozen=True)
+
 class Attack(ABC):
-    """Perturb images in [0, 1] by at most ``epsilon`` in every pixel (L∞).
+    """An attack is called as ``attack(model, inputs, labels)`` or with a budget of its own.
 
     Attributes:
-        epsilon: ε in [0, 1].
         seed: of the attack's own random choices.
-        uses_gradients: whether the attack depends on the model it is made on.
+        uses_model: whether what it finds depends on the model it is made on.
+        uses_gradients: whether it asks the model for gradients, or else for answers only.
+        batch_dim: which dimension of the inputs counts the samples.
     """
 
+    seed: int
+    uses_model: ClassVar[bool] = True
     uses_gradients: ClassVar[bool] = True
-    epsilon: float
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.epsilon <= 1:
-            raise InputError(f"epsilon is {self.epsilon}; images lie in [0, 1], so it must too")
+    batch_dim: ClassVar[int] = 0
 
     def __call__(
-        self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
+        self,
+        model: nn.Module,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        budget: float | None = None,
     ) -> torch.Tensor:
-        """Adversarial images for ``model``, of the shape of ``inputs``.
+        """Adversarial inputs for ``model``, of the shape of ``inputs``.
+
+        The same seed gives the same inputs where the model draws from torch's default generator
+        or from none; torch's and numpy's global generators are left as they were.
 
         Args:
-            model: (batch, *shape) → (batch, classes) logits, differentiable.
-            inputs: (batch, *shape) in [0, 1]; labels: (batch,) the true classes.
+            model: (batch, *shape) → (batch, classes) logits, or a tuple that begins with them; in
+                the mode (``eval()``, as a rule) in which it is to be attacked. Attacks that use
+                gradients need it to be differentiable.
+            inputs: as the attack takes them, at least one.
+            labels: (batch,) whole numbers, the true classes.
+            budget: replaces the attack's own: ε, or what else the attack counts.
+
+        Raises:
+            InputError: inputs, labels or budget are out of range, or the model has no gradient.
+            ArtUnavailable: the attack is ART's, and ART is not installed.
         """
-        if len(inputs) != len(labels) or not len(labels):
-            raise InputError(f"{len(inputs)} inputs and {len(labels)} labels; both must be as many")
+        attack = self if budget is None else self.with_budget(budget)
+        attack.check(inputs, labels)
+        inputs, labels = inputs.detach(), labels.detach().long()
         generator = torch.Generator(device=inputs.device).manual_seed(self.seed)
         # A random model may draw from torch's own generator: seed that too, and put it back.
         devices = [inputs.device] if inputs.is_cuda else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self.seed)
-            return self.perturb(model, inputs, labels, generator)
+            perturbed = attack.perturb(model, inputs, labels, generator)
+        return attack.finish(perturbed, inputs)
 
     @property
     @abstractmethod
     def name(self) -> str:
         """How the attack is called in reports."""
+
+    @abstractmethod
+    def with_budget(self: AnyAttack, budget: float) -> AnyAttack:
+        """The same attack with another budget."""
 
     @abstractmethod
     def perturb(
@@ -61,9 +82,69 @@ class Attack(ABC):
     ) -> torch.Tensor:
         """What the attack does; may use the generator for its own choices."""
 
+    def finish(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """What is done to all that the attack finds."""
+        return perturbed
+
+    def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raise InputError where inputs and labels are not what the attack takes."""
+        samples = inputs.shape[self.batch_dim] if inputs.dim() > self.batch_dim else 0
+        if labels.dim() != 1 or samples != len(labels) or not inputs.numel():
+            raise InputError(
+                f"inputs of shape {tuple(inputs.shape)} and labels of shape {tuple(labels.shape)};"
+                f" one label is needed for each of the {samples} inputs, and at least one of both"
+            )
+        if labels.is_floating_point() or int(labels.min()) < 0:
+            raise InputError("labels must be whole numbers from 0 on, the true classes")
+        if not inputs.is_floating_point():
+            raise InputError(
+                f"inputs are {inputs.dtype}; pass floats in [0, 1] (pixels of 8 bits: divide by"
+                " 255)"
+            )
+        low, high = (float(end) for end in torch.aminmax(inputs))
+        if not (low >= 0 and high <= 1):
+            raise InputError(
+                f"inputs range from {low:g} to {high:g}; they must be numbers in [0, 1] (scale"
+                " them, and put any normalization into the model)"
+            )
+
+
+@dataclass(frozen=True)
+class ImageAttack(Attack):
+    """Perturb images in [0, 1] by at most ``epsilon`` in every pixel (L∞).
+
+    Attributes:
+        epsilon: ε in [0, 1]; a budget replaces it.
+        seed: of the attack's own random choices.
+        grid: 255 puts the found images on k/255, the chip's 8-bit input, still within ε of the
+            clean ones (see :func:`stochi.attacks.grid.onto_grid`); None leaves them as they are.
+    """
+
+    epsilon: float
+    seed: int = 0
+    grid: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epsilon <= 1:
+            raise InputError(f"epsilon is {self.epsilon}; images lie in [0, 1], so it must too")
+        if self.grid is not None and self.grid < 1:
+            raise InputError(f"grid is {self.grid}; the chip's 8-bit images have 255")
+
+    def with_budget(self: "AnyImageAttack", budget: float) -> "AnyImageAttack":
+        """The same attack with another ε."""
+        return replace(self, epsilon=budget)
+
+    def finish(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Put the images on the grid, if there is one."""
+        if self.grid is None:
+            return perturbed
+        return onto_grid(perturbed, inputs, self.epsilon, self.grid)
+
     def random_start(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """A point drawn uniformly from the ε-ball around the inputs."""
-        noise = torch.rand(inputs.shape, generator=generator, device=inputs.device)
+        noise = torch.rand(
+            inputs.shape, generator=generator, device=inputs.device, dtype=inputs.dtype
+        )
         return self.project(inputs + self.epsilon * (2 * noise - 1), inputs)
 
     def project(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
@@ -72,3 +153,6 @@ class Attack(ABC):
             torch.maximum(perturbed, inputs - self.epsilon), inputs + self.epsilon
         )
         return nearest.clamp(0, 1)
+
+
+AnyImageAttack = TypeVar("AnyImageAttack", bound=ImageAttack)

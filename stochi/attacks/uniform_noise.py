@@ -6,13 +6,14 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from stochi.attacks.base import Attack
+from stochi.attacks.base import ImageAttack
 
 
 @dataclass(frozen=True)
-class UniformNoise(Attack):
+class UniformNoise(ImageAttack):
     """A uniform draw from the ε-ball; knows nothing of the model."""
 
+    uses_model: ClassVar[bool] = False
     uses_gradients: ClassVar[bool] = False
 
     @property

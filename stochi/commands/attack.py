@@ -31,11 +31,15 @@ def attack(
     """Accuracy under PGD with EOT, made on the float and on the hardware-aware model."""
     from stochi.attacks import PGD, UniformNoise
     from stochi.deploy import Program
+    from stochi.hardware.fixed_point import GRADED_INPUT_MAX
     from stochi.sim import check_parity
     from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
-    attacks = [UniformNoise(epsilon), PGD(epsilon, steps=steps, draws=draws)]
+    attacks = [
+        UniformNoise(epsilon, grid=GRADED_INPUT_MAX),
+        PGD(epsilon, steps=steps, draws=draws, grid=GRADED_INPUT_MAX),
+    ]
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     lowered = Program.load(program)

@@ -28,6 +28,7 @@ def demo(
     from stochi.deploy import lower
     from stochi.export import to_nir
     from stochi.graph_file import read_graph, write_graph
+    from stochi.hardware.fixed_point import GRADED_INPUT_MAX
     from stochi.hardware.noise import check_coordinates
     from stochi.sim import check_parity
     from stochi.sim.figure import draw_report
@@ -37,7 +38,7 @@ def demo(
 
     output = Output(as_json)
     check_coordinates(seed=seed)
-    attacks = [UniformNoise(epsilon), PGD(epsilon)]
+    attacks = [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), PGD(epsilon, grid=GRADED_INPUT_MAX)]
     import_lava()
     training, test = load_digits()
     config, network = TrainingConfig(seed=seed), NetworkConfig()

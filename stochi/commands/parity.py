@@ -40,11 +40,16 @@ def parity(
     """
     from stochi.attacks import PGD, UniformNoise
     from stochi.deploy import Program
+    from stochi.hardware.fixed_point import GRADED_INPUT_MAX
     from stochi.sim import check_parity
     from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
-    attacks = [UniformNoise(epsilon), PGD(epsilon)] if epsilon else []
+    attacks = (
+        [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), PGD(epsilon, grid=GRADED_INPUT_MAX)]
+        if epsilon
+        else []
+    )
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     lowered = Program.load(program)

@@ -1,9 +1,24 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from stochi.attacks import PGD, UniformNoise
+from stochi.attacks import (
+    APGD,
+    FGSM,
+    MIFGSM,
+    PGD,
+    ArtUnavailable,
+    AutoAttack,
+    HopSkipJump,
+    Square,
+    UniformNoise,
+)
+from stochi.attacks.base import ImageAttack
+from stochi.attacks.expectation import expected_gradient, judge
 from stochi.errors import InputError
 from tests.conftest import conv_net
 
@@ -20,17 +35,45 @@ class Noisy(nn.Module):
         return (x[:, None] * (self.weight + self.noise * torch.randn(len(x), 2, 20))).sum(2)
 
 
-@pytest.mark.parametrize("attack", [PGD(0.1, steps=3, draws=2), UniformNoise(0.1)])
-def test_images_stay_in_the_ball_and_repeat(attack) -> None:  # type: ignore[no-untyped-def]
+ATTACKS = [
+    UniformNoise(0.1),
+    FGSM(0.1, draws=2),
+    MIFGSM(0.1, steps=3, draws=2),
+    PGD(0.1, steps=3, draws=2),
+    PGD(0.1, steps=2, draws=2, restarts=3),
+    PGD(0.1, steps=2, draws=2, grid=255),
+    APGD(0.1, steps=3, draws=2),
+    APGD(0.1, steps=3, draws=2, loss="dlr", restarts=2),
+    APGD(0.1, steps=2, draws=2, loss="targeted-dlr", targets=2),
+    AutoAttack(0.1, steps=2, draws=2),
+    AutoAttack(0.1, steps=2, draws=2, version="standard", squares=3),
+    Square(0.1, steps=5, draws=2, restarts=2),
+    HopSkipJump(0.1, steps=1, directions=5, starts=5, draws=2),
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_images_stay_in_the_ball_and_repeat(attack: ImageAttack) -> None:
     net, x, y = conv_net(), torch.rand(6, 2, 8, 8), torch.arange(6) % 5
-    state = torch.get_rng_state()
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     adversarial = attack(net, x, y)
     assert adversarial.shape == x.shape and not adversarial.requires_grad
     assert float((adversarial - x).abs().max()) <= 0.1 + 1e-6
     assert float(adversarial.min()) >= 0 and float(adversarial.max()) <= 1
     assert torch.equal(adversarial, attack(net, x, y))
-    assert torch.equal(state, torch.get_rng_state())
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert np.array_equal(numpy_state, np.random.get_state()[1])
     assert all(p.grad is None for p in net.parameters())
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_a_budget_takes_the_place_of_epsilon(attack: ImageAttack) -> None:
+    net, x, y = conv_net(), torch.rand(4, 2, 8, 8), torch.arange(4)
+    smaller = attack(net, x, y, 0.03)
+    assert float((smaller - x).abs().max()) <= 0.03 + 1e-6
+    assert torch.equal(smaller, replace(attack, epsilon=0.03)(net, x, y))
+    if attack.grid is None:
+        assert torch.equal(attack(net, x, y, 0.0), x)
 
 
 def test_pgd_finds_the_corner_that_a_linear_model_fears_most() -> None:
@@ -55,17 +98,104 @@ def test_more_draws_make_the_expected_gradient_truer() -> None:
     assert similar[1] > similar[0] + 0.2
 
 
-def test_no_budget_no_change() -> None:
-    x = torch.rand(2, 2, 8, 8)
-    assert torch.equal(PGD(0.0, steps=1, draws=1)(conv_net(), x, torch.zeros(2).long()), x)
+def test_draws_side_by_side_are_the_mean_of_draws_one_by_one() -> None:
+    model, y = Noisy(0.3), torch.zeros(4, dtype=torch.long)
+    x = torch.rand(4, 20)
+    torch.manual_seed(1)
+    together = expected_gradient(model, x, y, 3)
+    torch.manual_seed(1)
+    weights = model.weight + 0.3 * torch.randn(12, 2, 20)
+    leaf = x.clone().requires_grad_(True)
+    for draw in weights.view(3, 4, 2, 20):
+        functional.cross_entropy((leaf[:, None] * draw).sum(2), y, reduction="sum").div(
+            3
+        ).backward()
+    assert torch.allclose(together, leaf.grad, atol=1e-6)
 
 
-@pytest.mark.parametrize("bad", [{"epsilon": -0.1}, {"epsilon": 2}, {"steps": 0}, {"draws": 0}])
-def test_bad_budgets_are_refused(bad: dict) -> None:
+def test_each_image_keeps_the_candidate_that_does_worst() -> None:
+    model, y = Noisy(0.0), torch.zeros(2, dtype=torch.long)
+    good, bad = torch.zeros(1, 20), torch.ones(1, 20)
+    good[0, :5], bad[0, :5] = 1, 0
+    found = judge(model, [torch.cat([good, bad]), torch.cat([bad, good])], y, draws=3)
+    assert torch.equal(found, torch.cat([bad, bad]))
+
+
+@pytest.mark.parametrize(
+    "make, bad",
+    [
+        (PGD, {"epsilon": -0.1}),
+        (PGD, {"epsilon": 2}),
+        (PGD, {"epsilon": float("nan")}),
+        (PGD, {"steps": 0}),
+        (PGD, {"draws": 0}),
+        (PGD, {"restarts": 0}),
+        (PGD, {"grid": 0}),
+        (MIFGSM, {"momentum": -1.0}),
+        (APGD, {"loss": "l2"}),
+        (APGD, {"targets": 0}),
+        (AutoAttack, {"version": "plus"}),
+        (AutoAttack, {"squares": 0}),
+        (Square, {"restarts": 0}),
+        (HopSkipJump, {"queries": 0}),
+    ],
+)
+def test_bad_options_are_refused(make: type[ImageAttack], bad: dict) -> None:
     with pytest.raises(InputError):
-        PGD(**{"epsilon": 0.1, **bad})
+        make(**{"epsilon": 0.1, **bad})
 
 
-def test_images_without_labels_are_refused() -> None:
-    with pytest.raises(InputError):
-        PGD(0.1)(conv_net(), torch.rand(2, 2, 8, 8), torch.zeros(1).long())
+@pytest.mark.parametrize(
+    "inputs, labels, message",
+    [
+        (torch.rand(2, 2, 8, 8), torch.zeros(1).long(), "one label is needed"),
+        (torch.rand(0, 2, 8, 8), torch.zeros(0).long(), "at least one"),
+        (torch.rand(2, 2, 8, 8), torch.zeros(2), "whole numbers"),
+        (torch.rand(2, 2, 8, 8), torch.full((2,), -1), "from 0 on"),
+        (torch.rand(2, 2, 8, 8) * 255, torch.zeros(2).long(), r"in \[0, 1\]"),
+        (torch.full((2, 2, 8, 8), torch.nan), torch.zeros(2).long(), "nan"),
+        (torch.zeros(2, 2, 8, 8, dtype=torch.uint8), torch.zeros(2).long(), "divide by 255"),
+    ],
+)
+def test_what_are_no_labelled_images_is_refused(
+    inputs: torch.Tensor, labels: torch.Tensor, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        PGD(0.1)(conv_net(), inputs, labels)
+
+
+def test_a_model_that_gives_no_logits_is_refused() -> None:
+    with pytest.raises(InputError, match="classes"):
+        PGD(0.1)(nn.Identity(), torch.rand(2, 1, 8, 8), torch.zeros(2).long())
+
+
+def test_square_takes_images_only() -> None:
+    with pytest.raises(InputError, match="height"):
+        Square(0.1)(Noisy(0.0), torch.rand(2, 20), torch.zeros(2).long())
+
+
+def test_square_reaches_every_pixel() -> None:
+    """ART's own never draws the last row and column."""
+    model, x = nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), torch.full((1, 1, 6, 6), 0.5)
+    found = Square(0.1, steps=300, draws=1)(model, x, model(x).argmax(1))
+    with torch.no_grad():
+        label = int(model(x).argmax())
+        other = int((model(found) - 10 * functional.one_hot(torch.tensor([label]), 3)).argmax())
+        worst = x + 0.1 * (model[1].weight[other] - model[1].weight[label]).sign().view(1, 1, 6, 6)
+    assert torch.allclose(found, worst, atol=1e-6)
+
+
+def test_without_art_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for attack in (APGD(0.1), AutoAttack(0.1), Square(0.1), HopSkipJump(0.1)):
+        with pytest.raises(ArtUnavailable, match="pip install") as caught:
+            attack(conv_net(), torch.rand(2, 2, 8, 8), torch.zeros(2).long())
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attacks_stay_on_their_device(attack: ImageAttack) -> None:
+    net, x, y = conv_net().cuda(), torch.rand(3, 2, 8, 8).cuda(), torch.arange(3).cuda()
+    found = attack(net, x, y)
+    assert found.device == x.device and float((found - x).abs().max()) <= 0.1 + 1e-6

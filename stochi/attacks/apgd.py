@@ -1,0 +1,105 @@
+"""Auto-PGD, over the model's own randomness."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from stochi.attacks.art_library import require_art, seeded_numpy
+from stochi.attacks.expectation import answers, judge
+from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.objectives import Objective, cross_entropy, dlr, targeted_dlr
+from stochi.errors import InputError
+
+LOSSES = ("ce", "dlr", "targeted-dlr")
+
+
+@dataclass(frozen=True)
+class APGD(GradientAttack):
+    """APGD (Croce and Hein, ICML 2020): PGD with momentum that halves its own step size.
+
+    ART's, on the loss and gradient averaged over ``draws`` runs of the model. ART returns the last
+    iterate where one evaluation of the model is wrong there, else the random start; here a climb
+    ends at the point with the highest loss, as in the paper, and of several climbs each image
+    keeps the one that does worst over fresh draws.
+
+    Attributes:
+        steps: of a climb.
+        loss: "ce" (cross-entropy), "dlr", or "targeted-dlr": a climb towards each of the
+            ``targets`` wrong classes that the clean image is nearest to.
+        restarts: how many climbs (to each target), each from a random start of its own.
+        targets: at most so many.
+    """
+
+    steps: int = 100
+    loss: str = field(default="ce", kw_only=True)
+    restarts: int = field(default=1, kw_only=True)
+    targets: int = field(default=9, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loss not in LOSSES:
+            raise InputError(f"loss is {self.loss!r}; choose from {', '.join(LOSSES)}")
+        if self.targets < 1:
+            raise InputError(f"targets is {self.targets}; it must be 1 or more")
+
+    @property
+    def name(self) -> str:
+        """How the attack is called in reports."""
+        times = f"×{self.restarts}" if self.restarts > 1 else ""
+        return (
+            f"APGD-{self.loss.upper()}-{self.steps}{times} (EOT {self.draws}), ε = {self.epsilon:g}"
+        )
+
+    def perturb(
+        self,
+        model: nn.Module,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Climb each objective, from each start."""
+        require_art()
+        if self.epsilon == 0:  # ART refuses it
+            return inputs
+        with seeded_numpy(self.seed):
+            found = [
+                self.climb(model, inputs, labels, objective)
+                for objective in self.objectives(model, inputs, labels)
+                for _ in range(self.restarts)
+            ]
+        return judge(model, found, labels, self.draws)
+
+    def objectives(
+        self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
+    ) -> Sequence[Objective]:
+        """What is climbed, one after another."""
+        if self.loss != "targeted-dlr":
+            return [{"ce": cross_entropy, "dlr": dlr}[self.loss]]
+        with torch.no_grad():
+            logits = answers(model, inputs, self.draws).mean(0)
+        logits[torch.arange(len(labels), device=labels.device), labels] = -torch.inf
+        nearest = logits.argsort(1, descending=True)[:, :-1]
+        return [targeted_dlr(targets) for targets in nearest[:, : self.targets].unbind(1)]
+
+    def climb(
+        self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, objective: Objective
+    ) -> torch.Tensor:
+        """One climb; its best point."""
+        from art.attacks.evasion import AutoProjectedGradientDescent
+
+        from stochi.attacks.art_estimator import ExpectedEstimator
+
+        apgd = AutoProjectedGradientDescent(
+            ExpectedEstimator(model, inputs, labels, self.draws, objective),
+            eps=float(self.epsilon),
+            eps_step=2 * float(self.epsilon),  # as in the paper; ART's default knows no ε
+            max_iter=self.steps,
+            nb_random_init=1,
+            batch_size=len(inputs),  # so that x_max holds all images
+            loss_type=None,
+            verbose=False,
+        )
+        apgd.generate(inputs.cpu().numpy(), labels.cpu().numpy())
+        return self.project(torch.from_numpy(apgd.x_max).to(inputs), inputs)

@@ -1,0 +1,86 @@
+"""AutoAttack: several attacks without parameters to tune, of which each image keeps the worst."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from stochi.attacks.apgd import APGD
+from stochi.attacks.base import ImageAttack
+from stochi.attacks.expectation import JUDGING_ROUNDS, expected_outcome, judge
+from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.square import Square
+from stochi.errors import InputError
+
+VERSIONS = ("rand", "standard")
+
+
+@dataclass(frozen=True)
+class AutoAttack(GradientAttack):
+    """AutoAttack (Croce and Hein, ICML 2020), put together from ART's parts.
+
+    ``"rand"`` is theirs for random models: APGD-CE and APGD-DLR, with EOT. ``"standard"`` is
+    APGD-CE, targeted APGD-DLR towards 9 classes, and Square with 5000 queries; FAB, which ART has
+    not, is left out. ART's own AutoAttack is another one: its APGD-DLR is untargeted, DeepFool (in
+    L2) stands where FAB was, and an image counts as fooled after one wrong answer.
+
+    Parts run one after another on the images that were still right in some draw; each image keeps
+    what does worst over fresh draws.
+
+    Attributes:
+        version: "rand" or "standard".
+        steps: of the APGDs; 100 in the paper.
+        squares: steps of Square; 2500 are 5000 queries.
+        draws: EOT samples; 20 in the paper's "rand".
+    """
+
+    version: str = field(default="rand", kw_only=True)
+    steps: int = field(default=100, kw_only=True)
+    squares: int = field(default=2500, kw_only=True)
+    draws: int = field(default=20, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.version not in VERSIONS:
+            raise InputError(f"version is {self.version!r}; choose from {', '.join(VERSIONS)}")
+        if self.squares < 1:
+            raise InputError(f"squares is {self.squares}; it must be 1 or more")
+
+    @property
+    def name(self) -> str:
+        """How the attack is called in reports."""
+        without = " without FAB" if self.version == "standard" else ""
+        return f"AutoAttack {self.version}{without} (EOT {self.draws}), ε = {self.epsilon:g}"
+
+    def parts(self) -> Sequence[ImageAttack]:
+        """The attacks, in their order."""
+        epsilon, seed, steps, draws = self.epsilon, self.seed, self.steps, self.draws
+        first = APGD(epsilon, seed, steps, draws=draws)
+        if self.version == "rand":
+            return first, APGD(epsilon, seed, steps, loss="dlr", draws=draws)
+        return (
+            first,
+            APGD(epsilon, seed, steps, loss="targeted-dlr", draws=draws),
+            Square(epsilon, seed, self.squares, draws=draws),
+        )
+
+    def perturb(
+        self,
+        model: nn.Module,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Run the parts."""
+        found = inputs
+        rounds = JUDGING_ROUNDS if self.draws > 1 else 1
+        for part in self.parts():
+            right = expected_outcome(model, found, labels, self.draws, rounds).right
+            left = (right > 0).nonzero().squeeze(1)
+            if not len(left):
+                break
+            images, truth = inputs[left], labels[left]
+            tried = part.perturb(model, images, truth, generator)
+            found = found.index_copy(0, left, judge(model, [found[left], tried], truth, self.draws))
+        return found

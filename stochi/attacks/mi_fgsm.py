@@ -1,0 +1,55 @@
+"""The fast gradient sign method with momentum."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.objectives import TINY
+from stochi.errors import InputError
+
+
+@dataclass(frozen=True)
+class MIFGSM(GradientAttack):
+    """MI-FGSM (Dong et al., CVPR 2018), over the expectation of the model's draws.
+
+    ``g := μ·g + gradient / |gradient|₁``, then a step of ε/steps along the sign of g, from the
+    clean image. Made for transfer: momentum carries over what one model's surface has of its own.
+
+    Attributes:
+        steps: how many.
+        momentum: μ ≥ 0; 1 in the paper.
+    """
+
+    steps: int = 10
+    momentum: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.momentum >= 0:
+            raise InputError(f"momentum is {self.momentum}; it must be 0 or more")
+
+    @property
+    def name(self) -> str:
+        """How the attack is called in reports."""
+        return f"MI-FGSM-{self.steps} (EOT {self.draws}), ε = {self.epsilon:g}"
+
+    def perturb(
+        self,
+        model: nn.Module,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Gather speed."""
+        perturbed, direction = inputs, torch.zeros_like(inputs)
+        every_pixel = tuple(range(1, inputs.dim()))
+        for _ in range(self.steps):
+            gradient = self.expected_gradient(model, perturbed, labels)
+            size = gradient.abs().sum(every_pixel, keepdim=True)
+            direction = self.momentum * direction + gradient / (size + TINY)
+            perturbed = self.project(
+                perturbed + self.epsilon / self.steps * direction.sign(), inputs
+            )
+        return perturbed.detach()

@@ -1,0 +1,66 @@
+import pytest
+import torch
+from snntorch import surrogate
+
+from stochi.attacks import with_surrogate
+from stochi.attacks.masking import find_masking, find_zero_gradients, zero_gradients
+from stochi.errors import InputError
+from tests.attacks.trained import some_images, trained_net
+
+
+def right(share: float, images: int = 200) -> torch.Tensor:
+    """(2, images), the first ``share`` of which are right."""
+    return (torch.arange(images) < share * images).expand(2, -1)
+
+
+def test_an_honest_model_shows_no_sign() -> None:
+    assert (
+        find_masking(
+            right(0.3),
+            single_step=right(0.5),
+            black_box=right(0.6),
+            transferred=right(0.3),
+            noise=right(0.9),
+            unbounded=right(0.0),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("name", ["single_step", "black_box", "transferred", "noise"])
+def test_an_attack_that_knows_less_and_does_better_is_a_sign(name: str) -> None:
+    (finding,) = find_masking(right(0.5), **{name: right(0.3)})
+    assert finding.sign.startswith(name.replace("_", " "))
+    assert finding.value == pytest.approx(0.2)
+    assert 0 == finding.limit < finding.low < 0.2 < finding.high
+    assert set(finding.as_dict()) == {"sign", "value", "low", "high", "limit"}
+
+
+def test_what_an_unbounded_attack_leaves_is_a_sign() -> None:
+    (finding,) = find_masking(right(0.5), unbounded=right(0.2))
+    assert finding.value == pytest.approx(0.2) and finding.low > finding.limit
+
+
+def test_chance_is_no_sign() -> None:
+    assert find_masking(right(0.5, 20), noise=right(0.45, 20)) == []
+
+
+def test_other_images_are_refused() -> None:
+    with pytest.raises(InputError, match="same images"):
+        find_masking(right(0.5), noise=right(0.5, 10))
+    with pytest.raises(InputError, match="same images"):
+        find_masking(right(0.5), unbounded=torch.ones(200).bool())
+
+
+def test_a_surrogate_without_reach_leaves_no_gradient() -> None:
+    net, images = trained_net("step"), some_images(40)
+    honest = zero_gradients(net, images.inputs, images.labels, draws=5)
+    assert find_zero_gradients(honest) == []
+
+    def reaches_nothing(distance: torch.Tensor) -> torch.Tensor:
+        return (distance > 0).float() + 0 * distance
+
+    for hidden in (reaches_nothing, surrogate.fast_sigmoid(slope=1e30)):
+        shares = zero_gradients(with_surrogate(net, hidden), images.inputs, images.labels, draws=5)
+        (finding,) = find_zero_gradients(shares)
+        assert finding.value == 1.0

@@ -32,7 +32,7 @@ class FineTuningConfig:
     learning_rate: float = 5e-4
     teacher_draws: int = 4
     rate_weight: float = 1.0
-    epsilon: float = 12 / 255
+    epsilon: float = 6 / 255
     perturbed_share: float = 0.25
 
     def __post_init__(self) -> None:

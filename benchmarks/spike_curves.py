@@ -78,8 +78,8 @@ def main() -> None:
     """Print some points and write the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("figure", type=Path)
-    parser.add_argument("--amplitude", type=float, default=0.2547)
-    parser.add_argument("--factor", type=float, default=1.1293)
+    parser.add_argument("--amplitude", type=float, default=0.2916)
+    parser.add_argument("--factor", type=float, default=1.1399)
     options = parser.parse_args()
     curves = {
         kind: run_neurons(kind, options.amplitude, options.factor)

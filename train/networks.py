@@ -46,6 +46,7 @@ def two_layer_net(
     classes: int = 10,
     *,
     steps: int = 8,
+    sigma: float = 1.0,
     sampling: str = "step",
 ) -> RepeatSteps:
     """Two linear layers with random-τ neurons, and a linear readout; images are flattened.
@@ -53,7 +54,7 @@ def two_layer_net(
     Args:
         input_size: values of an image; hidden: neurons of the two layers.
         steps: time steps an image.
-        sampling: as in :class:`RandomTauLeaky`.
+        sigma, sampling: as in :class:`RandomTauLeaky`.
     """
     first, second = hidden
     return RepeatSteps(
@@ -61,9 +62,9 @@ def two_layer_net(
             OrderedDict(
                 flatten=nn.Flatten(),
                 fc1=nn.Linear(input_size, first),
-                lif1=RandomTauLeaky(sampling=sampling, init_hidden=True),
+                lif1=RandomTauLeaky(sigma, sampling=sampling, init_hidden=True),
                 fc2=nn.Linear(first, second),
-                lif2=RandomTauLeaky(sampling=sampling, init_hidden=True),
+                lif2=RandomTauLeaky(sigma, sampling=sampling, init_hidden=True),
                 readout=nn.Linear(second, classes),
             )
         ),

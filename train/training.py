@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from stochi.data.images import Images
 from stochi.errors import InputError
+from stochi.train.defence import Defence
 
 
 @dataclass(frozen=True)
@@ -58,25 +58,28 @@ def train_classifier(
     images: Images,
     config: TrainingConfig,
     *,
+    defence: Defence | None = None,
     device: str | torch.device = "cpu",
     progress: Callable[[Epoch], None] | None = None,
 ) -> tuple[nn.Module, list[Epoch]]:
     """Build a network and train it with Adam, cosine decay and cross-entropy on its logits.
 
-    The weights of the best epoch on the validation images are kept. torch's global generator is
-    seeded inside and put back as it was.
+    The weights of the best epoch on the validation images, which no attack has changed, are kept.
+    torch's global generator is seeded inside and put back as it was.
 
     Args:
         build: makes the network, from torch's global generator.
         images: the training set; a part of it validates.
+        defence: changes the loss or the weights (``stochi.train.defences``); None: plain training.
         progress: called after every epoch.
 
     Raises:
-        InputError: too few images.
+        InputError: too few images, or the network is not one that the defence can train.
     """
     held_out = len(images) // config.validation_share
     if not held_out:
         raise InputError(f"{len(images)} images are too few to train on")
+    defence = Defence() if defence is None else defence
     devices = [device] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
@@ -89,7 +92,7 @@ def train_classifier(
         history: list[Epoch] = []
         best, best_weights = -1.0, model.state_dict()
         for number in range(1, config.epochs + 1):
-            loss = _train_epoch(model, inputs, labels, optimizer, config.batch_size)
+            loss = _train_epoch(model, inputs, labels, optimizer, config.batch_size, defence)
             schedule.step()
             accuracy = measure_accuracy(model, validation)
             history.append(Epoch(number, loss, accuracy))
@@ -122,14 +125,16 @@ def _train_epoch(
     labels: torch.Tensor,
     optimizer: torch.optim.Optimizer,
     batch_size: int,
+    defence: Defence,
 ) -> float:
     model.train()
     order = torch.randperm(len(labels)).to(inputs.device)
     total = 0.0
     for batch in order.split(batch_size):
-        loss = functional.cross_entropy(model(inputs[batch]), labels[batch])
+        loss = defence.loss(model, inputs[batch], labels[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        defence.after_step(model)
         total += float(loss.detach()) * len(batch)
     return total / len(labels)

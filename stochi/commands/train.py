@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from stochi.data import Images
     from stochi.train.checkpoint import NetworkConfig
 
-ONLY_WITHOUT_TUNE = ("patience", "steps", "sigma", "sampling", "input_gain", "bits", "hardware")
+ONLY_WITHOUT_TUNE = (
+    *("patience", "steps", "sigma", "sampling", "input_gain", "bits", "hardware"),
+    *("defence", "epsilon"),
+)
 TUNING_EPOCHS = 10
 
 
@@ -38,6 +41,17 @@ def train(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Train in the chip's integers from the start.")
     ] = False,
+    defence: Annotated[
+        str | None,
+        typer.Option(
+            help="Against attacks: fgsm or pgd (adversarial training), rat, sr, hire."
+            " docs/defences.md says what each does."
+        ),
+    ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(help="With --defence: by at most so much of [0, 1] a pixel is moved."),
+    ] = None,
     tune: Annotated[
         Path | None,
         typer.Option(help="Checkpoint to tune, until its Program answers as it does."),
@@ -57,6 +71,7 @@ def train(
     """
     from stochi.data.catalogue import find_data_set
     from stochi.train.checkpoint import NetworkConfig, in_floats, save_checkpoint
+    from stochi.train.defences import make_defence
     from stochi.train.neurons import check_neuron_options
     from stochi.train.training import Epoch, TrainingConfig, measure_accuracy, train_classifier
 
@@ -85,6 +100,11 @@ def train(
         return
     config = TrainingConfig(seed=seed, patience=patience)
     config = config if epochs is None else replace(config, epochs=epochs)
+    if defence is None and epsilon is not None:
+        raise InputError("--epsilon is of a defence; name one with --defence")
+    chosen_defence = None
+    if defence is not None:
+        chosen_defence = make_defence(defence, **({} if epsilon is None else {"epsilon": epsilon}))
     check_neuron_options(sigma, sampling, input_gain, bits or None)
     if steps < 1:
         raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
@@ -114,11 +134,14 @@ def train(
     def build() -> "nn.Module":
         return _on_the_chip(network, training, seed) if hardware else network.build()
 
-    model, history = train_classifier(build, training, config, device=where, progress=show)
+    model, history = train_classifier(
+        build, training, config, defence=chosen_defence, device=where, progress=show
+    )
     model.to("cpu")
     accuracy = measure_accuracy(model, test)
     if hardware:
         model, network = in_floats(model.get_submodule("model"), network)
+    told_defence = None if chosen_defence is None else chosen_defence.as_dict()
     save_checkpoint(
         out,
         model,
@@ -127,6 +150,7 @@ def train(
             **config.as_dict(),
             "data": data,
             "hardware": hardware,
+            "defence": told_defence,
             "history": [e.as_dict() for e in history],
         },
     )
@@ -136,6 +160,7 @@ def train(
             "checkpoint": str(out),
             "data": data,
             "hardware": hardware,
+            "defence": told_defence,
             "test_accuracy": accuracy,
             "epochs": [e.as_dict() for e in history],
             "training": config.as_dict(),

@@ -8,6 +8,7 @@ import pytest
 
 from stochi.commands.main import main
 from stochi.deploy import Program
+from stochi.train.checkpoint import load_checkpoint
 
 COMMANDS = ("demo", "train", "export", "deploy", "simulate", "attack", "parity", "doctor")
 
@@ -117,6 +118,16 @@ def test_training_in_the_chip_s_integers(run) -> None:  # type: ignore[no-untype
     assert status == 0 and json.loads(out)["mismatches"] == 0
 
 
+def test_a_defence_is_trained_with_and_recorded(run) -> None:  # type: ignore[no-untyped-def]
+    words = ("train", "--defence", "rat", "--epsilon", "0.05", "--epochs", "1", "--steps", "2")
+    status, out, _ = run(*words, "--json")
+    told = {"name": "rat", "epsilon": 0.05, "draws": 2, "beta": 0.004}
+    assert status == 0 and json.loads(out)["defence"] == told
+    assert load_checkpoint("runs/model.pt")[1]["training"]["defence"] == told
+    shown = run("train", "--help")[1]
+    assert all(name in shown for name in ("fgsm", "pgd", "rat", "sr", "hire"))
+
+
 def test_deploy_takes_the_tables_bits(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
     words = ("deploy", str(trained / "m.nir"), "--bits", "3", "--out", "few.program")
     status, out, _ = run(*words)
@@ -191,8 +202,17 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["train", "--sigma", "-1"], "sigma is -1"),
         (["train", "--epochs", "0"], "epochs is 0"),
         (["train", "--epochs", "many"], "epochs"),
+        (["train", "--defence", "hope"], "defence is 'hope'; choose from fgsm, pgd, rat, sr, hire"),
+        (["train", "--defence", "pgd", "--epsilon", "2"], "epsilon is 2"),
+        (["train", "--defence", "sr", "--epsilon", "0.1"], "'sr' has no epsilon"),
+        (
+            ["train", "--defence", "hire", "--steps", "1"],
+            "periods is 2, but the network runs for 1",
+        ),
+        (["train", "--epsilon", "0.1"], "--epsilon is of a defence"),
         (["train", "--tune", "m.pt"], "--program PROGRAM go together"),
         (["train", "--tune", "m.pt", "--program", "m.program", "--sigma", "2"], "--sigma is of a"),
+        (["train", "--tune", "m.pt", "--program", "m.program", "--defence", "sr"], "--defence is"),
         (["train", "--tune", "text.txt", "--program", "m.program"], "not a Stochi checkpoint"),
         (["train", "--tune", "m.pt", "--program", "m.program", "--epochs", "0"], "epochs is 0"),
         (["deploy", "m.nir", "--calibration", "m.program"], "leave calibration out"),

@@ -1,0 +1,116 @@
+"""Training with input noise that is crafted while the network runs."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from stochi.errors import InputError
+from stochi.train.defence import Defence
+from stochi.train.networks import RepeatSteps
+
+
+@dataclass(frozen=True)
+class CraftedNoise(Defence):
+    """HIRE-SNN (Kundu et al., ICCV 2021): the input changes from period to period of a pass.
+
+    The time steps are cut into periods. The first shows the image. Each further one moves what was
+    shown by the sign of the loss's gradient by it, at the end of the period before. So an attack's
+    steps cost no passes of their own.
+
+    In the paper the weights change after each period too; here one update follows the whole pass,
+    which the loss is taken over. The paper's own training code is not public.
+
+    Attributes:
+        epsilon: ε in [0, 1], by at most so much a pixel is moved from the image.
+        periods: how many, at least 2 and at most the network's steps.
+        step_size: of a move, ε if not given.
+
+    Raises:
+        InputError: a parameter is out of range.
+    """
+
+    name: ClassVar[str] = "hire"
+    epsilon: float = 0.1
+    periods: int = 2
+    step_size: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epsilon <= 1:
+            raise InputError(f"epsilon is {self.epsilon}; images lie in [0, 1], so it must too")
+        if self.periods < 2:
+            raise InputError(f"periods is {self.periods}; the noise needs at least 2")
+        if self.step_size is not None and not 0 <= self.step_size <= 1:
+            raise InputError(f"step_size is {self.step_size}; it must lie in [0, 1]")
+
+    def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The cross-entropy of the mean output over all periods.
+
+        Raises:
+            InputError: the model is not, or does not hold, one RepeatSteps that shows images, for
+                at least as many steps as there are periods.
+        """
+        network = _steps_of(model)
+        if network.steps < self.periods:
+            raise InputError(
+                f"periods is {self.periods}, but the network runs for {network.steps} steps;"
+                " a period needs at least one"
+            )
+        step_size = self.epsilon if self.step_size is None else self.step_size
+        ends = [network.steps * k // self.periods for k in range(1, self.periods)]
+        run = _Run(labels, self.epsilon, step_size, ends)
+        hooks = (
+            network.network.register_forward_pre_hook(run.show),
+            network.network.register_forward_hook(run.craft),
+        )
+        try:
+            return super().loss(model, inputs, labels)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+@dataclass
+class _Run:
+    """One pass: what is shown, and the outputs so far."""
+
+    labels: torch.Tensor
+    epsilon: float
+    step_size: float
+    ends: list[int]
+    low: torch.Tensor | None = None
+    high: torch.Tensor | None = None
+    shown: torch.Tensor | None = None
+    outputs: list[torch.Tensor] = field(default_factory=list)
+
+    def show(self, network: nn.Module, arguments: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+        """Before a step: this period's input in the image's place."""
+        if self.shown is None:
+            (image,) = arguments
+            self.low = (image - self.epsilon).clamp(0, 1).detach()
+            self.high = (image + self.epsilon).clamp(0, 1).detach()
+            self.shown = image.detach().requires_grad_(True)
+        return (self.shown,)
+
+    def craft(self, network: nn.Module, arguments: Any, output: Any) -> None:
+        """After a period's last step: the next period's input."""
+        self.outputs.append(output[0] if isinstance(output, tuple) else output)
+        if len(self.outputs) not in self.ends:
+            return
+        assert self.shown is not None
+        loss = functional.cross_entropy(torch.stack(self.outputs).mean(0), self.labels)
+        (gradient,) = torch.autograd.grad(loss, self.shown, retain_graph=True)
+        moved = self.shown.detach() + self.step_size * gradient.sign()
+        self.shown = torch.clamp(moved, self.low, self.high).requires_grad_(True)
+
+
+def _steps_of(model: nn.Module) -> RepeatSteps:
+    found = [module for module in model.modules() if isinstance(module, RepeatSteps)]
+    if len(found) != 1 or found[0].events:
+        raise InputError(
+            f"the {type(model).__name__} holds {len(found)} RepeatSteps; crafted noise needs one,"
+            " which shows images (events=False)"
+        )
+    return found[0]

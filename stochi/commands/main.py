@@ -5,7 +5,8 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from stochi.commands import attack, demo, deploy, doctor, export, parity, simulate, train
+from stochi.commands import attack, demo, deploy, doctor, export, parity, simulate, study, train
+from stochi.commands.attack_group import DEFAULT, AttackGroup
 from stochi.errors import StochiError
 
 app = typer.Typer(
@@ -19,7 +20,10 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("deploy")(deploy.deploy)
 app.command("simulate")(simulate.simulate)
-app.command("attack")(attack.attack)
+attacks = typer.Typer(cls=AttackGroup, no_args_is_help=True)
+attacks.command(DEFAULT)(attack.attack)
+attacks.command("study")(study.study)
+app.add_typer(attacks, name="attack", help="Accuracy under attack: of a Program, or a study.")
 app.command("parity")(parity.parity)
 app.command("doctor")(doctor.doctor)
 

@@ -21,7 +21,7 @@ class CraftedNoise(Defence):
     steps cost no passes of their own.
 
     In the paper the weights change after each period too; here one update follows the whole pass,
-    which the loss is taken over. The paper's own training code is not public.
+    which the loss is taken over. The authors published no training code.
 
     Attributes:
         epsilon: ε in [0, 1], by at most so much a pixel is moved from the image.

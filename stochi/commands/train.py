@@ -50,7 +50,7 @@ def train(
     ] = None,
     epsilon: Annotated[
         float | None,
-        typer.Option(help="With --defence: by at most so much of [0, 1] a pixel is moved."),
+        typer.Option(help="With --defence: a pixel is moved by so much of [0, 1] at most; 0.1."),
     ] = None,
     tune: Annotated[
         Path | None,

@@ -205,10 +205,6 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["train", "--defence", "hope"], "defence is 'hope'; choose from fgsm, pgd, rat, sr, hire"),
         (["train", "--defence", "pgd", "--epsilon", "2"], "epsilon is 2"),
         (["train", "--defence", "sr", "--epsilon", "0.1"], "'sr' has no epsilon"),
-        (
-            ["train", "--defence", "hire", "--steps", "1"],
-            "periods is 2, but the network runs for 1",
-        ),
         (["train", "--epsilon", "0.1"], "--epsilon is of a defence"),
         (["train", "--tune", "m.pt"], "--program PROGRAM go together"),
         (["train", "--tune", "m.pt", "--program", "m.program", "--sigma", "2"], "--sigma is of a"),

@@ -255,7 +255,7 @@ def main() -> None:
             f"{options.data}, λ drawn once a {sampling}: differences from the float model in"
             f" points, of rates in %, with 90 % intervals\n{setting.test_images} images,"
             f" {options.trials} trials, training seeds:"
-            f" {seeds.start} to {seeds.stop - 1}; {setting.attack.name} on"
+            f" {', '.join(map(str, seeds))}; {setting.attack.name} on"
             f" {setting.attacked_images} images",
         )
     if options.figure is not None:

@@ -7,14 +7,21 @@ from stochi.sim.record import Record
 from stochi.sim.run import run
 
 if TYPE_CHECKING:
+    from stochi.sim.ablation import ablate
     from stochi.sim.distribution import Margins
     from stochi.sim.parity import check_parity
     from stochi.sim.verdicts import combine_seeds
 
-__all__ = ["Margins", "Record", "check_parity", "combine_seeds", "run"]
+__all__ = ["Margins", "Record", "ablate", "check_parity", "combine_seeds", "run"]
 
-# The parity checker sees both sides of the border and so needs snnTorch; running does not.
-_LATE = {"Margins": "distribution", "check_parity": "parity", "combine_seeds": "verdicts"}
+# The parity checker and the ablation see both sides of the border and so need snnTorch; running
+# does not.
+_LATE = {
+    "Margins": "distribution",
+    "ablate": "ablation",
+    "check_parity": "parity",
+    "combine_seeds": "verdicts",
+}
 
 
 def __getattr__(name: str) -> Any:

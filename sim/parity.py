@@ -1,6 +1,6 @@
 """The parity checker: the torch model and the chip, number by number and in accuracy."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,24 +8,31 @@ import torch
 from torch import nn
 
 from stochi.attacks.base import Attack
+from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.program_model import ProgramModel
 from stochi.data.images import Images
 from stochi.deploy.program import Program
-from stochi.errors import InputError
-from stochi.hardware.noise import check_coordinates
+from stochi.sim.attacked import (
+    Attacked,
+    Correct,
+    accuracy_row,
+    at_each_epsilon,
+    make,
+    surfaces_of,
+)
+from stochi.sim.checks import ATTACKER_SEED, BATCH_SIZE, check_data, check_trials
 from stochi.sim.distribution import DEFAULT_MARGINS, Margins, compare_distributions
-from stochi.sim.float_record import run_float_model
+from stochi.sim.gradient_masking import find_blind_images, find_signs
 from stochi.sim.hardware_record import record_hardware_model
-from stochi.sim.inputs import check_inputs
 from stochi.sim.mismatch import compare_records
 from stochi.sim.record import Record
 from stochi.sim.report import SIDES, ParityReport
 from stochi.sim.run import PROBES, run
-from stochi.sim.statistics import estimate_accuracy, estimate_difference
+from stochi.sim.sides import Sides
+from stochi.sim.statistics import estimate_accuracy
 from stochi.sim.trials import chip_side, float_side, take_trials
-from stochi.train.hardware_aware import FreshDraws, set_draws, twin_of
+from stochi.train.hardware_aware import FreshDraws, twin_of
 
-ATTACKER_SEED = 2**31
-"""The attacker's draws on the hardware-aware model; the victims' seeds are others."""
 EXACT_PAIRS = (("engine", "lava"), ("hardware_aware", "lava"), ("hardware_aware", "engine"))
 Progress = Callable[[str], None]
 
@@ -38,11 +45,13 @@ def check_parity(
     lowered_from: nn.Module | None = None,
     trials: int = 10,
     attacks: Sequence[Attack] = (),
+    epsilons: Sequence[float] | None = None,
     seeds: Sequence[int] = (0, 1),
     exact_images: int = 64,
     attack_images: int | None = None,
     lava: bool = True,
     margins: Margins | None = DEFAULT_MARGINS,
+    batch_size: int = BATCH_SIZE,
     progress: Progress = lambda message: None,
 ) -> ParityReport:
     """Compare a float torch model with its Program.
@@ -53,9 +62,11 @@ def check_parity(
     float model and the chip over trials on the clean images, tested for equivalence.
     In accuracy: the float model against the chip over trials, clean and under each attack.
 
-    Every attack is made twice, on the float model and on the hardware-aware one (whose integers
-    are the chip's, with straight-through gradients), and both sets of images are shown to every
-    side. The attacker draws other random numbers than the victims.
+    Every attack is made twice, on the float model and for the chip, and both sets of images are
+    shown to every side. For the chip, attacks that follow gradients are made on the hardware-aware
+    model, whose integers are the chip's, with straight-through gradients; those that ask for
+    answers only, on the Program itself. The attacker draws other random numbers than the victims.
+    Where the answers show signs of masked gradients, the report warns.
 
     Args:
         model: the float model, in which layers have the Program's names.
@@ -65,29 +76,37 @@ def check_parity(
         data: held-out images in [0, 1] and labels.
         trials: repetitions of everything but the exact comparison, each with other draws, at
             least 1; variability over trials needs 2.
+        attacks: with their own budgets; epsilons: if given, every attack on images is run at each
+            of these ε instead.
         seeds: for the exact comparison; the first is also used for the accuracies.
         exact_images: how many images are compared exactly, from the front of the data.
         attack_images: how many are attacked, from the front; all if not given.
         lava: run Lava; without it the engine stands alone for the chip.
         margins: the largest differences in distribution that do not matter; None leaves that
             comparison out.
+        batch_size: how many images the torch models and the attacks take at a time, at least 1.
+            The float model's draws, and with them the report, depend on it where there are more
+            images than that.
         progress: called with a line before each stage.
 
     Returns:
         A report whose keys ``docs/report.md`` describes.
 
     Raises:
-        InputError: data, trials or seeds are out of range.
+        InputError: data, trials, seeds, epsilons or batch_size are out of range.
+        ArtUnavailable: an attack is ART's, and ART is not installed.
         LavaUnavailable: Lava is not installed and ``lava`` is true.
         ExportError, LoweringError: the model is not one that the Program can come from.
     """
     images = data if isinstance(data, Images) else Images(*data)
-    _check_arguments(program, images, trials, seeds)
+    check_trials(trials, seeds, batch_size)
+    check_data(program, images)
+    attacks = at_each_epsilon(attacks, epsilons)
     exact = images.first(min(exact_images, len(images)))
     attacked = images.first(min(attack_images or len(images), len(images)))
     model = model.eval()
     twin = twin_of(program, lowered_from or model, exact.inputs[:1]).eval()
-    sides = _Sides(model, twin, program, seeds[0], trials)
+    sides = Sides(model, twin, program, seeds[0], trials, batch_size)
     report = ParityReport(
         configuration={
             "chip": program.chip,
@@ -98,6 +117,8 @@ def check_parity(
             "seeds": [int(seed) for seed in seeds],
             "exact_images": len(exact),
             "attack_images": len(attacked) if attacks else 0,
+            "epsilons": None if epsilons is None else [float(epsilon) for epsilon in epsilons],
+            "batch_size": batch_size,
             "lava": lava,
         }
     )
@@ -106,50 +127,18 @@ def check_parity(
     progress(f"Accuracy on {len(images)} images, {trials} trials")
     known: dict[str, np.ndarray] = {}
     if margins is not None:
-        ours = take_trials(float_side(model, program, images.inputs, seeds[0]), trials)
+        ours = take_trials(float_side(model, program, images.inputs, seeds[0], batch_size), trials)
         theirs = take_trials(chip_side(program, images.inputs, seeds[0]), trials, ours)
         report.distribution = compare_distributions(ours, theirs, images.labels, margins)
         known = {"float": ours.predictions, "chip": theirs.predictions}
-    report.accuracy.append(_accuracies("clean", None, sides.correct(images, known)))
+    clean = sides.correct(images, known)
+    report.accuracy.append(accuracy_row("clean", clean))
+    before = {side: right[:, : len(attacked)] for side, right in clean.items()}
+    shown: list[Attacked] = []
     for attack in attacks:
-        report.accuracy += _under_attack(attack, sides, attacked, exact, lava, progress, report)
+        shown += _under_attack(attack, sides, attacked, before, exact, lava, progress, report)
+    report.masking = _find_masking(shown, sides, attacked, progress)
     return report
-
-
-class _Sides:
-    """The float model, its hardware-aware twin and the chip, asked in the same way."""
-
-    def __init__(
-        self, model: nn.Module, twin: nn.Module, program: Program, seed: int, trials: int
-    ) -> None:
-        self.model, self.twin, self.program = model, twin, program
-        self.seed, self.trials = seed, trials
-
-    def predict(self, side: str, inputs: torch.Tensor, trial: int) -> torch.Tensor:
-        """(images,) predicted classes of one trial."""
-        with torch.no_grad():
-            if side == "float":
-                return run_float_model(self.model, inputs, self.seed, trial).argmax(1)
-            if side == "hardware_aware":
-                set_draws(self.twin, seed=self.seed, trial=trial)
-                return self.twin(inputs).argmax(1)
-            return run(self.program, inputs, seed=self.seed, trial=trial).predictions()
-
-    def correct(
-        self, images: Images, known: Mapping[str, np.ndarray] | None = None
-    ) -> dict[str, torch.Tensor]:
-        """side → (trials, images) whether the class is right.
-
-        The hardware-aware model gives the engine's integers, which the exact comparison shows;
-        its accuracy is measured all the same, on the first trial's draws and on, as the others.
-        What a side is known to predict, (trials, images), it is not asked again.
-        """
-        predictions = {side: torch.from_numpy(classes) for side, classes in (known or {}).items()}
-        for side in SIDES:
-            if side not in predictions:
-                answers = [self.predict(side, images.inputs, t) for t in range(self.trials)]
-                predictions[side] = torch.stack(answers)
-        return {side: predictions[side] == images.labels for side in SIDES}
 
 
 def _compare_exactly(
@@ -183,62 +172,69 @@ def _compare_exactly(
     return found
 
 
-def _accuracies(name: str, made_on: str | None, correct: dict[str, torch.Tensor]) -> dict[str, Any]:
-    return {
-        "attack": name,
-        "made_on": made_on,
-        **{side: estimate_accuracy(values).as_dict() for side, values in correct.items()},
-        "chip_minus_float": estimate_difference(correct["float"], correct["chip"]).as_dict(),
+def _attack(
+    attack: Attack,
+    made_on: str | None,
+    sides: Sides,
+    images: Images,
+) -> Images:
+    surfaces: dict[str | None, Callable[[], nn.Module]] = {
+        None: lambda: sides.model,
+        "float": lambda: sides.model,
+        "hardware_aware": lambda: FreshDraws(sides.twin, ATTACKER_SEED),
+        "chip": lambda: ProgramModel(sides.program, ATTACKER_SEED),
     }
+    return make(attack, surfaces[made_on](), images, sides.batch_size)
 
 
 def _under_attack(
     attack: Attack,
-    sides: _Sides,
+    sides: Sides,
     images: Images,
+    clean: Correct,
     exact: Images,
     lava: bool,
     progress: Progress,
     report: ParityReport,
-) -> list[dict[str, Any]]:
-    surfaces = {
-        "float": sides.model,
-        "hardware_aware": FreshDraws(sides.twin, ATTACKER_SEED),
-    }
-    if not attack.uses_model:
-        progress(f"{attack.name}, {len(images)} images")
-        shown = Images(attack(sides.model, images.inputs, images.labels), images.labels)
-        return [_accuracies(attack.name, None, sides.correct(shown))]
-    rows = []
-    for made_on, surface in surfaces.items():
-        progress(f"{attack.name} on the {made_on.replace('_', '-')} model, {len(images)} images")
-        adversarial = Images(attack(surface, images.inputs, images.labels), images.labels)
-        row = _accuracies(attack.name, made_on, sides.correct(adversarial))
-        if lava and made_on == "hardware_aware":
-            shown = adversarial.first(min(len(exact), len(adversarial)))
-            progress(f"Lava: {len(shown)} attacked images")
+) -> list[Attacked]:
+    """Make the attack on all its surfaces, enter what it does into the report, and return it."""
+    shown = []
+    for made_on in surfaces_of(attack) or (None,):
+        where = f" on {SIDES[made_on]}" if made_on else ""
+        progress(f"{attack.name}{where}, {len(images)} images")
+        adversarial = _attack(attack, made_on, sides, images)
+        found = Attacked(attack, made_on, sides.correct(adversarial))
+        row = accuracy_row(
+            attack.name, found.correct, made_on=made_on, epsilon=found.epsilon, clean=clean
+        )
+        if lava and made_on in ("hardware_aware", "chip"):
+            few = adversarial.first(min(len(exact), len(adversarial)))
+            progress(f"Lava: {len(few)} attacked images")
             compared = _compare_exactly(
-                sides.twin, sides.program, shown, sides.seed, True, lambda message: None
+                sides.twin, sides.program, few, sides.seed, True, lambda message: None
             )
             for entry in compared:
                 entry["attack"] = attack.name
             report.exact += compared
             row["lava"] = compared[0]["lava_accuracy"]
-        rows.append(row)
-    return rows
+        report.accuracy.append(row)
+        shown.append(found)
+    return shown
 
 
-def _check_arguments(program: Program, images: Images, trials: int, seeds: Sequence[int]) -> None:
-    if trials < 1 or not seeds:
-        raise InputError(f"trials is {trials} and seeds {list(seeds)}; both need at least one")
-    for seed in seeds:
-        check_coordinates(seed=seed)
-        if seed == ATTACKER_SEED:
-            raise InputError(f"seed {seed} is the attacker's; choose another")
-    if len(images.inputs) != len(images.labels):
-        raise InputError(f"{len(images.inputs)} images and {len(images.labels)} labels")
-    check_inputs(program, images.inputs)
-    if images.labels.is_floating_point() or images.labels.dim() != 1:
-        raise InputError("labels must be whole numbers, one for each image")
-    if images.labels.min() < 0 or images.labels.max() >= program.classes:
-        raise InputError(f"labels must lie in 0 … {program.classes - 1}, the Program's outputs")
+def _find_masking(
+    shown: Sequence[Attacked], sides: Sides, images: Images, progress: Progress
+) -> list[dict[str, Any]]:
+    draws = [one.attack.draws for one in shown if isinstance(one.attack, GradientAttack)]
+    if not draws:
+        return []
+    progress(f"Gradients of {len(images)} images")
+    surfaces = {"float": sides.model, "chip": FreshDraws(sides.twin, ATTACKER_SEED)}
+    blind = [
+        entry
+        for side, surface in surfaces.items()
+        for entry in find_blind_images(
+            side, surface, images, max(draws), ATTACKER_SEED, sides.batch_size
+        )
+    ]
+    return blind + find_signs(shown)

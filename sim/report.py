@@ -7,11 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from stochi.files import written_aside
+from stochi.sim.ablation_table import ABLATION_TITLE, ablation_rows
 from stochi.sim.distribution_table import distribution_rows, distribution_warnings
 
 SIDES = {"float": "GPU float", "hardware_aware": "hardware-aware", "chip": "chip"}
+ACCURACY_TITLE = "Accuracy (95 % intervals over images)"
 DISTRIBUTION_TITLE = "In distribution (90 % intervals over images)"
-FORMAT_VERSION = 2
+DIFFERENCES_TITLE = "Differences in points (95 % paired intervals), and how many images flip"
+DIFFERENCES = {
+    "chip_minus_float": "chip − float",
+    "hardware_aware_minus_float": "hardware-aware − float",
+    "chip_minus_hardware_aware": "chip − hardware-aware",
+}
+FLIPS = {"float_only": "flip: float", "chip_only": "flip: chip", "both": "flip: both"}
+FORMAT_VERSION = 3
 
 
 @dataclass
@@ -22,6 +31,8 @@ class ParityReport:
     exact: list[dict[str, Any]] = field(default_factory=list)
     accuracy: list[dict[str, Any]] = field(default_factory=list)
     distribution: dict[str, Any] | None = None
+    masking: list[dict[str, Any]] = field(default_factory=list)
+    ablation: dict[str, Any] | None = None
 
     @property
     def mismatches(self) -> int:
@@ -55,16 +66,12 @@ class ParityReport:
                 f" {layer['layer']} at step {first['step']}, sample {first['sample']}, neuron"
                 f" {tuple(first['neuron'])}: {first['left']} against {first['right']}"
             )
-        gradient = [r for r in self.accuracy if r["made_on"]]
-        noise = [r for r in self.accuracy if not r["made_on"] and r["attack"] != "clean"]
-        for side in SIDES:
-            best = min((r[side]["value"] for r in gradient), default=None)
-            blind = min((r[side]["value"] for r in noise), default=None)
-            if best is not None and blind is not None and best > blind:
-                found.append(
-                    f"gradients look masked on {SIDES[side]}: the gradient attack leaves"
-                    f" {best:.1%}, random noise {blind:.1%}"
-                )
+        for sign in self.masking:
+            against = f" ({sign['white_box']})" if sign["white_box"] else ""
+            found.append(
+                f"gradients look masked on {SIDES[sign['side']]}: {sign['sign']}{against}:"
+                f" {_share(sign)}, where honest gradients show at most {sign['limit']:.0%}"
+            )
         return found + distribution_warnings(self.distribution)
 
     def table(self) -> list[list[str]]:
@@ -72,13 +79,27 @@ class ParityReport:
         rows = [["images shown", *SIDES.values(), "on Lava", "chip − float"]]
         for entry in self.accuracy:
             lava = self._clean_on_lava() if entry["attack"] == "clean" else entry.get("lava")
-            made_on = f"\nmade on {SIDES[entry['made_on']]}" if entry["made_on"] else ""
             rows.append(
                 [
-                    f"{entry['attack']}{made_on}\n{entry['chip']['images']} images",
+                    _shown(entry),
                     *(_interval(entry[side]) for side in SIDES),
                     f"{_interval(lava)}\n{lava['images']} images" if lava else "–",
                     _points(entry["chip_minus_float"]),
+                ]
+            )
+        return rows
+
+    def differences_table(self) -> list[list[str]]:
+        """Rows of text: what was shown, all differences of sides, and how many images flip where;
+        the first row is the head."""
+        rows = [["images shown", *DIFFERENCES.values(), *FLIPS.values()]]
+        for entry in self.accuracy:
+            flips = entry["flips"]
+            rows.append(
+                [
+                    _shown(entry),
+                    *(_points(entry[name]) for name in DIFFERENCES),
+                    *("–" if flips is None else str(len(flips[name])) for name in FLIPS),
                 ]
             )
         return rows
@@ -103,6 +124,10 @@ class ParityReport:
         """Rows of text: what was compared in distribution, and the verdicts."""
         return distribution_rows(self.distribution)
 
+    def ablation_table(self) -> list[list[str]]:
+        """Rows of text: what each of the chip's differences does alone."""
+        return ablation_rows(self.ablation)
+
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, aside and then into place."""
         with written_aside(path) as aside:
@@ -113,13 +138,18 @@ class ParityReport:
         distribution = ""
         if self.distribution is not None:
             distribution = f"<h2>{DISTRIBUTION_TITLE}</h2>{_html(self.distribution_table())}"
+        ablation = ""
+        if self.ablation is not None:
+            ablation = f"<h2>{ABLATION_TITLE}</h2>{_html(self.ablation_table())}"
         warnings = "".join(f"<p><b>{html.escape(text)}</b></p>" for text in self.warnings())
         page = (
             "<!doctype html><meta charset='utf-8'><title>Parity report</title><style>"
             "body{font:16px system-ui;margin:2em auto;max-width:70em}"
             "table{border-collapse:collapse;margin:1em 0}td,th{padding:.3em .8em;"
             "border-bottom:1px solid #ccc;text-align:left}</style><h1>Parity report</h1>"
-            f"{warnings}<h2>Accuracy (95 % intervals over images)</h2>{_html(self.table())}"
+            f"{warnings}<h2>{ACCURACY_TITLE}</h2>{_html(self.table())}"
+            f"<h2>{DIFFERENCES_TITLE}</h2>{_html(self.differences_table())}"
+            f"{ablation}"
             f"<h2>Value for value</h2>{_html(self.exact_table())}"
             f"{distribution}"
             f"<h2>Configuration</h2><pre>{html.escape(json.dumps(self.configuration, indent=2))}"
@@ -134,6 +164,15 @@ class ParityReport:
 
 def _interval(estimate: dict[str, Any]) -> str:
     return f"{estimate['value']:.1%}\n{100 * estimate['low']:.1f}–{100 * estimate['high']:.1f}"
+
+
+def _share(estimate: dict[str, Any]) -> str:
+    return f"{estimate['value']:.1%} ({estimate['low']:.1%} to {estimate['high']:.1%})"
+
+
+def _shown(entry: dict[str, Any]) -> str:
+    made_on = f"\nmade on {SIDES[entry['made_on']]}" if entry["made_on"] else ""
+    return f"{entry['attack']}{made_on}\n{entry['chip']['images']} images"
 
 
 def _points(estimate: dict[str, Any]) -> str:

@@ -53,8 +53,20 @@ def estimate_difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
     """
     difference = second.double().mean(0) - first.double().mean(0)
     images = len(difference)
-    mean = float(difference.mean())
-    half = Z95 * float(difference.std(unbiased=True)) / math.sqrt(images) if images > 1 else 1.0
+    mean, half = _mean_and_half(difference)
     if half == 0.0:
         half = 3.0 / images
     return Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), images, len(first))
+
+
+def estimate_mean(values: torch.Tensor, trials: int) -> Estimate:
+    """The mean of (images,) values, each averaged over so many trials, with a normal interval."""
+    mean, half = _mean_and_half(values)
+    return Estimate(mean, mean - half, mean + half, len(values), trials)
+
+
+def _mean_and_half(values: torch.Tensor) -> tuple[float, float]:
+    """The mean, and half of its interval; 1 where a single value tells nothing."""
+    count = len(values)
+    half = Z95 * float(values.std(unbiased=True)) / math.sqrt(count) if count > 1 else 1.0
+    return float(values.mean()), half

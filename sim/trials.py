@@ -29,10 +29,17 @@ class Side:
     units: Mapping[str, float]
 
 
-def float_side(model: nn.Module, program: Program, inputs: torch.Tensor, seed: int) -> Side:
-    """The float torch model, whose layers have the Program's names."""
+def float_side(
+    model: nn.Module,
+    program: Program,
+    inputs: torch.Tensor,
+    seed: int,
+    batch_size: int | None = None,
+) -> Side:
+    """The float torch model, whose layers have the Program's names; it is shown so many of the
+    inputs at a time."""
     return Side(
-        lambda trial: record_float_model(model, program, inputs, seed, trial),
+        lambda trial: record_float_model(model, program, inputs, seed, trial, batch_size),
         {layer.name: 1.0 for layer in program.layers},
     )
 

@@ -263,13 +263,13 @@ def hardware_aware(
     steps = int(graph.metadata["steps"])
     draws = Draws(source=random_source)
     for index, real in enumerate(network.layers):
-        path = _only_path(real)
+        path = only_path(real)
         form = choose_decay(real, target, noise)
         levels = 1 if events or path.source != INPUT else IMAGE_LEVELS
         stand_in = stand_ins.get(real.name)
         neuron = None
         if real.neuron is not None:
-            neuron = _random_tau(copied, real.name)
+            neuron = random_tau_neuron(copied, real.name)
             neuron.hardware = HardwareStep(index, form, draws)
             if stand_in is not None:
                 neuron.hardware.generator = stand_in.generator
@@ -348,7 +348,8 @@ def _convert(layer: nn.Module) -> HardwareLinear | HardwareConv2d:
     return layer
 
 
-def _random_tau(model: nn.Module, name: str) -> RandomTauLeaky:
+def random_tau_neuron(model: nn.Module, name: str) -> RandomTauLeaky:
+    """The neurons of that name. ExportError where they are not RandomTauLeaky."""
     neuron = model.get_submodule(name)
     if not isinstance(neuron, RandomTauLeaky):
         raise ExportError(
@@ -358,8 +359,12 @@ def _random_tau(model: nn.Module, name: str) -> RandomTauLeaky:
     return neuron
 
 
-def _only_path(real: RealLayer) -> RealSynapses:
-    """The layer's one input, from weights to neurons; pooling may stand before them, or between."""
+def only_path(real: RealLayer) -> RealSynapses:
+    """The layer's one input, from weights to neurons; pooling may stand before them, or between.
+
+    Raises:
+        ExportError: it has several, none with weights, or a readout is pooled after them.
+    """
     path = real.synapses[0]
     if len(real.synapses) > 1 or not path.weight_node:
         raise ExportError(

@@ -212,7 +212,7 @@ class RandomTauLeaky(snn.Leaky):
         return spikes, self.mem
 
     def _reference_step(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        decay = self._decay(current)
+        decay = self.draw_decay(current)
         gain = 1 - decay if self.input_gain == "coupled" else 1 - self._mean_decay()
         spikes, updated, reset = random_tau_step(
             self.mem, current, decay, gain, self.threshold, self.spike_grad
@@ -223,8 +223,8 @@ class RandomTauLeaky(snn.Leaky):
             return spikes, updated - reset * self.threshold
         return spikes, updated
 
-    def _decay(self, current: torch.Tensor) -> torch.Tensor | float:
-        """λ for this step, of the input's shape, or the mean."""
+    def draw_decay(self, current: torch.Tensor) -> torch.Tensor | float:
+        """λ for this step, of the input's shape (batch, …), dtype and device, or the mean."""
         if self.sampling == "mean":
             return self._mean_decay()
         if self.sampling == "step":

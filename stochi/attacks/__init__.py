@@ -3,6 +3,7 @@
 from stochi.attacks.apgd import APGD
 from stochi.attacks.art_library import ArtUnavailable
 from stochi.attacks.auto_attack import AutoAttack
+from stochi.attacks.catalogue import ATTACK_NAMES, make_attack
 from stochi.attacks.fgsm import FGSM
 from stochi.attacks.greedy_spikes import GreedySpikes
 from stochi.attacks.hop_skip_jump import HopSkipJump
@@ -15,6 +16,7 @@ from stochi.attacks.uniform_noise import UniformNoise
 
 __all__ = [
     "APGD",
+    "ATTACK_NAMES",
     "FGSM",
     "MIFGSM",
     "PGD",
@@ -25,5 +27,6 @@ __all__ = [
     "ProgramModel",
     "Square",
     "UniformNoise",
+    "make_attack",
     "with_surrogate",
 ]

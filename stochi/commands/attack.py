@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stochi.commands.attacks import AttackOption, EpsilonsOption, read_attacks, read_epsilons
 from stochi.commands.console import JsonOption, Output, SeedOption
 from stochi.commands.data import (
     DataDirOption,
@@ -17,29 +18,42 @@ from stochi.commands.data import (
 def attack(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")],
     program: Annotated[Path, typer.Argument(help="Program lowered from it, or tuned to it.")],
+    attack: AttackOption = "pgd",
     epsilon: Annotated[float, typer.Option(help="Largest change of a pixel, in [0, 1].")] = 0.1,
-    steps: Annotated[int, typer.Option(help="PGD steps.")] = 20,
-    draws: Annotated[int, typer.Option(help="EOT draws a step.")] = 10,
+    epsilons: EpsilonsOption = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Of attacks that take steps; their own by default: PGD 20.")
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(help="EOT draws a step; their own by default: PGD 10, AutoAttack 20."),
+    ] = None,
+    restarts: Annotated[int, typer.Option(help="Of PGD, APGD and Square.")] = 1,
     images: Annotated[int, typer.Option(help="How many of the test images.")] = 128,
     trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
+    figure: Annotated[
+        Path | None, typer.Option(help="PNG to draw into: accuracy against ε.")
+    ] = None,
     seed: SeedOption = 0,
     lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Accuracy under PGD with EOT, made on the float and on the hardware-aware model."""
-    from stochi.attacks import PGD, UniformNoise
+    """Accuracy of the float model and of the chip under attacks, with EOT.
+
+    Attacks that follow gradients are made on the float and on the hardware-aware model; those that
+    ask for answers only, on the float model and on the Program itself. All are shown to all.
+    """
     from stochi.deploy import Program
-    from stochi.hardware.fixed_point import GRADED_INPUT_MAX
     from stochi.sim import check_parity
+    from stochi.sim.report import ACCURACY_TITLE, DIFFERENCES_TITLE
+    from stochi.sim.robustness_figure import draw_robustness
     from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
-    attacks = [
-        UniformNoise(epsilon, grid=GRADED_INPUT_MAX),
-        PGD(epsilon, steps=steps, draws=draws, grid=GRADED_INPUT_MAX),
-    ]
+    budgets = read_epsilons(epsilons, epsilon)
+    attacks = read_attacks(attack, epsilon, steps, draws, restarts)
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     lowered = Program.load(program)
@@ -51,12 +65,17 @@ def attack(
         lowered_from=None if lowered_from is None else load_checkpoint(lowered_from)[0],
         trials=trials,
         attacks=attacks,
+        epsilons=budgets,
         seeds=(seed,),
         lava=False,
         margins=None,
         progress=output.progress,
     )
-    output.table(report.table(), "Accuracy (95 % intervals over images)")
+    output.table(report.table(), ACCURACY_TITLE)
+    output.table(report.differences_table(), DIFFERENCES_TITLE)
     for warning in report.warnings():
         output.say(f"Warning: {warning}")
+    if figure is not None:
+        draw_robustness(report, figure)
+        output.say(f"Wrote {figure}")
     output.finish(report.as_dict())

@@ -23,7 +23,13 @@ app.command("simulate")(simulate.simulate)
 attacks = typer.Typer(cls=AttackGroup, no_args_is_help=True)
 attacks.command(DEFAULT)(attack.attack)
 attacks.command("study")(study.study)
-app.add_typer(attacks, name="attack", help="Accuracy under attack: of a Program, or a study.")
+app.add_typer(
+    attacks,
+    name="attack",
+    help="Accuracy under attack: of a network and its Program, or of a whole study. 'stochi attack"
+    " CHECKPOINT PROGRAM' is short for 'stochi attack program ...', which has its own --help.",
+    short_help="Accuracy under attack, of a Program or in a study.",
+)
 app.command("parity")(parity.parity)
 app.command("doctor")(doctor.doctor)
 

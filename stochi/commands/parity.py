@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stochi.commands.attacks import AttackOption, EpsilonsOption, read_attacks, read_epsilons
 from stochi.commands.console import JsonOption, Output, SeedOption
 from stochi.commands.data import (
     DataDirOption,
@@ -25,8 +26,18 @@ def parity(
     ] = None,
     exact: Annotated[int, typer.Option(help="Images compared value for value.")] = 64,
     seed: SeedOption = 0,
-    epsilon: Annotated[float, typer.Option(help="ε of PGD in [0, 1]; 0 for no attack.")] = 0.1,
+    attack: AttackOption = "pgd",
+    epsilon: Annotated[float, typer.Option(help="ε in [0, 1]; 0 for no attack.")] = 0.1,
+    epsilons: EpsilonsOption = None,
     attack_images: Annotated[int, typer.Option(help="How many images are attacked.")] = 128,
+    ablation: Annotated[
+        bool,
+        typer.Option(
+            "--ablation",
+            help="Also switch on each of the chip's properties alone in the float model, on all"
+            " images and on those that the last attack named moves by the largest ε.",
+        ),
+    ] = False,
     lava: Annotated[bool, typer.Option(help="Run Lava, or the engine alone.")] = True,
     lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
@@ -38,35 +49,43 @@ def parity(
 
     Exit status 1 if a single value differs.
     """
-    from stochi.attacks import PGD, UniformNoise
     from stochi.deploy import Program
-    from stochi.hardware.fixed_point import GRADED_INPUT_MAX
-    from stochi.sim import check_parity
+    from stochi.sim import ablate, check_parity
     from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
-    attacks = (
-        [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), PGD(epsilon, grid=GRADED_INPUT_MAX)]
-        if epsilon
-        else []
-    )
+    budgets = read_epsilons(epsilons, epsilon)
+    attacks = read_attacks(attack, epsilon) if any(budgets) else []
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     lowered = Program.load(program)
     test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
+    shown = test if images is None else test.first(images)
     report = check_parity(
         model,
         lowered,
-        test if images is None else test.first(images),
+        shown,
         lowered_from=None if lowered_from is None else load_checkpoint(lowered_from)[0],
         trials=trials,
         attacks=attacks,
+        epsilons=budgets,
         seeds=(seed, seed + 1),
         exact_images=exact,
         attack_images=attack_images,
         lava=lava,
         progress=output.progress,
     )
+    if ablation:
+        report.ablation = ablate(
+            model,
+            lowered,
+            shown,
+            attack=attacks[-1].with_budget(max(budgets)) if attacks else None,
+            attack_images=attack_images,
+            trials=trials,
+            seed=seed,
+            progress=output.progress,
+        ).as_dict()
     report.save(out)
     if html is not None:
         report.to_html(html)
@@ -79,9 +98,17 @@ def parity(
 
 def show_report(output: Output, report) -> None:  # type: ignore[no-untyped-def]
     """The report's tables and its warnings."""
-    from stochi.sim.report import DISTRIBUTION_TITLE
+    from stochi.sim.report import (
+        ABLATION_TITLE,
+        ACCURACY_TITLE,
+        DIFFERENCES_TITLE,
+        DISTRIBUTION_TITLE,
+    )
 
-    output.table(report.table(), "Accuracy (95 % intervals over images)")
+    output.table(report.table(), ACCURACY_TITLE)
+    output.table(report.differences_table(), DIFFERENCES_TITLE)
+    if report.ablation is not None:
+        output.table(report.ablation_table(), ABLATION_TITLE)
     if report.distribution is not None:
         output.table(report.distribution_table(), DISTRIBUTION_TITLE, text_columns=2)
     output.table(report.exact_table(), "Value for value")

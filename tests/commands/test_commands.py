@@ -168,6 +168,44 @@ def test_attack_reports_both_sides(run, trained: Path) -> None:  # type: ignore[
     assert [e["made_on"] for e in entries] == [None, None, "float", "hardware_aware"]
 
 
+def test_attacks_by_name_over_budgets_as_a_figure(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run(
+        *("attack", str(trained / "m.pt"), str(trained / "m.program"), "--images", "8"),
+        *("--attack", "fgsm,square", "--epsilons", "0.05,0.2", "--steps", "2", "--draws", "2"),
+        *("--trials", "2", "--figure", "new/f.png", "--json"),
+    )
+    report = json.loads(out)
+    assert status == 0 and Path("new/f.png").read_bytes().startswith(b"\x89PNG")
+    shown = [(e["attack"].split(" ")[0], e["epsilon"], e["made_on"]) for e in report["accuracy"]]
+    assert len(shown) == 1 + 2 * (1 + 2 + 2)
+    assert ("Square-2", 0.2, "chip") in shown and ("FGSM", 0.05, "hardware_aware") in shown
+
+
+def test_parity_with_an_ablation(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ("parity", str(trained / "m.pt"), str(trained / "m.program"), "--no-lava", "--ablation")
+    few = ("--trials", "2", "--images", "16", "--exact", "4", "--attack-images", "8")
+    status, out, _ = run(*words, *few, "--attack", "fgsm")
+    assert status == 0 and "24-bit states" in out and "flip: both" in out
+    ablation = json.loads(Path("runs/report.json").read_text())["ablation"]
+    assert ablation["configuration"]["attack"].startswith("FGSM")
+    assert set(ablation["variants"]) == {"float", "input", "weights", "decays", "states", "all"}
+
+
+@pytest.mark.slow
+def test_a_quick_study(run) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run("attack", "study", "--quick", "--out", "study", "--json")
+    found = json.loads(out)
+    assert status == 0 and {path.name for path in Path("study").iterdir()} == {
+        *("answers", "study.json", "curves.png", "similarities.png")
+    }
+    plain = {
+        cell["column"]: cell["value"]
+        for cell in found["table"]
+        if (cell["network"], cell["defence"], cell["place"]) == ("LIF", "none", "float")
+    }
+    assert plain["PGD"] < plain["noise"] and plain["clean"] > 0.9
+
+
 def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
     status, out, _ = run("doctor", "--json")
     found = json.loads(out)
@@ -215,7 +253,17 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["deploy", "m.nir", "--noise", "membrane", "--calibration", "m.program"], "holds no fit"),
         (["parity", "m.pt", "m.program", "--trials", "0"], "trials is 0"),
         (["parity", "m.pt", "m.program", "--epsilon", "7"], "epsilon is 7"),
+        (["parity", "m.pt", "m.program", "--epsilons", "0.1,x"], "--epsilons is '0.1,x'"),
+        (["parity", "m.pt", "m.program", "--attack", "tickle"], "attack is 'tickle'; choose from"),
+        (["attack", "m.pt", "m.program", "--attack", "pgd,"], "attack is ''"),
+        (["attack", "m.pt", "m.program", "--epsilons", "0.1,2"], "epsilon is 2"),
+        (["attack", "m.pt", "m.program", "--steps", "0"], "steps is 0"),
         (["attack", "m.pt", "text.txt"], "text.txt: not a Stochi Program"),
+        (["attack", "study", "--seeds", "0"], "seeds is 0"),
+        (["attack", "study", "--images", "9999"], "images is 9999; digits has 359"),
+        (["attack", "study", "--epsilon", "2"], "epsilon is 2"),
+        (["attack", "study", "--processes", "-1"], "processes is -1"),
+        (["attack", "study", "--data", "shapes"], "unknown data set 'shapes'"),
         (["demo", "--seed", "-1"], "seed is -1"),
         (["demo", "--epsilon", "-1"], "epsilon is -1"),
         (["demo", "--unknown"], "unknown"),

@@ -77,7 +77,8 @@ def test_mistakes_are_one_line_and_write_nothing(run, networks: None) -> None:  
 
 
 def test_help_names_every_set(run) -> None:  # type: ignore[no-untyped-def]
-    for command in ("train", "export", "simulate", "attack", "parity"):
-        out = run(command, "--help")[1]
+    commands = ("train", "export", "simulate", "attack program", "attack study", "parity")
+    for command in commands:
+        out = run(*command.split(), "--help")[1]
         assert all(word in out for word in ("--data", "--data-dir", "fashion-mnist", "cifar100"))
     assert "--data" not in run("demo", "--help")[1]

@@ -1,0 +1,61 @@
+"""The attacks on images, by name."""
+
+from dataclasses import fields
+from typing import Any
+
+from stochi.attacks.apgd import APGD
+from stochi.attacks.auto_attack import AutoAttack
+from stochi.attacks.base import ImageAttack
+from stochi.attacks.fgsm import FGSM
+from stochi.attacks.hop_skip_jump import HopSkipJump
+from stochi.attacks.mi_fgsm import MIFGSM
+from stochi.attacks.pgd import PGD
+from stochi.attacks.square import Square
+from stochi.attacks.uniform_noise import UniformNoise
+from stochi.errors import InputError
+
+_KINDS: dict[str, tuple[type[ImageAttack], dict[str, Any]]] = {
+    "noise": (UniformNoise, {}),
+    "fgsm": (FGSM, {}),
+    "mi-fgsm": (MIFGSM, {}),
+    "pgd": (PGD, {}),
+    "apgd": (APGD, {}),
+    "apgd-dlr": (APGD, {"loss": "dlr"}),
+    "apgd-t": (APGD, {"loss": "targeted-dlr"}),
+    "auto-rand": (AutoAttack, {"version": "rand"}),
+    "auto-standard": (AutoAttack, {"version": "standard"}),
+    "square": (Square, {}),
+    "hop-skip-jump": (HopSkipJump, {}),
+}
+ATTACK_NAMES = tuple(_KINDS)
+
+
+def make_attack(
+    name: str,
+    epsilon: float,
+    *,
+    steps: int | None = None,
+    draws: int | None = None,
+    restarts: int | None = None,
+    seed: int = 0,
+    grid: int | None = None,
+) -> ImageAttack:
+    """An attack on images.
+
+    Args:
+        name: of :data:`ATTACK_NAMES`; ``"apgd-t"`` is APGD with targeted DLR, ``"auto-rand"`` and
+            ``"auto-standard"`` are AutoAttack's versions.
+        epsilon, seed, grid: as for :class:`stochi.attacks.base.ImageAttack`.
+        steps, draws, restarts: the attack's own where they are not given; what an attack does not
+            have (FGSM one step, noise no draws) it is not told.
+
+    Raises:
+        InputError: there is no attack of that name, or a number is out of range.
+    """
+    if name not in _KINDS:
+        raise InputError(f"attack is {name!r}; choose from {', '.join(ATTACK_NAMES)}")
+    kind, options = _KINDS[name]
+    known = {field.name for field in fields(kind)}
+    given = {"steps": steps, "draws": draws, "restarts": restarts}
+    options = options | {k: v for k, v in given.items() if k in known and v is not None}
+    return kind(epsilon, seed, grid=grid, **options)

@@ -1,0 +1,69 @@
+"""The options that name attacks and their budgets."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stochi.errors import InputError
+
+if TYPE_CHECKING:
+    from stochi.attacks.base import ImageAttack
+
+AttackOption = Annotated[
+    str,
+    typer.Option(
+        "--attack",
+        help="Names with commas between: fgsm, mi-fgsm, pgd, apgd, apgd-dlr, apgd-t, auto-rand,"
+        " auto-standard, square, hop-skip-jump. Uniform noise is always added.",
+    ),
+]
+EpsilonsOption = Annotated[
+    str | None,
+    typer.Option(help="Several ε with commas between, in place of --epsilon."),
+]
+
+
+def read_attacks(
+    names: str,
+    epsilon: float,
+    steps: int | None = None,
+    draws: int | None = None,
+    restarts: int | None = None,
+) -> "list[ImageAttack]":
+    """Uniform noise, and the attacks of those names, on the chip's 8-bit input grid.
+
+    Args:
+        names: as the option has them; the rest as for ``stochi.attacks.make_attack``.
+
+    Raises:
+        InputError: a name is unknown, or a number is out of range.
+    """
+    from stochi.attacks import make_attack
+    from stochi.hardware.fixed_point import GRADED_INPUT_MAX
+
+    # Each once, in the order given, after the floor that all must beat.
+    wanted = dict.fromkeys(["noise", *(name.strip() for name in names.split(","))])
+    return [
+        make_attack(
+            name, epsilon, steps=steps, draws=draws, restarts=restarts, grid=GRADED_INPUT_MAX
+        )
+        for name in wanted
+    ]
+
+
+def read_epsilons(text: str | None, epsilon: float) -> list[float]:
+    """The ε of --epsilons, or else that of --epsilon, each in [0, 1].
+
+    Raises:
+        InputError: they are no numbers, or out of range.
+    """
+    try:
+        epsilons = [epsilon] if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--epsilons is {text!r}; give numbers in [0, 1] with commas between, like 0.02,0.1"
+        ) from None
+    for value in epsilons:
+        if not 0 <= value <= 1:
+            raise InputError(f"epsilon is {value:g}; images lie in [0, 1], so it must too")
+    return list(dict.fromkeys(epsilons))

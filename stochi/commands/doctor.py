@@ -5,7 +5,10 @@ from importlib import metadata
 
 from stochi.commands.console import JsonOption, Output
 
-PACKAGES = ("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib")
+PACKAGES = (
+    *("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib"),
+    "adversarial-robustness-toolbox",
+)
 
 
 def doctor(as_json: JsonOption = False) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.attacks import FGSM, PGD, AutoAttack, ProgramModel, Square, UniformNoise
-from stochi.attacks.base import ImageAttack
+from stochi.attacks import PGD, ProgramModel, make_attack
 from stochi.data.images import Images
 from stochi.deploy import Program, calibrate, lower
 from stochi.export import to_nir
@@ -122,7 +121,14 @@ class _Examination:
 
     def attacked(self, question: Question, surface: nn.Module, images: Images) -> torch.Tensor:
         """So many images at a time as memory holds with their draws."""
-        attack = self.attack(question)
+        attack = make_attack(
+            question.attack,
+            question.epsilon,
+            steps=question.steps,
+            draws=question.draws,
+            seed=ATTACK_SEED,
+            grid=GRADED_INPUT_MAX,
+        )
         rows = max(1, ROW_VALUES // (images.inputs[0].numel() * max(question.draws, 1)))
         parts = zip(images.inputs.split(rows), images.labels.split(rows), strict=True)
         return torch.cat([attack(surface, inputs, labels) for inputs, labels in parts])
@@ -133,20 +139,6 @@ class _Examination:
         if question.attack == "square":
             return ProgramModel(program, ATTACKER_SEED)
         return FreshDraws(twin_of(program, self.model, self.sample), ATTACKER_SEED)
-
-    def attack(self, question: Question) -> ImageAttack:
-        epsilon, steps = question.epsilon, question.steps
-        common: dict[str, Any] = {"seed": ATTACK_SEED, "grid": GRADED_INPUT_MAX}
-        if question.attack == "noise":
-            return UniformNoise(epsilon, **common)
-        common["draws"] = question.draws
-        if question.attack == "fgsm":
-            return FGSM(epsilon, **common)
-        if question.attack == "pgd":
-            return PGD(epsilon, steps=steps, **common)
-        if question.attack == "auto-rand":
-            return AutoAttack(epsilon, steps=steps, version="rand", **common)
-        return Square(epsilon, steps=steps, **common)
 
     def similarities(self) -> dict[str, Any]:
         """By image: cosines between draws, of gradients and of perturbations."""

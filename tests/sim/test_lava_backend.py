@@ -164,7 +164,7 @@ def test_however_a_run_ends_so_do_its_processes(tmp_path: Path, how: signal.Sign
     code = (
         "import sys, torch, stochi;"
         f"program = stochi.deploy.Program.load({str(tmp_path / 'p.program')!r});"
-        "stochi.sim.run(program, torch.rand(5000, 1, 4, 4), backend='lava',"
+        "stochi.sim.run(program, torch.rand(50000, 1, 4, 4), backend='lava',"
         " progress=lambda done, total: print(done, flush=True))"
     )
     child = subprocess.Popen(

@@ -94,7 +94,7 @@ def lower(
     network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
     if isinstance(calibration, Program):
-        stand_ins = take_over(calibration, noise, [layer.name for layer in network.layers])
+        stand_ins = take_over(calibration, noise, {one.name: one.shape for one in network.layers})
     return lower_network(network, chip, noise, steps, levels, dt, stand_ins, random_source)
 
 

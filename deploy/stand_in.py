@@ -1,7 +1,7 @@
 """A layer's additive noise in place of drawn decays, in numbers that outlast changed weights."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stochi.deploy.program import Generator, Program
@@ -47,8 +47,10 @@ def make_stand_in(
     return StandIn(Generator(target, 0, exponent), 2.0**places / units, threshold_factor)
 
 
-def take_over(program: Program, noise: str, layers: Collection[str]) -> dict[str, StandIn]:
-    """The fits that a Program holds, by layer, for a network that has these layers.
+def take_over(
+    program: Program, noise: str, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, StandIn]:
+    """The fits that a Program holds, by layer, for a network with layers of these shapes.
 
     Raises:
         InputError: the Program holds no fit of that noise, or one of another network.
@@ -63,10 +65,11 @@ def take_over(program: Program, noise: str, layers: Collection[str]) -> dict[str
         for layer in program.layers
         if layer.generator is not None or layer.threshold_factor != 1.0
     }
-    foreign = set(found) - set(layers)
-    if foreign:
+    theirs = {name: program.layer(name).shape for name in found}
+    if any(shapes.get(name) != shape for name, shape in theirs.items()):
         raise InputError(
-            f"the Program passed as calibration was fitted to another network: it has"
-            f" {', '.join(sorted(foreign))}, this one {', '.join(layers)}"
+            "the Program was fitted to another network: it has"
+            f" {', '.join(f'{name} {shape}' for name, shape in theirs.items())}, this one"
+            f" {', '.join(f'{name} {shape}' for name, shape in shapes.items())}"
         )
     return found

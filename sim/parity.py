@@ -12,6 +12,7 @@ from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.program_model import ProgramModel
 from stochi.data.images import Images
 from stochi.deploy.program import Program
+from stochi.errors import InputError
 from stochi.sim.attacked import (
     Attacked,
     Correct,
@@ -104,6 +105,11 @@ def check_parity(
     attacks = at_each_epsilon(attacks, epsilons)
     exact = images.first(min(exact_images, len(images)))
     attacked = images.first(min(attack_images or len(images), len(images)))
+    if isinstance(model, FreshDraws) or isinstance(lowered_from, FreshDraws):
+        raise InputError(
+            "a FreshDraws model draws by its own count of calls; export, lower and compare"
+            " the model inside it, .model"
+        )
     model = model.eval()
     twin = twin_of(program, lowered_from or model, exact.inputs[:1]).eval()
     sides = Sides(model, twin, program, seeds[0], trials, batch_size)

@@ -39,7 +39,11 @@ def train(
     input_gain: Annotated[str, typer.Option(help="Input gain: coupled or mean.")] = "coupled",
     bits: Annotated[int, typer.Option(help="Bits of the decay table; 0: continuous.")] = 0,
     hardware: Annotated[
-        bool, typer.Option("--hardware", help="Train in the chip's integers from the start.")
+        bool,
+        typer.Option(
+            "--hardware",
+            help="Train in the chip's integers from the start, without batch norm; slow at first.",
+        ),
     ] = False,
     defence: Annotated[
         str | None,

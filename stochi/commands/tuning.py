@@ -21,6 +21,7 @@ def tune_checkpoint(
     from stochi.data.catalogue import find_data_set
     from stochi.deploy import Program
     from stochi.deploy.program import NOISE_TARGETS
+    from stochi.deploy.table_bits import table_bits
     from stochi.train.checkpoint import NetworkConfig, in_floats, load_checkpoint, save_checkpoint
     from stochi.train.fine_tuning import FineTuningConfig, fine_tune
 
@@ -41,10 +42,11 @@ def tune_checkpoint(
     tuned, network = in_floats(fine_tune(model, lowered, training, config, progress=show), network)
     about: dict[str, Any] = {**config.as_dict(), "data": data, "tuned_from": str(checkpoint)}
     save_checkpoint(out, tuned, network, {**about, "program": str(program), "losses": losses})
-    source = lowered.random_source
+    source, bits = lowered.random_source, table_bits(lowered)
     output.say(
-        f"Wrote {out}. Next: stochi export {out}, stochi deploy --noise {lowered.noise}"
+        f"Wrote {out}. Next: stochi export {out}, stochi deploy GRAPH --noise {lowered.noise}"
         + (f" --calibration {program}" if lowered.noise in NOISE_TARGETS else "")
+        + (f" --bits {max(bits.values())}" if bits else "")
         + (f" --random-source {source}" if source != "philox" else "")
         + f", and compare with stochi parity {checkpoint} PROGRAM --lowered-from {out}"
     )

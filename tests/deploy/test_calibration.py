@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from stochi.deploy import CalibrationWarning, MergedThresholds, Program, calibrate, lower
 from stochi.deploy.calibration import compare_inputs, noise_amplitude, observe
@@ -18,6 +19,7 @@ from stochi.sim.hardware_record import record_hardware_model
 from stochi.sim.mismatch import compare_records
 from stochi.sim.run import PROBES
 from stochi.train import RandomTauLeaky, hardware_aware
+from stochi.train.networks import two_layer_net
 from tests.conftest import conv_net, dense_net
 
 IMAGES = torch.rand(96, 1, 4, 4, generator=torch.Generator().manual_seed(3))
@@ -204,3 +206,15 @@ def test_a_fit_is_taken_over_only_where_it_belongs(graph, fitted: Program) -> No
 def test_a_twin_of_fitted_noise_needs_the_fit() -> None:
     with pytest.raises(InputError, match="pass the lowered Program"):
         hardware_aware(dense_net(), IMAGES[:1], noise="membrane")
+
+
+def test_a_fit_is_not_taken_over_by_a_network_of_another_size() -> None:
+    def net(hidden: int) -> nn.Module:
+        torch.manual_seed(0)
+        return two_layer_net(16, (hidden, 8)).eval()
+
+    images = torch.rand(8, 1, 4, 4)
+    fitted, _ = calibrate(to_nir(net(12), images[:1]), images, method="moments")
+    lower(to_nir(net(12), images[:1]), noise="membrane", calibration=fitted)
+    with pytest.raises(InputError, match="fitted to another network"):
+        lower(to_nir(net(13), images[:1]), noise="membrane", calibration=fitted)

@@ -16,6 +16,7 @@ from stochi.sim.figure import draw_report
 from stochi.sim.mismatch import compare
 from stochi.sim.report import ParityReport
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
+from stochi.train import FreshDraws, twin_of
 from tests.conftest import conv_net
 
 SHAPE = (2, 8, 8)
@@ -179,3 +180,14 @@ def test_the_first_mismatch_is_the_earliest_step() -> None:
     assert (found.first.left, found.first.right) == (0, 7)
     with pytest.raises(InputError, match="shapes"):
         compare("a", "membrane", left, right[:1])
+
+
+def test_a_model_that_draws_by_its_own_count_is_refused(
+    net,  # type: ignore[no-untyped-def]
+    program: Program,
+    data: Images,
+) -> None:
+    twin = twin_of(program, net, data.inputs[:1])
+    assert without_lava(twin, program, data, trials=1).mismatches == 0
+    with pytest.raises(InputError, match="the model inside it"):
+        without_lava(FreshDraws(twin, 0), program, data)

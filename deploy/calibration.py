@@ -19,7 +19,7 @@ import nir
 import torch
 from scipy import optimize
 
-from stochi.deploy.layer_lowering import MergedThresholds
+from stochi.deploy.layer_lowering import MergedDecays, MergedThresholds
 from stochi.deploy.lowering import lower, lower_network
 from stochi.deploy.program import INPUT, NOISE_TARGETS, Layer, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
@@ -150,7 +150,8 @@ class _Fitting:
         plain = self.plain
         with warnings.catch_warnings():
             # Lowering ``plain`` said it once; every threshold that is tried would say it again.
-            warnings.simplefilter("ignore", MergedThresholds)
+            for told in (MergedDecays, MergedThresholds):
+                warnings.simplefilter("ignore", told)
             return lower_network(
                 self.network,
                 plain.chip,

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.attacks.base import check_epsilon
 from stochi.errors import InputError
 from stochi.train.defence import Defence
 from stochi.train.networks import RepeatSteps
@@ -38,8 +39,7 @@ class CraftedNoise(Defence):
     step_size: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.epsilon <= 1:
-            raise InputError(f"epsilon is {self.epsilon}; images lie in [0, 1], so it must too")
+        check_epsilon(self.epsilon)
         if self.periods < 2:
             raise InputError(f"periods is {self.periods}; the noise needs at least 2")
         if self.step_size is not None and not 0 <= self.step_size <= 1:

@@ -41,8 +41,7 @@ class APGD(GradientAttack):
         super().__post_init__()
         if self.loss not in LOSSES:
             raise InputError(f"loss is {self.loss!r}; choose from {', '.join(LOSSES)}")
-        if self.targets < 1:
-            raise InputError(f"targets is {self.targets}; it must be 1 or more")
+        self.check_counts("targets")
 
     @property
     def name(self) -> str:

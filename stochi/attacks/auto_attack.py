@@ -44,8 +44,7 @@ class AutoAttack(GradientAttack):
         super().__post_init__()
         if self.version not in VERSIONS:
             raise InputError(f"version is {self.version!r}; choose from {', '.join(VERSIONS)}")
-        if self.squares < 1:
-            raise InputError(f"squares is {self.squares}; it must be 1 or more")
+        self.check_counts("squares")
 
     @property
     def name(self) -> str:

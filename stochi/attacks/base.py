@@ -13,6 +13,12 @@ from stochi.errors import InputError
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
 
 
+def check_epsilon(epsilon: float) -> None:
+    """Raise InputError unless ε lies in [0, 1]."""
+    if not 0 <= epsilon <= 1:
+        raise InputError(f"epsilon is {epsilon:g}; images lie in [0, 1], so it must too")
+
+
 class Attack(ABC):
     """An attack is called as ``attack(model, inputs, labels)`` or with a budget of its own.
 
@@ -82,6 +88,12 @@ class Attack(ABC):
     ) -> torch.Tensor:
         """What the attack does; may use the generator for its own choices."""
 
+    def check_counts(self, *names: str) -> None:
+        """Raise InputError unless the attributes of these names are 1 or more."""
+        for name in names:
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+
     def finish(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """What is done to all that the attack finds."""
         return perturbed
@@ -125,8 +137,7 @@ class ImageAttack(Attack):
     grid: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.epsilon <= 1:
-            raise InputError(f"epsilon is {self.epsilon}; images lie in [0, 1], so it must too")
+        check_epsilon(self.epsilon)
         if self.grid is not None and self.grid < 1:
             raise InputError(f"grid is {self.grid}; the chip's 8-bit images have 255")
 

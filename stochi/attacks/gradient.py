@@ -8,7 +8,6 @@ from torch import nn
 from stochi.attacks.base import ImageAttack
 from stochi.attacks.expectation import expected_gradient
 from stochi.attacks.objectives import Objective, cross_entropy
-from stochi.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,7 @@ class GradientAttack(ImageAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for count in ("draws", "steps", "restarts"):
-            if getattr(self, count, 1) < 1:
-                raise InputError(f"{count} is {getattr(self, count)}; it must be 1 or more")
+        self.check_counts(*(n for n in ("draws", "steps", "restarts") if hasattr(self, n)))
 
     def objective(self) -> Objective:
         """What is climbed: the cross-entropy, unless an attack has another."""

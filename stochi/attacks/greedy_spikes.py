@@ -40,9 +40,7 @@ class GreedySpikes(Attack):
     def __post_init__(self) -> None:
         if self.flips < 0:
             raise InputError(f"flips is {self.flips}; it counts events, from 0 on")
-        for count in ("candidates", "draws"):
-            if getattr(self, count) < 1:
-                raise InputError(f"{count} is {getattr(self, count)}; it must be 1 or more")
+        self.check_counts("candidates", "draws")
 
     @property
     def name(self) -> str:

@@ -12,7 +12,6 @@ from torch.nn import functional
 from stochi.attacks.art_library import require_art, seeded_numpy
 from stochi.attacks.base import ImageAttack
 from stochi.attacks.expectation import answers, judge
-from stochi.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,7 @@ class HopSkipJump(ImageAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for count in ("steps", "directions", "starts", "queries", "draws"):
-            if getattr(self, count) < 1:
-                raise InputError(f"{count} is {getattr(self, count)}; it must be 1 or more")
+        self.check_counts("steps", "directions", "starts", "queries", "draws")
 
     @property
     def name(self) -> str:

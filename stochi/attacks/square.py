@@ -41,9 +41,7 @@ class Square(ImageAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for count in ("steps", "draws", "restarts"):
-            if getattr(self, count) < 1:
-                raise InputError(f"{count} is {getattr(self, count)}; it must be 1 or more")
+        self.check_counts("steps", "draws", "restarts")
 
     @property
     def name(self) -> str:

@@ -57,6 +57,8 @@ def read_epsilons(text: str | None, epsilon: float) -> list[float]:
     Raises:
         InputError: they are no numbers, or out of range.
     """
+    from stochi.attacks.base import check_epsilon
+
     try:
         epsilons = [epsilon] if text is None else [float(part) for part in text.split(",")]
     except ValueError:
@@ -64,6 +66,5 @@ def read_epsilons(text: str | None, epsilon: float) -> list[float]:
             f"--epsilons is {text!r}; give numbers in [0, 1] with commas between, like 0.02,0.1"
         ) from None
     for value in epsilons:
-        if not 0 <= value <= 1:
-            raise InputError(f"epsilon is {value:g}; images lie in [0, 1], so it must too")
+        check_epsilon(value)
     return list(dict.fromkeys(epsilons))

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
+import nir
 import torch
 from torch import nn
 
@@ -13,8 +14,9 @@ from stochi.deploy import Program, calibrate, lower
 from stochi.export import to_nir
 from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 from stochi.sim import run
+from stochi.sim.attacked import make
+from stochi.sim.checks import ATTACKER_SEED
 from stochi.sim.float_record import run_float_model
-from stochi.sim.parity import ATTACKER_SEED
 from stochi.study.plan import FLOAT, Question, StudyPlan, Victim
 from stochi.study.similarity import gradient_similarities, perturbation_similarities
 from stochi.study.store import Store
@@ -74,21 +76,22 @@ class _Examination:
     ) -> None:
         self.victim, self.plan, self.training, self.test = victim, plan, training, test
         self.model = trained(victim, plan, training, store)
+        self.sample = test.inputs[:1]
         self.programs: dict[str, Program] = {}
+        self.twins: dict[str, nn.Module] = {}
         self.shown: dict[Question, torch.Tensor] = {}
 
     @cached_property
-    def sample(self) -> torch.Tensor:
-        return self.test.inputs[:1]
+    def graph(self) -> nir.NIRGraph:
+        return to_nir(self.model, self.sample)
 
     def program(self, place: str) -> Program:
         if place not in self.programs:
-            graph = to_nir(self.model, self.sample)
             if place == "membrane":
                 data = self.training.inputs[: self.plan.calibration_images]
-                self.programs[place], _ = calibrate(graph, data, noise=place)
+                self.programs[place], _ = calibrate(self.graph, data, noise=place)
             else:
-                self.programs[place] = lower(graph, noise=place)
+                self.programs[place] = lower(self.graph, noise=place)
         return self.programs[place]
 
     def answer(self, question: Question) -> dict[str, Any]:
@@ -130,15 +133,16 @@ class _Examination:
             grid=GRADED_INPUT_MAX,
         )
         rows = max(1, ROW_VALUES // (images.inputs[0].numel() * max(question.draws, 1)))
-        parts = zip(images.inputs.split(rows), images.labels.split(rows), strict=True)
-        return torch.cat([attack(surface, inputs, labels) for inputs, labels in parts])
+        return make(attack, surface, images, rows).inputs
 
     def surface(self, question: Question) -> nn.Module:
         """What a chip's attacker asks: the Program, or its hardware-aware twin for gradients."""
         program = self.program(question.place)
         if question.attack == "square":
             return ProgramModel(program, ATTACKER_SEED)
-        return FreshDraws(twin_of(program, self.model, self.sample), ATTACKER_SEED)
+        if question.place not in self.twins:
+            self.twins[question.place] = twin_of(program, self.model, self.sample)
+        return FreshDraws(self.twins[question.place], ATTACKER_SEED)
 
     def similarities(self) -> dict[str, Any]:
         """By image: cosines between draws, of gradients and of perturbations."""

@@ -1,6 +1,5 @@
 """What a study found, with intervals over the test images."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -204,11 +203,3 @@ class Results:
     ) -> Cell:
         where = {"defence": victim.defence, "network": victim.title, "place": place}
         return {**where, "column": column, **estimate_difference(reference, ours).as_dict()}
-
-
-def mean_cosine(values: list[float]) -> tuple[float, float, float]:
-    """The mean over images and its 95 % interval."""
-    tensor = torch.tensor(values, dtype=torch.float64)
-    mean = float(tensor.mean())
-    half = 1.96 * float(tensor.std()) / math.sqrt(len(values)) if len(values) > 1 else math.inf
-    return mean, mean - half, mean + half

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from stochi.study.results import Cell, mean_cosine
+import torch
+
+from stochi.sim.statistics import estimate_mean
+from stochi.study.results import Cell
 
 COLUMNS = ("clean", "noise", "FGSM", "PGD", "PGD, transferred", "AutoAttack rand", "Square")
 PLACES = {
@@ -37,8 +40,11 @@ def similarity_rows(cells: list[Cell]) -> list[list[str]]:
     """Mean cosines between draws, with 95 % intervals."""
     rows = [["defence", "network", "gradients", "perturbations"]]
     for cell in cells:
-        means = [mean_cosine(cell[name]) for name in ("gradient", "perturbation")]
-        texts = [f"{mean:.2f} [{low:.2f}, {high:.2f}]" for mean, low, high in means]
+        means = [
+            estimate_mean(torch.tensor(cell[name], dtype=torch.float64), 1)
+            for name in ("gradient", "perturbation")
+        ]
+        texts = [f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]" for mean in means]
         rows.append([cell["defence"], cell["network"], *texts])
     return rows
 

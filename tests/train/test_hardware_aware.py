@@ -17,6 +17,7 @@ from stochi.sim.run import PROBES
 from stochi.train import RandomTauLeaky, hardware_aware
 from stochi.train.hardware_aware import FreshDraws, set_draws, twin_of
 from tests.conftest import NETWORKS, run_once
+from tests.train.steps import losses_of_training
 
 VARIANTS = [
     {},
@@ -104,15 +105,7 @@ def test_training_it_lowers_the_loss_and_it_exports_to_the_program_it_computes()
     build, shape = NETWORKS["dense"]
     images, labels = torch.rand(64, *shape), torch.arange(64) % 3
     twin = hardware_aware(build(), images[:1]).train()
-    optimizer = torch.optim.Adam(twin.parameters(), 0.02)
-    losses = []
-    for trial in range(40):
-        set_draws(twin, trial=trial)
-        loss = functional.cross_entropy(twin(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of_training(twin, images, labels, 40)
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
     program = lower(to_nir(twin, images[:1]))
     ours = record_hardware_model(twin, program, images, 0, 0)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 from stochi.deploy import lower
 from stochi.errors import InputError
@@ -32,6 +31,7 @@ from stochi.train import RandomTauLeaky, hardware_aware, set_draws
 from stochi.train.learned_distribution import learned_levels
 from stochi.train.networks import RepeatSteps
 from tests.conftest import NETWORKS, dense_net
+from tests.train.steps import losses_of_training
 
 LAWS = [LogitNormal(1.3), Uniform(0.2, 0.9), NormalTau(3.0, 0.5)]
 each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
@@ -353,15 +353,7 @@ def test_the_twin_learns_and_deploys_what_it_learned(
     images, labels = torch.rand(64, *shape), torch.arange(64) % 3
     twin = hardware_aware(net, images[:1], noise=noise, bits=bits).train()
     started = net.network.lif1.distribution
-    optimizer = torch.optim.Adam(twin.parameters(), 0.02)
-    losses = []
-    for trial in range(30):
-        set_draws(twin, trial=trial)
-        loss = functional.cross_entropy(twin(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of_training(twin, images, labels, 30)
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
     learned = twin.network.lif1.distribution
     assert net.network.lif1.distribution == started

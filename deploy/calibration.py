@@ -23,7 +23,7 @@ from stochi.deploy.layer_lowering import MergedDecays, MergedThresholds
 from stochi.deploy.lowering import lower, lower_network
 from stochi.deploy.program import INPUT, NOISE_TARGETS, Layer, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
-from stochi.deploy.stand_in import StandIn, make_stand_in
+from stochi.deploy.stand_in import CalibrationWarning, StandIn, make_stand_in
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
 
@@ -33,10 +33,6 @@ RATE_MARGIN = 0.03
 LARGEST_FACTOR = 4.0
 """Thresholds are raised or lowered by so much at most."""
 METHODS = ("behaviour", "moments")
-
-
-class CalibrationWarning(UserWarning):
-    """A layer could not be matched to the reference."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from stochi.deploy.layer_lowering import lower_layer, readout_of
 from stochi.deploy.program import IMAGE_LEVELS, NOISE_TARGETS, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
-from stochi.deploy.stand_in import StandIn, take_over
+from stochi.deploy.stand_in import StandIn, take_over, warn_of_other_weights
 from stochi.deploy.table_bits import check_table_bits, choose_table_bits
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
@@ -61,7 +61,8 @@ def lower(
         ProgramError: the layers' shapes do not fit each other.
 
     Warns:
-        CalibrationWarning: a layer could not be matched.
+        CalibrationWarning: a layer could not be matched, or its weights are far from those that
+            the fit was made for.
         MergedDecays, MergedThresholds: neurons' own decays, or thresholds, are more than a core of
             the chip can hold.
     """
@@ -87,15 +88,18 @@ def lower(
     dt, steps = _find_dt(graph, dt), _find_steps(graph, steps)
     if not events and not target.graded_spikes:
         raise LoweringError(
-            f"{chip} has no graded spikes, so images cannot be its input; encode them as events"
-            " and pass events=True, or choose chip='loihi2'"
+            f"{chip} has no graded spikes, so images cannot be its input; show it binary events"
+            " and say so (events=True, --events), or choose loihi2"
         )
     levels = 1 if events else IMAGE_LEVELS
     network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
     if isinstance(calibration, Program):
         stand_ins = take_over(calibration, noise, {one.name: one.shape for one in network.layers})
-    return lower_network(network, chip, noise, steps, levels, dt, stand_ins, random_source)
+    program = lower_network(network, chip, noise, steps, levels, dt, stand_ins, random_source)
+    if isinstance(calibration, Program):
+        warn_of_other_weights(calibration, program)
+    return program
 
 
 def lower_network(

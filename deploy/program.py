@@ -260,6 +260,11 @@ class Program:
         """How many outputs are read."""
         return self.layer(self.output).neurons
 
+    @property
+    def draws(self) -> bool:
+        """Whether anything in it is random."""
+        return any(layer.decay.drawn or layer.generator is not None for layer in self.layers)
+
     def layer(self, name: str) -> Layer:
         """The layer of that name."""
         return next(layer for layer in self.layers if layer.name == name)

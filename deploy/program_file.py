@@ -26,7 +26,7 @@ from stochi.deploy.program import (
     Synapses,
 )
 from stochi.errors import ProgramError
-from stochi.files import written_aside
+from stochi.files import what_is_missing, written_aside
 
 FORMAT = "stochi-program"
 VERSION = 4
@@ -57,7 +57,7 @@ def load_program(path: str | Path) -> Program:
     """Read; see :meth:`Program.load`."""
     source = Path(path)
     if not source.is_file():
-        raise ProgramError(f"{source}: no such file; 'stochi deploy' writes a Program")
+        raise ProgramError(f"{source}: {what_is_missing(source)}; 'stochi deploy' writes a Program")
     try:
         with np.load(source, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -1,15 +1,24 @@
 """A layer's additive noise in place of drawn decays, in numbers that outlast changed weights."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stochi.deploy.program import Generator, Program
+from stochi.deploy.weight_comparison import weight_cosine
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX
 
 UNIFORM_SPREAD = 127.5
 """√3 times the standard deviation of a whole number drawn uniformly from [−127, 127]."""
+LEAST_COSINE = 0.7
+"""Between weights and those that noise was fitted to. Tuning leaves it above 0.9, training from
+another start near 0."""
+
+
+class CalibrationWarning(UserWarning):
+    """A layer could not be matched to the reference."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +82,18 @@ def take_over(
             f" {', '.join(f'{name} {shape}' for name, shape in shapes.items())}"
         )
     return found
+
+
+def warn_of_other_weights(fitted: Program, program: Program) -> None:
+    """Warn where a Program that took over a fit has weights far from those it was fitted to."""
+    for layer in fitted.layers:
+        if layer.generator is None:
+            continue
+        cosine = weight_cosine(layer, program.layer(layer.name))
+        if cosine < LEAST_COSINE:
+            warnings.warn(
+                f"layer {layer.name!r}: its weights are not those that the noise was fitted to, nor"
+                f" near them (their cosine is {cosine:.2f}); fit the noise anew",
+                CalibrationWarning,
+                stacklevel=3,
+            )

@@ -11,8 +11,11 @@ from stochi.attacks.base import Attack
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.program_model import ProgramModel
 from stochi.data.images import Images
+from stochi.deploy.origin import lower_again
 from stochi.deploy.program import Program
+from stochi.deploy.weight_comparison import share_of_other_weights
 from stochi.errors import InputError
+from stochi.export.nir_graph import to_nir
 from stochi.sim.attacked import (
     Attacked,
     Correct,
@@ -130,6 +133,8 @@ def check_parity(
     )
     for seed in seeds:
         report.exact += _compare_exactly(twin, program, exact, seed, lava, progress)
+    if report.mismatches:
+        report.other_weights = _other_weights(program, lowered_from or model, exact.inputs[:1])
     progress(f"Accuracy on {len(images)} images, {trials} trials")
     known: dict[str, np.ndarray] = {}
     if margins is not None:
@@ -145,6 +150,14 @@ def check_parity(
         shown += _under_attack(attack, sides, attacked, before, exact, lava, progress, report)
     report.masking = _find_masking(shown, sides, attacked, progress)
     return report
+
+
+def _other_weights(program: Program, model: nn.Module, sample: torch.Tensor) -> dict[str, float]:
+    again = lower_again(program, to_nir(model, sample, program.dt))
+    return {
+        layer.name: share_of_other_weights(layer, again.layer(layer.name))
+        for layer in program.layers
+    }
 
 
 def _compare_exactly(

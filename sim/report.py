@@ -21,6 +21,8 @@ DIFFERENCES = {
 }
 FLIPS = {"float_only": "flip: float", "chip_only": "flip: chip", "both": "flip: both"}
 FORMAT_VERSION = 3
+FOREIGN_SHARE = 0.1
+"""Of a layer's weights; where more differ, they were trained otherwise."""
 
 
 @dataclass
@@ -33,6 +35,7 @@ class ParityReport:
     distribution: dict[str, Any] | None = None
     masking: list[dict[str, Any]] = field(default_factory=list)
     ablation: dict[str, Any] | None = None
+    other_weights: dict[str, float] = field(default_factory=dict)
 
     @property
     def mismatches(self) -> int:
@@ -57,6 +60,15 @@ class ParityReport:
     def warnings(self) -> list[str]:
         """What a reader must know before believing the numbers."""
         found = []
+        foreign = {n: share for n, share in self.other_weights.items() if share > FOREIGN_SHARE}
+        if foreign:
+            shares = ", ".join(f"{name} ({share:.0%})" for name, share in foreign.items())
+            found.append(
+                "the Program was lowered from another model, so nothing here tells about this one:"
+                f" many weights are not those that it lowers to, in {shares}. Pass the model that"
+                " the Program came from; where that was tuned to answer like this one, pass it as"
+                " lowered_from (--lowered-from)"
+            )
         if self.mismatches:
             entry = next(e for e in self.exact if e["mismatches"])
             layer = next(c for c in entry["layers"] if c["mismatches"])

@@ -7,6 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def what_is_missing(path: Path) -> str:
+    """Why a path that is no file cannot be read as one."""
+    return "a folder, not a file" if path.is_dir() else "no such file"
+
+
 @contextmanager
 def written_aside(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` and move it onto ``path`` when the block succeeds.
@@ -16,7 +21,13 @@ def written_aside(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name}.", suffix=".part"
+        )
+    except OSError as error:
+        error.filename = str(target)  # nobody asked for the temporary one
+        raise
     os.close(handle)
     aside = Path(name)
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 import nir
 
 from stochi.errors import GraphError
-from stochi.files import written_aside
+from stochi.files import what_is_missing, written_aside
 
 
 def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
@@ -22,7 +22,7 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
     """
     source = Path(path)
     if not source.is_file():
-        raise GraphError(f"{source}: no such file; 'stochi export' writes a NIR graph")
+        raise GraphError(f"{source}: {what_is_missing(source)}; 'stochi export' writes a NIR graph")
     try:
         graph = nir.read(str(source))
     except (OSError, KeyError) as error:

@@ -17,7 +17,7 @@ def test_the_snippet_runs_and_is_short(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict = {}
     exec(compile(snippet, "README.md", "exec"), names)
     assert set(names["record"].spikes) == {"lif1"}
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = json.loads((tmp_path / "runs/report.json").read_text())
     assert report["mismatches"] == 0 and report["compared"] > 0
     assert {entry["right"] for entry in report["exact"]} >= {"lava"}
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stochi.errors import StochiError
-from stochi.files import written_aside
+from stochi.files import what_is_missing, written_aside
 from stochi.train.networks import small_conv_net
 
 FORMAT = "stochi-checkpoint"
@@ -92,7 +92,9 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     source = Path(path)
     if not source.is_file():
-        raise CheckpointError(f"{source}: no such file; 'stochi train' writes a checkpoint")
+        raise CheckpointError(
+            f"{source}: {what_is_missing(source)}; 'stochi train' writes a checkpoint"
+        )
     try:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for a file that is not its own

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.deploy.layer_lowering import channel_gain, choose_decay, quantize_real_layer
+from stochi.deploy.origin import check_same_layers
 from stochi.deploy.program import (
     IMAGE_LEVELS,
     INPUT,
@@ -300,6 +301,7 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
         ExportError, LoweringError, InputError: the model is not one that the Program can come
             from.
     """
+    check_same_layers(program, cut_into_layers(to_nir(model, sample, program.dt), program.dt))
     return hardware_aware(
         model,
         sample,

@@ -118,6 +118,8 @@ class RandomTauLeaky(snn.Leaky):
     ) -> None:
         check_neuron_options(sigma, sampling, input_gain, bits)
         distribution = LogitNormal(float(sigma)) if distribution is None else distribution
+        if not bool((torch.as_tensor(threshold) >= 0).all()):
+            raise InputError(f"threshold is {threshold}; it must be a number of at least 0")
         super().__init__(
             beta=distribution.mean,
             threshold=threshold,

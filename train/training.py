@@ -61,6 +61,7 @@ def train_classifier(
     defence: Defence | None = None,
     device: str | torch.device = "cpu",
     progress: Callable[[Epoch], None] | None = None,
+    batch_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[nn.Module, list[Epoch]]:
     """Build a network and train it with Adam, cosine decay and cross-entropy on its logits.
 
@@ -71,7 +72,8 @@ def train_classifier(
         build: makes the network, from torch's global generator.
         images: the training set; a part of it validates.
         defence: changes the loss or the weights (``stochi.train.defences``); None: plain training.
-        progress: called after every epoch.
+        progress: called after every epoch; batch_progress: after every batch, with the number of
+            this epoch's batches that are done, and of all.
 
     Raises:
         InputError: too few images, or the network is not one that the defence can train.
@@ -92,7 +94,9 @@ def train_classifier(
         history: list[Epoch] = []
         best, best_weights = -1.0, model.state_dict()
         for number in range(1, config.epochs + 1):
-            loss = _train_epoch(model, inputs, labels, optimizer, config.batch_size, defence)
+            loss = _train_epoch(
+                model, inputs, labels, optimizer, config.batch_size, defence, batch_progress
+            )
             schedule.step()
             accuracy = measure_accuracy(model, validation)
             history.append(Epoch(number, loss, accuracy))
@@ -126,15 +130,17 @@ def _train_epoch(
     optimizer: torch.optim.Optimizer,
     batch_size: int,
     defence: Defence,
+    progress: Callable[[int, int], None],
 ) -> float:
     model.train()
-    order = torch.randperm(len(labels)).to(inputs.device)
+    batches = torch.randperm(len(labels)).to(inputs.device).split(batch_size)
     total = 0.0
-    for batch in order.split(batch_size):
+    for number, batch in enumerate(batches, 1):
         loss = defence.loss(model, inputs[batch], labels[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         defence.after_step(model)
         total += float(loss.detach()) * len(batch)
+        progress(number, len(batches))
     return total / len(labels)

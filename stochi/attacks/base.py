@@ -1,6 +1,8 @@
 """What all attacks share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
@@ -17,6 +19,41 @@ def check_epsilon(epsilon: float) -> None:
     """Raise InputError unless ε lies in [0, 1]."""
     if not 0 <= epsilon <= 1:
         raise InputError(f"epsilon is {epsilon:g}; images lie in [0, 1], so it must too")
+
+
+def check_weights(model: nn.Module) -> None:
+    """Raise InputError where a parameter is not finite; neurons hide that by being silent."""
+    for name, parameter in model.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            raise InputError(
+                f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
+                " nothing: train it again"
+            )
+
+
+@contextmanager
+def _first_answer_checked(model: nn.Module, labels: torch.Tensor) -> Iterator[None]:
+    """Raise InputError where the model's first answer while inside cannot be an answer to these
+    labels."""
+
+    def check(module: nn.Module, given: object, output: object) -> None:
+        handle.remove()
+        logits = output[0] if isinstance(output, tuple) else output
+        if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
+            return  # the attack says what it needs
+        if int(labels.max()) >= logits.shape[1]:
+            raise InputError(
+                f"labels go up to {int(labels.max())}; the model has {logits.shape[1]} classes,"
+                f" 0 … {logits.shape[1] - 1}"
+            )
+        if not bool(logits.isfinite().all()):
+            raise InputError("the model's answers are not finite; check its weights")
+
+    handle = model.register_forward_hook(check)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 class Attack(ABC):
@@ -55,16 +92,18 @@ class Attack(ABC):
             budget: replaces the attack's own: ε, or what else the attack counts.
 
         Raises:
-            InputError: inputs, labels or budget are out of range, or the model has no gradient.
+            InputError: inputs, labels or budget are out of range, a weight or an answer of the
+                model is not finite, or it has no gradient.
             ArtUnavailable: the attack is ART's, and ART is not installed.
         """
         attack = self if budget is None else self.with_budget(budget)
         attack.check(inputs, labels)
         inputs, labels = inputs.detach(), labels.detach().long()
+        check_weights(model)
         generator = torch.Generator(device=inputs.device).manual_seed(self.seed)
         # A random model may draw from torch's own generator: seed that too, and put it back.
         devices = [inputs.device] if inputs.is_cuda else []
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), _first_answer_checked(model, labels):
             torch.manual_seed(self.seed)
             perturbed = attack.perturb(model, inputs, labels, generator)
         return attack.finish(perturbed, inputs)

@@ -4,7 +4,9 @@ import torch
 from torch import nn
 
 from stochi.deploy.program import Program
-from stochi.sim.run import run
+from stochi.errors import InputError
+from stochi.hardware.noise import check_coordinates
+from stochi.sim.run import BACKENDS, run
 
 
 class ProgramModel(nn.Module):
@@ -20,10 +22,20 @@ class ProgramModel(nn.Module):
     Attributes:
         queries: how many samples it has answered so far.
         calls: how often it was called; the next call's trial.
+
+    Raises:
+        InputError: an argument is out of range.
     """
 
     def __init__(self, program: Program, seed: int, backend: str = "engine") -> None:
         super().__init__()
+        if not isinstance(program, Program):
+            raise InputError(
+                f"a Program is needed, of stochi.deploy.lower; this is a {type(program).__name__}"
+            )
+        check_coordinates(seed=seed)
+        if backend not in BACKENDS:
+            raise InputError(f"backend is {backend!r}; choose from {', '.join(BACKENDS)}")
         self.program = program
         self.seed = seed
         self.backend = backend

@@ -11,6 +11,7 @@ from stochi.commands.data import (
     DataDirOption,
     DataOption,
     LoweredFromOption,
+    check_takes_images,
     load_test_images,
 )
 
@@ -44,6 +45,8 @@ def attack(
 
     Attacks that follow gradients are made on the float and on the hardware-aware model; those that
     ask for answers only, on the float model and on the Program itself. All are shown to all.
+
+    Exit status 1 if the hardware-aware model does not compute the Program's integers.
     """
     from stochi.deploy import Program
     from stochi.sim import check_parity
@@ -57,6 +60,7 @@ def attack(
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     lowered = Program.load(program)
+    check_takes_images(lowered, program)
     test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
     report = check_parity(
         model,
@@ -79,3 +83,5 @@ def attack(
         draw_robustness(report, figure)
         output.say(f"Wrote {figure}")
     output.finish(report.as_dict())
+    if report.mismatches:
+        raise typer.Exit(1)

@@ -17,6 +17,12 @@ TrialOption = Annotated[int, typer.Option(help="Which repetition: another trial,
 DeviceOption = Annotated[str, typer.Option(help="Where torch computes: cpu or cuda.")]
 
 
+def was_given(context: typer.Context, option: str) -> bool:
+    """Whether the user gave that option, of this name in Python."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
 class Output:
     """One command's output; ``as_json`` silences all but the final JSON."""
 

@@ -10,6 +10,7 @@ from stochi.errors import InputError
 if TYPE_CHECKING:
     from stochi.data.catalogue import DataSet
     from stochi.data.images import Images
+    from stochi.deploy.program import Program
 
 DataOption = Annotated[
     str, typer.Option("--data", help="digits, mnist, fashion-mnist, cifar10 or cifar100.")
@@ -45,6 +46,16 @@ def load_test_images(
     chosen = find_data_set(data)
     check_images_fit(chosen, network, shape, classes)
     return chosen.read(data_dir)[1]
+
+
+def check_takes_images(program: "Program", path: str | Path) -> None:
+    """Raise InputError where a Program takes events: the data sets of the commands are images."""
+    if program.input_levels == 1:
+        raise InputError(
+            f"{path} takes binary events, and the data sets here are images; run it from Python:"
+            " stochi.sim.run(program, events), stochi.sim.check_parity(model, program, (events,"
+            " labels))"
+        )
 
 
 def check_images_fit(

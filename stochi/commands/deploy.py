@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.console import JsonOption, Output
+from stochi.commands.console import JsonOption, Output, was_given
 from stochi.commands.data import DataDirOption, DataOption
+from stochi.errors import InputError
 
 if TYPE_CHECKING:
     from stochi.deploy.calibration import LayerFit
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def deploy(
+    context: typer.Context,
     graph: Annotated[Path, typer.Argument(help="NIR graph file, of any framework.")],
     out: Annotated[Path, typer.Option(help="Program to write.")] = Path("runs/model.program"),
-    chip: Annotated[str, typer.Option(help="loihi2 or loihi1.")] = "loihi2",
+    chip: Annotated[
+        str, typer.Option(help="loihi2, or loihi1, which takes --events only.")
+    ] = "loihi2",
     noise: Annotated[
         str,
         typer.Option(
@@ -63,6 +67,8 @@ def deploy(
     from stochi.graph_file import read_graph
 
     output = Output(as_json)
+    fitting = noise in NOISE_TARGETS and calibration is None
+    _check_given(context, fitting, events, noise)
     read = read_graph(graph)
     options: dict[str, Any] = {
         "dt": dt,
@@ -74,13 +80,17 @@ def deploy(
     with warnings.catch_warnings(record=True) as caught:
         for told in (CalibrationWarning, MergedDecays, MergedThresholds):
             warnings.simplefilter("always", told)
-        if noise in NOISE_TARGETS and calibration is None:
+        if fitting:
             check_table_bits(noise, bits)
             shown = load(data, data_dir)[0].first(images).inputs
             program, fits = calibrate(read, shown, chip, noise, progress=output.progress, **options)
         else:
             fitted = None if calibration is None else Program.load(calibration)
             program = lower(read, chip, noise, fitted, bits=bits, **options)
+    if was_given(context, "random_source") and not program.draws:
+        raise InputError(
+            f"--random-source {random_source}: this Program draws nothing; leave it out"
+        )
     program.save(out)
     rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
     for layer in program.layers:
@@ -114,6 +124,21 @@ def deploy(
             "warnings": [str(warning.message) for warning in caught],
         }
     )
+
+
+def _check_given(context: typer.Context, fitting: bool, events: bool, noise: str) -> None:
+    """Raise InputError for options that this Program has no use for."""
+    for name in ("images", "data", "data_dir"):
+        if not fitting and was_given(context, name):
+            raise InputError(
+                f"--{name.replace('_', '-')} is of noise that is fitted to images (--noise membrane"
+                " or current, without --calibration); leave it out"
+            )
+    if fitting and events:
+        raise InputError(
+            f"noise {noise!r} is fitted to what the network will see, here events, and the data"
+            " sets here are images; fit it from Python: stochi.deploy.calibrate(graph, events)"
+        )
 
 
 def _table_rows(tables: "dict[str, TableError]", program: "Program") -> list[list[str]]:

@@ -11,6 +11,7 @@ from stochi.commands.data import (
     DataDirOption,
     DataOption,
     LoweredFromOption,
+    check_takes_images,
     load_test_images,
 )
 
@@ -59,6 +60,7 @@ def parity(
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     lowered = Program.load(program)
+    check_takes_images(lowered, program)
     test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
     shown = test if images is None else test.first(images)
     report = check_parity(

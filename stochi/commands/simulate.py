@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption, TrialOption
-from stochi.commands.data import DataDirOption, DataOption, load_test_images
+from stochi.commands.data import (
+    DataDirOption,
+    DataOption,
+    check_takes_images,
+    load_test_images,
+)
 from stochi.devices import check_device
 
 
@@ -33,6 +38,7 @@ def simulate(
 
     output = Output(as_json)
     loaded = Program.load(program)
+    check_takes_images(loaded, program)
     test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
     shown = test.first(images)
     record = run(

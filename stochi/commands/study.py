@@ -43,7 +43,7 @@ def study(
     from stochi.files import written_aside
     from stochi.study import conduct
     from stochi.study.figures import draw_curves, draw_similarities
-    from stochi.study.plan import plan_for
+    from stochi.study.plan import FLOAT, plan_for
     from stochi.study.results import Results
     from stochi.study.tables import accuracy_rows, difference_rows, masking_rows, similarity_rows
 
@@ -72,7 +72,8 @@ def study(
     draw_curves(found["curves"], out / "curves.png")
     draw_similarities(found["similarities"], out / "similarities.png")
     about = (
-        f"{plan.images} images of {plan.data}, ε = {plan.epsilon:.4f}, PGD-{plan.steps} (EOT"
+        f"{plan.images} images of {plan.data} (AutoAttack {plan.auto(FLOAT).images}, Square"
+        f" {plan.square(FLOAT).images}), ε = {plan.epsilon:.4f}, PGD-{plan.steps} (EOT"
         f" {plan.draws}), {plan.trials} trials, {plan.seeds} training seeds; 95 % intervals over"
         " images"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption
+from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption, was_given
 from stochi.commands.data import DataDirOption, DataOption
 from stochi.devices import check_device
 from stochi.errors import InputError
@@ -83,7 +83,7 @@ def train(
     if (tune is None) != (program is None):
         raise InputError("--tune CHECKPOINT and --program PROGRAM go together")
     if tune is not None and program is not None:
-        given = [name for name in ONLY_WITHOUT_TUNE if _was_given(context, name)]
+        given = [name for name in ONLY_WITHOUT_TUNE if was_given(context, name)]
         if given:
             option = given[0].replace("_", "-")
             raise InputError(f"--{option} is of a new network; --tune takes the checkpoint's")
@@ -110,6 +110,10 @@ def train(
     if defence is not None:
         chosen_defence = make_defence(defence, **({} if epsilon is None else {"epsilon": epsilon}))
     check_neuron_options(sigma, sampling, input_gain, bits or None)
+    if sampling == "mean":
+        for name in ("sigma", "bits"):
+            if was_given(context, name) and (name != "bits" or bits):
+                raise InputError(f"--{name} is of random decays; --sampling mean draws none")
     if steps < 1:
         raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
     chosen = find_data_set(data)
@@ -139,7 +143,13 @@ def train(
         return _on_the_chip(network, training, seed) if hardware else network.build()
 
     model, history = train_classifier(
-        build, training, config, defence=chosen_defence, device=where, progress=show
+        build,
+        training,
+        config,
+        defence=chosen_defence,
+        device=where,
+        progress=show,
+        batch_progress=output.steps("batches of this epoch"),
     )
     model.to("cpu")
     accuracy = measure_accuracy(model, test)
@@ -177,8 +187,3 @@ def _on_the_chip(network: "NetworkConfig", images: "Images", seed: int) -> "nn.M
     from stochi.train.hardware_aware import FreshDraws, hardware_aware
 
     return FreshDraws(hardware_aware(network.build(), images.inputs[:1]), seed)
-
-
-def _was_given(context: typer.Context, option: str) -> bool:
-    source = context.get_parameter_source(option)
-    return source is not None and source.name != "DEFAULT"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stochi.commands.console import Output
-from stochi.commands.data import check_images_fit
+from stochi.commands.data import check_images_fit, check_takes_images
 
 
 def tune_checkpoint(
@@ -29,6 +29,7 @@ def tune_checkpoint(
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     lowered = Program.load(program)
+    check_takes_images(lowered, program)
     chosen = find_data_set(data)
     check_images_fit(chosen, checkpoint, network.input_shape, network.classes)
     training, _ = chosen.read(data_dir)

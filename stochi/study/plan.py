@@ -15,7 +15,6 @@ NEURONS = {
 DEFENCES = ("none", "fgsm", "pgd", "rat", "sr", "hire")
 BASELINES = {"weight-noise": 0.25, "spike-pruning": 0.2, "input-noise": 0.1, "resize-pad": 0.25}
 """Plain LIF networks that are random elsewhere, and how much (``stochi.train.randomization``)."""
-CURVE_DEFENCES = ("none", "pgd")
 FLOAT = "float"
 STAND_INS = ("decay", "membrane", "none")
 """What the chip may do in place of drawing τ; see docs/noise.md."""
@@ -87,19 +86,23 @@ class StudyPlan:
 
     Attributes:
         data: the data set's name.
+        time_steps: that an image is shown.
         training_images, images: from the front of its training and test parts.
         epochs, seeds: of the training.
         trials: repetitions of every accuracy, each with other draws.
         epsilon: ε of the attacks; training_epsilon: ε of adversarial training.
         steps, draws: of PGD.
         black_box_images, squares: of the Square attack, which asks many questions.
-        auto_steps: of AutoAttack's parts.
-        curve_epsilons, curve_steps, curve_draws, sigmas: what is varied, one at a time.
+        auto_images, auto_steps: of AutoAttack, and the steps of its parts.
+        curve_images, curve_epsilons, curve_steps, curve_draws: PGD's budget, varied one at a time.
+        sigmas: other spreads of λ's logit than 1.
+        curve_defences: those with which budgets, σ and the random baselines are looked at.
         calibration_images: that additive noise is fitted to.
         similarity_images, similarity_draws: for the cosine similarities between draws.
     """
 
     data: str = "digits"
+    time_steps: int = 8
     training_images: int = 1438
     images: int = 359
     epochs: int = 25
@@ -111,12 +114,15 @@ class StudyPlan:
     draws: int = 10
     black_box_images: int = 100
     squares: int = 300
+    auto_images: int = 359
     auto_steps: int = 20
+    curve_images: int = 359
     curve_epsilons: tuple[float, ...] = (5 / 255, 10 / 255, 15 / 255, 35 / 255, 1.0)
     curve_steps: tuple[int, ...] = (1, 5, 10, 50)
     curve_draws: tuple[int, ...] = (1, 20, 30)
     sigmas: tuple[float, ...] = (0.25, 0.5, 2.0, 4.0)
     defences: tuple[str, ...] = DEFENCES
+    curve_defences: tuple[str, ...] = ("none", "pgd")
     baselines: tuple[str, ...] = tuple(BASELINES)
     calibration_images: int = 256
     similarity_images: int = 64
@@ -129,7 +135,11 @@ class StudyPlan:
         for name in ("epsilon", "training_epsilon"):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must lie in (0, 1]")
-        for name, known in (("defences", DEFENCES), ("baselines", tuple(BASELINES))):
+        for name, known in (
+            ("defences", DEFENCES),
+            ("curve_defences", self.defences),
+            ("baselines", tuple(BASELINES)),
+        ):
             unknown = set(getattr(self, name)) - set(known)
             if unknown:
                 raise InputError(
@@ -141,13 +151,14 @@ class StudyPlan:
         return {
             "victim": asdict(victim),
             "data": self.data,
+            "time_steps": self.time_steps,
             "training_images": self.training_images,
             "epochs": self.epochs,
             "training_epsilon": self.training_epsilon if victim.defence != "none" else None,
         }
 
     def main_victims(self) -> Iterator[Victim]:
-        """Every neuron with every defence, and the baselines with and without PGD training."""
+        """Every neuron with every defence, and the baselines with those of the curves."""
         for seed in range(self.seeds):
             for defence in self.defences:
                 for neuron in NEURONS:
@@ -167,11 +178,6 @@ class StudyPlan:
         """All of them, each once."""
         yield from self.main_victims()
         yield from self.sigma_victims()
-
-    @property
-    def curve_defences(self) -> tuple[str, ...]:
-        """Those with which curves, baselines and σ are looked at."""
-        return tuple(name for name in CURVE_DEFENCES if name in self.defences)
 
     def has_curves(self, victim: Victim) -> bool:
         """Whether ε, steps and draws are varied."""
@@ -210,15 +216,24 @@ class StudyPlan:
             yield self.auto(place)
             if not victim.randomization:
                 yield self.square(place)
-                yield self.square_beside(place)
 
     def _curves(self, place: str) -> Iterator[Question]:
-        for epsilon in self.curve_epsilons:
-            yield self.pgd(place, epsilon=epsilon)
-        for steps in self.curve_steps:
-            yield self.pgd(place, steps=steps)
-        for draws in self.curve_draws:
-            yield self.pgd(place, draws=draws)
+        for axis, values in self.curves().items():
+            for value in values:
+                yield self.on_curve(place, axis, value)
+
+    def curves(self) -> dict[str, tuple[float, ...]]:
+        """What is varied of PGD → its values, without the standard one."""
+        return {
+            "epsilon": self.curve_epsilons,
+            "steps": self.curve_steps,
+            "draws": self.curve_draws,
+        }
+
+    def on_curve(self, place: str, axis: str, value: float) -> Question:
+        """Right under PGD with that changed?"""
+        changed: dict[str, Any] = {axis: value}
+        return self.pgd(place, images=min(self.curve_images, self.images), **changed)
 
     def fgsm(self, place: str) -> Question:
         """Right under one step?"""
@@ -230,16 +245,13 @@ class StudyPlan:
 
     def auto(self, place: str) -> Question:
         """Right under AutoAttack's recipe for random models?"""
-        return replace(self.pgd(place), attack="auto-rand", steps=self.auto_steps)
+        asked = replace(self.pgd(place), attack="auto-rand", steps=self.auto_steps)
+        return replace(asked, images=min(self.auto_images, self.images))
 
     def square(self, place: str) -> Question:
         """Right under an attack without gradients?"""
         asked = replace(self.pgd(place), attack="square", steps=self.squares)
-        return replace(asked, images=self.black_box_images)
-
-    def square_beside(self, place: str) -> Question:
-        """PGD on the images that Square is tried on."""
-        return self.pgd(place, images=self.black_box_images)
+        return replace(asked, images=min(self.black_box_images, self.images))
 
 
 FULL = StudyPlan()
@@ -263,12 +275,36 @@ QUICK = StudyPlan(
     similarity_draws=4,
 )
 
+SMALL = StudyPlan(
+    time_steps=4,
+    training_images=5000,
+    images=1000,
+    epochs=8,
+    trials=5,
+    steps=10,
+    draws=5,
+    black_box_images=50,
+    squares=100,
+    auto_images=250,
+    auto_steps=10,
+    curve_images=100,
+    curve_epsilons=(4 / 255, 1.0),
+    curve_steps=(1, 20),
+    curve_draws=(1, 10),
+    sigmas=(),
+    defences=("none", "fgsm"),
+    curve_defences=("none", "fgsm"),
+    baselines=("input-noise",),
+    similarity_images=32,
+)
+"""What two cores do of convolutional networks in an hour or two."""
+
 
 def plan_for(data: str, quick: bool) -> StudyPlan:
-    """The plan for a data set; CIFAR's ε are the RandHet paper's."""
-    plan = replace(QUICK if quick else FULL, data=data)
-    if data != "digits" and not quick:
-        plan = replace(plan, training_images=10_000, images=1000, epochs=10)
+    """The plan for a data set: ``FULL`` for the digits, ``SMALL`` for others, whose networks are
+    convolutional, or ``QUICK``. CIFAR's ε are the RandHet paper's."""
+    plan = QUICK if quick else FULL if data == "digits" else SMALL
+    plan = replace(plan, data=data)
     if data.startswith("cifar"):
         plan = replace(plan, epsilon=8 / 255, training_epsilon=4 / 255)
     return plan

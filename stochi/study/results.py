@@ -111,19 +111,22 @@ class Results:
                     continue
                 white = self.shares(victim, plan.pgd(place))
                 if "AutoAttack rand" in questions:
-                    white = torch.minimum(white, self.shares(victim, plan.auto(place)))
+                    auto = self.shares(victim, plan.auto(place))
+                    few = auto.shape[1]
+                    white = torch.cat([torch.minimum(white[:, :few], auto), white[:, few:]], 1)
                 given = {"single_step": plan.fgsm(place), "noise": plan.noise(place)}
                 if "PGD, transferred" in questions:
                     given["transferred"] = plan.pgd(place, "float")
-                unbounded = plan.pgd(place, epsilon=1.0)
-                if unbounded in plan.questions(victim):
-                    given["unbounded"] = unbounded
                 shown = {name: self.shares(victim, q) for name, q in given.items()}
                 findings = find_masking(white, **shown)
-                if "Square" in questions:
-                    few = self.shares(victim, plan.square_beside(place))
-                    square = self.shares(victim, plan.square(place))
-                    findings += find_masking(few, black_box=square)
+                for name, question in (
+                    ("unbounded", plan.on_curve(place, "epsilon", 1.0)),
+                    ("black_box", plan.square(place)),
+                ):
+                    if question in plan.questions(victim):
+                        found_right = self.shares(victim, question)
+                        beside = white[:, : question.images]
+                        findings += find_masking(beside, **{name: found_right})
                 for finding in findings:
                     where = {"defence": victim.defence, "network": victim.title, "place": place}
                     found.append({**where, **finding.as_dict()})
@@ -136,14 +139,14 @@ class Results:
             if not plan.has_curves(victim):
                 continue
             for place in victim.places:
-                for axis, values in (
-                    ("epsilon", plan.curve_epsilons),
-                    ("steps", plan.curve_steps),
-                    ("draws", plan.curve_draws),
-                ):
-                    for value in sorted({*values, getattr(plan, axis)}):
-                        question = plan.pgd(place, **{axis: value})
-                        found.append(self._point(victim, place, axis, value, question))
+                for axis, values in plan.curves().items():
+                    standard = getattr(plan, axis)
+                    for value in sorted({*values, standard}):
+                        question = plan.on_curve(place, axis, value)
+                        shares = self.shares(
+                            victim, plan.pgd(place) if value == standard else question
+                        )[:, : question.images]
+                        found.append(_point(victim, place, axis, value, shares))
         return found + list(self._sigmas())
 
     def similarities(self) -> list[Cell]:
@@ -178,28 +181,22 @@ class Results:
                 for place in victim.places:
                     question = self.plan.pgd(place)
                     plain = replace(victim, sigma=1.0)
-                    yield self._point(plain, place, "sigma", victim.sigma, question, victim)
-
-    def _point(
-        self,
-        victim: Victim,
-        place: str,
-        axis: str,
-        value: float,
-        question: Question,
-        asked: Victim | None = None,
-    ) -> Cell:
-        return {
-            "defence": victim.defence,
-            "network": victim.title,
-            "place": place,
-            "axis": axis,
-            "at": value,
-            **self.accuracy(asked or victim, question).as_dict(),
-        }
+                    shares = self.shares(victim, question)
+                    yield _point(plain, place, "sigma", victim.sigma, shares)
 
     def _difference(
         self, victim: Victim, place: str, column: str, reference: torch.Tensor, ours: torch.Tensor
     ) -> Cell:
         where = {"defence": victim.defence, "network": victim.title, "place": place}
         return {**where, "column": column, **estimate_difference(reference, ours).as_dict()}
+
+
+def _point(victim: Victim, place: str, axis: str, value: float, shares: torch.Tensor) -> Cell:
+    return {
+        "defence": victim.defence,
+        "network": victim.title,
+        "place": place,
+        "axis": axis,
+        "at": value,
+        **estimate_accuracy(shares).as_dict(),
+    }

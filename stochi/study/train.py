@@ -16,13 +16,14 @@ from stochi.train.randomization import randomize
 from stochi.train.training import TrainingConfig, train_classifier
 
 
-def build(victim: Victim, images: Images) -> nn.Module:
+def build(victim: Victim, plan: StudyPlan, images: Images) -> nn.Module:
     """The untrained network, weights from torch's global generator: two linear layers for images
     as small as the digits, else two convolutions."""
     shape = images.inputs.shape[1:]
     classes = int(images.labels.max()) + 1
     options: dict[str, Any] = {
         "classes": classes,
+        "steps": plan.time_steps,
         "sigma": victim.sigma,
         "sampling": NEURONS[victim.neuron],
     }
@@ -49,10 +50,10 @@ def trained(victim: Victim, plan: StudyPlan, images: Images, store: Store) -> nn
     about = {"weights": plan.training(victim)}
     weights = store.get_weights(about)
     with torch.random.fork_rng(devices=[]):
-        model = build(victim, images)
+        model = build(victim, plan, images)
     if weights is None:
         model, _ = train_classifier(
-            lambda: build(victim, images),
+            lambda: build(victim, plan, images),
             images,
             TrainingConfig(seed=victim.seed, epochs=plan.epochs),
             defence=defence_of(victim, plan),

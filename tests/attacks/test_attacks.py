@@ -199,3 +199,27 @@ def test_attacks_stay_on_their_device(attack: ImageAttack) -> None:
     net, x, y = conv_net().cuda(), torch.rand(3, 2, 8, 8).cuda(), torch.arange(3).cuda()
     found = attack(net, x, y)
     assert found.device == x.device and float((found - x).abs().max()) <= 0.1 + 1e-6
+
+
+@pytest.mark.parametrize("attack", [PGD(0.1, steps=1), Square(0.1, steps=1), FGSM(0.1)])
+def test_a_model_that_cannot_be_judged_is_refused(attack: ImageAttack) -> None:
+    if isinstance(attack, Square):
+        pytest.importorskip("art")
+    x, y = torch.rand(3, 2, 8, 8), torch.arange(3)
+    broken = conv_net()
+    with torch.no_grad():
+        broken.network.conv1.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(InputError, match=r"network\.conv1\.weight is not finite"):
+        attack(broken, x, y)
+    with pytest.raises(InputError, match="labels go up to 5; the model has 5 classes"):
+        attack(conv_net(), x, y + 3)
+
+
+def test_answers_that_are_no_numbers_are_refused_and_nothing_stays_behind() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(128, 5))
+    late = nn.Sequential(net, nn.Hardtanh(-torch.inf, torch.inf))
+    late.register_forward_hook(lambda module, given, output: output * torch.inf)
+    with pytest.raises(InputError, match="answers are not finite"):
+        PGD(0.1, steps=1)(late, torch.rand(3, 2, 8, 8), torch.arange(3))
+    PGD(0.1, steps=1)(net, torch.rand(3, 2, 8, 8), torch.arange(3))
+    assert not net._forward_hooks

@@ -44,6 +44,17 @@ def test_query_attacks_run_on_a_program(attack: Square | HopSkipJump) -> None:
     assert torch.equal(found, attack(ProgramModel(program, seed=9), x, y))
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"seed": -1}, "seed is -1"), ({"backend": "gpu"}, "backend is 'gpu'"), ({}, "a Program is")],
+)
+def test_a_program_model_is_checked_when_it_is_made(change: dict, says: str) -> None:
+    net = dense_net()
+    program = lower(to_nir(net, torch.rand(1, 1, 4, 4))) if change else net
+    with pytest.raises(InputError, match=says):
+        ProgramModel(program, **{"seed": 0, **change})  # type: ignore[arg-type]
+
+
 def test_a_program_has_no_gradient_and_the_way_out_is_named() -> None:
     with pytest.raises(InputError, match="twin_of"):
         PGD(0.1)(ProgramModel(image_program(), 9), torch.rand(1, 2, 8, 8), torch.zeros(1).long())

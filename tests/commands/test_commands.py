@@ -8,6 +8,7 @@ import pytest
 
 from stochi.commands.main import main
 from stochi.deploy import Program
+from stochi.files import written_aside
 from stochi.train.checkpoint import load_checkpoint
 
 COMMANDS = ("demo", "train", "export", "deploy", "simulate", "attack", "parity", "doctor")
@@ -38,6 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["train", "--epochs", "3", "--steps", "4", "--out", "m.pt"],
         ["export", "m.pt", "--out", "m.nir"],
         ["deploy", "m.nir", "--out", "m.program"],
+        ["deploy", "m.nir", "--events", "--out", "events.program"],
     ):
         subprocess.run([sys.executable, "-m", "stochi", *words], cwd=folder, check=True)
     return folder
@@ -101,6 +103,10 @@ def test_a_tuned_network_is_deployed_and_compared_with_what_it_was_tuned_to(
     words = ("parity", net, "tuned.program", "--no-lava", "--json", "--trials", "1")
     status, out, _ = run(*words, "--exact", "8", "--epsilon", "0")
     assert status == 1 and json.loads(out)["mismatches"] > 0
+    assert "lowered from another model" in json.loads(out)["warnings"][0]
+    words = ("attack", net, "tuned.program", "--images", "4", "--trials", "1", "--steps", "1")
+    status, out, _ = run(*words)
+    assert status == 1 and "lowered from another model" in out
 
 
 def test_training_in_the_chip_s_integers(run) -> None:  # type: ignore[no-untyped-def]
@@ -220,7 +226,8 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["export", "text.txt"], "text.txt: not a Stochi checkpoint"),
         (["deploy", "missing.nir"], "missing.nir: no such file; 'stochi export' writes"),
         (["deploy", "text.txt"], "text.txt: not a NIR graph file"),
-        (["deploy", "."], "no such file"),
+        (["deploy", "."], ".: a folder, not a file; 'stochi export' writes"),
+        (["simulate", "."], ".: a folder, not a file; 'stochi deploy' writes"),
         (["deploy", "m.nir", "--chip", "loihi9"], "unknown chip 'loihi9'; known chips: loihi1"),
         (["deploy", "m.nir", "--noise", "pink"], "noise is 'pink'"),
         (["deploy", "m.nir", "--steps", "0"], "steps is 0"),
@@ -229,6 +236,15 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["deploy", "m.nir", "--noise", "current", "--bits", "3"], "'current' draws no decays"),
         (["deploy", "m.nir", "--noise", "current", "--images", "0"], "0 images were asked for"),
         (["deploy", "m.nir", "--random-source", "dice"], "random_source is 'dice'"),
+        (["deploy", "m.nir", "--noise", "none", "--random-source", "lfsr"], "draws nothing"),
+        (["deploy", "m.nir", "--images", "5"], "--images is of noise that is fitted"),
+        (["deploy", "m.nir", "--data-dir", "."], "--data-dir is of noise that is fitted"),
+        (["deploy", "m.nir", "--chip", "loihi1"], "show it binary events and say so"),
+        (["deploy", "m.nir", "--noise", "current", "--events"], "data sets here are images; fit"),
+        (["simulate", "events.program"], "events.program takes binary events"),
+        (["parity", "m.pt", "events.program"], "events.program takes binary events"),
+        (["attack", "m.pt", "events.program"], "events.program takes binary events"),
+        (["train", "--tune", "m.pt", "--program", "events.program"], "takes binary events"),
         (["simulate", "text.txt"], "text.txt: not a Stochi Program"),
         (["simulate", "m.nir"], "m.nir: not a Stochi Program"),
         (["simulate", "m.program", "--seed", "-1"], "seed is -1"),
@@ -237,6 +253,8 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["simulate", "m.program", "--device", "abacus"], "unknown device 'abacus'"),
         (["train", "--seed", "-3"], "seed is -3"),
         (["train", "--sampling", "never"], "sampling is 'never'"),
+        (["train", "--sampling", "mean", "--bits", "4"], "--bits is of random decays"),
+        (["train", "--sampling", "mean", "--sigma", "2"], "--sigma is of random decays"),
         (["train", "--sigma", "-1"], "sigma is -1"),
         (["train", "--epochs", "0"], "epochs is 0"),
         (["train", "--epochs", "many"], "epochs"),
@@ -278,7 +296,7 @@ def test_mistakes_are_one_line_and_status_2_and_write_nothing(
     says: str,
 ) -> None:
     Path("text.txt").write_text("not what was asked for")
-    for name in ("m.pt", "m.nir", "m.program"):
+    for name in ("m.pt", "m.nir", "m.program", "events.program"):
         Path(name).write_bytes((trained / name).read_bytes())
     before = sorted(Path().rglob("*"))
     status, out, err = run(*words)
@@ -291,6 +309,18 @@ def test_an_unwritable_place_is_one_line(run, trained: Path) -> None:  # type: i
     Path("file").write_text("in the way")
     status, _, err = run("deploy", str(trained / "m.nir"), "--out", "file/p.program")
     assert status == 2 and err.count("\n") == 1 and "file" in err
+
+
+def test_an_unwritable_folder_is_told_by_the_name_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: object) -> None:  # as a folder without permission; root has them all
+        raise PermissionError(13, "Permission denied", str(tmp_path / ".r.json.x.part"))
+
+    monkeypatch.setattr("stochi.files.tempfile.mkstemp", refuse)
+    with pytest.raises(PermissionError) as error, written_aside(tmp_path / "r.json"):
+        pass
+    assert error.value.filename == str(tmp_path / "r.json")
 
 
 @pytest.mark.slow

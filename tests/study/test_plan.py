@@ -30,7 +30,7 @@ def test_what_is_varied_is_varied_alone() -> None:
         if question.attack == "pgd" and question.place == FLOAT and question.made_on == "own":
             changed = [
                 name
-                for name in ("epsilon", "steps", "draws", "images")
+                for name in ("epsilon", "steps", "draws")
                 if getattr(question, name) != getattr(standard, name)
             ]
             assert len(changed) <= 1
@@ -49,6 +49,12 @@ def test_cifar_is_attacked_as_in_the_paper() -> None:
     assert plan.epsilon == 8 / 255 and plan.training_epsilon == 4 / 255 and plan.images == 1000
 
 
+def test_no_question_is_about_more_images_than_there_are() -> None:
+    for data in ("digits", "cifar10"):
+        plan = replace(plan_for(data, False), images=20)
+        assert {q.images for v in plan.victims() for q in plan.questions(v)} == {20}
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -57,6 +63,7 @@ def test_cifar_is_attacked_as_in_the_paper() -> None:
         {"epsilon": float("nan")},
         {"training_epsilon": 2.0},
         {"defences": ("prayer",)},
+        {"curve_defences": ("sr",), "defences": ("none",)},
         {"baselines": ("luck",)},
     ],
 )

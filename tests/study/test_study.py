@@ -32,6 +32,7 @@ TINY = replace(
     similarity_images=3,
     similarity_draws=2,
     defences=("none",),
+    curve_defences=("none",),
 )
 
 

@@ -195,6 +195,9 @@ def test_it_can_be_copied_after_use() -> None:
         {"sampling": "always"},
         {"input_gain": "none"},
         {"bits": 9},
+        {"threshold": -1.0},
+        {"threshold": math.nan},
+        {"threshold": torch.tensor([0.5, -0.1])},
     ],
 )
 def test_arguments_out_of_range_are_refused(bad: dict) -> None:

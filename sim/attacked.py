@@ -16,6 +16,9 @@ from stochi.sim.statistics import estimate_accuracy, estimate_difference
 
 Correct = Mapping[str, torch.Tensor]
 """side → (trials, images) bool, whether the class is right."""
+VALUES_AT_A_TIME = 2**18
+"""Pixels of all images and draws that a torch model is shown at once. With more, what a
+convolutional network keeps for its gradient leaves the caches, and then the memory."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,19 @@ def surfaces_of(attack: Attack) -> tuple[str, ...]:
     return ("float", "hardware_aware") if attack.uses_gradients else ("float", "chip")
 
 
-def make(attack: Attack, surface: nn.Module, images: Images, batch_size: int) -> Images:
-    """The attacked images, so many made at a time."""
-    parts = zip(images.inputs.split(batch_size), images.labels.split(batch_size), strict=True)
+def images_at_a_time(inputs: torch.Tensor, draws: int, batch_size: int | None = None) -> int:
+    """How many images a model is shown at once, each with so many draws: ``batch_size`` at most,
+    and no more than :data:`VALUES_AT_A_TIME` allows, but one at least."""
+    few = max(1, VALUES_AT_A_TIME // (inputs[0].numel() * draws))
+    return few if batch_size is None else min(few, batch_size)
+
+
+def make(
+    attack: Attack, surface: nn.Module, images: Images, batch_size: int | None = None
+) -> Images:
+    """The attacked images, at most so many made at a time."""
+    few = images_at_a_time(images.inputs, getattr(attack, "draws", 1), batch_size)
+    parts = zip(images.inputs.split(few), images.labels.split(few), strict=True)
     return Images(torch.cat([attack(surface, *part) for part in parts]), images.labels)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from stochi.attacks.fgsm import FGSM
 from stochi.attacks.masking import find_masking, find_zero_gradients, zero_gradients
 from stochi.data.images import Images
-from stochi.sim.attacked import Attacked
+from stochi.sim.attacked import Attacked, images_at_a_time
 
 SURFACES = {"float": ("float", "float"), "chip": ("hardware_aware", "chip")}
 """side → on what a white box and a black box are made that know it best."""
@@ -71,17 +71,18 @@ def find_blind_images(
     Args:
         side: "float" or "chip"; surface: the model whose gradients an attacker of it follows.
         draws: EOT samples; seed: of torch's generator, which is left as it was.
-        batch_size: how many images at a time.
+        batch_size: how many images at a time, at most.
 
     Returns:
         Entries of the report's ``masking``, without ε and white box.
     """
+    few = images_at_a_time(images.inputs, draws, batch_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         shares = [
             zero_gradients(surface, inputs, labels, draws)
             for inputs, labels in zip(
-                images.inputs.split(batch_size), images.labels.split(batch_size), strict=True
+                images.inputs.split(few), images.labels.split(few), strict=True
             )
         ]
     signs = find_zero_gradients(torch.cat(shares))

@@ -88,7 +88,8 @@ def check_parity(
         lava: run Lava; without it the engine stands alone for the chip.
         margins: the largest differences in distribution that do not matter; None leaves that
             comparison out.
-        batch_size: how many images the torch models and the attacks take at a time, at least 1.
+        batch_size: how many images the torch models and the attacks take at a time, at least 1;
+            attacks take fewer where images are large and draws many.
             The float model's draws, and with them the report, depend on it where there are more
             images than that.
         progress: called with a line before each stage.

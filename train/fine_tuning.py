@@ -59,10 +59,10 @@ def fine_tune(
     """Tune a copy of a float model so that its Program answers as the float model does.
 
     The copy computes in the chip's integers, with the Program's noise and fit; the float model is
-    its teacher: its mean logits (Kullback-Leibler divergence, after Hinton et al., 2015) and its
-    layers' rates. Weights, biases and what else is learnable (thresholds, parameters of λ's law)
-    change; the fit stays, so lower the result with ``calibration=program`` and the Program's
-    ``random_source``, or calibrate it anew.
+    its teacher: its mean answer over draws (Kullback-Leibler divergence, after Hinton et al., 2015)
+    and its layers' rates. Weights, biases and what else is learnable (thresholds, parameters of
+    λ's law) change; the fit stays, so lower the result with ``calibration=program`` and the
+    Program's ``random_source``, or calibrate it anew.
 
     Args:
         model: the float model that the Program was lowered from.
@@ -121,11 +121,14 @@ def _perturb(shown: torch.Tensor, epsilon: float, share: float) -> torch.Tensor:
 def _teach(
     teacher: nn.Module, shown: torch.Tensor, draws: int
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """The float model's mean answer (batch, classes), and its layers' rates."""
+    """The float model's answer (batch, classes), and its layers' rates.
+
+    The mean of the draws' probabilities, with the doubt that one draw has: mean logits would make
+    a teacher that is surer and more often right than the model is.
+    """
     with _rates_of(teacher) as rates:
-        logits = torch.stack([teacher(shown) for _ in range(draws)]).mean(0)
-    means = {name: float(torch.stack(seen).mean()) for name, seen in rates.items()}
-    return functional.softmax(logits, 1), means
+        answers = torch.stack([functional.softmax(teacher(shown), 1) for _ in range(draws)])
+    return answers.mean(0), {name: float(torch.stack(s).mean()) for name, s in rates.items()}
 
 
 @contextmanager

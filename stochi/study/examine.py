@@ -14,7 +14,7 @@ from stochi.deploy import Program, calibrate, lower
 from stochi.export import to_nir
 from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 from stochi.sim import run
-from stochi.sim.attacked import make
+from stochi.sim.attacked import images_at_a_time, make
 from stochi.sim.checks import ATTACKER_SEED
 from stochi.sim.float_record import run_float_model
 from stochi.study.plan import FLOAT, Question, StudyPlan, Victim
@@ -25,8 +25,6 @@ from stochi.train.hardware_aware import FreshDraws, twin_of
 
 FORMAT = 1
 ATTACK_SEED = 5
-ROW_VALUES = 2**22
-"""Pixels that are attacked at a time, all draws counted."""
 
 
 def examine(
@@ -107,7 +105,8 @@ class _Examination:
         seed = self.victim.seed
         if place == FLOAT:
             with torch.no_grad():
-                return run_float_model(self.model, shown, seed, trial).argmax(1)
+                few = images_at_a_time(shown, 1)
+                return run_float_model(self.model, shown, seed, trial, few).argmax(1)
         return run(self.program(place), shown, seed=seed, trial=trial).predictions()
 
     def images_to_show(self, question: Question) -> torch.Tensor:
@@ -123,7 +122,6 @@ class _Examination:
         return self.attacked(question, self.surface(question), images)
 
     def attacked(self, question: Question, surface: nn.Module, images: Images) -> torch.Tensor:
-        """So many images at a time as memory holds with their draws."""
         attack = make_attack(
             question.attack,
             question.epsilon,
@@ -132,8 +130,7 @@ class _Examination:
             seed=ATTACK_SEED,
             grid=GRADED_INPUT_MAX,
         )
-        rows = max(1, ROW_VALUES // (images.inputs[0].numel() * max(question.draws, 1)))
-        return make(attack, surface, images, rows).inputs
+        return make(attack, surface, images).inputs
 
     def surface(self, question: Question) -> nn.Module:
         """What a chip's attacker asks: the Program, or its hardware-aware twin for gradients."""

@@ -20,7 +20,10 @@ def check_inputs(program: Program, inputs: torch.Tensor) -> torch.Tensor:
         try:
             inputs = torch.as_tensor(inputs)
         except (TypeError, ValueError, RuntimeError):
-            raise InputError(f"inputs are a {type(inputs).__name__}, not a tensor") from None
+            raise InputError(
+                f"inputs are of the type {type(inputs).__name__}; pass a tensor (of"
+                " stochi.data.Images: .inputs)"
+            ) from None
     shape = program.input_shape
     each_step = inputs.dim() == len(shape) + 2
     expected = f"(batch, {', '.join(map(str, shape))}), or the same with steps in front"

@@ -293,7 +293,7 @@ SMALL = StudyPlan(
     curve_draws=(1, 10),
     sigmas=(),
     defences=("none", "fgsm"),
-    curve_defences=("none", "fgsm"),
+    curve_defences=("none",),
     baselines=("input-noise",),
     similarity_images=32,
 )

@@ -16,7 +16,14 @@ from stochi.deploy import Program, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.sim import ablate, check_parity
-from stochi.sim.attacked import Attacked, at_each_epsilon, find_flips, make
+from stochi.sim.attacked import (
+    VALUES_AT_A_TIME,
+    Attacked,
+    at_each_epsilon,
+    find_flips,
+    images_at_a_time,
+    make,
+)
 from stochi.sim.checks import ATTACKER_SEED
 from stochi.sim.float_record import run_float_model
 from stochi.sim.gradient_masking import find_signs
@@ -296,3 +303,19 @@ def test_the_report_s_keys_are_documented(
         return set().union(*map(keys, value)) if isinstance(value, list) else set()
 
     assert keys(saved) - names - documented == set()
+
+
+def test_large_images_with_many_draws_are_attacked_few_at_a_time() -> None:
+    shown: list[int] = []
+
+    class Counting(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            shown.append(x.numel())
+            return x.flatten(1)[:, :3] * torch.ones(3)
+
+    images = Images(torch.rand(40, 3, 32, 32), torch.arange(40) % 3)
+    found = make(FGSM(0.1, draws=10), Counting(), images)
+    assert found.inputs.shape == images.inputs.shape and len(shown) == 5
+    assert max(shown) <= VALUES_AT_A_TIME < 2 * max(shown)
+    assert images_at_a_time(images.inputs, 10, 4) == 4
+    assert images_at_a_time(torch.zeros(2, 1000, 1000), 10) == 1

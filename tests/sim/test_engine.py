@@ -256,7 +256,7 @@ def test_the_same_record_saves_the_same_bytes(program: Program, tmp_path) -> Non
         (torch.rand(1, 2, 8, 8), {"seed": "one"}, "seed is one"),
         (torch.rand(1, 2, 8, 8), {"device": "abacus"}, "unknown device 'abacus'"),
         (torch.rand(1, 2, 8, 8), {"backend": "lava", "device": "cuda"}, "Lava runs on the CPU"),
-        ("images", {}, "not a tensor"),
+        ("images", {}, "pass a tensor"),
         (torch.rand(1, 2, 8, 8), {"probes": ("noise",)}, "unknown probes"),
         (torch.rand(1, 2, 8, 8), {"first_sample": -1}, "first_sample"),
     ],

@@ -1,5 +1,6 @@
 """Which of the chip's properties makes the difference: each of them alone, in the float model."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,12 +11,16 @@ from torch import nn
 
 from stochi.attacks.base import Attack
 from stochi.data.images import Images
+from stochi.deploy.origin import lower_again
 from stochi.deploy.program import Program
+from stochi.deploy.stand_in import LEAST_COSINE
+from stochi.deploy.weight_comparison import weight_cosine
 from stochi.export.copy_model import release_copy
+from stochi.export.nir_graph import to_nir
 from stochi.sim.ablated_model import ablated_model, shown_inputs, switches_of
 from stochi.sim.ablation_table import ablation_rows
 from stochi.sim.attacked import make
-from stochi.sim.checks import BATCH_SIZE, check_data, check_trials
+from stochi.sim.checks import BATCH_SIZE, check_attacks, check_data, check_trials
 from stochi.sim.equivalence import relative_difference
 from stochi.sim.float_record import logits_of, seeded_draws
 from stochi.sim.record import Record
@@ -89,7 +94,9 @@ def ablate(
     images = images if isinstance(images, Images) else Images(*images)
     check_trials(trials, (seed,), batch_size)
     check_data(program, images)
+    check_attacks([] if attack is None else [attack], attack_images)
     model = model.eval()
+    _check_origin(model, program, images.inputs[:1])
     shown = {"clean": images}
     if attack is not None:
         few = images.first(min(attack_images or len(images), len(images)))
@@ -116,6 +123,23 @@ def ablate(
         },
         variants,
     )
+
+
+def _check_origin(model: nn.Module, program: Program, sample: torch.Tensor) -> None:
+    """Raise InputError where the Program has other layers than the model; warn where its weights
+    have nothing to do with the model's. A tuned model's are near those that it began with."""
+    again = lower_again(program, to_nir(model, sample, program.dt))
+    foreign = [
+        layer.name
+        for layer in program.layers
+        if weight_cosine(layer, again.layer(layer.name)) < LEAST_COSINE
+    ]
+    if foreign:
+        warnings.warn(
+            f"the Program's weights in {', '.join(foreign)} are not near those of this model, so"
+            " what the ablation shows is the difference of two models",
+            stacklevel=3,
+        )
 
 
 class _Variant:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from stochi.attacks.base import Attack
 from stochi.data.images import Images
 from stochi.deploy.program import Program
 from stochi.errors import InputError
@@ -24,6 +25,17 @@ def check_trials(trials: int, seeds: Sequence[int], batch_size: int) -> None:
         check_coordinates(seed=seed)
         if seed == ATTACKER_SEED:
             raise InputError(f"seed {seed} is the attacker's; choose another")
+
+
+def check_attacks(attacks: Sequence[Attack], images: int | None) -> None:
+    """Raise InputError where one is no attack, or there is no image to attack."""
+    for attack in attacks:
+        if not isinstance(attack, Attack):
+            raise InputError(
+                f"{attack!r} is no attack; pass one of stochi.attacks, or make_attack(name, ε)"
+            )
+    if images is not None and images < 1:
+        raise InputError(f"attack_images is {images}; leave it out to attack all")
 
 
 def check_data(program: Program, images: Images) -> None:

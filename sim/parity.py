@@ -24,7 +24,13 @@ from stochi.sim.attacked import (
     make,
     surfaces_of,
 )
-from stochi.sim.checks import ATTACKER_SEED, BATCH_SIZE, check_data, check_trials
+from stochi.sim.checks import (
+    ATTACKER_SEED,
+    BATCH_SIZE,
+    check_attacks,
+    check_data,
+    check_trials,
+)
 from stochi.sim.distribution import DEFAULT_MARGINS, Margins, compare_distributions
 from stochi.sim.gradient_masking import find_blind_images, find_signs
 from stochi.sim.hardware_record import record_hardware_model
@@ -106,6 +112,7 @@ def check_parity(
     images = data if isinstance(data, Images) else Images(*data)
     check_trials(trials, seeds, batch_size)
     check_data(program, images)
+    check_attacks(attacks, attack_images)
     attacks = at_each_epsilon(attacks, epsilons)
     exact = images.first(min(exact_images, len(images)))
     attacked = images.first(min(attack_images or len(images), len(images)))

@@ -39,7 +39,9 @@ def estimate_accuracy(correct: torch.Tensor) -> Estimate:
     square = Z95**2 / images
     centre = (mean + square / 2) / (1 + square)
     half = Z95 / (1 + square) * math.sqrt(mean * (1 - mean) / images + square / (4 * images))
-    return Estimate(mean, max(0.0, centre - half), min(1.0, centre + half), images, trials, spread)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    # Where all are right, or none, the formula's end is the value but for a rounding error.
+    return Estimate(mean, min(low, mean), max(high, mean), images, trials, spread)
 
 
 def estimate_difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:

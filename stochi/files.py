@@ -6,10 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stochi.errors import InputError
+
 
 def what_is_missing(path: Path) -> str:
     """Why a path that is no file cannot be read as one."""
     return "a folder, not a file" if path.is_dir() else "no such file"
+
+
+def check_figure(path: str | Path | None) -> None:
+    """Raise InputError where a PNG cannot be written there, before the work that it shows."""
+    if path is None:
+        return
+    target = Path(path)
+    if target.suffix.lower() != ".png" or target.is_dir():
+        raise InputError(f"{target}: give the name of a PNG file, like {target.stem or 'f'}.png")
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"{target}: {folder} cannot be written into")
 
 
 @contextmanager

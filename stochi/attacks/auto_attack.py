@@ -50,7 +50,10 @@ class AutoAttack(GradientAttack):
     def name(self) -> str:
         """How the attack is called in reports."""
         without = " without FAB" if self.version == "standard" else ""
-        return f"AutoAttack {self.version}{without} (EOT {self.draws}), ε = {self.epsilon:g}"
+        return (
+            f"AutoAttack {self.version}-{self.steps}{without} (EOT {self.draws}),"
+            f" ε = {self.epsilon:g}"
+        )
 
     def parts(self) -> Sequence[ImageAttack]:
         """The attacks, in their order."""

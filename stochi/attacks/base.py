@@ -4,10 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import ClassVar, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.grid import onto_grid
 from stochi.errors import InputError
@@ -15,20 +17,38 @@ from stochi.errors import InputError
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
 
 
+TOLERANCE = 1e-5
+"""By so much an attack may miss [0, 1] and the ε-ball: rounding errors of floats."""
+
+
 def check_epsilon(epsilon: float) -> None:
-    """Raise InputError unless ε lies in [0, 1]."""
-    if not 0 <= epsilon <= 1:
-        raise InputError(f"epsilon is {epsilon:g}; images lie in [0, 1], so it must too")
+    """Raise InputError unless ε is a number in [0, 1]."""
+    if not isinstance(epsilon, Real) or not 0 <= epsilon <= 1:
+        raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so it must too")
 
 
 def check_weights(model: nn.Module) -> None:
-    """Raise InputError where a parameter is not finite; neurons hide that by being silent."""
-    for name, parameter in model.named_parameters():
-        if not bool(parameter.isfinite().all()):
+    """Raise InputError where a number of the model's is not finite; neurons hide that by being
+    silent."""
+    for name, values in model.state_dict().items():
+        if isinstance(values, torch.Tensor) and not bool(values.isfinite().all()):
             raise InputError(
                 f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
                 " nothing: train it again"
             )
+
+
+@contextmanager
+def _statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Batch norms in train mode move their running statistics at every pass; put them back."""
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
+    before = [{name: buffer.clone() for name, buffer in m.named_buffers()} for m in norms]
+    try:
+        yield
+    finally:
+        for norm, kept in zip(norms, before, strict=True):
+            for name, buffer in norm.named_buffers():
+                buffer.copy_(kept[name])
 
 
 @contextmanager
@@ -85,28 +105,39 @@ class Attack(ABC):
 
         Args:
             model: (batch, *shape) → (batch, classes) logits, or a tuple that begins with them; in
-                the mode (``eval()``, as a rule) in which it is to be attacked. Attacks that use
-                gradients need it to be differentiable.
+                the mode (``eval()``, as a rule) in which it is to be attacked, and left as it was.
+                Attacks that use gradients need it to be differentiable.
             inputs: as the attack takes them, at least one.
             labels: (batch,) whole numbers, the true classes.
             budget: replaces the attack's own: ε, or what else the attack counts.
 
         Raises:
             InputError: inputs, labels or budget are out of range, a weight or an answer of the
-                model is not finite, or it has no gradient.
+                model is not finite, it has no gradient, or an attack of your own does not return
+                what an attack must.
             ArtUnavailable: the attack is ART's, and ART is not installed.
         """
         attack = self if budget is None else self.with_budget(budget)
+        if not isinstance(model, nn.Module):
+            raise InputError(
+                f"a torch model is needed, this is a {type(model).__name__}; a Program goes into"
+                " stochi.attacks.ProgramModel"
+            )
         attack.check(inputs, labels)
         inputs, labels = inputs.detach(), labels.detach().long()
         check_weights(model)
         generator = torch.Generator(device=inputs.device).manual_seed(self.seed)
         # A random model may draw from torch's own generator: seed that too, and put it back.
         devices = [inputs.device] if inputs.is_cuda else []
-        with torch.random.fork_rng(devices=devices), _first_answer_checked(model, labels):
+        with (
+            torch.random.fork_rng(devices=devices),
+            _statistics_kept(model),
+            _first_answer_checked(model, labels),
+        ):
             torch.manual_seed(self.seed)
-            perturbed = attack.perturb(model, inputs, labels, generator)
-        return attack.finish(perturbed, inputs)
+            perturbed = attack.perturb(model, inputs.clone(), labels, generator)
+        attack.check_found(perturbed, inputs)
+        return attack.finish(perturbed.detach(), inputs)
 
     @property
     @abstractmethod
@@ -130,15 +161,36 @@ class Attack(ABC):
     def check_counts(self, *names: str) -> None:
         """Raise InputError unless the attributes of these names are 1 or more."""
         for name in names:
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+            count = getattr(self, name)
+            if not isinstance(count, Integral) or count < 1:
+                raise InputError(f"{name} is {count}; it must be a whole number, 1 or more")
 
     def finish(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """What is done to all that the attack finds."""
         return perturbed
 
+    def check_found(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> None:
+        """Raise InputError where what ``perturb`` returned cannot be attacked inputs."""
+        wrong = None
+        if not isinstance(perturbed, torch.Tensor):
+            wrong = f"a {type(perturbed).__name__}"
+        elif (perturbed.shape, perturbed.dtype) != (inputs.shape, inputs.dtype):
+            wrong = f"{perturbed.dtype} of shape {tuple(perturbed.shape)}"
+        elif not bool(((perturbed >= -TOLERANCE) & (perturbed <= 1 + TOLERANCE)).all()):
+            wrong = "numbers that are not in [0, 1]"
+        if wrong is not None:
+            raise InputError(
+                f"{type(self).__name__}.perturb returned {wrong}; it must return inputs in [0, 1],"
+                f" {inputs.dtype} of shape {tuple(inputs.shape)}"
+            )
+
     def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
         """Raise InputError where inputs and labels are not what the attack takes."""
+        if not (isinstance(inputs, torch.Tensor) and isinstance(labels, torch.Tensor)):
+            raise InputError(
+                f"inputs and labels must be tensors; these are {type(inputs).__name__} and"
+                f" {type(labels).__name__}"
+            )
         samples = inputs.shape[self.batch_dim] if inputs.dim() > self.batch_dim else 0
         if labels.dim() != 1 or samples != len(labels) or not inputs.numel():
             raise InputError(
@@ -177,8 +229,20 @@ class ImageAttack(Attack):
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
-        if self.grid is not None and self.grid < 1:
-            raise InputError(f"grid is {self.grid}; the chip's 8-bit images have 255")
+        if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):
+            raise InputError(
+                f"grid is {self.grid}; it must be a whole number of at least 1 (the chip's 8-bit"
+                " images have 255)"
+            )
+
+    def check_found(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> None:
+        """Raise InputError where what ``perturb`` returned are no images in the ε-ball."""
+        super().check_found(perturbed, inputs)
+        largest = float((perturbed - inputs).abs().max())
+        if largest > self.epsilon + TOLERANCE:
+            raise InputError(
+                f"{type(self).__name__}.perturb moved a pixel by {largest:g}; ε is {self.epsilon:g}"
+            )
 
     def with_budget(self: "AnyImageAttack", budget: float) -> "AnyImageAttack":
         """The same attack with another ε."""

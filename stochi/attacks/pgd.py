@@ -1,5 +1,6 @@
 """Projected gradient descent, over the model's own randomness."""
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 
 from stochi.attacks.expectation import judge
 from stochi.attacks.gradient import GradientAttack
+from stochi.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class PGD(GradientAttack):
     step_size: float | None = None
     use_random_start: bool = True
     restarts: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.step_size is not None and not 0 < self.step_size < math.inf:
+            raise InputError(f"step_size is {self.step_size}; a step must be longer than 0")
 
     @property
     def name(self) -> str:

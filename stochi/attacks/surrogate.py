@@ -32,6 +32,8 @@ def with_surrogate(
     from stochi.export.copy_model import copy_model
 
     probe = torch.tensor(PROBE)
+    if not callable(surrogate):
+        raise InputError(f"a surrogate of snntorch.surrogate is needed, this is {surrogate!r}")
     if not torch.equal(surrogate(probe).to(probe.dtype), (probe > 0).to(probe.dtype)):
         raise InputError(
             "the surrogate's forward pass is not 1 above the threshold and 0 below, so the model"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stochi.commands.attacks import AttackOption, EpsilonsOption, read_attacks, read_epsilons
-from stochi.commands.console import JsonOption, Output, SeedOption
+from stochi.commands.console import JsonOption, Output, SeedOption, was_given
 from stochi.commands.data import (
     DataDirOption,
     DataOption,
@@ -14,9 +14,11 @@ from stochi.commands.data import (
     check_takes_images,
     load_test_images,
 )
+from stochi.errors import InputError
 
 
 def parity(
+    context: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")],
     program: Annotated[Path, typer.Argument(help="Program lowered from it, or tuned to it.")],
     out: Annotated[Path, typer.Option(help="Report to write.")] = Path("runs/report.json"),
@@ -55,6 +57,8 @@ def parity(
     from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
+    if epsilons is not None and was_given(context, "epsilon"):
+        raise InputError("--epsilon and --epsilons were both given; give one of them")
     budgets = read_epsilons(epsilons, epsilon)
     attacks = read_attacks(attack, epsilon) if any(budgets) else []
     model, content = load_checkpoint(checkpoint)

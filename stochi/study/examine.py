@@ -54,7 +54,7 @@ def about(victim: Victim, plan: StudyPlan, question: Question) -> dict[str, Any]
 def about_similarity(victim: Victim, plan: StudyPlan) -> dict[str, Any]:
     """All that the similarities depend on."""
     asked = {
-        "images": plan.similarity_images,
+        "images": plan.images_for_similarity,
         "draws": plan.similarity_draws,
         "epsilon": plan.epsilon,
         "steps": plan.steps,
@@ -143,7 +143,7 @@ class _Examination:
 
     def similarities(self) -> dict[str, Any]:
         """By image: cosines between draws, of gradients and of perturbations."""
-        images, draws = self.test.first(self.plan.similarity_images), self.plan.similarity_draws
+        images, draws = self.test.first(self.plan.images_for_similarity), self.plan.similarity_draws
         pgd = PGD(self.plan.epsilon, ATTACK_SEED, self.plan.steps, use_random_start=False, draws=1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(ATTACK_SEED)

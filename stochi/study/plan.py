@@ -235,6 +235,11 @@ class StudyPlan:
         changed: dict[str, Any] = {axis: value}
         return self.pgd(place, images=min(self.curve_images, self.images), **changed)
 
+    @property
+    def images_for_similarity(self) -> int:
+        """As many as the plan says and there are."""
+        return min(self.similarity_images, self.images)
+
     def fgsm(self, place: str) -> Question:
         """Right under one step?"""
         return replace(self.pgd(place), attack="fgsm", steps=1)

@@ -209,6 +209,10 @@ def test_a_model_that_cannot_be_judged_is_refused(attack: ImageAttack) -> None:
     broken = conv_net()
     with torch.no_grad():
         broken.network.conv1.weight[0, 0, 0, 0] = torch.nan
+    silent = conv_net()
+    silent.network.lif1.threshold.fill_(torch.nan)
+    with pytest.raises(InputError, match=r"network\.lif1\.threshold is not finite"):
+        attack(silent, x, y)
     with pytest.raises(InputError, match=r"network\.conv1\.weight is not finite"):
         attack(broken, x, y)
     with pytest.raises(InputError, match="labels go up to 5; the model has 5 classes"):
@@ -223,3 +227,84 @@ def test_answers_that_are_no_numbers_are_refused_and_nothing_stays_behind() -> N
         PGD(0.1, steps=1)(late, torch.rand(3, 2, 8, 8), torch.arange(3))
     PGD(0.1, steps=1)(net, torch.rand(3, 2, 8, 8), torch.arange(3))
     assert not net._forward_hooks
+
+
+class Own(ImageAttack):
+    """An attack of the user's own, which does what ``kind`` says."""
+
+    kind = "nothing"
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    def with_budget(self, budget: float) -> "Own":
+        return replace(self, epsilon=budget)
+
+    def perturb(self, model, inputs, labels, generator):  # type: ignore[no-untyped-def]
+        if self.kind == "in place":
+            return inputs.mul_(0.95)
+        return {
+            "nothing": None,
+            "few": inputs[:1],
+            "far": (inputs + 0.2).clamp(0, 1),
+            "nan": inputs * torch.nan,
+            "double": inputs.double(),
+        }[self.kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("nothing", "returned a NoneType"),
+        ("few", r"returned torch.float32 of shape \(1, 2, 8, 8\)"),
+        ("far", "moved a pixel by 0.2"),
+        ("nan", "numbers that are not in"),
+        ("double", "returned torch.float64"),
+    ],
+)
+@pytest.mark.parametrize("grid", [None, 255])
+def test_what_an_attack_of_one_s_own_returns_is_checked(
+    kind: str, says: str, grid: int | None
+) -> None:
+    attack = Own(0.1, grid=grid)
+    object.__setattr__(attack, "kind", kind)
+    with pytest.raises(InputError, match=says):
+        attack(conv_net(), torch.rand(3, 2, 8, 8) * 0.5, torch.arange(3))
+
+
+def test_the_caller_s_images_are_not_changed_in_place() -> None:
+    attack, images = Own(0.1), torch.rand(3, 2, 8, 8)
+    object.__setattr__(attack, "kind", "in place")
+    before = images.clone()
+    found = attack(conv_net(), images, torch.arange(3))
+    assert torch.equal(images, before) and not torch.equal(found, before)
+
+
+def test_a_model_in_train_mode_keeps_its_statistics() -> None:
+    net = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(128, 5)).train()
+    before = {name: values.clone() for name, values in net.state_dict().items()}
+    PGD(0.1, steps=2)(net, torch.rand(6, 2, 8, 8), torch.arange(6) % 5)
+    assert net.training
+    assert all(torch.equal(values, before[name]) for name, values in net.state_dict().items())
+
+
+@pytest.mark.parametrize("step_size", [0.0, -1.0, float("nan"), float("inf")])
+def test_steps_that_lead_nowhere_are_refused(step_size: float) -> None:
+    with pytest.raises(InputError, match="step_size is"):
+        PGD(0.1, step_size=step_size)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: PGD("0.1"), "epsilon is 0.1"),
+        (lambda: PGD(0.1, steps=2.5), "steps is 2.5; it must be a whole"),
+        (lambda: PGD(0.1, grid=2.5), "grid is 2.5"),
+        (lambda: PGD(0.1)("program", torch.rand(1, 4), torch.zeros(1).long()), "a torch model"),
+        (lambda: PGD(0.1)(conv_net(), np.zeros((1, 2, 8, 8)), np.zeros(1)), "must be tensors"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused(make, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=says):
+        make()

@@ -213,7 +213,7 @@ def test_a_foreign_program_and_bad_numbers_are_refused() -> None:
             ),
         ),
     )
-    with pytest.raises(InputError, match="lowered from"):
+    with pytest.raises(InputError, match="another network"):
         ablate(net, renamed, images)
     with pytest.raises(InputError, match=r"network\.lif1 \(12,\), .* the Program's other"):
         ablated_model(net, renamed, inputs[:1], ())
@@ -226,3 +226,14 @@ def test_a_foreign_program_and_bad_numbers_are_refused() -> None:
             ablate(net, program, images, **change)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="labels"):
         ablate(net, program, (images.inputs, images.labels + 5))
+
+
+def test_a_program_of_another_model_is_told() -> None:
+    net, inputs = dense_net(), torch.rand(6, 1, 4, 4)
+    images = labelled(net, inputs)
+    program = lowered(net, inputs)
+    torch.manual_seed(1)
+    with pytest.warns(UserWarning, match="are not near those of this model"):
+        ablate(dense_net(), program, images, trials=1)
+    with pytest.raises(InputError, match="draws the decays of"):
+        ablate(dense_net(sampling="mean"), program, images, trials=1)

@@ -132,7 +132,7 @@ def test_a_black_box_asks_the_program_itself(net: nn.Module, program: Program) -
 
 
 def test_budgets_that_make_no_sense_are_refused(net, program, data) -> None:  # type: ignore[no-untyped-def]
-    for epsilons, says in (([], "epsilons is empty"), ([0.1, 2.0], "epsilon is 2;")):
+    for epsilons, says in (([], "epsilons is empty"), ([0.1, 2.0], "epsilon is 2.0")):
         with pytest.raises(InputError, match=says):
             check(net, program, data, attacks=[FGSM(0.1)], epsilons=epsilons)
     with pytest.raises(InputError, match="batch_size is 0"):

@@ -118,6 +118,8 @@ def test_lava_takes_part(net, program: Program, data: Images) -> None:  # type: 
         ({"seeds": (-1,)}, "seed is -1"),
         ({"seeds": (2**31,)}, "attacker"),
         ({"exact_images": 0}, "0 images"),
+        ({"attack_images": 0, "attacks": [PGD(0.1)]}, "attack_images is 0"),
+        ({"attacks": ["pgd"]}, "'pgd' is no attack"),
     ],
 )
 def test_bad_arguments_are_refused(net, program, data: Images, change: dict, says: str) -> None:  # type: ignore[no-untyped-def]
@@ -162,6 +164,13 @@ def test_intervals_cover_as_often_as_they_say() -> None:
         differences += difference.low <= -0.06 <= difference.high
     assert 0.92 < hits / 400 < 0.99
     assert 0.91 < differences / 400 < 0.99
+
+
+def test_no_interval_leaves_its_value_out() -> None:
+    for images in range(1, 400):
+        for right in (True, False):
+            found = estimate_accuracy(torch.full((2, images), right))
+            assert found.low <= found.value <= found.high
 
 
 def test_identical_answers_still_leave_doubt() -> None:

@@ -53,6 +53,7 @@ def test_no_question_is_about_more_images_than_there_are() -> None:
     for data in ("digits", "cifar10"):
         plan = replace(plan_for(data, False), images=20)
         assert {q.images for v in plan.victims() for q in plan.questions(v)} == {20}
+        assert plan.images_for_similarity == 20
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from stochi.deploy.layer_lowering import channel_gain
+from stochi.deploy.origin import check_same_layers
 from stochi.deploy.program import Layer, Program
 from stochi.deploy.real_layers import RealLayer, cut_into_layers
-from stochi.errors import InputError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
 from stochi.export.nir_graph import to_nir
@@ -66,13 +66,7 @@ def ablated_model(
         InputError: the model's layers are not the Program's.
     """
     network = cut_into_layers(to_nir(model, sample, program.dt), program.dt)
-    ours = [(layer.name, layer.shape) for layer in network.layers]
-    theirs = [(layer.name, layer.shape) for layer in program.layers]
-    if ours != theirs:
-        raise InputError(
-            f"the model's layers are {_names(ours)}, the Program's {_names(theirs)}; pass the model"
-            " that it was lowered from, or tuned to"
-        )
+    check_same_layers(program, network)
     copied = copy_model(model).eval()
     fold_batch_norms(copied, trace(copied, sample))
     draws = Draws(source=program.random_source)
@@ -281,7 +275,3 @@ def _whole(values: torch.Tensor) -> torch.Tensor:
 def _truncate(values: torch.Tensor) -> torch.Tensor:
     """Toward zero, as the chip does."""
     return torch.trunc(_whole(values))
-
-
-def _names(layers: list[tuple[str, tuple[int, ...]]]) -> str:
-    return ", ".join(f"{name} {shape}" for name, shape in layers)

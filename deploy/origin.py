@@ -17,7 +17,7 @@ def check_same_layers(program: Program, network: RealNetwork) -> None:
     """Raise InputError where a Program's layers are not those that a network would give it."""
     theirs = {layer.name: layer.shape for layer in program.layers}
     ours = {layer.name: layer.shape for layer in network.layers}
-    if theirs != ours:
+    if list(theirs.items()) != list(ours.items()):
         raise InputError(
             f"the Program is of another network: its layers are {_listed(theirs)}, this model's are"
             f" {_listed(ours)}; lower this model, or take the one that the Program came from"

@@ -33,8 +33,9 @@ class PGD(GradientAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.step_size is not None and not 0 < self.step_size < math.inf:
-            raise InputError(f"step_size is {self.step_size}; a step must be longer than 0")
+        size = self.step_size
+        if size is not None and not (0 < size < math.inf or size == self.epsilon == 0):
+            raise InputError(f"step_size is {size}; a step must be longer than 0")
 
     @property
     def name(self) -> str:

@@ -19,8 +19,7 @@ import nir
 import torch
 from scipy import optimize
 
-from stochi.deploy.layer_lowering import MergedDecays, MergedThresholds
-from stochi.deploy.lowering import lower, lower_network
+from stochi.deploy.lowering import lower, lower_network_like
 from stochi.deploy.program import INPUT, NOISE_TARGETS, Layer, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
 from stochi.deploy.stand_in import CalibrationWarning, StandIn, make_stand_in
@@ -143,21 +142,8 @@ class _Fitting:
 
     def program(self, **tried: StandIn) -> Program:
         """The network with the stand-ins that were found, and those that are tried."""
-        plain = self.plain
-        with warnings.catch_warnings():
-            # Lowering ``plain`` said it once; every threshold that is tried would say it again.
-            for told in (MergedDecays, MergedThresholds):
-                warnings.simplefilter("ignore", told)
-            return lower_network(
-                self.network,
-                plain.chip,
-                self.noise,
-                plain.steps,
-                plain.input_levels,
-                plain.dt,
-                {**self.stand_ins, **tried},
-                plain.random_source,
-            )
+        stand_ins = {**self.stand_ins, **tried}
+        return lower_network_like(self.plain, self.network, self.noise, stand_ins)
 
     def fit(self, name: str, method: str) -> None:
         """Find a layer's stand-in, those of the layers before it being found."""

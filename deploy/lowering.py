@@ -1,5 +1,6 @@
 """NIR graph → Program: every number onto the chip's grid."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,12 @@ import nir
 import numpy as np
 import torch
 
-from stochi.deploy.layer_lowering import lower_layer, readout_of
+from stochi.deploy.layer_lowering import (
+    MergedDecays,
+    MergedThresholds,
+    lower_layer,
+    readout_of,
+)
 from stochi.deploy.program import IMAGE_LEVELS, NOISE_TARGETS, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
 from stochi.deploy.stand_in import StandIn, take_over, warn_of_other_weights
@@ -95,7 +101,7 @@ def lower(
     network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
     if isinstance(calibration, Program):
-        stand_ins = take_over(calibration, noise, {one.name: one.shape for one in network.layers})
+        stand_ins = take_over(calibration, noise, network.shapes)
     program = lower_network(network, chip, noise, steps, levels, dt, stand_ins, random_source)
     if isinstance(calibration, Program):
         warn_of_other_weights(calibration, program)
@@ -131,6 +137,26 @@ def lower_network(
         readout=readout_of(read.neuron),
         random_source=random_source,
     )
+
+
+def lower_network_like(
+    program: Program, network: RealNetwork, noise: str, stand_ins: Mapping[str, StandIn]
+) -> Program:
+    """A network lowered as a Program of it was, with this noise. What was merged is not said again:
+    it was when the Program was made."""
+    with warnings.catch_warnings():
+        for told in (MergedDecays, MergedThresholds):
+            warnings.simplefilter("ignore", told)
+        return lower_network(
+            network,
+            program.chip,
+            noise,
+            program.steps,
+            program.input_levels,
+            program.dt,
+            stand_ins,
+            program.random_source,
+        )
 
 
 def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:

@@ -1,12 +1,9 @@
 """Which network a Program comes from."""
 
-import warnings
-
 import nir
 
-from stochi.deploy.layer_lowering import MergedDecays, MergedThresholds
-from stochi.deploy.lowering import lower_network
-from stochi.deploy.program import NOISE_TARGETS, Program
+from stochi.deploy.lowering import lower_network_like
+from stochi.deploy.program import Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
 from stochi.deploy.stand_in import take_over
 from stochi.deploy.table_bits import choose_table_bits, table_bits
@@ -16,7 +13,7 @@ from stochi.errors import InputError
 def check_same_layers(program: Program, network: RealNetwork) -> None:
     """Raise InputError where a Program's layers are not those that a network would give it."""
     theirs = {layer.name: layer.shape for layer in program.layers}
-    ours = {layer.name: layer.shape for layer in network.layers}
+    ours = network.shapes
     if list(theirs.items()) != list(ours.items()):
         raise InputError(
             f"the Program is of another network: its layers are {_listed(theirs)}, this model's are"
@@ -46,21 +43,9 @@ def lower_again(program: Program, graph: nir.NIRGraph) -> Program:
     """
     network = cut_into_layers(graph, program.dt)
     check_same_layers(program, network)
-    shapes = {layer.name: layer.shape for layer in network.layers}
-    fitted = program.noise in NOISE_TARGETS
-    with warnings.catch_warnings():
-        for told in (MergedDecays, MergedThresholds):  # it was said when the Program was made
-            warnings.simplefilter("ignore", told)
-        return lower_network(
-            choose_table_bits(network, table_bits(program)),
-            program.chip,
-            program.noise,
-            program.steps,
-            program.input_levels,
-            program.dt,
-            take_over(program, program.noise, shapes) if fitted else {},
-            program.random_source,
-        )
+    network = choose_table_bits(network, table_bits(program))
+    stand_ins = take_over(program, program.noise, network.shapes)
+    return lower_network_like(program, network, program.noise, stand_ins)
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:

@@ -70,6 +70,11 @@ class RealNetwork:
     layers: tuple[RealLayer, ...]
     output: str
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The layers' shapes by name, in their order."""
+        return {layer.name: layer.shape for layer in self.layers}
+
 
 def cut_into_layers(graph: nir.NIRGraph, dt: float) -> RealNetwork:
     """Find every layer of a graph, with feedback delayed by a step.

@@ -81,8 +81,8 @@ def make(
 ) -> Images:
     """The attacked images, at most so many made at a time."""
     few = images_at_a_time(images.inputs, getattr(attack, "draws", 1), batch_size)
-    parts = zip(images.inputs.split(few), images.labels.split(few), strict=True)
-    return Images(torch.cat([attack(surface, *part) for part in parts]), images.labels)
+    found = [attack(surface, inputs, labels) for inputs, labels in images.split(few)]
+    return Images(torch.cat(found), images.labels)
 
 
 def accuracy_row(

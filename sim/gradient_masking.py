@@ -80,10 +80,7 @@ def find_blind_images(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         shares = [
-            zero_gradients(surface, inputs, labels, draws)
-            for inputs, labels in zip(
-                images.inputs.split(few), images.labels.split(few), strict=True
-            )
+            zero_gradients(surface, inputs, labels, draws) for inputs, labels in images.split(few)
         ]
     signs = find_zero_gradients(torch.cat(shares))
     return [{"side": side, "epsilon": None, "white_box": None, **s.as_dict()} for s in signs]

@@ -21,6 +21,12 @@ SHARD_VALUES = 2**21
 """A shard has about so many states, of all its samples, layers and, where probed, steps."""
 
 
+def check_backend(backend: str) -> None:
+    """Raise InputError unless there is such a back end."""
+    if backend not in BACKENDS:
+        raise InputError(f"backend is {backend!r}; choose from {', '.join(BACKENDS)}")
+
+
 def run(
     program: Program,
     inputs: torch.Tensor,
@@ -56,8 +62,7 @@ def run(
         InputError: an argument is out of range, or inputs do not fit the Program.
         LavaUnavailable: ``backend="lava"`` and Lava is not installed.
     """
-    if backend not in BACKENDS:
-        raise InputError(f"backend is {backend!r}; choose from {', '.join(BACKENDS)}")
+    check_backend(backend)
     if isinstance(probes, str):
         probes = (probes,)
     unknown = set(probes) - set(PROBES)

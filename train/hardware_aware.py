@@ -256,7 +256,7 @@ def hardware_aware(
     network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {}
     if calibration is not None:
-        stand_ins = take_over(calibration, noise, {one.name: one.shape for one in network.layers})
+        stand_ins = take_over(calibration, noise, network.shapes)
     copied = copy_model(model)
     training = copied.training
     copied.eval()

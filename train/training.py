@@ -116,9 +116,7 @@ def measure_accuracy(model: nn.Module, images: Images, batch_size: int = 512) ->
     """The share of images classified rightly in one random run, in eval mode."""
     model.eval()
     right = 0
-    for inputs, labels in zip(
-        images.inputs.split(batch_size), images.labels.split(batch_size), strict=True
-    ):
+    for inputs, labels in images.split(batch_size):
         right += int((model(inputs).argmax(1) == labels).sum())
     return right / len(images)
 

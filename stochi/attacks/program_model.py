@@ -6,7 +6,7 @@ from torch import nn
 from stochi.deploy.program import Program
 from stochi.errors import InputError
 from stochi.hardware.noise import check_coordinates
-from stochi.sim.run import BACKENDS, run
+from stochi.sim.run import check_backend, run
 
 
 class ProgramModel(nn.Module):
@@ -34,8 +34,7 @@ class ProgramModel(nn.Module):
                 f"a Program is needed, of stochi.deploy.lower; this is a {type(program).__name__}"
             )
         check_coordinates(seed=seed)
-        if backend not in BACKENDS:
-            raise InputError(f"backend is {backend!r}; choose from {', '.join(BACKENDS)}")
+        check_backend(backend)
         self.program = program
         self.seed = seed
         self.backend = backend

@@ -6,15 +6,13 @@ from typing import Annotated
 import typer
 
 from stochi.commands.attacks import AttackOption, EpsilonsOption, read_attacks, read_epsilons
-from stochi.commands.console import JsonOption, Output, SeedOption, was_given
+from stochi.commands.console import JsonOption, Output, SeedOption
 from stochi.commands.data import (
     DataDirOption,
     DataOption,
     LoweredFromOption,
-    check_takes_images,
-    load_test_images,
+    load_compared,
 )
-from stochi.errors import InputError
 from stochi.files import check_figure
 
 
@@ -51,28 +49,20 @@ def attack(
 
     Exit status 1 if the hardware-aware model does not compute the Program's integers.
     """
-    from stochi.deploy import Program
     from stochi.sim import check_parity
     from stochi.sim.report import ACCURACY_TITLE, DIFFERENCES_TITLE
     from stochi.sim.robustness_figure import draw_robustness
-    from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
     check_figure(figure)
-    if epsilons is not None and was_given(context, "epsilon"):
-        raise InputError("--epsilon and --epsilons were both given; give one of them")
-    budgets = read_epsilons(epsilons, epsilon)
+    budgets = read_epsilons(context, epsilons, epsilon)
     attacks = read_attacks(attack, epsilon, steps, draws, restarts)
-    model, content = load_checkpoint(checkpoint)
-    network = NetworkConfig.from_dict(content["network"])
-    lowered = Program.load(program)
-    check_takes_images(lowered, program)
-    test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
+    model, lowered, origin, test = load_compared(checkpoint, program, lowered_from, data, data_dir)
     report = check_parity(
         model,
         lowered,
         test.first(images),
-        lowered_from=None if lowered_from is None else load_checkpoint(lowered_from)[0],
+        lowered_from=origin,
         trials=trials,
         attacks=attacks,
         epsilons=budgets,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stochi.commands.console import was_given
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,14 +52,16 @@ def read_attacks(
     ]
 
 
-def read_epsilons(text: str | None, epsilon: float) -> list[float]:
+def read_epsilons(context: typer.Context, text: str | None, epsilon: float) -> list[float]:
     """The ε of --epsilons, or else that of --epsilon, each in [0, 1].
 
     Raises:
-        InputError: they are no numbers, or out of range.
+        InputError: both options were given, they are no numbers, or out of range.
     """
     from stochi.attacks.base import check_epsilon
 
+    if text is not None and was_given(context, "epsilon"):
+        raise InputError("--epsilon and --epsilons were both given; give one of them")
     try:
         epsilons = [epsilon] if text is None else [float(part) for part in text.split(",")]
     except ValueError:

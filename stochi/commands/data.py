@@ -8,6 +8,8 @@ import typer
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from stochi.data.catalogue import DataSet
     from stochi.data.images import Images
     from stochi.deploy.program import Program
@@ -48,14 +50,42 @@ def load_test_images(
     return chosen.read(data_dir)[1]
 
 
-def check_takes_images(program: "Program", path: str | Path) -> None:
-    """Raise InputError where a Program takes events: the data sets of the commands are images."""
+def load_compared(
+    checkpoint: Path,
+    program: Path,
+    lowered_from: Path | None,
+    data: str,
+    data_dir: Path | None,
+) -> "tuple[nn.Module, Program, nn.Module | None, Images]":
+    """A network, its Program, the tuned network that this was lowered from, if any, and the test
+    images of a set.
+
+    Raises:
+        CheckpointError, ProgramError: a file is missing, foreign or damaged.
+        InputError: the Program takes events, or the images do not fit the network.
+    """
+    from stochi.train.checkpoint import NetworkConfig, load_checkpoint
+
+    model, content = load_checkpoint(checkpoint)
+    network = NetworkConfig.from_dict(content["network"])
+    lowered = load_program_for_images(program)
+    test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
+    origin = None if lowered_from is None else load_checkpoint(lowered_from)[0]
+    return model, lowered, origin, test
+
+
+def load_program_for_images(path: Path) -> "Program":
+    """A Program. InputError where it takes events: the data sets of the commands are images."""
+    from stochi.deploy.program import Program
+
+    program = Program.load(path)
     if program.input_levels == 1:
         raise InputError(
             f"{path} takes binary events, and the data sets here are images; run it from Python:"
             " stochi.sim.run(program, events), stochi.sim.check_parity(model, program, (events,"
             " labels))"
         )
+    return program
 
 
 def check_images_fit(

@@ -9,7 +9,7 @@ from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption
 from stochi.commands.data import (
     DataDirOption,
     DataOption,
-    check_takes_images,
+    load_program_for_images,
     load_test_images,
 )
 from stochi.devices import check_device
@@ -31,14 +31,12 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Run a Program on a data set's test images, on the engine or on Lava."""
-    from stochi.deploy import Program
     from stochi.sim import run
     from stochi.sim.run import PROBES
     from stochi.sim.statistics import estimate_accuracy
 
     output = Output(as_json)
-    loaded = Program.load(program)
-    check_takes_images(loaded, program)
+    loaded = load_program_for_images(program)
     test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
     shown = test.first(images)
     record = run(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stochi.commands.console import Output
-from stochi.commands.data import check_images_fit, check_takes_images
+from stochi.commands.data import check_images_fit, load_program_for_images
 
 
 def tune_checkpoint(
@@ -19,7 +19,6 @@ def tune_checkpoint(
 ) -> None:
     """Tune a checkpoint's network with a Program's arithmetic and noise in the loop; write it."""
     from stochi.data.catalogue import find_data_set
-    from stochi.deploy import Program
     from stochi.deploy.program import NOISE_TARGETS
     from stochi.deploy.table_bits import table_bits
     from stochi.train.checkpoint import NetworkConfig, in_floats, load_checkpoint, save_checkpoint
@@ -28,8 +27,7 @@ def tune_checkpoint(
     config = FineTuningConfig(seed=seed, epochs=epochs)
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
-    lowered = Program.load(program)
-    check_takes_images(lowered, program)
+    lowered = load_program_for_images(program)
     chosen = find_data_set(data)
     check_images_fit(chosen, checkpoint, network.input_shape, network.classes)
     training, _ = chosen.read(data_dir)

@@ -1,5 +1,6 @@
 """Labelled images."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,10 @@ class Images:
         if not 1 <= count <= len(self):
             raise InputError(f"{count} images were asked for; there are {len(self)}, from 1 on")
         return Images(self.inputs[:count], self.labels[:count])
+
+    def split(self, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Inputs and labels, ``count`` images at a time, the last part maybe fewer."""
+        return zip(self.inputs.split(count), self.labels.split(count), strict=True)
 
 
 def images_from_bytes(pixels: np.ndarray, labels: np.ndarray) -> Images:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-Gain = torch.Tensor | float
+Gain = torch.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def product(
     Args:
         inputs: (batch, in) or (batch, C, H, W); weight: of ``nn.Linear`` or ``nn.Conv2d``.
         geometry: of a convolution; None for a linear map.
-        gain: a number, or one for each output.
+        gain: a number, or one for each output; None is 1.
     """
     return _Product.apply(inputs, weight, bias, geometry, gain, value)
 
@@ -47,29 +47,29 @@ class _Product(torch.autograd.Function):
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]
         inputs, weight = ctx.saved_tensors
         geometry, gain = ctx.geometry, ctx.gain
-        if isinstance(gain, torch.Tensor):
+        if gain is not None:
             gain = gain.reshape((-1,) + (1,) * (gradient.dim() - 2)) if gain.dim() else gain
-        gradient = (gradient * gain).to(weight.dtype)
+            gradient = gradient * gain
+        gradient = gradient.to(weight.dtype)
         needs = ctx.needs_input_grad[:3]
         inputs = inputs.to(weight.dtype)
+        of_inputs = of_weight = None
         if geometry is not None:
-            found = torch.ops.aten.convolution_backward(
+            of_inputs, of_weight, _ = torch.ops.aten.convolution_backward(
                 gradient,
                 inputs,
                 weight,
-                [len(weight)],
+                None,
                 geometry.stride,
                 geometry.padding,
                 geometry.dilation,
                 False,
                 [0, 0],
                 geometry.groups,
-                needs,
+                (needs[0], needs[1], False),  # a sum is several times as fast as its way for biases
             )
         else:
-            found = (
-                gradient @ weight if needs[0] else None,
-                gradient.T @ inputs if needs[1] else None,
-                gradient.sum(0) if needs[2] else None,
-            )
-        return (*(g if n else None for g, n in zip(found, needs, strict=True)), None, None, None)
+            of_inputs = gradient @ weight if needs[0] else None
+            of_weight = gradient.T @ inputs if needs[1] else None
+        of_bias = gradient.sum((0, *range(2, gradient.dim()))) if needs[2] else None
+        return of_inputs, of_weight, of_bias, None, None, None

@@ -38,7 +38,7 @@ from stochi.hardware.noise import check_source
 from stochi.hardware.quantization import QuantizedLayer
 from stochi.hardware.synapses import exact_conv2d, exact_linear, exact_weight
 from stochi.train.exact_products import Geometry, product
-from stochi.train.hardware_neuron import Draws, HardwareStep
+from stochi.train.hardware_neuron import Draws, HardwareStep, StepNumbers
 from stochi.train.neurons import RandomTauLeaky
 
 
@@ -101,7 +101,7 @@ class HardwareSynapses:
         numbers = (weight.detach(), bias.detach(), threshold.detach())
         learning = neuron if neuron is not None and neuron.learn_distribution else None
         law = () if learning is None else (learning.learned_distribution()[1].detach(),)
-        if self.last is None or not all(map(torch.equal, self.last[0], numbers + law)):
+        if self.last is None or not all(map(_same, self.last[0], numbers + law)):
             if learning is not None:
                 self._take_learned_decays(learning)
             quantized = self._quantize(*numbers)
@@ -110,11 +110,10 @@ class HardwareSynapses:
                 quantized,
                 self._exact_weight(quantized),
             )
-        quantized = self.last[1]
-        if neuron is not None:
-            assert neuron.hardware is not None
-            neuron.hardware.quantized = quantized
-        return quantized
+            if neuron is not None:
+                assert neuron.hardware is not None
+                neuron.hardware.numbers = StepNumbers.of(quantized, self.form, self.real.shape)
+        return self.last[1]
 
     def _quantize(
         self, weight: torch.Tensor, bias: torch.Tensor, threshold: torch.Tensor
@@ -167,10 +166,10 @@ class HardwareSynapses:
             found.float() if self.neuron is not None and coarse and not self.pools_after else found
         )
 
-    def gain(self) -> torch.Tensor | float:
-        """The input gain that quantization folds into weights and bias."""
+    def gain(self) -> torch.Tensor | None:
+        """The input gain that quantization folds into weights and bias, if it folds one."""
         gain = channel_gain(self.real.neuron, self.form)
-        return 1.0 if gain is None else torch.from_numpy(gain)
+        return None if gain is None else torch.from_numpy(gain)
 
 
 class HardwareLinear(nn.Linear):
@@ -387,6 +386,11 @@ def _pooled_before_weights(path: RealSynapses) -> int:
         if isinstance(stage, SumPool):
             divisor *= stage.kernel[0] * stage.kernel[1]
     return divisor
+
+
+def _same(before: torch.Tensor, now: torch.Tensor) -> bool:
+    """Whether they are equal and on the same device."""
+    return before.device == now.device and torch.equal(before, now)
 
 
 def _rows(bias: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ Forward values are the chip's, divided by the layer's scale into the model's uni
 those of the real-valued step with the same decays (straight-through).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -53,6 +53,41 @@ class LearnedDecays(NamedTuple):
     mean: torch.Tensor | None
 
 
+@dataclass(frozen=True)
+class StepNumbers:
+    """A layer's numbers as its neurons need them at every step.
+
+    Attributes:
+        quantized: the layer's numbers on the chip.
+        bias: as it broadcasts over the neurons, int64.
+        each_bias, each_threshold, keep: for the compiled step, int32: (n,), (n,), and the decays or
+            the table of 256 that they are drawn from.
+    """
+
+    quantized: QuantizedLayer
+    bias: torch.Tensor
+    each_bias: np.ndarray
+    each_threshold: np.ndarray
+    keep: np.ndarray
+
+    @classmethod
+    def of(cls, quantized: QuantizedLayer, decay: Decay, shape: Sequence[int]) -> "StepNumbers":
+        """From a layer's numbers and decays; ``shape``: of its neurons, channels first."""
+
+        def of_each(values: torch.Tensor) -> np.ndarray:
+            return values.expand(tuple(shape)).reshape(-1).int().cpu().numpy()
+
+        bias = quantized.bias.reshape((-1,) + (1,) * (len(shape) - 1))
+        keep = look_up(decay.values, np.arange(256)) if decay.drawn else decay.values.ravel()
+        return cls(
+            quantized,
+            bias,
+            of_each(bias),
+            of_each(quantized.threshold_mantissa),
+            np.asarray(keep, np.int32),
+        )
+
+
 @dataclass
 class HardwareStep:
     """How one layer's neurons step on the chip.
@@ -62,7 +97,7 @@ class HardwareStep:
         decay: which neuron it is, and its decays, as in the Program.
         draws: shared by all layers of the model.
         generator, threshold_factor: of fitted additive noise, as in the Program.
-        quantized: the layer's numbers, set by the synapses that run before the neuron.
+        numbers: the layer's, set by the synapses that run before the neuron.
     """
 
     layer: int
@@ -70,7 +105,7 @@ class HardwareStep:
     draws: Draws
     generator: Generator | None = None
     threshold_factor: float = 1.0
-    quantized: QuantizedLayer | None = field(default=None, repr=False)
+    numbers: StepNumbers | None = field(default=None, repr=False)
 
     def __call__(
         self,
@@ -94,15 +129,17 @@ class HardwareStep:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Spikes, membrane, the membrane before any reset in real numbers, and the share of it that
         was kept; all (batch, …)."""
-        quantized = self.quantized
-        if quantized is None:
+        numbers = self.numbers
+        if numbers is None:
             raise RuntimeError("a hardware-aware neuron ran before the synapses that feed it")
+        shape = current.shape[1:]
+        if shape.numel() != len(numbers.each_bias):  # maps of another size than it was lowered for
+            numbers = StepNumbers.of(numbers.quantized, self.decay, shape)
+        if current.device.type == "cpu":
+            return self._in_one_pass(current, membrane, step, numbers)
+        quantized, bias = numbers.quantized, numbers.bias
         unit = 2.0**ALIGN_SHIFT * quantized.scale
         exponent = quantized.synapses[0].exponent
-        shape = current.shape[1:]
-        bias = quantized.bias.reshape((-1,) + (1,) * (len(shape) - 1))
-        if current.device.type == "cpu":
-            return self._in_one_pass(current, membrane, step, unit, exponent, bias)
         # The synapses pass currents with their bias, as in torch; the chip adds it later.
         sums = to_integers(current - bias / unit, quantized.scale / 2.0**exponent)
         keep, noise = self._keep(current, step), self._noise(current, step)
@@ -126,29 +163,21 @@ class HardwareStep:
         current: torch.Tensor,
         membrane: torch.Tensor,
         step: int,
-        unit: float,
-        exponent: int,
-        bias: torch.Tensor,
+        numbers: StepNumbers,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        quantized, decay, generator = self.quantized, self.decay, self.generator
-        assert quantized is not None
-        shape = current.shape[1:]
-
-        def of_each(values: torch.Tensor) -> np.ndarray:
-            return values.expand(shape).reshape(-1).int().numpy()
-
+        quantized, decay, generator = numbers.quantized, self.decay, self.generator
+        exponent = quantized.synapses[0].exponent
         given, before = (t.detach().flatten(1).contiguous() for t in (current, membrane))
         found = tuple(torch.empty_like(given, dtype=torch.float32) for _ in range(4))
-        keep = decay.values
         compiled_step()(
             given.numpy(),
             before.numpy(),
-            of_each(bias),
-            of_each(quantized.threshold_mantissa),
-            unit,
+            numbers.each_bias,
+            numbers.each_threshold,
+            2.0**ALIGN_SHIFT * quantized.scale,
             quantized.scale / 2.0**exponent,
             exponent,
-            np.asarray(look_up(keep, np.arange(256)) if decay.drawn else keep.ravel(), np.int32),
+            numbers.keep,
             (decay.drawn, decay.programmable),
             (
                 self.draws.seed,

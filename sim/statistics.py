@@ -47,28 +47,25 @@ def estimate_accuracy(correct: torch.Tensor) -> Estimate:
 def estimate_difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
     """Mean of ``second − first`` in accuracy on the same images, with a paired interval.
 
-    Normal interval over the images' differences (each averaged over trials). Where no image
-    differs, the interval is ±3/n instead of nothing (the rule of three).
+    Bonett and Price's (J. Educ. Behav. Stat., 2012): the normal interval over the images'
+    differences and two more, one of +1 and one of −1. So it says something where hardly an image
+    differs, or none. Each image's difference is averaged over trials.
 
     Args:
         first, second: (trials, images) bool, of the same images.
     """
     difference = second.double().mean(0) - first.double().mean(0)
     images = len(difference)
-    mean, half = _mean_and_half(difference)
-    if half == 0.0:
-        half = 3.0 / images
-    return Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), images, len(first))
+    centre = float(difference.sum()) / (images + 2)
+    spread = (float(difference.square().sum()) + 2) / (images + 2) - centre**2
+    half = Z95 * math.sqrt(spread / (images + 2))
+    low, high = max(-1.0, centre - half), min(1.0, centre + half)
+    return Estimate(float(difference.mean()), low, high, images, len(first))
 
 
 def estimate_mean(values: torch.Tensor, trials: int) -> Estimate:
     """The mean of (images,) values, each averaged over so many trials, with a normal interval."""
-    mean, half = _mean_and_half(values)
-    return Estimate(mean, mean - half, mean + half, len(values), trials)
-
-
-def _mean_and_half(values: torch.Tensor) -> tuple[float, float]:
-    """The mean, and half of its interval; 1 where a single value tells nothing."""
-    count = len(values)
+    count, mean = len(values), float(values.mean())
+    # A single value tells nothing.
     half = Z95 * float(values.std(unbiased=True)) / math.sqrt(count) if count > 1 else 1.0
-    return float(values.mean()), half
+    return Estimate(mean, mean - half, mean + half, count, trials)

@@ -173,10 +173,29 @@ def test_no_interval_leaves_its_value_out() -> None:
             assert found.low <= found.value <= found.high
 
 
+@pytest.mark.parametrize("lost, won", [(0.005, 0.0), (0.01, 0.01), (0.03, 0.005)])
+def test_rare_differences_are_covered_too(lost: float, won: float) -> None:
+    rng, runs, images, hits = np.random.default_rng(1), 2000, 200, 0
+    for _ in range(runs):
+        chance = torch.from_numpy(rng.random((1, images)))
+        before, after = chance < 0.5 + lost, (chance < 0.5) | (chance > 1 - won)
+        found = estimate_difference(before, after)
+        hits += found.low <= won - lost <= found.high
+    # The normal interval of the differences alone holds (0.005, 0) in 63 % of the runs.
+    assert 0.94 < hits / runs <= 1
+
+
 def test_identical_answers_still_leave_doubt() -> None:
     same = torch.ones(2, 30, dtype=torch.bool)
     estimate = estimate_difference(same, same)
-    assert estimate.value == 0 and estimate.high == pytest.approx(0.1)
+    assert estimate.value == 0
+    assert (estimate.low, estimate.high) == pytest.approx((-0.0866, 0.0866), abs=1e-4)
+
+
+def test_a_single_image_tells_next_to_nothing_of_a_difference() -> None:
+    right = torch.ones(3, 1, dtype=torch.bool)
+    estimate = estimate_difference(right, ~right)
+    assert estimate.value == -1 and estimate.low == -1 and estimate.high > 0.5
 
 
 def test_the_first_mismatch_is_the_earliest_step() -> None:

@@ -204,18 +204,16 @@ class StudyPlan:
             if place != FLOAT:
                 found[self.pgd(place, "float")] = None
             if victim.sigma == 1.0:
-                found.update(dict.fromkeys(self._others(victim, place)))
+                found.update(dict.fromkeys(self._others(place)))
             if self.has_curves(victim):
                 found.update(dict.fromkeys(self._curves(place)))
         return list(found)
 
-    def _others(self, victim: Victim, place: str) -> Iterator[Question]:
+    def _others(self, place: str) -> Iterator[Question]:
         yield self.fgsm(place)
         yield self.noise(place)
-        if place == FLOAT or place == victim.places[1]:
-            yield self.auto(place)
-            if not victim.randomization:
-                yield self.square(place)
+        yield self.auto(place)
+        yield self.square(place)
 
     def _curves(self, place: str) -> Iterator[Question]:
         for axis, values in self.curves().items():
@@ -296,10 +294,11 @@ SMALL = StudyPlan(
     curve_epsilons=(4 / 255, 1.0),
     curve_steps=(1, 20),
     curve_draws=(1, 10),
-    sigmas=(),
+    sigmas=(0.5, 2.0),
     defences=("none", "fgsm"),
-    curve_defences=("none",),
+    curve_defences=("fgsm",),
     baselines=("input-noise",),
+    calibration_images=64,
     similarity_images=32,
 )
 """What two cores do of convolutional networks in an hour or two."""

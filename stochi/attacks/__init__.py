@@ -4,6 +4,7 @@ from stochi.attacks.apgd import APGD
 from stochi.attacks.art_library import ArtUnavailable
 from stochi.attacks.auto_attack import AutoAttack
 from stochi.attacks.catalogue import ATTACK_NAMES, make_attack
+from stochi.attacks.fab import FAB
 from stochi.attacks.fgsm import FGSM
 from stochi.attacks.greedy_spikes import GreedySpikes
 from stochi.attacks.hop_skip_jump import HopSkipJump
@@ -17,6 +18,7 @@ from stochi.attacks.uniform_noise import UniformNoise
 __all__ = [
     "APGD",
     "ATTACK_NAMES",
+    "FAB",
     "FGSM",
     "MIFGSM",
     "PGD",

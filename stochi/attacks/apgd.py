@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from stochi.attacks.art_library import require_art, seeded_numpy
-from stochi.attacks.expectation import answers, judge
+from stochi.attacks.expectation import judge
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.objectives import Objective, cross_entropy, dlr, targeted_dlr
+from stochi.attacks.targets import nearest_classes
 from stochi.errors import InputError
 
 LOSSES = ("ce", "dlr", "targeted-dlr")
@@ -76,11 +77,8 @@ class APGD(GradientAttack):
         """What is climbed, one after another."""
         if self.loss != "targeted-dlr":
             return [{"ce": cross_entropy, "dlr": dlr}[self.loss]]
-        with torch.no_grad():
-            logits = answers(model, inputs, self.draws).mean(0)
-        logits[torch.arange(len(labels), device=labels.device), labels] = -torch.inf
-        nearest = logits.argsort(1, descending=True)[:, :-1]
-        return [targeted_dlr(targets) for targets in nearest[:, : self.targets].unbind(1)]
+        nearest = nearest_classes(model, inputs, labels, self.draws, self.targets)
+        return [targeted_dlr(targets) for targets in nearest]
 
     def climb(
         self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, objective: Objective

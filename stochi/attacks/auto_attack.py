@@ -9,6 +9,7 @@ from torch import nn
 from stochi.attacks.apgd import APGD
 from stochi.attacks.base import ImageAttack
 from stochi.attacks.expectation import JUDGING_ROUNDS, expected_outcome, judge
+from stochi.attacks.fab import FAB
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.square import Square
 from stochi.errors import InputError
@@ -18,19 +19,19 @@ VERSIONS = ("rand", "standard")
 
 @dataclass(frozen=True)
 class AutoAttack(GradientAttack):
-    """AutoAttack (Croce and Hein, ICML 2020), put together from ART's parts.
+    """AutoAttack (Croce and Hein, ICML 2020), put together from ART's parts and our FAB.
 
     ``"rand"`` is theirs for random models: APGD-CE and APGD-DLR, with EOT. ``"standard"`` is
-    APGD-CE, targeted APGD-DLR towards 9 classes, and Square with 5000 queries; FAB, which ART has
-    not, is left out. ART's own AutoAttack is another one: its APGD-DLR is untargeted, DeepFool (in
-    L2) stands where FAB was, and an image counts as fooled after one wrong answer.
+    APGD-CE, targeted APGD-DLR and FAB-T towards 9 classes each, and Square with 5000 queries. ART's
+    own AutoAttack is another one: its APGD-DLR is untargeted, DeepFool (in L2) stands where FAB,
+    which ART has not, should be, and an image counts as fooled after one wrong answer.
 
     Parts run one after another on the images that were still right in some draw; each image keeps
     what does worst over fresh draws.
 
     Attributes:
         version: "rand" or "standard".
-        steps: of the APGDs; 100 in the paper.
+        steps: of the APGDs and of FAB; 100 in the paper.
         squares: steps of Square; 2500 are 5000 queries.
         draws: EOT samples; 20 in the paper's "rand".
     """
@@ -49,11 +50,7 @@ class AutoAttack(GradientAttack):
     @property
     def name(self) -> str:
         """How the attack is called in reports."""
-        without = " without FAB" if self.version == "standard" else ""
-        return (
-            f"AutoAttack {self.version}-{self.steps}{without} (EOT {self.draws}),"
-            f" ε = {self.epsilon:g}"
-        )
+        return f"AutoAttack {self.version}-{self.steps} (EOT {self.draws}), ε = {self.epsilon:g}"
 
     def parts(self) -> Sequence[ImageAttack]:
         """The attacks, in their order."""
@@ -64,6 +61,7 @@ class AutoAttack(GradientAttack):
         return (
             first,
             APGD(epsilon, seed, steps, loss="targeted-dlr", draws=draws),
+            FAB(epsilon, seed, steps, draws=draws),
             Square(epsilon, seed, self.squares, draws=draws),
         )
 

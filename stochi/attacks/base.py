@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.grid import onto_grid
+from stochi.attacks.objectives import TINY
 from stochi.errors import InputError
 
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
@@ -267,6 +268,14 @@ class ImageAttack(Attack):
             torch.maximum(perturbed, inputs - self.epsilon), inputs + self.epsilon
         )
         return nearest.clamp(0, 1)
+
+    def brought_in(self, found: torch.Tensor, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """What an attack without a bound found, brought into the ε-ball: clipped, and along the
+        line from the clean image to the ball's surface, which is outwards where it lies inside."""
+        change = found - inputs
+        size = change.abs().amax(tuple(range(1, inputs.dim())), keepdim=True)
+        along = inputs + change * (self.epsilon / size.clamp_min(TINY))
+        return [self.project(found, inputs), self.project(along, inputs)]
 
 
 AnyImageAttack = TypeVar("AnyImageAttack", bound=ImageAttack)

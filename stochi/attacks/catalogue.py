@@ -6,6 +6,7 @@ from typing import Any
 from stochi.attacks.apgd import APGD
 from stochi.attacks.auto_attack import AutoAttack
 from stochi.attacks.base import ImageAttack
+from stochi.attacks.fab import FAB
 from stochi.attacks.fgsm import FGSM
 from stochi.attacks.hop_skip_jump import HopSkipJump
 from stochi.attacks.mi_fgsm import MIFGSM
@@ -22,6 +23,7 @@ _KINDS: dict[str, tuple[type[ImageAttack], dict[str, Any]]] = {
     "apgd": (APGD, {}),
     "apgd-dlr": (APGD, {"loss": "dlr"}),
     "apgd-t": (APGD, {"loss": "targeted-dlr"}),
+    "fab": (FAB, {}),
     "auto-rand": (AutoAttack, {"version": "rand"}),
     "auto-standard": (AutoAttack, {"version": "standard"}),
     "square": (Square, {}),
@@ -43,8 +45,8 @@ def make_attack(
     """An attack on images.
 
     Args:
-        name: of :data:`ATTACK_NAMES`; ``"apgd-t"`` is APGD with targeted DLR, ``"auto-rand"`` and
-            ``"auto-standard"`` are AutoAttack's versions.
+        name: of :data:`ATTACK_NAMES`; ``"apgd-t"`` is APGD with targeted DLR, ``"fab"`` is
+            FAB-T, ``"auto-rand"`` and ``"auto-standard"`` are AutoAttack's versions.
         epsilon, seed, grid: as for :class:`stochi.attacks.base.ImageAttack`.
         steps, draws, restarts: the attack's own where they are not given; what an attack does not
             have (FGSM one step, noise no draws) it is not told.

@@ -20,6 +20,13 @@ class Outcome(NamedTuple):
     loss: torch.Tensor
 
 
+class Slope(NamedTuple):
+    """An objective's (batch,) values at images, and its gradients, of the images' shape."""
+
+    values: torch.Tensor
+    gradients: torch.Tensor
+
+
 def answers(model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int = 0) -> torch.Tensor:
     """(draws, batch, classes) logits of so many runs on the same images, in one batch."""
     repeats = [1] * images.dim()
@@ -47,17 +54,28 @@ def expected_gradient(
     Raises:
         InputError: the model answers without a gradient.
     """
+    return expected_slope(model, images, labels, draws, objective).gradients
+
+
+def expected_slope(
+    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, draws: int, objective: Objective
+) -> Slope:
+    """The objective's values and gradient, both over the same ``draws`` runs of the model.
+
+    Raises:
+        InputError: the model answers without a gradient.
+    """
     leaf = images.detach().requires_grad_(True)
     with torch.enable_grad():
-        value = objective(answers(model, leaf, draws), labels).sum()
-        if not value.requires_grad:
+        values = objective(answers(model, leaf, draws), labels)
+        if not values.requires_grad:
             raise InputError(
                 "the model's answer has no gradient by its input; a Program answers questions"
                 " only: attack its hardware-aware twin (stochi.train.hardware_aware.twin_of), or"
                 " use Square, HopSkipJump or GreedySpikes"
             )
-        (gradient,) = torch.autograd.grad(value, leaf)
-    return gradient
+        (gradients,) = torch.autograd.grad(values.sum(), leaf)
+    return Slope(values.detach(), gradients)
 
 
 def expected_outcome(

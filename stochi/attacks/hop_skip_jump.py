@@ -80,10 +80,7 @@ class HopSkipJump(ImageAttack):
                 walk.remember(image, clean[place])
                 walk.remember(pool[start], pooled[start])
                 found[place] = walk.run()
-        change = found - inputs
-        size = change.abs().amax(tuple(range(1, inputs.dim())), keepdim=True)
-        along = self.project(inputs + change * (self.epsilon / size.clamp_min(1e-12)), inputs)
-        return judge(model, [self.project(found, inputs), along], labels, self.draws)
+        return judge(model, self.brought_in(found, inputs), labels, self.draws)
 
     def votes(self, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
         """(batch, classes) the share of runs that answer a class."""

@@ -35,6 +35,19 @@ def margin(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return _margins(logits, labels).mean(0)
 
 
+def targeted_margin(targets: torch.Tensor) -> Objective:
+    """The logit of a class to go to minus the true one's, mean over the draws.
+
+    Args:
+        targets: (batch,) classes, each another than its label.
+    """
+
+    def objective(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return (_of_class(logits, targets) - _of_class(logits, labels)).mean(0)
+
+    return objective
+
+
 def dlr(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The difference of logits ratio (Croce and Hein, ICML 2020), mean over the draws.
 

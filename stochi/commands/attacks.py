@@ -14,8 +14,8 @@ AttackOption = Annotated[
     str,
     typer.Option(
         "--attack",
-        help="Names with commas between: fgsm, mi-fgsm, pgd, apgd, apgd-dlr, apgd-t, auto-rand,"
-        " auto-standard, square, hop-skip-jump. Uniform noise is always added.",
+        help="Names with commas between: fgsm, mi-fgsm, pgd, apgd, apgd-dlr, apgd-t, fab,"
+        " auto-rand, auto-standard, square, hop-skip-jump. Uniform noise is always added.",
     ),
 ]
 EpsilonsOption = Annotated[

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from stochi.attacks import (
     APGD,
+    FAB,
     FGSM,
     MIFGSM,
     PGD,
@@ -45,6 +46,8 @@ ATTACKS = [
     APGD(0.1, steps=3, draws=2),
     APGD(0.1, steps=3, draws=2, loss="dlr", restarts=2),
     APGD(0.1, steps=2, draws=2, loss="targeted-dlr", targets=2),
+    FAB(0.1, steps=3, draws=2),
+    FAB(0.1, steps=2, draws=2, targets=2, restarts=2, grid=255),
     AutoAttack(0.1, steps=2, draws=2),
     AutoAttack(0.1, steps=2, draws=2, version="standard", squares=3),
     Square(0.1, steps=5, draws=2, restarts=2),
@@ -134,6 +137,9 @@ def test_each_image_keeps_the_candidate_that_does_worst() -> None:
         (MIFGSM, {"momentum": -1.0}),
         (APGD, {"loss": "l2"}),
         (APGD, {"targets": 0}),
+        (FAB, {"steps": 0}),
+        (FAB, {"restarts": 0}),
+        (FAB, {"targets": 0}),
         (AutoAttack, {"version": "plus"}),
         (AutoAttack, {"squares": 0}),
         (Square, {"restarts": 0}),

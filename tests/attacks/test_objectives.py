@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from stochi.attacks.objectives import cross_entropy, dlr, margin, targeted_dlr
+from stochi.attacks.objectives import cross_entropy, dlr, margin, targeted_dlr, targeted_margin
 from stochi.errors import InputError
 
 LABELS = torch.tensor([0, 2])
@@ -16,6 +16,10 @@ def test_cross_entropy_is_the_mean_over_draws() -> None:
 
 def test_margin_and_ratios_by_hand() -> None:
     assert margin(LOGITS, LABELS).tolist() == [(-2 + 1) / 2, (1 + 5) / 2]
+    assert targeted_margin(torch.tensor([3, 0]))(LOGITS, LABELS).tolist() == [
+        (-5 - 2) / 2,
+        (-4 + 5) / 2,
+    ]
     assert dlr(LOGITS, LABELS).tolist() == pytest.approx(
         [(-2 / 3 + 1 / 2) / 2, (1 / 4 + 5 / 5) / 2]
     )

@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from stochi.attacks import APGD, FGSM, MIFGSM, PGD, AutoAttack, HopSkipJump, Square, UniformNoise
+from stochi.attacks import (
+    APGD,
+    FAB,
+    FGSM,
+    MIFGSM,
+    PGD,
+    AutoAttack,
+    HopSkipJump,
+    Square,
+    UniformNoise,
+)
 from stochi.attacks.art_library import seeded_numpy
 from stochi.attacks.base import Attack
 from stochi.attacks.expectation import answers
@@ -61,6 +71,13 @@ def test_the_strong_attacks_are_strong() -> None:
     clean, noise = accuracy(PGD(0.0)), accuracy(UniformNoise(0.1))
     found = accuracy(PGD(0.1))
     assert clean > 0.85 and noise > clean - 0.06 and found < clean - 0.25
+
+
+@pytest.mark.parametrize("sampling, draws", [("step", 10), ("mean", 1)])
+def test_fab_beats_fgsm_and_comes_near_pgd(sampling: str, draws: int) -> None:
+    found = accuracy(FAB(0.1, steps=20, draws=draws, targets=3), sampling)
+    assert found < accuracy(FGSM(0.1, draws=draws), sampling)
+    assert found < accuracy(PGD(0.1, draws=draws), sampling) + 0.06
 
 
 @pytest.mark.parametrize("sampling", ["step", "mean"])

@@ -30,12 +30,18 @@ def check_epsilon(epsilon: float) -> None:
 def check_weights(model: nn.Module) -> None:
     """Raise InputError where a number of the model's is not finite; neurons hide that by being
     silent."""
-    for name, values in model.state_dict().items():
-        if isinstance(values, torch.Tensor) and not bool(values.isfinite().all()):
-            raise InputError(
-                f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
-                " nothing: train it again"
-            )
+    numbers = {n: v for n, v in model.state_dict().items() if isinstance(v, torch.Tensor)}
+    by_device: dict[torch.device, list[torch.Tensor]] = {}
+    for values in numbers.values():
+        by_device.setdefault(values.device, []).append(values.isfinite().all())
+    # A GPU is waited for once, not for every tensor: attacks in training ask at every batch.
+    if all(bool(torch.stack(finite).all()) for finite in by_device.values()):
+        return
+    name = next(n for n, values in numbers.items() if not bool(values.isfinite().all()))
+    raise InputError(
+        f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
+        " nothing: train it again"
+    )
 
 
 @contextmanager

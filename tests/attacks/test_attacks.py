@@ -17,7 +17,7 @@ from stochi.attacks import (
     Square,
     UniformNoise,
 )
-from stochi.attacks.base import ImageAttack
+from stochi.attacks.base import ImageAttack, check_weights
 from stochi.attacks.expectation import expected_gradient, judge
 from stochi.errors import InputError
 from tests.conftest import conv_net
@@ -217,6 +217,16 @@ def test_a_model_that_cannot_be_judged_is_refused(attack: ImageAttack) -> None:
         attack(broken, x, y)
     with pytest.raises(InputError, match="labels go up to 5; the model has 5 classes"):
         attack(conv_net(), x, y + 3)
+
+
+def test_sound_weights_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU every tensor that becomes a bool is a synchronisation."""
+    net, asked = conv_net(), []
+    to_bool = torch.Tensor.__bool__
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda t: asked.append(t) or to_bool(t))
+    check_weights(net)
+    assert len(asked) == 1
+    check_weights(nn.ReLU())  # which has none
 
 
 def test_answers_that_are_no_numbers_are_refused_and_nothing_stays_behind() -> None:

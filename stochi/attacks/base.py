@@ -19,12 +19,21 @@ AnyAttack = TypeVar("AnyAttack", bound="Attack")
 
 TOLERANCE = 1e-5
 """By so much an attack may miss [0, 1] and the ε-ball: rounding errors of floats."""
+SEEDS = 2**64
+"""So many torch's generator has; numpy's, from which ART draws, gets the lower 32 bits."""
 
 
 def check_epsilon(epsilon: float) -> None:
     """Raise InputError unless ε is a number in [0, 1]."""
     if not isinstance(epsilon, Real) or not 0 <= epsilon <= 1:
         raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so it must too")
+
+
+def check_seed(seed: int) -> None:
+    """Raise InputError unless a seed is a whole number that torch's generator takes."""
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < SEEDS:
+        raise InputError(f"seed is {seed}; it must be a whole number from 0 to {SEEDS - 1}")
 
 
 def check_weights(model: nn.Module) -> None:
@@ -132,7 +141,7 @@ class Attack(ABC):
         attack.check(inputs, labels)
         inputs, labels = inputs.detach(), labels.detach().long()
         check_weights(model)
-        generator = torch.Generator(device=inputs.device).manual_seed(self.seed)
+        generator = torch.Generator(device=inputs.device).manual_seed(int(self.seed))
         # A random model may draw from torch's own generator: seed that too, and put it back.
         devices = [inputs.device] if inputs.is_cuda else []
         with (
@@ -224,7 +233,7 @@ class ImageAttack(Attack):
 
     Attributes:
         epsilon: ε in [0, 1]; a budget replaces it.
-        seed: of the attack's own random choices.
+        seed: of the attack's own random choices, a whole number in [0, 2⁶⁴).
         grid: 255 puts the found images on k/255, the chip's 8-bit input, still within ε of the
             clean ones (see :func:`stochi.attacks.grid.onto_grid`); None leaves them as they are.
     """
@@ -235,6 +244,7 @@ class ImageAttack(Attack):
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
+        check_seed(self.seed)
         if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):
             raise InputError(
                 f"grid is {self.grid}; it must be a whole number of at least 1 (the chip's 8-bit"

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from stochi.attacks.base import Attack
+from stochi.attacks.base import Attack, check_seed
 from stochi.attacks.expectation import answers
 from stochi.attacks.objectives import margin
 from stochi.errors import InputError
@@ -25,7 +25,7 @@ class GreedySpikes(Attack):
 
     Attributes:
         flips: how many events may be added or removed in a sample; a budget replaces it.
-        seed: of the candidates.
+        seed: of the candidates, a whole number in [0, 2⁶⁴).
         candidates: places a round; a round costs ``(candidates + 1)·draws`` queries.
         draws: runs that a margin is averaged over, 1 for a model without randomness.
     """
@@ -40,6 +40,7 @@ class GreedySpikes(Attack):
     def __post_init__(self) -> None:
         if self.flips < 0:
             raise InputError(f"flips is {self.flips}; it counts events, from 0 on")
+        check_seed(self.seed)
         self.check_counts("candidates", "draws")
 
     @property

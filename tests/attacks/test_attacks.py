@@ -13,6 +13,7 @@ from stochi.attacks import (
     PGD,
     ArtUnavailable,
     AutoAttack,
+    GreedySpikes,
     HopSkipJump,
     Square,
     UniformNoise,
@@ -143,6 +144,23 @@ def test_each_image_keeps_the_candidate_that_does_worst() -> None:
 def test_bad_options_are_refused(make: type[ImageAttack], bad: dict) -> None:
     with pytest.raises(InputError):
         make(**{"epsilon": 0.1, **bad})
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", None, True, -1, 2**64, 2**70])
+def test_a_seed_that_no_generator_takes_is_refused(seed: object) -> None:
+    for make in (PGD, Square, UniformNoise):
+        with pytest.raises(InputError, match=f"seed is {seed}; it must be a whole number from 0"):
+            make(0.1, seed=seed)
+    with pytest.raises(InputError, match=f"seed is {seed}; it must be a whole number from 0"):
+        GreedySpikes(1, seed)
+
+
+@pytest.mark.parametrize("seed", [2**64 - 1, np.int64(3), np.uint64(2**64 - 1)])
+def test_every_other_seed_is_taken(seed: int) -> None:
+    net, x, y = conv_net(), torch.rand(2, 2, 8, 8), torch.arange(2)
+    for attack in (UniformNoise(0.1, seed), Square(0.1, seed, steps=1, draws=1)):
+        same = replace(attack, seed=int(seed))
+        assert torch.equal(attack(net, x, y), same(net, x, y))
 
 
 @pytest.mark.parametrize(

@@ -99,12 +99,14 @@ class Attack(ABC):
         uses_model: whether what it finds depends on the model it is made on.
         uses_gradients: whether it asks the model for gradients, or else for answers only.
         batch_dim: which dimension of the inputs counts the samples.
+        takes: what the inputs must be, and which attack to use where they are not, for messages.
     """
 
     seed: int
     uses_model: ClassVar[bool] = True
     uses_gradients: ClassVar[bool] = True
     batch_dim: ClassVar[int] = 0
+    takes: ClassVar[str] = "inputs in [0, 1]"
 
     def __call__(
         self,
@@ -210,7 +212,8 @@ class Attack(ABC):
         if labels.dim() != 1 or samples != len(labels) or not inputs.numel():
             raise InputError(
                 f"inputs of shape {tuple(inputs.shape)} and labels of shape {tuple(labels.shape)};"
-                f" one label is needed for each of the {samples} inputs, and at least one of both"
+                f" one label is needed for each of the {samples} inputs, and at least one of both."
+                f" {type(self).__name__} takes {self.takes}"
             )
         if labels.is_floating_point() or int(labels.min()) < 0:
             raise InputError("labels must be whole numbers from 0 on, the true classes")
@@ -238,6 +241,9 @@ class ImageAttack(Attack):
             clean ones (see :func:`stochi.attacks.grid.onto_grid`); None leaves them as they are.
     """
 
+    takes: ClassVar[str] = (
+        "images of shape (batch, *shape); for events, (steps, batch, *shape), use GreedySpikes"
+    )
     epsilon: float
     seed: int = 0
     grid: int | None = field(default=None, kw_only=True)

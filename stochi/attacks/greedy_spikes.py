@@ -32,6 +32,10 @@ class GreedySpikes(Attack):
 
     uses_gradients: ClassVar[bool] = False
     batch_dim: ClassVar[int] = 1
+    takes: ClassVar[str] = (
+        "events of shape (steps, batch, *shape), exactly 0 or 1; for images, (batch, *shape), use"
+        " PGD or another attack of make_attack"
+    )
     flips: int
     seed: int = 0
     candidates: int = field(default=256, kw_only=True)
@@ -59,8 +63,9 @@ class GreedySpikes(Attack):
         super().check(inputs, labels)
         if inputs.dim() < 3 or not torch.equal(inputs * inputs, inputs):
             raise InputError(
-                f"inputs have shape {tuple(inputs.shape)}; GreedySpikes takes events of shape"
-                " (steps, batch, *shape), exactly 0 or 1"
+                f"inputs have shape {tuple(inputs.shape)} and lie in"
+                f" [{float(inputs.min()):g}, {float(inputs.max()):g}]; GreedySpikes takes"
+                f" {self.takes}"
             )
 
     def perturb(

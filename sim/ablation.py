@@ -79,7 +79,8 @@ def ablate(
             and one weight layer for each.
         program: what it, or a model tuned to it, was lowered to. Of a tuned one, "weights" are the
             tuned weights.
-        images: in [0, 1] and labels.
+        images: (batch, *shape) in [0, 1], or frames of 0 and 1 for a Program of events, the same
+            at every step, and labels.
         attack: made once, on the float model; every variant is shown the same attacked images.
         attack_images: how many are attacked, from the front; all if not given.
         trials: repetitions, each with other draws.
@@ -94,7 +95,7 @@ def ablate(
     images = images if isinstance(images, Images) else Images(*images)
     check_trials(trials, (seed,), batch_size)
     check_data(program, images)
-    check_attacks([] if attack is None else [attack], attack_images)
+    check_attacks(program, [] if attack is None else [attack], attack_images)
     model = model.eval()
     _check_origin(model, program, images.inputs[:1])
     shown = {"clean": images}

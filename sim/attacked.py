@@ -44,12 +44,17 @@ def at_each_epsilon(attacks: Sequence[Attack], epsilons: Sequence[float] | None)
     None, as they are.
 
     Raises:
-        InputError: an ε is out of [0, 1], or there is none.
+        InputError: an ε is out of [0, 1], or there is none, or no attack to run at it.
     """
     if epsilons is None:
         return list(attacks)
     if not epsilons:
         raise InputError("epsilons is empty; give at least one ε, or leave it out")
+    if not attacks:
+        raise InputError(
+            "epsilons are those of attacks, and there is none; pass attacks=[...], of"
+            " stochi.attacks, or leave epsilons out"
+        )
     return [
         found
         for attack in attacks

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from stochi.attacks.base import Attack
+import numpy as np
+
+from stochi.attacks.base import Attack, ImageAttack
 from stochi.data.images import Images
 from stochi.deploy.program import Program
 from stochi.errors import InputError
@@ -27,12 +29,28 @@ def check_trials(trials: int, seeds: Sequence[int], batch_size: int) -> None:
             raise InputError(f"seed {seed} is the attacker's; choose another")
 
 
-def check_attacks(attacks: Sequence[Attack], images: int | None) -> None:
-    """Raise InputError where one is no attack, or there is no image to attack."""
+def check_attacks(program: Program, attacks: Sequence[Attack], images: int | None) -> None:
+    """Raise InputError where one is no attack on what the Program is shown here, or there is no
+    image to attack."""
+    instead = (
+        "attack events with GreedySpikes itself, on stochi.attacks.ProgramModel(program, seed) and"
+        " on a torch model that takes (steps, batch, *shape)"
+    )
     for attack in attacks:
         if not isinstance(attack, Attack):
             raise InputError(
                 f"{attack!r} is no attack; pass one of stochi.attacks, or make_attack(name, ε)"
+            )
+        if attack.batch_dim != 0:
+            raise InputError(
+                f"{type(attack).__name__} takes events that change from step to step, and here"
+                f" inputs are (batch, *shape), the same at every step; {instead}"
+            )
+        # On a grid of 1 what an attack on images finds are events, too.
+        if program.input_levels == 1 and isinstance(attack, ImageAttack) and attack.grid != 1:
+            raise InputError(
+                f"{type(attack).__name__} moves the pixels of images, and this Program takes"
+                f" events, exactly 0 or 1; {instead}"
             )
     if images is not None and images < 1:
         raise InputError(f"attack_images is {images}; leave it out to attack all")
@@ -40,6 +58,12 @@ def check_attacks(attacks: Sequence[Attack], images: int | None) -> None:
 
 def check_data(program: Program, images: Images) -> None:
     """Raise InputError where images or labels do not fit each other, or the Program."""
+    if np.ndim(images.inputs) == len(program.input_shape) + 2:
+        raise InputError(
+            f"inputs have shape {tuple(images.inputs.shape)}; here they are (batch, *shape), the"
+            " same at every step; show events that change from step to step to"
+            " stochi.sim.run(program, events)"
+        )
     if len(images.inputs) != len(images.labels):
         raise InputError(f"{len(images.inputs)} images and {len(images.labels)} labels")
     check_inputs(program, images.inputs)

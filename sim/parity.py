@@ -79,15 +79,19 @@ def check_parity(
     Where the answers show signs of masked gradients, the report warns.
 
     Args:
-        model: the float model, in which layers have the Program's names.
+        model: the float model, (batch, *shape) → (batch, classes), in which layers have the
+            Program's names.
         program: what it was lowered to.
         lowered_from: the model that was exported, where that is not ``model`` but one tuned to
             answer as it does (``stochi.train.fine_tune``).
-        data: held-out images in [0, 1] and labels.
+        data: held-out inputs and (batch,) labels. Inputs are (batch, *shape), the same at every
+            step: images in [0, 1], or, for a Program that takes events, frames of exactly 0 or 1.
+            Events that change from step to step, (steps, batch, *shape), are no data of this
+            check; ``stochi.sim.run`` takes them as well.
         trials: repetitions of everything but the exact comparison, each with other draws, at
             least 1; variability over trials needs 2.
-        attacks: with their own budgets; epsilons: if given, every attack on images is run at each
-            of these ε instead.
+        attacks: with their own budgets, on images; epsilons: if given, every attack on images is
+            run at each of these ε instead.
         seeds: for the exact comparison; the first is also used for the accuracies.
         exact_images: how many images are compared exactly, from the front of the data.
         attack_images: how many are attacked, from the front; all if not given.
@@ -112,7 +116,7 @@ def check_parity(
     images = data if isinstance(data, Images) else Images(*data)
     check_trials(trials, seeds, batch_size)
     check_data(program, images)
-    check_attacks(attacks, attack_images)
+    check_attacks(program, attacks, attack_images)
     attacks = at_each_epsilon(attacks, epsilons)
     exact = images.first(min(exact_images, len(images)))
     attacked = images.first(min(attack_images or len(images), len(images)))

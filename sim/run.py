@@ -48,7 +48,8 @@ def run(
 
     Args:
         program: from ``stochi.deploy.lower``.
-        inputs: (batch, *shape) images in [0, 1], shown at every step, or (steps, batch, *shape).
+        inputs: (batch, *shape) images in [0, 1], shown at every step, or (steps, batch, *shape);
+            exactly 0 or 1 for a Program that takes events.
         backend: "engine" (compiled loops on the CPU, torch on a GPU) or "lava" (Lava's runtime).
         seed, trial: whole numbers in [0, 2³²): which draws. A trial is a repetition.
         probes: of "spikes" and "membrane", what to record of every layer at every step.

@@ -5,7 +5,7 @@ the same functions as the lowering, so in ``eval()`` and in ``train()`` the valu
 the very integers of the chip, in the model's units. Gradients pass straight through the rounding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -23,7 +23,7 @@ from stochi.deploy.program import (
     SumPool,
     Weighted,
 )
-from stochi.deploy.real_layers import RealLayer, RealSynapses, cut_into_layers
+from stochi.deploy.real_layers import RealLayer, RealNetwork, RealSynapses, cut_into_layers
 from stochi.deploy.real_neurons import read_neuron
 from stochi.deploy.stand_in import StandIn, take_over
 from stochi.deploy.table_bits import TableBits, check_table_bits, choose_table_bits, table_bits
@@ -256,15 +256,67 @@ def hardware_aware(
     stand_ins = {}
     if calibration is not None:
         stand_ins = take_over(calibration, noise, network.shapes)
+    return _in_integers(
+        model,
+        sample,
+        network,
+        stand_ins,
+        steps=int(graph.metadata["steps"]),
+        chip=target,
+        noise=noise,
+        events=events,
+        dt=dt,
+        random_source=random_source,
+    )
+
+
+def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Module:
+    """The hardware-aware model with a Program's integers; ``model`` is what it was lowered from.
+
+    Raises:
+        ExportError, LoweringError, InputError: the model is not one that the Program can come
+            from.
+    """
+    graph = to_nir(model, sample, program.dt)
+    network = cut_into_layers(graph, program.dt)
+    check_same_layers(program, network)
+    network = choose_table_bits(network, table_bits(program))
+    return _in_integers(
+        model,
+        sample,
+        network,
+        take_over(program, program.noise, network.shapes),
+        steps=int(graph.metadata["steps"]),
+        chip=find_chip(program.chip),
+        noise=program.noise,
+        events=program.input_levels == 1,
+        dt=program.dt,
+        random_source=program.random_source,
+    )
+
+
+def _in_integers(
+    model: nn.Module,
+    sample: torch.Tensor,
+    network: RealNetwork,
+    stand_ins: Mapping[str, StandIn],
+    *,
+    steps: int,
+    chip: Chip,
+    noise: str,
+    events: bool,
+    dt: float,
+    random_source: str,
+) -> nn.Module:
+    """A copy of a model with the layers of its network, by their names, on the chip's grid."""
     copied = copy_model(model)
     training = copied.training
     copied.eval()
     fold_batch_norms(copied, trace(copied, sample))
-    steps = int(graph.metadata["steps"])
     draws = Draws(source=random_source)
     for index, real in enumerate(network.layers):
         path = only_path(real)
-        form = choose_decay(real, target, noise)
+        form = choose_decay(real, chip, noise)
         levels = 1 if events or path.source != INPUT else IMAGE_LEVELS
         stand_in = stand_ins.get(real.name)
         neuron = None
@@ -283,7 +335,7 @@ def hardware_aware(
             steps,
             levels,
             float(levels * _pooled_before_weights(path)),
-            target,
+            chip,
             noise,
             dt,
             stand_in,
@@ -291,27 +343,6 @@ def hardware_aware(
         parent, _, child = path.weight_node.rpartition(".")
         setattr(copied.get_submodule(parent), child, converted)
     return copied.train(training)
-
-
-def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Module:
-    """The hardware-aware model with a Program's integers; ``model`` is what it was lowered from.
-
-    Raises:
-        ExportError, LoweringError, InputError: the model is not one that the Program can come
-            from.
-    """
-    check_same_layers(program, cut_into_layers(to_nir(model, sample, program.dt), program.dt))
-    return hardware_aware(
-        model,
-        sample,
-        chip=program.chip,
-        noise=program.noise,
-        calibration=program,
-        events=program.input_levels == 1,
-        dt=program.dt,
-        bits=table_bits(program),
-        random_source=program.random_source,
-    )
 
 
 def set_draws(model: nn.Module, *, seed: int = 0, trial: int = 0, first_sample: int = 0) -> None:

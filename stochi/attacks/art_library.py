@@ -28,7 +28,7 @@ def require_art() -> None:
 def seeded_numpy(seed: int) -> Iterator[None]:
     """ART draws from numpy's global generator: seed it, and put it back."""
     state = np.random.get_state()
-    np.random.seed(seed % 2**32)
+    np.random.seed(int(seed) % 2**32)
     try:
         yield
     finally:

@@ -20,6 +20,8 @@ AnyAttack = TypeVar("AnyAttack", bound="Attack")
 
 TOLERANCE = 1e-5
 """By so much an attack may miss [0, 1] and the ε-ball: rounding errors of floats."""
+SEEDS = 2**64
+"""So many torch's generator has; numpy's, from which ART draws, gets the lower 32 bits."""
 
 
 def check_epsilon(epsilon: float) -> None:
@@ -28,15 +30,28 @@ def check_epsilon(epsilon: float) -> None:
         raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so it must too")
 
 
+def check_seed(seed: int) -> None:
+    """Raise InputError unless a seed is a whole number that torch's generator takes."""
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < SEEDS:
+        raise InputError(f"seed is {seed}; it must be a whole number from 0 to {SEEDS - 1}")
+
+
 def check_weights(model: nn.Module) -> None:
     """Raise InputError where a number of the model's is not finite; neurons hide that by being
     silent."""
-    for name, values in model.state_dict().items():
-        if isinstance(values, torch.Tensor) and not bool(values.isfinite().all()):
-            raise InputError(
-                f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
-                " nothing: train it again"
-            )
+    numbers = {n: v for n, v in model.state_dict().items() if isinstance(v, torch.Tensor)}
+    by_device: dict[torch.device, list[torch.Tensor]] = {}
+    for values in numbers.values():
+        by_device.setdefault(values.device, []).append(values.isfinite().all())
+    # A GPU is waited for once, not for every tensor: attacks in training ask at every batch.
+    if all(bool(torch.stack(finite).all()) for finite in by_device.values()):
+        return
+    name = next(n for n, values in numbers.items() if not bool(values.isfinite().all()))
+    raise InputError(
+        f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
+        " nothing: train it again"
+    )
 
 
 @contextmanager
@@ -85,12 +100,14 @@ class Attack(ABC):
         uses_model: whether what it finds depends on the model it is made on.
         uses_gradients: whether it asks the model for gradients, or else for answers only.
         batch_dim: which dimension of the inputs counts the samples.
+        takes: what the inputs must be, and which attack to use where they are not, for messages.
     """
 
     seed: int
     uses_model: ClassVar[bool] = True
     uses_gradients: ClassVar[bool] = True
     batch_dim: ClassVar[int] = 0
+    takes: ClassVar[str] = "inputs in [0, 1]"
 
     def __call__(
         self,
@@ -127,7 +144,7 @@ class Attack(ABC):
         attack.check(inputs, labels)
         inputs, labels = inputs.detach(), labels.detach().long()
         check_weights(model)
-        generator = torch.Generator(device=inputs.device).manual_seed(self.seed)
+        generator = torch.Generator(device=inputs.device).manual_seed(int(self.seed))
         # A random model may draw from torch's own generator: seed that too, and put it back.
         devices = [inputs.device] if inputs.is_cuda else []
         with (
@@ -196,7 +213,8 @@ class Attack(ABC):
         if labels.dim() != 1 or samples != len(labels) or not inputs.numel():
             raise InputError(
                 f"inputs of shape {tuple(inputs.shape)} and labels of shape {tuple(labels.shape)};"
-                f" one label is needed for each of the {samples} inputs, and at least one of both"
+                f" one label is needed for each of the {samples} inputs, and at least one of both."
+                f" {type(self).__name__} takes {self.takes}"
             )
         if labels.is_floating_point() or int(labels.min()) < 0:
             raise InputError("labels must be whole numbers from 0 on, the true classes")
@@ -219,17 +237,21 @@ class ImageAttack(Attack):
 
     Attributes:
         epsilon: ε in [0, 1]; a budget replaces it.
-        seed: of the attack's own random choices.
+        seed: of the attack's own random choices, a whole number in [0, 2⁶⁴).
         grid: 255 puts the found images on k/255, the chip's 8-bit input, still within ε of the
             clean ones (see :func:`stochi.attacks.grid.onto_grid`); None leaves them as they are.
     """
 
+    takes: ClassVar[str] = (
+        "images of shape (batch, *shape); for events, (steps, batch, *shape), use GreedySpikes"
+    )
     epsilon: float
     seed: int = 0
     grid: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
+        check_seed(self.seed)
         if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):
             raise InputError(
                 f"grid is {self.grid}; it must be a whole number of at least 1 (the chip's 8-bit"

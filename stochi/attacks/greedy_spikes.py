@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from stochi.attacks.base import Attack
+from stochi.attacks.base import Attack, check_seed
 from stochi.attacks.expectation import answers
 from stochi.attacks.objectives import margin
 from stochi.errors import InputError
@@ -25,13 +25,17 @@ class GreedySpikes(Attack):
 
     Attributes:
         flips: how many events may be added or removed in a sample; a budget replaces it.
-        seed: of the candidates.
+        seed: of the candidates, a whole number in [0, 2⁶⁴).
         candidates: places a round; a round costs ``(candidates + 1)·draws`` queries.
         draws: runs that a margin is averaged over, 1 for a model without randomness.
     """
 
     uses_gradients: ClassVar[bool] = False
     batch_dim: ClassVar[int] = 1
+    takes: ClassVar[str] = (
+        "events of shape (steps, batch, *shape), exactly 0 or 1; for images, (batch, *shape), use"
+        " PGD or another attack of make_attack"
+    )
     flips: int
     seed: int = 0
     candidates: int = field(default=256, kw_only=True)
@@ -40,6 +44,7 @@ class GreedySpikes(Attack):
     def __post_init__(self) -> None:
         if self.flips < 0:
             raise InputError(f"flips is {self.flips}; it counts events, from 0 on")
+        check_seed(self.seed)
         self.check_counts("candidates", "draws")
 
     @property
@@ -58,8 +63,9 @@ class GreedySpikes(Attack):
         super().check(inputs, labels)
         if inputs.dim() < 3 or not torch.equal(inputs * inputs, inputs):
             raise InputError(
-                f"inputs have shape {tuple(inputs.shape)}; GreedySpikes takes events of shape"
-                " (steps, batch, *shape), exactly 0 or 1"
+                f"inputs have shape {tuple(inputs.shape)} and lie in"
+                f" [{float(inputs.min()):g}, {float(inputs.max()):g}]; GreedySpikes takes"
+                f" {self.takes}"
             )
 
     def perturb(

@@ -49,6 +49,11 @@ class ProgramModel(nn.Module):
             LavaUnavailable: the back end is Lava, which is not installed.
         """
         shown = inputs.detach().cpu()
+        if self.program.input_levels == 1 and not torch.equal(shown * shown, shown):
+            raise InputError(
+                "this Program takes events, exactly 0 or 1, and is shown other numbers; attacks on"
+                " images make such, so use GreedySpikes, which flips events"
+            )
         record = run(self.program, shown, self.backend, seed=self.seed, trial=self.calls)
         self.calls += 1
         self.queries += len(record.logits)

@@ -24,13 +24,19 @@ def attack(
     epsilon: Annotated[float, typer.Option(help="Largest change of a pixel, in [0, 1].")] = 0.1,
     epsilons: EpsilonsOption = None,
     steps: Annotated[
-        int | None, typer.Option(help="Of attacks that take steps; their own by default: PGD 20.")
+        int | None,
+        typer.Option(
+            help="Of attacks that take steps; their own by default: PGD 20. AutoAttack's are those"
+            " of its APGDs: the Square in auto-standard keeps its 2500."
+        ),
     ] = None,
     draws: Annotated[
         int | None,
         typer.Option(help="EOT draws a step; their own by default: PGD 10, AutoAttack 20."),
     ] = None,
-    restarts: Annotated[int, typer.Option(help="Of PGD, APGD and Square.")] = 1,
+    restarts: Annotated[
+        int | None, typer.Option(help="Of PGD, APGD and Square; 1 by default.")
+    ] = None,
     images: Annotated[int, typer.Option(help="How many of the test images.")] = 128,
     trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
     figure: Annotated[

@@ -37,19 +37,28 @@ def read_attacks(
         names: as the option has them; the rest as for ``stochi.attacks.make_attack``.
 
     Raises:
-        InputError: a name is unknown, or a number is out of range.
+        InputError: a name is unknown, a number is out of range, or none of the attacks has steps,
+            draws or restarts, which were given.
     """
-    from stochi.attacks import make_attack
+    from stochi.attacks import ATTACK_NAMES, make_attack
     from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 
     # Each once, in the order given, after the floor that all must beat.
     wanted = dict.fromkeys(["noise", *(name.strip() for name in names.split(","))])
-    return [
+    attacks = [
         make_attack(
             name, epsilon, steps=steps, draws=draws, restarts=restarts, grid=GRADED_INPUT_MAX
         )
         for name in wanted
     ]
+    for option, value in (("steps", steps), ("draws", draws), ("restarts", restarts)):
+        if value is not None and not any(hasattr(attack, option) for attack in attacks):
+            having = [n for n in ATTACK_NAMES if hasattr(make_attack(n, epsilon), option)]
+            raise InputError(
+                f"--attack {names} has no {option}; leave --{option} out, or choose from"
+                f" {', '.join(having)}"
+            )
+    return attacks
 
 
 def read_epsilons(context: typer.Context, text: str | None, epsilon: float) -> list[float]:

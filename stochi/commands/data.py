@@ -82,7 +82,7 @@ def load_program_for_images(path: Path) -> "Program":
     if program.input_levels == 1:
         raise InputError(
             f"{path} takes binary events, and the data sets here are images; run it from Python:"
-            " stochi.sim.run(program, events), stochi.sim.check_parity(model, program, (events,"
+            " stochi.sim.run(program, events), stochi.sim.check_parity(model, program, (frames,"
             " labels))"
         )
     return program

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from stochi.commands.attacks import AttackOption, EpsilonsOption, read_attacks, read_epsilons
-from stochi.commands.console import JsonOption, Output, SeedOption
+from stochi.commands.console import JsonOption, Output, SeedOption, was_given
 from stochi.commands.data import (
     DataDirOption,
     DataOption,
     LoweredFromOption,
     load_compared,
 )
+from stochi.errors import InputError
 
 
 def parity(
@@ -54,6 +55,11 @@ def parity(
 
     output = Output(as_json)
     budgets = read_epsilons(context, epsilons, epsilon)
+    if not any(budgets) and (epsilons is not None or was_given(context, "attack")):
+        raise InputError(
+            "an ε of 0 is no attack; give one above 0, or leave --attack and --epsilons out and"
+            " give --epsilon 0 for none"
+        )
     attacks = read_attacks(attack, epsilon) if any(budgets) else []
     model, lowered, origin, test = load_compared(checkpoint, program, lowered_from, data, data_dir)
     shown = test if images is None else test.first(images)
@@ -64,7 +70,7 @@ def parity(
         lowered_from=origin,
         trials=trials,
         attacks=attacks,
-        epsilons=budgets,
+        epsilons=budgets if attacks else None,
         seeds=(seed, seed + 1),
         exact_images=exact,
         attack_images=attack_images,

@@ -9,6 +9,7 @@ import typer
 
 from stochi.commands.console import JsonOption, Output
 from stochi.commands.data import DataDirOption, DataOption
+from stochi.commands.stopping import stopped_in_order
 
 
 def study(
@@ -35,7 +36,7 @@ def study(
 
     Trains plain and random-τ networks and random baselines with every defence, attacks each in
     floats and on the chip, and compares. Every answer is kept as soon as it is found: stopped, the
-    command goes on where it was.
+    command goes on where it was. Ctrl-C and SIGTERM stop it, with all its processes.
     """
     import joblib
 
@@ -58,13 +59,15 @@ def study(
         "epochs": epochs,
     }
     plan = replace(plan, **{name: value for name, value in given.items() if value is not None})
-    store = conduct(
-        plan,
-        out / "answers",
-        data_dir,
-        processes=processes or joblib.cpu_count(),
-        progress=output.progress,
-    )
+    advice = f"stopped; {out}/answers holds what was found, and the same command goes on from there"
+    with stopped_in_order(advice):
+        store = conduct(
+            plan,
+            out / "answers",
+            data_dir,
+            processes=processes or joblib.cpu_count(),
+            progress=output.progress,
+        )
     results = Results(plan, store)
     found = results.as_dict()
     with written_aside(out / "study.json") as aside:

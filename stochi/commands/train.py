@@ -54,7 +54,9 @@ def train(
     ] = None,
     epsilon: Annotated[
         float | None,
-        typer.Option(help="With --defence: a pixel is moved by so much of [0, 1] at most; 0.1."),
+        typer.Option(
+            help="With --defence: a pixel is moved by so much of [0, 1] at most, above 0; 0.1."
+        ),
     ] = None,
     tune: Annotated[
         Path | None,
@@ -109,6 +111,11 @@ def train(
     chosen_defence = None
     if defence is not None:
         chosen_defence = make_defence(defence, **({} if epsilon is None else {"epsilon": epsilon}))
+        if epsilon == 0:
+            raise InputError(
+                "--epsilon 0 moves no pixel, so --defence would be plain training; give an ε above"
+                " 0, or leave both out"
+            )
     check_neuron_options(sigma, sampling, input_gain, bits or None)
     if sampling == "mean":
         for name in ("sigma", "bits"):

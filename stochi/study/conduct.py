@@ -1,6 +1,7 @@
 """Run a study: victims side by side in processes, answers kept as they are found."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 
 import joblib
@@ -41,9 +42,10 @@ def conduct(
     store = Store(folder)
     # The costly ones first, so that no process is left with one at the end.
     victims = sorted(plan.victims(), key=lambda victim: -len(plan.questions(victim)))
-    running = _run(victims, plan, training, test, store, processes)
-    for done, (title, found) in enumerate(running, 1):
-        progress(f"{done} of {len(victims)} networks: {title}, {found} new answers")
+    # Closed, or else processes would finish what they are at when something is raised in here.
+    with closing(_run(victims, plan, training, test, store, processes)) as running:
+        for done, (title, found) in enumerate(running, 1):
+            progress(f"{done} of {len(victims)} networks: {title}, {found} new answers")
     return store
 
 
@@ -66,7 +68,7 @@ def _run(
     test: Images,
     store: Store,
     processes: int,
-) -> Iterator[tuple[str, int]]:
+) -> Generator[tuple[str, int], None, None]:
     calls = (joblib.delayed(_examine)(v, plan, training, test, store) for v in victims)
     yield from joblib.Parallel(n_jobs=processes, return_as="generator_unordered")(calls)
 

@@ -14,11 +14,12 @@ from stochi.attacks import (
     PGD,
     ArtUnavailable,
     AutoAttack,
+    GreedySpikes,
     HopSkipJump,
     Square,
     UniformNoise,
 )
-from stochi.attacks.base import ImageAttack
+from stochi.attacks.base import ImageAttack, check_weights
 from stochi.attacks.expectation import expected_gradient, judge
 from stochi.errors import InputError
 from tests.conftest import conv_net
@@ -151,6 +152,23 @@ def test_bad_options_are_refused(make: type[ImageAttack], bad: dict) -> None:
         make(**{"epsilon": 0.1, **bad})
 
 
+@pytest.mark.parametrize("seed", [1.5, "1", None, True, -1, 2**64, 2**70])
+def test_a_seed_that_no_generator_takes_is_refused(seed: object) -> None:
+    for make in (PGD, Square, UniformNoise):
+        with pytest.raises(InputError, match=f"seed is {seed}; it must be a whole number from 0"):
+            make(0.1, seed=seed)
+    with pytest.raises(InputError, match=f"seed is {seed}; it must be a whole number from 0"):
+        GreedySpikes(1, seed)
+
+
+@pytest.mark.parametrize("seed", [2**64 - 1, np.int64(3), np.uint64(2**64 - 1)])
+def test_every_other_seed_is_taken(seed: int) -> None:
+    net, x, y = conv_net(), torch.rand(2, 2, 8, 8), torch.arange(2)
+    for attack in (UniformNoise(0.1, seed), Square(0.1, seed, steps=1, draws=1)):
+        same = replace(attack, seed=int(seed))
+        assert torch.equal(attack(net, x, y), same(net, x, y))
+
+
 @pytest.mark.parametrize(
     "inputs, labels, message",
     [
@@ -223,6 +241,16 @@ def test_a_model_that_cannot_be_judged_is_refused(attack: ImageAttack) -> None:
         attack(broken, x, y)
     with pytest.raises(InputError, match="labels go up to 5; the model has 5 classes"):
         attack(conv_net(), x, y + 3)
+
+
+def test_sound_weights_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU every tensor that becomes a bool is a synchronisation."""
+    net, asked = conv_net(), []
+    to_bool = torch.Tensor.__bool__
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda t: asked.append(t) or to_bool(t))
+    check_weights(net)
+    assert len(asked) == 1
+    check_weights(nn.ReLU())  # which has none
 
 
 def test_answers_that_are_no_numbers_are_refused_and_nothing_stays_behind() -> None:

@@ -120,3 +120,22 @@ def test_flips_are_counted(budget: float) -> None:
 def test_what_are_no_events_is_refused(events: torch.Tensor) -> None:
     with pytest.raises(InputError, match="exactly 0 or 1"):
         GreedySpikes(3)(Weighted(torch.ones(3, 4)), events, torch.zeros(1).long())
+
+
+def test_images_and_events_each_name_the_other_s_attacks() -> None:
+    model, images, labels = nn.Flatten(), torch.rand(6, 1, 4, 4), torch.arange(6)
+    events = torch.zeros(4, 6, 1, 4, 4)
+    with pytest.raises(InputError, match=r"\(4, 6, 1, 4, 4\).*PGD takes images.*GreedySpikes"):
+        PGD(0.1)(model, events, labels)
+    with pytest.raises(InputError, match=r"\(6, 1, 4, 4\).*takes events of shape.*use PGD"):
+        GreedySpikes(3)(model, images, labels)
+    with pytest.raises(InputError, match=r"\[0\.\d+, \d.*takes events of shape.*use PGD"):
+        GreedySpikes(3)(model, images[:1].transpose(0, 1).expand(1, 6, 4, 4), labels)
+
+
+def test_attacks_on_images_are_sent_away_by_a_program_of_events() -> None:
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)), events=True)
+    frames = (torch.rand(3, 1, 4, 4) < 0.4).float()
+    with pytest.raises(InputError, match=r"takes events, .* use GreedySpikes"):
+        Square(0.1, steps=1)(ProgramModel(program, 9), frames, torch.arange(3))
+    assert ProgramModel(program, 9)(frames).shape == (3, 3)

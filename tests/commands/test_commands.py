@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stochi.attacks import APGD, FGSM, PGD, AutoAttack, Square, UniformNoise
+from stochi.commands.attacks import read_attacks
 from stochi.commands.main import main
 from stochi.deploy import Program
 from stochi.files import written_aside
@@ -219,6 +221,20 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
     assert found["packages"]["torch"] and set(found["back_ends"]) > {"Lava"}
 
 
+def test_an_option_is_for_the_attacks_that_have_it() -> None:
+    noise, fgsm, pgd = read_attacks("fgsm,pgd", 0.1, steps=3, draws=2, restarts=4)
+    assert (noise.name, fgsm.name) == (UniformNoise(0.1).name, FGSM(0.1, draws=2).name)
+    assert pgd == PGD(0.1, steps=3, draws=2, restarts=4, grid=255)
+
+
+def test_steps_of_auto_standard_are_those_of_its_apgds() -> None:
+    """As the help and docs/attacks.md say."""
+    _, attack = read_attacks("auto-standard", 0.1, steps=3)
+    assert isinstance(attack, AutoAttack)
+    assert {part.steps for part in attack.parts() if isinstance(part, APGD)} == {3}
+    assert [part.steps for part in attack.parts() if isinstance(part, Square)] == [2500]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -260,6 +276,7 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["train", "--epochs", "many"], "epochs"),
         (["train", "--defence", "hope"], "defence is 'hope'; choose from fgsm, pgd, rat, sr, hire"),
         (["train", "--defence", "pgd", "--epsilon", "2"], "epsilon is 2"),
+        (["train", "--defence", "pgd", "--epsilon", "0"], "--epsilon 0 moves no pixel"),
         (["train", "--defence", "sr", "--epsilon", "0.1"], "'sr' has no epsilon"),
         (["train", "--epsilon", "0.1"], "--epsilon is of a defence"),
         (["train", "--tune", "m.pt"], "--program PROGRAM go together"),
@@ -272,10 +289,21 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
         (["parity", "m.pt", "m.program", "--trials", "0"], "trials is 0"),
         (["parity", "m.pt", "m.program", "--epsilon", "7"], "epsilon is 7"),
         (["parity", "m.pt", "m.program", "--epsilons", "0.1,x"], "--epsilons is '0.1,x'"),
+        (["parity", "m.pt", "m.program", "--epsilons", "0"], "an ε of 0 is no attack; give one"),
+        (["parity", "m.pt", "m.program", "--attack", "pgd", "--epsilon", "0"], "an ε of 0 is no"),
         (["parity", "m.pt", "m.program", "--attack", "tickle"], "attack is 'tickle'; choose from"),
         (["attack", "m.pt", "m.program", "--attack", "pgd,"], "attack is ''"),
         (["attack", "m.pt", "m.program", "--epsilons", "0.1,2"], "epsilon is 2"),
         (["attack", "m.pt", "m.program", "--steps", "0"], "steps is 0"),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "fgsm,mi-fgsm", "--restarts", "3"],
+            "fgsm,mi-fgsm has no restarts; leave --restarts out, or choose from pgd, apgd,",
+        ),
+        (["attack", "m.pt", "m.program", "--attack", "fgsm", "--steps", "3"], "fgsm has no steps"),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "noise", "--draws", "3"],
+            "noise has no draws",
+        ),
         (["attack", "m.pt", "m.program", "--figure", "f.pdf"], "give the name of a PNG file"),
         (["attack", "m.pt", "m.program", "--figure", "."], "give the name of a PNG file"),
         (["attack", "m.pt", "m.program", "--figure", "text.txt/f.png"], "cannot be written into"),

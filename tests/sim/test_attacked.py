@@ -135,6 +135,8 @@ def test_budgets_that_make_no_sense_are_refused(net, program, data) -> None:  # 
     for epsilons, says in (([], "epsilons is empty"), ([0.1, 2.0], "epsilon is 2.0")):
         with pytest.raises(InputError, match=says):
             check(net, program, data, attacks=[FGSM(0.1)], epsilons=epsilons)
+    with pytest.raises(InputError, match=r"epsilons are those of attacks.* pass attacks="):
+        check(net, program, data, epsilons=[0.1])
     with pytest.raises(InputError, match="batch_size is 0"):
         check(net, program, data, batch_size=0)
     events = GreedySpikes(3)

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from stochi.attacks import PGD, UniformNoise
+from stochi.attacks import PGD, GreedySpikes, UniformNoise
 from stochi.data import Images
 from stochi.deploy import Program, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.sim import check_parity
+from stochi.sim import ablate, check_parity
 from stochi.sim.figure import draw_report
 from stochi.sim.mismatch import compare
 from stochi.sim.report import ParityReport
 from stochi.sim.statistics import estimate_accuracy, estimate_difference
 from stochi.train import FreshDraws, twin_of
-from tests.conftest import conv_net
+from tests.conftest import conv_net, dense_net
 
 SHAPE = (2, 8, 8)
 
@@ -137,6 +137,30 @@ def test_bad_data_is_refused(net, program: Program, data: Images) -> None:  # ty
     ):
         with pytest.raises(InputError):
             without_lava(net, program, (inputs, labels))
+
+
+def test_a_program_of_events_takes_frames_that_stay() -> None:
+    model, frames = dense_net(steps=4), (torch.rand(6, 1, 4, 4) < 0.4).float()
+    program, labels = lower(to_nir(model, frames[:1]), events=True), torch.arange(6) % 3
+    report = without_lava(model, program, (frames, labels), margins=None)
+    assert report.mismatches == 0 and report.compared > 1000
+    for batch in (6, 4):  # as many samples as steps, too
+        changing = frames[:batch].expand(4, batch, 1, 4, 4)
+        with pytest.raises(InputError, match=r"here they are \(batch, \*shape\).*sim\.run"):
+            without_lava(model, program, (changing, labels[:batch]))
+
+
+def test_attacks_that_do_not_fit_the_data_are_refused_with_the_way_out(net, program, data) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=r"GreedySpikes takes events that change.*ProgramModel"):
+        without_lava(net, program, data, attacks=[GreedySpikes(3)])
+    model, frames = dense_net(steps=4), (torch.rand(6, 1, 4, 4) < 0.4).float()
+    events = lower(to_nir(model, frames[:1]), events=True)
+    shown, few = (frames, torch.arange(6) % 3), {"margins": None, "trials": 1}
+    for check in (ablate, lambda *given, attack: check_parity(*given, attacks=[attack])):
+        with pytest.raises(InputError, match=r"PGD moves the pixels of images.*GreedySpikes"):
+            check(model, events, shown, attack=PGD(0.1))
+    flips = PGD(1.0, steps=1, draws=1, grid=1)  # which finds frames of 0 and 1
+    assert len(without_lava(model, events, shown, attacks=[flips], **few).accuracy) == 3
 
 
 def test_wilson_interval_of_a_textbook_case() -> None:

@@ -1,3 +1,4 @@
+import sys
 import warnings
 from dataclasses import replace
 
@@ -63,6 +64,20 @@ def test_it_gives_the_integers_of_the_program_s_random_source(network: str, samp
     assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
     other = run(replace(program, random_source="philox"), images, seed=3, trial=2, probes=PROBES)
     assert sum(c.mismatches for c in compare_records(ours, other)) > 0
+
+
+def test_a_twin_is_exported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, images = NETWORKS["dense"][0](), torch.rand(1, *NETWORKS["dense"][1])
+    program = lower(to_nir(net, images))
+    exported = []
+
+    def counting(*given):  # type: ignore[no-untyped-def]
+        exported.append(given)
+        return to_nir(*given)
+
+    monkeypatch.setattr(sys.modules["stochi.train.hardware_aware"], "to_nir", counting)
+    twin_of(program, net, images)
+    assert len(exported) == 1
 
 
 def test_a_random_source_that_is_unknown_is_refused() -> None:

@@ -49,8 +49,8 @@ def make_attack(
             FAB-T, ``"auto-rand"`` and ``"auto-standard"`` are AutoAttack's versions.
         epsilon, seed, grid: as for :class:`stochi.attacks.base.ImageAttack`.
         steps, draws, restarts: the attack's own where they are not given; what an attack does not
-            have (FGSM one step, noise no draws) it is not told. AutoAttack's steps are its APGDs':
-            the Square in "auto-standard" keeps its 2500, unless you make
+            have (FGSM one step, noise no draws) it is not told. AutoAttack's steps are its
+            APGDs' and FAB's: the Square in "auto-standard" keeps its 2500, unless you make
             ``AutoAttack(version="standard", squares=...)`` yourself.
 
     Raises:

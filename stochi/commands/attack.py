@@ -27,7 +27,7 @@ def attack(
         int | None,
         typer.Option(
             help="Of attacks that take steps; their own by default: PGD 20. AutoAttack's are those"
-            " of its APGDs: the Square in auto-standard keeps its 2500."
+            " of its APGDs and FAB: the Square in auto-standard keeps its 2500."
         ),
     ] = None,
     draws: Annotated[
@@ -35,7 +35,7 @@ def attack(
         typer.Option(help="EOT draws a step; their own by default: PGD 10, AutoAttack 20."),
     ] = None,
     restarts: Annotated[
-        int | None, typer.Option(help="Of PGD, APGD and Square; 1 by default.")
+        int | None, typer.Option(help="Of PGD, APGD, FAB and Square; 1 by default.")
     ] = None,
     images: Annotated[int, typer.Option(help="How many of the test images.")] = 128,
     trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,

@@ -23,7 +23,7 @@ from stochi.deploy.lowering import lower, lower_network_like
 from stochi.deploy.program import INPUT, NOISE_TARGETS, Layer, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
 from stochi.deploy.stand_in import CalibrationWarning, StandIn, make_stand_in
-from stochi.errors import InputError
+from stochi.errors import InputError, LoweringError, ProgramError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
 
 TRIALS = 4
@@ -31,6 +31,8 @@ FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
 RATE_MARGIN = 0.03
 LARGEST_FACTOR = 4.0
 """Thresholds are raised or lowered by so much at most."""
+MOST_HALVINGS = 8
+"""Of a layer's scale, to make room for noise."""
 METHODS = ("behaviour", "moments")
 
 
@@ -152,12 +154,12 @@ class _Fitting:
         largest_scale = _scale_with_room(self.plain.layer(name))
         moments = noise_amplitude(self.reference, name, self.data)
 
-        def stand_in(amplitude: float, factor: float) -> StandIn:
-            return make_stand_in(self.noise, amplitude, largest_scale, factor)
+        def with_noise(amplitude: float, factor: float) -> tuple[StandIn, Program]:
+            return self._with_room(name, amplitude, largest_scale, factor)
 
         def excess(log_factor: float, amplitude: float) -> float:
-            tried = stand_in(amplitude, math.exp(log_factor))
-            return self._rate(name, tried) - target
+            _, program = with_noise(amplitude, math.exp(log_factor))
+            return _mean(observe(program, name, self.data, FIT_SEED)) - target
 
         def threshold_factor(amplitude: float) -> float:
             low, high = -math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR)
@@ -169,8 +171,8 @@ class _Fitting:
 
         def error(log_amplitude: float) -> float:
             amplitude = math.exp(log_amplitude)
-            tried = stand_in(amplitude, threshold_factor(amplitude))
-            seen = observe(self.program(**{name: tried}), name, self.data, FIT_SEED)
+            _, program = with_noise(amplitude, threshold_factor(amplitude))
+            seen = observe(program, name, self.data, FIT_SEED)
             return divergence(*self._behind(name, counts, seen))
 
         amplitude, factor = moments, 1.0
@@ -185,7 +187,7 @@ class _Fitting:
             amplitude = math.exp(found.x)
             factor = threshold_factor(amplitude)
         if amplitude > 0:
-            self.stand_ins[name] = stand_in(amplitude, factor)
+            self.stand_ins[name], _ = with_noise(amplitude, factor)
             self.amplitudes[name] = amplitude
 
     def measure(self, program: Program, name: str) -> LayerFit:
@@ -203,8 +205,20 @@ class _Fitting:
             ratio,
         )
 
-    def _rate(self, name: str, tried: StandIn) -> float:
-        return _mean(observe(self.program(**{name: tried}), name, self.data, FIT_SEED))
+    def _with_room(
+        self, name: str, amplitude: float, largest_scale: float, factor: float
+    ) -> tuple[StandIn, Program]:
+        """A layer's noise at the largest scale, halved until it and the layer's input fit 24 bits,
+        and the network with it."""
+        scale, refused = largest_scale, None
+        for _ in range(MOST_HALVINGS):
+            tried = make_stand_in(self.noise, amplitude, scale, factor)
+            try:
+                return tried, self.program(**{name: tried})
+            except (LoweringError, ProgramError) as error:
+                scale, refused = scale / 2, error
+        assert refused is not None
+        raise refused
 
     def _behind(
         self, name: str, reference: torch.Tensor, seen: torch.Tensor

@@ -9,6 +9,7 @@ from torch import nn
 
 from stochi.deploy import CalibrationWarning, MergedThresholds, Program, calibrate, lower
 from stochi.deploy.calibration import compare_inputs, noise_amplitude, observe
+from stochi.deploy.program import NOISE_TARGETS
 from stochi.deploy.stand_in import make_stand_in
 from stochi.errors import InputError
 from stochi.export import to_nir
@@ -74,6 +75,23 @@ def test_noise_has_the_size_that_was_asked_for(amplitude: float) -> None:
     )
     spread = float(drawn.double().std()) / (2.0**ALIGN_SHIFT * stand_in.scale)
     assert spread == pytest.approx(amplitude / 3**0.5, rel=0.02)
+
+
+def test_noise_on_a_nearly_full_current_halves_the_scale() -> None:
+    """16 inputs with the largest weight take 98.8 % of the current's 24 bits; how much of them the
+    noise leaves free depends on its size."""
+    ratios = set()
+    for sigma in (0.5, 0.7, 0.9, 1.1, 1.3):
+        net = dense_net(sigma=sigma)
+        with torch.no_grad():
+            net.network.fc1.weight.clamp_(-0.5, 0.5)
+            net.network.fc1.weight[0] = 0.5
+            net.network.fc1.bias.zero_()
+        graph = to_nir(net, IMAGES[:1])
+        programs = [calibrate(graph, IMAGES, noise=n, method="moments")[0] for n in NOISE_TARGETS]
+        scales = {p.noise: p.layers[0].scale for p in programs}
+        ratios.add(scales["current"] / scales["membrane"])
+    assert ratios == {0.5, 1.0}
 
 
 def test_noise_too_small_for_the_generator_is_left_out() -> None:

@@ -64,10 +64,10 @@ class ParityReport:
         if foreign:
             shares = ", ".join(f"{name} ({share:.0%})" for name, share in foreign.items())
             found.append(
-                "the Program was lowered from another model, so nothing here tells about this one:"
-                f" many weights are not those that it lowers to, in {shares}. Pass the model that"
-                " the Program came from; where that was tuned to answer like this one, pass it as"
-                " lowered_from (--lowered-from)"
+                "the Program was lowered from another model than the one that was named, so two"
+                f" unrelated networks are compared: many weights differ, in {shares}. Pass the"
+                " model that the Program came from, or, where that was tuned to answer like this"
+                " one, this one with that as lowered_from (--lowered-from)"
             )
         if self.mismatches:
             entry = next(e for e in self.exact if e["mismatches"])

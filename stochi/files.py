@@ -14,6 +14,16 @@ def what_is_missing(path: Path) -> str:
     return "a folder, not a file" if path.is_dir() else "no such file"
 
 
+def check_output(path: str | Path) -> None:
+    """Raise InputError where a file cannot be written there, before the work that it holds."""
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{target}: a folder, not a file; give the name of a file")
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"{target}: {folder} cannot be written into")
+
+
 def check_figure(path: str | Path | None) -> None:
     """Raise InputError where a PNG cannot be written there, before the work that it shows."""
     if path is None:
@@ -21,9 +31,7 @@ def check_figure(path: str | Path | None) -> None:
     target = Path(path)
     if target.suffix.lower() != ".png" or target.is_dir():
         raise InputError(f"{target}: give the name of a PNG file, like {target.stem or 'f'}.png")
-    folder = next(parent for parent in target.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"{target}: {folder} cannot be written into")
+    check_output(target)
 
 
 @contextmanager

@@ -112,7 +112,7 @@ class HardwareSynapses:
             )
             if neuron is not None:
                 assert neuron.hardware is not None
-                neuron.hardware.numbers = StepNumbers.of(quantized, self.form, self.real.shape)
+                neuron.hardware.step_numbers = StepNumbers.of(quantized, self.form, self.real.shape)
         return self.last[1]
 
     def _quantize(

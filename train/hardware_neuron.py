@@ -97,7 +97,7 @@ class HardwareStep:
         decay: which neuron it is, and its decays, as in the Program.
         draws: shared by all layers of the model.
         generator, threshold_factor: of fitted additive noise, as in the Program.
-        numbers: the layer's, set by the synapses that run before the neuron.
+        step_numbers: the layer's, set by the synapses that run before the neuron.
     """
 
     layer: int
@@ -105,7 +105,7 @@ class HardwareStep:
     draws: Draws
     generator: Generator | None = None
     threshold_factor: float = 1.0
-    numbers: StepNumbers | None = field(default=None, repr=False)
+    step_numbers: StepNumbers | None = field(default=None, repr=False)
 
     def __call__(
         self,
@@ -129,7 +129,7 @@ class HardwareStep:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Spikes, membrane, the membrane before any reset in real numbers, and the share of it that
         was kept; all (batch, …)."""
-        numbers = self.numbers
+        numbers = self.step_numbers
         if numbers is None:
             raise RuntimeError("a hardware-aware neuron ran before the synapses that feed it")
         shape = current.shape[1:]

@@ -77,6 +77,10 @@ def _first_answer_checked(model: nn.Module, labels: torch.Tensor) -> Iterator[No
         logits = output[0] if isinstance(output, tuple) else output
         if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
             return  # the attack says what it needs
+        if logits.shape[1] < 2:
+            raise InputError(
+                "the model has 1 class, so its answer cannot be wrong; an attack needs 2 or more"
+            )
         if int(labels.max()) >= logits.shape[1]:
             raise InputError(
                 f"labels go up to {int(labels.max())}; the model has {logits.shape[1]} classes,"

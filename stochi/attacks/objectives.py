@@ -88,7 +88,8 @@ def _margins(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def _ranked(logits: torch.Tensor, needed: int) -> torch.Tensor:
     if logits.shape[2] < needed:
         raise InputError(
-            f"this loss needs {needed} classes, the model has {logits.shape[2]}; use loss='ce'"
+            f"APGD's DLR losses, AutoAttack's too, need {needed} classes here and the model has"
+            f" {logits.shape[2]}; use APGD with loss='ce', FAB or PGD"
         )
     return logits.sort(2, descending=True).values
 

@@ -10,6 +10,7 @@ from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption
 from stochi.commands.data import DataDirOption, DataOption
 from stochi.devices import check_device
 from stochi.errors import InputError
+from stochi.files import check_output
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,6 +83,7 @@ def train(
     from stochi.train.training import Epoch, TrainingConfig, measure_accuracy, train_classifier
 
     output = Output(as_json)
+    check_output(out)
     if (tune is None) != (program is None):
         raise InputError("--tune CHECKPOINT and --program PROGRAM go together")
     if tune is not None and program is not None:

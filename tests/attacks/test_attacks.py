@@ -342,3 +342,10 @@ def test_steps_that_lead_nowhere_are_refused(step_size: float) -> None:
 def test_what_is_of_the_wrong_kind_is_refused(make, says: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=says):
         make()
+
+
+def test_a_model_of_one_class_is_refused() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
+    images, labels = torch.rand(2, 1, 4, 4), torch.zeros(2).long()
+    with pytest.raises(InputError, match="1 class"):
+        PGD(0.1, steps=1, draws=1)(model, images, labels)

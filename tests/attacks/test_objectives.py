@@ -45,5 +45,5 @@ def test_equal_logits_as_spike_counts_have_them_stay_finite() -> None:
 
 @pytest.mark.parametrize("classes, objective", [(2, dlr), (3, targeted_dlr(LABELS))])
 def test_ratios_need_classes(classes: int, objective) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(InputError, match="needs"):
+    with pytest.raises(InputError, match="DLR losses"):
         objective(torch.rand(1, 2, classes), torch.zeros(2).long())

@@ -244,6 +244,7 @@ def test_steps_of_auto_standard_are_those_of_its_apgds() -> None:
         (["deploy", "text.txt"], "text.txt: not a NIR graph file"),
         (["deploy", "."], ".: a folder, not a file; 'stochi export' writes"),
         (["simulate", "."], ".: a folder, not a file; 'stochi deploy' writes"),
+        (["train", "--out", "."], ".: a folder, not a file; give the name of a file"),
         (["deploy", "m.nir", "--chip", "loihi9"], "unknown chip 'loihi9'; known chips: loihi1"),
         (["deploy", "m.nir", "--noise", "pink"], "noise is 'pink'"),
         (["deploy", "m.nir", "--steps", "0"], "steps is 0"),

@@ -5,7 +5,7 @@ import nir
 from stochi.deploy.lowering import lower_network_like
 from stochi.deploy.program import Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
-from stochi.deploy.stand_in import take_over
+from stochi.deploy.stand_in import StandIn, take_over
 from stochi.deploy.table_bits import choose_table_bits, table_bits
 from stochi.errors import InputError
 
@@ -33,6 +33,18 @@ def check_same_layers(program: Program, network: RealNetwork) -> None:
         )
 
 
+def read_again(program: Program, graph: nir.NIRGraph) -> tuple[RealNetwork, dict[str, StandIn]]:
+    """The real network that a Program came from, and the noise that was fitted to its layers.
+
+    Raises:
+        InputError, LoweringError: the graph is not one that the Program can come from.
+    """
+    network = cut_into_layers(graph, program.dt)
+    check_same_layers(program, network)
+    network = choose_table_bits(network, table_bits(program))
+    return network, take_over(program, program.noise, network.shapes)
+
+
 def lower_again(program: Program, graph: nir.NIRGraph) -> Program:
     """A graph lowered as a Program was: for its chip, with its noise and fit, tables and source.
 
@@ -41,10 +53,7 @@ def lower_again(program: Program, graph: nir.NIRGraph) -> Program:
     Raises:
         InputError: the graph is of a network with other layers.
     """
-    network = cut_into_layers(graph, program.dt)
-    check_same_layers(program, network)
-    network = choose_table_bits(network, table_bits(program))
-    stand_ins = take_over(program, program.noise, network.shapes)
+    network, stand_ins = read_again(program, graph)
     return lower_network_like(program, network, program.noise, stand_ins)
 
 

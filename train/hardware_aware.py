@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.deploy.layer_lowering import channel_gain, choose_decay, quantize_real_layer
-from stochi.deploy.origin import check_same_layers
+from stochi.deploy.origin import read_again
 from stochi.deploy.program import (
     IMAGE_LEVELS,
     INPUT,
@@ -26,7 +26,7 @@ from stochi.deploy.program import (
 from stochi.deploy.real_layers import RealLayer, RealNetwork, RealSynapses, cut_into_layers
 from stochi.deploy.real_neurons import read_neuron
 from stochi.deploy.stand_in import StandIn, take_over
-from stochi.deploy.table_bits import TableBits, check_table_bits, choose_table_bits, table_bits
+from stochi.deploy.table_bits import TableBits, check_table_bits, choose_table_bits
 from stochi.errors import ExportError, InputError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.copy_model import copy_model
@@ -278,14 +278,12 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
             from.
     """
     graph = to_nir(model, sample, program.dt)
-    network = cut_into_layers(graph, program.dt)
-    check_same_layers(program, network)
-    network = choose_table_bits(network, table_bits(program))
+    network, stand_ins = read_again(program, graph)
     return _in_integers(
         model,
         sample,
         network,
-        take_over(program, program.noise, network.shapes),
+        stand_ins,
         steps=int(graph.metadata["steps"]),
         chip=find_chip(program.chip),
         noise=program.noise,

@@ -70,6 +70,21 @@ class StepNumbers:
     each_threshold: np.ndarray
     keep: np.ndarray
 
+    @property
+    def unit(self) -> float:
+        """Integers of the membrane per unit of the model's."""
+        return 2.0**ALIGN_SHIFT * self.quantized.scale
+
+    @property
+    def exponent(self) -> int:
+        """Of the weights."""
+        return self.quantized.synapses[0].exponent
+
+    @property
+    def per_sum(self) -> float:
+        """Synaptic sums, before the weight exponent, per unit of the model's current."""
+        return self.quantized.scale / 2.0**self.exponent
+
     @classmethod
     def of(cls, quantized: QuantizedLayer, decay: Decay, shape: Sequence[int]) -> "StepNumbers":
         """From a layer's numbers and decays; ``shape``: of its neurons, channels first."""
@@ -137,21 +152,21 @@ class HardwareStep:
             numbers = StepNumbers.of(numbers.quantized, self.decay, shape)
         if current.device.type == "cpu":
             return self._in_one_pass(current, membrane, step, numbers)
-        quantized, bias = numbers.quantized, numbers.bias
-        unit = 2.0**ALIGN_SHIFT * quantized.scale
-        exponent = quantized.synapses[0].exponent
+        bias, unit = numbers.bias, numbers.unit
         # The synapses pass currents with their bias, as in torch; the chip adds it later.
-        sums = to_integers(current - bias / unit, quantized.scale / 2.0**exponent)
+        sums = to_integers(current - bias / unit, numbers.per_sum)
         keep, noise = self._keep(current, step), self._noise(current, step)
         state = integrate(
             NeuronState(to_integers(membrane, unit), 0, 0),
-            shift(sums, exponent),
+            shift(sums, numbers.exponent),
             keep,
             0,
             bias + noise,
             self.decay.programmable,
         )
-        fired, state = fire(state, quantized.threshold_mantissa, subtract=False, refractory=0)
+        fired, state = fire(
+            state, numbers.quantized.threshold_mantissa, subtract=False, refractory=0
+        )
         share = (keep / DECAY_UNITY).to(current.dtype)
         gain = 1 - share if self.decay.programmable else 1.0
         updated = share * membrane + gain * current + noise / unit
@@ -165,8 +180,7 @@ class HardwareStep:
         step: int,
         numbers: StepNumbers,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        quantized, decay, generator = numbers.quantized, self.decay, self.generator
-        exponent = quantized.synapses[0].exponent
+        decay, generator = self.decay, self.generator
         given, before = (t.detach().flatten(1).contiguous() for t in (current, membrane))
         found = tuple(torch.empty_like(given, dtype=torch.float32) for _ in range(4))
         compiled_step()(
@@ -174,9 +188,9 @@ class HardwareStep:
             before.numpy(),
             numbers.each_bias,
             numbers.each_threshold,
-            2.0**ALIGN_SHIFT * quantized.scale,
-            quantized.scale / 2.0**exponent,
-            exponent,
+            numbers.unit,
+            numbers.per_sum,
+            numbers.exponent,
             numbers.keep,
             (decay.drawn, decay.programmable),
             (

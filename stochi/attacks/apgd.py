@@ -8,7 +8,7 @@ from torch import nn
 
 from stochi.attacks.art_library import require_art, seeded_numpy
 from stochi.attacks.expectation import judge
-from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.gradient import GradientAttack, times_restarts
 from stochi.attacks.objectives import Objective, cross_entropy, dlr, targeted_dlr
 from stochi.attacks.targets import nearest_classes
 from stochi.errors import InputError
@@ -47,7 +47,7 @@ class APGD(GradientAttack):
     @property
     def name(self) -> str:
         """How the attack is called in reports."""
-        times = f"×{self.restarts}" if self.restarts > 1 else ""
+        times = times_restarts(self.restarts)
         return (
             f"APGD-{self.loss.upper()}-{self.steps}{times} (EOT {self.draws}), ε = {self.epsilon:g}"
         )

@@ -54,6 +54,17 @@ def check_weights(model: nn.Module) -> None:
     )
 
 
+def random_change(inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Uniform in [−1, 1) in every pixel, of the inputs' shape, type and device."""
+    noise = torch.rand(inputs.shape, generator=generator, device=inputs.device, dtype=inputs.dtype)
+    return 2 * noise - 1
+
+
+def largest_change(change: torch.Tensor) -> torch.Tensor:
+    """The L∞ norm of each image's (batch, *shape) change, of shape (batch, 1, …)."""
+    return change.abs().amax(tuple(range(1, change.dim())), keepdim=True)
+
+
 @contextmanager
 def _statistics_kept(model: nn.Module) -> Iterator[None]:
     """Batch norms in train mode move their running statistics at every pass; put them back."""
@@ -283,10 +294,7 @@ class ImageAttack(Attack):
 
     def random_start(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """A point drawn uniformly from the ε-ball around the inputs."""
-        noise = torch.rand(
-            inputs.shape, generator=generator, device=inputs.device, dtype=inputs.dtype
-        )
-        return self.project(inputs + self.epsilon * (2 * noise - 1), inputs)
+        return self.project(inputs + self.epsilon * random_change(inputs, generator), inputs)
 
     def project(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Back into the ε-ball and into [0, 1]."""
@@ -299,8 +307,7 @@ class ImageAttack(Attack):
         """What an attack without a bound found, brought into the ε-ball: clipped, and along the
         line from the clean image to the ball's surface, which is outwards where it lies inside."""
         change = found - inputs
-        size = change.abs().amax(tuple(range(1, inputs.dim())), keepdim=True)
-        along = inputs + change * (self.epsilon / size.clamp_min(TINY))
+        along = inputs + change * (self.epsilon / largest_change(change).clamp_min(TINY))
         return [self.project(found, inputs), self.project(along, inputs)]
 
 

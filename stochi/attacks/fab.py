@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from stochi.attacks.base import largest_change, random_change
 from stochi.attacks.box_projection import onto_plane
 from stochi.attacks.expectation import answers, expected_slope, judge
-from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.gradient import GradientAttack, times_restarts
 from stochi.attacks.objectives import TINY, margin, targeted_margin
 from stochi.attacks.targets import nearest_classes
 
@@ -56,7 +57,7 @@ class FAB(GradientAttack):
     @property
     def name(self) -> str:
         """How the attack is called in reports."""
-        times = f"×{self.restarts}" if self.restarts > 1 else ""
+        times = times_restarts(self.restarts)
         return f"FAB-T-{self.steps}{times} (EOT {self.draws}), ε = {self.epsilon:g}"
 
     def perturb(
@@ -95,14 +96,14 @@ class FAB(GradientAttack):
             (batch, *shape) in [0, 1]; the last step's image where none was wrong.
         """
         nearest = points = inputs
-        distance = torch.full_like(_size(inputs), torch.inf)
+        distance = torch.full_like(largest_change(inputs), torch.inf)
         for restart in range(self.restarts):
             points = inputs if restart == 0 else self.restart(inputs, distance, generator)
             for _ in range(self.steps):
                 points = self.step(model, points, inputs, labels, targets)
                 with torch.no_grad():
                     wrong = margin(answers(model, points, self.draws), labels) > 0
-                wrong, size = wrong.view_as(distance), _size(points - inputs)
+                wrong, size = wrong.view_as(distance), largest_change(points - inputs)
                 nearer = wrong & (size < distance)
                 nearest = torch.where(nearer, points, nearest)
                 distance = torch.where(nearer, size, distance)
@@ -124,7 +125,7 @@ class FAB(GradientAttack):
         clean_values = values + (gradients * (inputs - points)).flatten(1).sum(1)
         change = onto_plane(points, values, gradients) - points
         clean_change = onto_plane(inputs, clean_values, gradients) - inputs
-        size, clean_size = _size(change), _size(clean_change)
+        size, clean_size = largest_change(change), largest_change(clean_change)
         # Without a gradient both are 0, and the point stays.
         pull = (size / (size + clean_size).clamp_min(TINY)).clamp(max=MAX_PULL)
         moved = (1 - pull) * (points + OVERSHOOT * change)
@@ -135,14 +136,6 @@ class FAB(GradientAttack):
         self, inputs: torch.Tensor, distance: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
         """A random start, half as far as ε or as the nearest wrong image, if that is nearer."""
-        noise = torch.rand(
-            inputs.shape, generator=generator, device=inputs.device, dtype=inputs.dtype
-        )
-        direction = 2 * noise - 1
+        direction = random_change(inputs, generator)
         length = distance.clamp(max=self.epsilon) / 2
-        return (inputs + direction * length / _size(direction).clamp_min(TINY)).clamp(0, 1)
-
-
-def _size(change: torch.Tensor) -> torch.Tensor:
-    """The largest change of each image, of shape (batch, 1, …)."""
-    return change.abs().amax(tuple(range(1, change.dim())), keepdim=True)
+        return (inputs + direction * length / largest_change(direction).clamp_min(TINY)).clamp(0, 1)

@@ -10,6 +10,11 @@ from stochi.attacks.expectation import expected_gradient
 from stochi.attacks.objectives import Objective, cross_entropy
 
 
+def times_restarts(restarts: int) -> str:
+    """How an attack's name tells its restarts: not at all where there is one start."""
+    return f"×{restarts}" if restarts > 1 else ""
+
+
 @dataclass(frozen=True)
 class GradientAttack(ImageAttack):
     """White box, over the expectation of the model's draws.

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from stochi.attacks.expectation import judge
-from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.gradient import GradientAttack, times_restarts
 from stochi.errors import InputError
 
 
@@ -40,7 +40,7 @@ class PGD(GradientAttack):
     @property
     def name(self) -> str:
         """How the attack is called in reports."""
-        times = f"×{self.restarts}" if self.restarts > 1 else ""
+        times = times_restarts(self.restarts)
         return f"PGD-{self.steps}{times} (EOT {self.draws}), ε = {self.epsilon:g}"
 
     def perturb(

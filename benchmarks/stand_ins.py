@@ -2,6 +2,8 @@
 
     .venv/bin/python -m benchmarks.stand_ins                                  # digits, 5 seeds
     .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER
+    .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER \
+        --stand-ins decay --accuracy-images 2500        # enough of them to settle an accuracy
 
 For every training seed and sampling a float model is trained and lowered in each way. Each Program
 runs as many trials as the float model on the same images; attacks are PGD over the expectation
@@ -11,7 +13,7 @@ hardware-aware model, whose integers are the chip's ("white box").
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ from stochi.data import Images, load
 from stochi.deploy import Program, calibrate, lower
 from stochi.export import to_nir
 from stochi.sim import run
-from stochi.sim.distribution import compare_distributions
+from stochi.sim.attacked import images_at_a_time
+from stochi.sim.distribution import DEFAULT_MARGINS, compare_distributions
 from stochi.sim.equivalence import two_one_sided_tests
 from stochi.sim.float_record import run_float_model
 from stochi.sim.parity import ATTACKER_SEED
@@ -39,8 +42,18 @@ from stochi.train.hardware_aware import FreshDraws, twin_of
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.training import TrainingConfig, train_classifier
 
+TUNED = "membrane fine-tuned"
+STAND_INS = (
+    "decay",
+    "none",
+    "membrane moments",
+    "current calibrated",
+    "membrane calibrated",
+    TUNED,
+)
 ROBUST_MARGIN, TUNED_ROBUST_MARGIN = 0.02, 0.01
-Rows = dict[tuple[str, str], dict[str, Any]]
+TUNED_MARGINS = replace(DEFAULT_MARGINS, accuracy=0.003)
+Rows = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -80,12 +93,21 @@ SETTINGS = {
 }
 
 
-def study(name: str, folder: Path | None, sampling: str, seed: int, trials: int) -> Rows:
-    """All Programs of one trained model: (noise, fit) → what was compared."""
+@dataclass(frozen=True)
+class Asked:
+    """What is compared: which stand-ins, how often, and on how many images accuracy is taken."""
+
+    stand_ins: tuple[str, ...]
+    trials: int
+    accuracy_images: int | None
+
+
+def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked) -> Rows:
+    """The Programs of one trained model: stand-in → what was compared."""
     torch.set_num_threads(1)
-    setting = SETTINGS[name]
-    training, test = load(name.removesuffix("-conv"), folder)
-    training, test = training.first(setting.training_images), test.first(setting.test_images)
+    setting, trials = SETTINGS[name], asked.trials
+    training, every = load(name.removesuffix("-conv"), folder)
+    training, test = training.first(setting.training_images), every.first(setting.test_images)
     model, _ = train_classifier(
         lambda: setting.build(sampling), training, TrainingConfig(seed=seed, **setting.training)
     )
@@ -93,16 +115,25 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, trials: int)
     attacked = test.first(setting.attacked_images)
     transferred = setting.attack(model, attacked.inputs, attacked.labels)
     float_right = right_on_float(model, transferred, attacked, seed, trials)
-    reference = None
+    reference, many, many_right = None, None, None
+    if asked.accuracy_images is not None:
+        many = every.first(asked.accuracy_images)
+        many_right = right_on_float(model, many.inputs, many, seed, trials)
     rows: Rows = {}
     data = training.inputs[: setting.calibration_images]
-    for noise, fit, program, twin in programs(model, graph, training, data, setting.tuning):
+    lowered = programs(model, graph, training, data, setting.tuning, asked.stand_ins)
+    for stand_in, program, twin in lowered:
         if reference is None:
             reference = take_trials(float_side(model, program, test.inputs, seed), trials)
         seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
         white = setting.attack(FreshDraws(twin, ATTACKER_SEED), attacked.inputs, attacked.labels)
-        rows[noise, fit] = {
-            "distribution": compare_distributions(reference, seen, test.labels),
+        margins = TUNED_MARGINS if stand_in == TUNED else DEFAULT_MARGINS
+        distribution = compare_distributions(reference, seen, test.labels, margins)
+        if many is not None and many_right is not None:
+            right = right_on_chip(program, many.inputs, many, seed, trials)
+            distribution["network"]["accuracy"] = accuracy(many_right, right, margins.accuracy)
+        rows[stand_in] = {
+            "distribution": distribution,
             "float": float_right,
             "transferred": right_on_chip(program, transferred, attacked, seed, trials),
             "white box": right_on_chip(program, white, attacked, seed, trials),
@@ -111,31 +142,52 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, trials: int)
 
 
 def programs(
-    model: nn.Module, graph: Any, training: Images, data: torch.Tensor, tuning: FineTuningConfig
-) -> Iterator[tuple[str, str, Program, nn.Module]]:
-    """Noise, fit, Program, and the hardware-aware model with its integers. ``data``: to fit to."""
+    model: nn.Module,
+    graph: Any,
+    training: Images,
+    data: torch.Tensor,
+    tuning: FineTuningConfig,
+    stand_ins: Sequence[str],
+) -> Iterator[tuple[str, Program, nn.Module]]:
+    """Stand-in, Program, and the hardware-aware model with its integers. ``data``: to fit to."""
     sample = training.inputs[:1]
     for noise in ("decay", "none"):
-        program = lower(graph, noise=noise)
-        yield noise, "", program, twin_of(program, model, sample)
+        if noise in stand_ins:
+            program = lower(graph, noise=noise)
+            yield noise, program, twin_of(program, model, sample)
     for noise, fit, method in (
         ("membrane", "moments", "moments"),
         ("current", "calibrated", "behaviour"),
         ("membrane", "calibrated", "behaviour"),
     ):
-        fitted, _ = calibrate(graph, data, noise=noise, method=method)
-        yield noise, fit, fitted, twin_of(fitted, model, sample)
-    tuned = fine_tune(model, fitted, training, tuning)
-    deployed = lower(to_nir(tuned, sample), noise="membrane", calibration=fitted)
-    yield "membrane", "fine-tuned", deployed, tuned
+        name = f"{noise} {fit}"
+        is_base = name == "membrane calibrated" and TUNED in stand_ins
+        if name in stand_ins or is_base:
+            program, _ = calibrate(graph, data, noise=noise, method=method)
+        if name in stand_ins:
+            yield name, program, twin_of(program, model, sample)
+        if is_base:
+            tuned = fine_tune(model, program, training, tuning)
+            yield TUNED, lower(to_nir(tuned, sample), noise="membrane", calibration=program), tuned
+
+
+def accuracy(reference: np.ndarray, chip: np.ndarray, margin: float) -> dict[str, Any]:
+    """As in a parity report, of how often each image was right on both sides."""
+    found = two_one_sided_tests(chip - reference, margin, shares=True)
+    return {
+        "float": float(reference.mean()),
+        "chip": float(chip.mean()),
+        **found.as_dict(),
+    }
 
 
 def right_on_float(
     model: nn.Module, shown: torch.Tensor, images: Images, seed: int, trials: int
 ) -> np.ndarray:
     """(images,) how often the float model is right, over the trials."""
+    few = images_at_a_time(shown, 1)
     with torch.no_grad():
-        answers = [run_float_model(model, shown, seed, t).argmax(1) for t in range(trials)]
+        answers = [run_float_model(model, shown, seed, t, few).argmax(1) for t in range(trials)]
     return torch.stack([a == images.labels for a in answers]).double().mean(0).numpy()
 
 
@@ -150,13 +202,13 @@ def right_on_chip(
 def columns(found: Sequence[Rows]) -> Columns:
     """What the figure shows of a sampling's Programs."""
     shown: Columns = {}
-    for noise, fit in found[0]:
-        name, seeds = f"{noise} {fit}".strip(), [seed[noise, fit] for seed in found]
+    for name in found[0]:
+        seeds = [seed[name] for seed in found]
         combined = _combined(seeds)
         entries = {f"{n.rpartition('.')[2]} rate": e for n, e in _rates(combined).items()}
         entries["clean accuracy"] = combined["network"]["accuracy"]
         for kind in ("transferred", "white box"):
-            entries[f"robust, {kind}"] = _robust(seeds, kind, fit)
+            entries[f"robust, {kind}"] = _robust(seeds, kind, name)
         for title, entry in entries.items():
             shown.setdefault(title, (100.0, {}))[1][name] = entry
     return shown
@@ -164,9 +216,10 @@ def columns(found: Sequence[Rows]) -> Columns:
 
 def table(found: Sequence[Rows]) -> list[list[str]]:
     """A row for each Program; differences from the float model, with 90 % intervals."""
-    exact = _combined([seed["decay", ""] for seed in found])
+    first = next(iter(found[0]))
+    exact = _combined([seed[first] for seed in found])
     network, layers = exact["network"], _rates(exact)
-    robust = np.mean([seed["decay", ""]["float"].mean() for seed in found])
+    robust = np.mean([seed[first]["float"].mean() for seed in found])
     heads = [f"{name.rpartition('.')[2]} rate" for name in layers]
     answers = ["agreement", "clean", "robust,\ntransferred", "robust,\nwhite box"]
     rows = [["stand-in", *heads, *answers]]
@@ -178,16 +231,16 @@ def table(found: Sequence[Rows]) -> list[list[str]]:
             *(f"{robust:.1%}",) * 2,
         ]
     )
-    for noise, fit in found[0]:
-        seeds = [seed[noise, fit] for seed in found]
+    for name in found[0]:
+        seeds = [seed[name] for seed in found]
         combined = _combined(seeds)
         network = combined["network"]
         rows.append(
             [
-                f"{noise}\n{fit}".strip(),
+                name.replace(" ", "\n"),
                 *(_cell(rate, 2) for rate in _rates(combined).values()),
-                *(_cell(network[name]) for name in ("agreement_across", "accuracy")),
-                *(_cell(_robust(seeds, kind, fit)) for kind in ("transferred", "white box")),
+                *(_cell(network[answer]) for answer in ("agreement_across", "accuracy")),
+                *(_cell(_robust(seeds, kind, name)) for kind in ("transferred", "white box")),
             ]
         )
     return rows
@@ -204,12 +257,12 @@ def _combined(seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return combine_seeds(distributions) if len(seeds) > 1 else distributions[0]
 
 
-def _robust(seeds: Sequence[dict[str, Any]], kind: str, fit: str) -> dict[str, Any]:
+def _robust(seeds: Sequence[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
     differences = [seed[kind] - seed["float"] for seed in seeds]
     values = differences[0]
     if len(seeds) > 1:
         values = np.array([difference.mean() for difference in differences])
-    margin = TUNED_ROBUST_MARGIN if fit == "fine-tuned" else ROBUST_MARGIN
+    margin = TUNED_ROBUST_MARGIN if name == TUNED else ROBUST_MARGIN
     return two_one_sided_tests(values, margin, shares=True).as_dict()
 
 
@@ -233,6 +286,8 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--samplings", nargs="+", default=["step", "forward"])
+    parser.add_argument("--stand-ins", nargs="+", choices=STAND_INS, default=STAND_INS)
+    parser.add_argument("--accuracy-images", type=int, help="For clean accuracy; else as the rest.")
     parser.add_argument("--figure", type=Path, help="Draw the table, too.")
     parser.add_argument("--processes", type=int, default=joblib.cpu_count())
     options = parser.parse_args()
@@ -240,9 +295,10 @@ def main() -> None:
     seeds = range(options.first_seed, options.first_seed + number)
     output = Output(as_json=False)
     setting = SETTINGS[options.data]
+    asked = Asked(tuple(options.stand_ins), options.trials, options.accuracy_images)
     jobs = [(sampling, seed) for sampling in options.samplings for seed in seeds]
     work = joblib.Parallel(n_jobs=options.processes, return_as="generator")(
-        joblib.delayed(study)(options.data, options.data_dir, sampling, seed, options.trials)
+        joblib.delayed(study)(options.data, options.data_dir, sampling, seed, asked)
         for sampling, seed in jobs
     )
     found: dict[str, list[Rows]] = {sampling: [] for sampling in options.samplings}
@@ -253,7 +309,8 @@ def main() -> None:
         output.table(
             table(rows),
             f"{options.data}, λ drawn once a {sampling}: differences from the float model in"
-            f" points, of rates in %, with 90 % intervals\n{setting.test_images} images,"
+            f" points, of rates in %, with 90 % intervals\n{setting.test_images} images"
+            f" ({options.accuracy_images or setting.test_images} for clean accuracy),"
             f" {options.trials} trials, training seeds:"
             f" {', '.join(map(str, seeds))}; {setting.attack.name} on"
             f" {setting.attacked_images} images",

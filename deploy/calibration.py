@@ -94,7 +94,7 @@ def calibrate(
         InputError: there is no data, it does not fit, or an argument is out of range.
 
     Warns:
-        CalibrationWarning: a layer's rate stays more than 3 % off.
+        CalibrationWarning: a layer's rate stays more than 3 % off, or all samples are the same.
     """
     if noise not in NOISE_TARGETS:
         raise InputError(f"noise {noise!r} is not fitted; choose from {', '.join(NOISE_TARGETS)}")
@@ -106,6 +106,7 @@ def calibrate(
         )
     reference = lower(graph, "loihi2", "decay", **options)
     plain = lower(graph, chip, "none", **options)
+    _warn_of_alike(reference, data)
     network = cut_into_layers(graph, reference.dt)
     fitting = _Fitting(network, reference, plain, noise, data)
     for layer in network.layers:
@@ -124,6 +125,20 @@ def calibrate(
                 stacklevel=2,
             )
     return program, fits
+
+
+def _warn_of_alike(program: Program, data: torch.Tensor) -> None:
+    """A fit to one sample many times over holds for that sample."""
+    from stochi.sim.inputs import check_inputs
+
+    shown = check_inputs(program, data)
+    if shown.shape[1] > 1 and torch.equal(shown, shown[:, :1].expand_as(shown)):
+        warnings.warn(
+            f"all {shown.shape[1]} samples that the noise is fitted to are the same; pass what the"
+            " network will see",
+            CalibrationWarning,
+            stacklevel=3,
+        )
 
 
 class _Fitting:

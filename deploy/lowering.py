@@ -16,7 +16,12 @@ from stochi.deploy.layer_lowering import (
 )
 from stochi.deploy.program import IMAGE_LEVELS, NOISE_TARGETS, Program
 from stochi.deploy.real_layers import RealNetwork, cut_into_layers
-from stochi.deploy.stand_in import StandIn, take_over, warn_of_other_weights
+from stochi.deploy.stand_in import (
+    StandIn,
+    take_over,
+    warn_of_other_source,
+    warn_of_other_weights,
+)
 from stochi.deploy.table_bits import check_table_bits, choose_table_bits
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
@@ -68,7 +73,7 @@ def lower(
 
     Warns:
         CalibrationWarning: a layer could not be matched, or its weights are far from those that
-            the fit was made for.
+            the fit was made for, or its source of random bits is another than the fit's.
         MergedDecays, MergedThresholds: neurons' own decays, or thresholds, are more than a core of
             the chip can hold.
     """
@@ -104,6 +109,7 @@ def lower(
         stand_ins = take_over(calibration, noise, network.shapes)
     program = lower_network(network, chip, noise, steps, levels, dt, stand_ins, random_source)
     if isinstance(calibration, Program):
+        warn_of_other_source(calibration, program)
         warn_of_other_weights(calibration, program)
     return program
 

@@ -84,6 +84,19 @@ def take_over(
     return found
 
 
+def warn_of_other_source(fitted: Program, program: Program) -> None:
+    """Warn where a Program that took over a fit draws from another source of random bits."""
+    if fitted.random_source != program.random_source:
+        warnings.warn(
+            f"the fit is of a Program that draws from {fitted.random_source!r}; this one draws"
+            f" from {program.random_source!r}. A fit does not bring its source: name it"
+            f" (random_source={fitted.random_source!r}, --random-source) if the network was tuned"
+            " with it",
+            CalibrationWarning,
+            stacklevel=3,
+        )
+
+
 def warn_of_other_weights(fitted: Program, program: Program) -> None:
     """Warn where a Program that took over a fit has weights far from those it was fitted to."""
     for layer in fitted.layers:

@@ -73,8 +73,8 @@ def _refuse_nan(model: nn.Module) -> None:
         if values.is_floating_point() and not bool(torch.isfinite(values).all()):
             layer, _, what = name.rpartition(".")
             raise ExportError(
-                f"layer {layer!r}: its {what} holds NaN or infinite values; train again or repair"
-                " them before exporting"
+                f"layer {layer!r}: its {what} holds NaN or infinite values; train again, or"
+                " repair them"
             )
 
 

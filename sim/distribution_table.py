@@ -50,7 +50,7 @@ def distribution_warnings(distribution: Mapping[str, Any] | None) -> list[str]:
         if entry["verdict"] == "different"
     ]
     if different:
-        found.append(f"float model and chip differ beyond the margin in: {', '.join(different)}")
+        found.append(f"float model and chip differ beyond the margin in: {'; '.join(different)}")
     if distribution["left_out"]:
         found.append("a single trial tells nothing of variability; run at least 2")
     return found

@@ -1,12 +1,14 @@
 """The parity checker: the torch model and the chip, number by number and in accuracy."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from stochi.attacks.auto_attack import AutoAttack
 from stochi.attacks.base import Attack
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.program_model import ProgramModel
@@ -233,7 +235,8 @@ def _under_attack(
     for made_on in surfaces_of(attack) or (None,):
         where = f" on {SIDES[made_on]}" if made_on else ""
         progress(f"{attack.name}{where}, {len(images)} images")
-        adversarial = _attack(attack, made_on, sides, images)
+        heard = replace(attack, progress=progress) if isinstance(attack, AutoAttack) else attack
+        adversarial = _attack(heard, made_on, sides, images)
         found = Attacked(attack, made_on, sides.correct(adversarial))
         row = accuracy_row(
             attack.name, found.correct, made_on=made_on, epsilon=found.epsilon, clean=clean

@@ -110,5 +110,11 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         model = NetworkConfig.from_dict(content["network"]).build()
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{source}: the checkpoint is incomplete or inconsistent") from error
+        # torch says what does not fit over several lines, the first one of no use.
+        lines = [line.strip(" \t.") for line in str(error).splitlines()]
+        said = "; ".join(lines[1:] or lines)
+        raise CheckpointError(
+            f"{source}: the checkpoint is incomplete or inconsistent ({said}); train it again, or"
+            " save it anew"
+        ) from error
     return model.eval(), content

@@ -1,6 +1,6 @@
 """AutoAttack: several attacks without parameters to tune, of which each image keeps the worst."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -34,12 +34,16 @@ class AutoAttack(GradientAttack):
         steps: of the APGDs and of FAB; 100 in the paper.
         squares: steps of Square; 2500 are 5000 queries.
         draws: EOT samples; 20 in the paper's "rand".
+        progress: called with a line before every part.
     """
 
     version: str = field(default="rand", kw_only=True)
     steps: int = field(default=100, kw_only=True)
     squares: int = field(default=2500, kw_only=True)
     draws: int = field(default=20, kw_only=True)
+    progress: Callable[[str], None] = field(
+        default=lambda message: None, kw_only=True, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,6 +84,7 @@ class AutoAttack(GradientAttack):
             left = (right > 0).nonzero().squeeze(1)
             if not len(left):
                 break
+            self.progress(f"{part.name}, {len(left)} of {len(inputs)} images")
             images, truth = inputs[left], labels[left]
             tried = part.perturb(model, images, truth, generator)
             found = found.index_copy(0, left, judge(model, [found[left], tried], truth, self.draws))

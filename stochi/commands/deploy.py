@@ -11,6 +11,13 @@ from stochi.commands.console import JsonOption, Output, was_given
 from stochi.commands.data import DataDirOption, DataOption
 from stochi.errors import InputError
 
+FIT_LEGEND = (
+    "amplitude: of the noise, in the membrane's units; threshold ×: what thresholds are multiplied"
+    " by.\nWhat is left, with other draws than the fit's: rate error, relative to drawn decays;"
+    " mean, spread ×: what the layers behind\nreceive, its squared shift in variances over trials"
+    " (0 is right), and the ratio of these variances (1 is right)."
+)
+
 if TYPE_CHECKING:
     from stochi.deploy.calibration import LayerFit
     from stochi.deploy.program import Layer, Program
@@ -112,6 +119,7 @@ def deploy(
         output.table(_table_rows(tables, program), "Decay tables against their distributions of λ")
     if fits:
         output.table(_fit_rows(fits), f"Fitted to {images} training images of {data}")
+        output.say(FIT_LEGEND)
     for warning in caught:
         output.say(f"Warning: {warning.message}")
     output.say(f"Wrote {out}")

@@ -80,6 +80,19 @@ def test_a_budget_takes_the_place_of_epsilon(attack: ImageAttack) -> None:
         assert torch.equal(attack(net, x, y, 0.0), x)
 
 
+def test_auto_attack_tells_its_parts() -> None:
+    net, x = conv_net(), torch.rand(4, 2, 8, 8)
+    with torch.no_grad():
+        y = net(x).argmax(1)
+    said: list[str] = []
+    attack = AutoAttack(1 / 255, steps=1, draws=1, version="standard", squares=1)
+    replace(attack, progress=said.append)(net, x, y)
+    parts = [part.name for part in attack.parts()]
+    assert [line.rpartition(", ")[0] for line in said] == parts[: len(said)] and len(said) >= 1
+    assert all(line.endswith(" of 4 images") for line in said)
+    assert replace(attack, progress=said.append) == attack
+
+
 def test_pgd_finds_the_corner_that_a_linear_model_fears_most() -> None:
     model, x, y = Noisy(0.0), 0.3 + 0.4 * torch.rand(5, 20), torch.zeros(5, dtype=torch.long)
     adversarial = PGD(0.1, steps=20, draws=1)(model, x, y)

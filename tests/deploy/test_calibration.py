@@ -173,6 +173,22 @@ def test_equal_laws_differ_by_chance_only() -> None:
     assert mean_error == pytest.approx(1, abs=0.05) and ratio == pytest.approx(4, rel=0.05)
 
 
+def test_a_fit_to_one_sample_many_times_over_is_told(graph) -> None:  # type: ignore[no-untyped-def]
+    with pytest.warns(CalibrationWarning, match="all 5 samples .* are the same"):
+        calibrate(graph, torch.zeros(5, 1, 4, 4), method="moments")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        calibrate(graph, IMAGES[:1], method="moments")
+
+
+def test_a_fit_that_another_source_draws_for_is_told(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
+    with pytest.warns(CalibrationWarning, match="random_source='philox'"):
+        lower(graph, noise="membrane", calibration=fitted, random_source="lfsr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lower(graph, noise="membrane", calibration=fitted)
+
+
 def test_a_layer_that_cannot_be_matched_is_told(graph, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("stochi.deploy.calibration.RATE_MARGIN", -1.0)
     with pytest.warns(CalibrationWarning, match="network.lif1.*off the reference"):

@@ -78,6 +78,16 @@ def test_a_checkpoint_of_version_1_is_read(tmp_path: Path) -> None:
             load_checkpoint(tmp_path / "wrong.pt")
 
 
+def test_a_checkpoint_whose_weights_do_not_fit_names_the_layer(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "m.pt", SMALL.build(), SMALL, {})
+    content = torch.load(tmp_path / "m.pt", weights_only=True)
+    content["weights"]["network.readout.weight"] = torch.zeros(3, 3)
+    torch.save(content, tmp_path / "m.pt")
+    with pytest.raises(CheckpointError, match=r"readout\.weight: .*\[3, 3\].*again") as told:
+        load_checkpoint(tmp_path / "m.pt")
+    assert "\n" not in str(told.value)
+
+
 class Evil:
     def __reduce__(self):  # type: ignore[no-untyped-def]
         return (Path.touch, (Path("evil-ran"),))

@@ -305,12 +305,13 @@ def main() -> None:
     for (sampling, seed), rows in zip(jobs, work, strict=True):
         output.progress(f"sampling {sampling}, seed {seed}: done")
         found[sampling].append(rows)
+    many = options.accuracy_images
+    more = "" if many is None else f" ({many} for clean accuracy)"
     for sampling, rows in found.items():
         output.table(
             table(rows),
             f"{options.data}, λ drawn once a {sampling}: differences from the float model in"
-            f" points, of rates in %, with 90 % intervals\n{setting.test_images} images"
-            f" ({options.accuracy_images or setting.test_images} for clean accuracy),"
+            f" points, of rates in %, with 90 % intervals\n{setting.test_images} images{more},"
             f" {options.trials} trials, training seeds:"
             f" {', '.join(map(str, seeds))}; {setting.attack.name} on"
             f" {setting.attacked_images} images",

@@ -14,6 +14,8 @@ from stochi.study.examine import examine
 from stochi.study.plan import StudyPlan, Victim
 from stochi.study.store import Store
 
+WEIGHT_NOISE_COST = 8
+
 
 def conduct(
     plan: StudyPlan,
@@ -41,7 +43,7 @@ def conduct(
     training, test = load_images(plan, data_dir)
     store = Store(folder)
     # The costly ones first, so that no process is left with one at the end.
-    victims = sorted(plan.victims(), key=lambda victim: -len(plan.questions(victim)))
+    victims = sorted(plan.victims(), key=lambda victim: -_cost(victim, plan))
     # Closed, or else processes would finish what they are at when something is raised in here.
     with closing(_run(victims, plan, training, test, store, processes)) as running:
         for done, (title, found) in enumerate(running, 1):
@@ -71,6 +73,12 @@ def _run(
 ) -> Generator[tuple[str, int], None, None]:
     calls = (joblib.delayed(_examine)(v, plan, training, test, store) for v in victims)
     yield from joblib.Parallel(n_jobs=processes, return_as="generator_unordered")(calls)
+
+
+def _cost(victim: Victim, plan: StudyPlan) -> int:
+    """In questions, roughly. Weights that each draw has anew share no product."""
+    each = WEIGHT_NOISE_COST if victim.randomization == "weight-noise" else 1
+    return each * len(plan.questions(victim))
 
 
 def _examine(

@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.stand_ins                                  # digits, 5 seeds
     .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER
     .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER \
-        --stand-ins decay --accuracy-images 2500        # enough of them to settle an accuracy
+        --stand-ins decay "decay fine-tuned" --accuracy-images 2500  # they settle an accuracy
 
 For every training seed and sampling a float model is trained and lowered in each way. Each Program
 runs as many trials as the float model on the same images; attacks are PGD over the expectation
@@ -27,6 +27,7 @@ from stochi.attacks import PGD
 from stochi.commands.console import Output
 from stochi.data import Images, load
 from stochi.deploy import Program, calibrate, lower
+from stochi.deploy.program import NOISE_TARGETS
 from stochi.export import to_nir
 from stochi.sim import run
 from stochi.sim.attacked import images_at_a_time
@@ -42,14 +43,15 @@ from stochi.train.hardware_aware import FreshDraws, twin_of
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.training import TrainingConfig, train_classifier
 
-TUNED = "membrane fine-tuned"
+TUNED = "fine-tuned"
 STAND_INS = (
     "decay",
+    f"decay {TUNED}",
     "none",
     "membrane moments",
     "current calibrated",
     "membrane calibrated",
-    TUNED,
+    f"membrane {TUNED}",
 )
 ROBUST_MARGIN, TUNED_ROBUST_MARGIN = 0.02, 0.01
 TUNED_MARGINS = replace(DEFAULT_MARGINS, accuracy=0.003)
@@ -127,7 +129,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
             reference = take_trials(float_side(model, program, test.inputs, seed), trials)
         seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
         white = setting.attack(FreshDraws(twin, ATTACKER_SEED), attacked.inputs, attacked.labels)
-        margins = TUNED_MARGINS if stand_in == TUNED else DEFAULT_MARGINS
+        margins = TUNED_MARGINS if stand_in.endswith(TUNED) else DEFAULT_MARGINS
         distribution = compare_distributions(reference, seen, test.labels, margins)
         if many is not None and many_right is not None:
             right = right_on_chip(program, many.inputs, many, seed, trials)
@@ -151,24 +153,31 @@ def programs(
 ) -> Iterator[tuple[str, Program, nn.Module]]:
     """Stand-in, Program, and the hardware-aware model with its integers. ``data``: to fit to."""
     sample = training.inputs[:1]
+
+    def tune(noise: str, program: Program) -> tuple[str, Program, nn.Module]:
+        tuned = fine_tune(model, program, training, tuning)
+        fit = program if noise in NOISE_TARGETS else None
+        return f"{noise} {TUNED}", lower(to_nir(tuned, sample), noise=noise, calibration=fit), tuned
+
     for noise in ("decay", "none"):
+        program = lower(graph, noise=noise)
         if noise in stand_ins:
-            program = lower(graph, noise=noise)
             yield noise, program, twin_of(program, model, sample)
+        if f"{noise} {TUNED}" in stand_ins:
+            yield tune(noise, program)
     for noise, fit, method in (
         ("membrane", "moments", "moments"),
         ("current", "calibrated", "behaviour"),
         ("membrane", "calibrated", "behaviour"),
     ):
         name = f"{noise} {fit}"
-        is_base = name == "membrane calibrated" and TUNED in stand_ins
+        is_base = name == "membrane calibrated" and f"membrane {TUNED}" in stand_ins
         if name in stand_ins or is_base:
             program, _ = calibrate(graph, data, noise=noise, method=method)
         if name in stand_ins:
             yield name, program, twin_of(program, model, sample)
         if is_base:
-            tuned = fine_tune(model, program, training, tuning)
-            yield TUNED, lower(to_nir(tuned, sample), noise="membrane", calibration=program), tuned
+            yield tune(noise, program)
 
 
 def accuracy(reference: np.ndarray, chip: np.ndarray, margin: float) -> dict[str, Any]:
@@ -262,7 +271,7 @@ def _robust(seeds: Sequence[dict[str, Any]], kind: str, name: str) -> dict[str, 
     values = differences[0]
     if len(seeds) > 1:
         values = np.array([difference.mean() for difference in differences])
-    margin = TUNED_ROBUST_MARGIN if name == TUNED else ROBUST_MARGIN
+    margin = TUNED_ROBUST_MARGIN if name.endswith(TUNED) else ROBUST_MARGIN
     return two_one_sided_tests(values, margin, shares=True).as_dict()
 
 

@@ -16,6 +16,9 @@ SeedOption = Annotated[int, typer.Option(help="Seed of the draws; the same seed,
 TrialOption = Annotated[int, typer.Option(help="Which repetition: another trial, other draws.")]
 DeviceOption = Annotated[str, typer.Option(help="Where torch computes: cpu or cuda.")]
 
+WIDEST = 1000
+"""Columns of text, far more than any table has."""
+
 
 def was_given(context: typer.Context, option: str) -> bool:
     """Whether the user gave that option, of this name in Python."""
@@ -56,19 +59,26 @@ class Output:
     def table(self, rows: list[list[str]], title: str, text_columns: int = 1) -> None:
         """Rows of text, the first one the head; after ``text_columns`` come numbers."""
         table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
-        for index, head in enumerate(rows[0]):
+        heads = [head.replace("hardware-aware", "hardware-\naware") for head in rows[0]]
+        for index, head in enumerate(heads):
             text = index < text_columns
-            longest = max(len(line) for row in rows for line in row[index].splitlines() or [""])
+            cells = [head, *(row[index] for row in rows[1:])]
+            longest = max(len(line) for cell in cells for line in cell.splitlines() or [""])
             table.add_column(
-                head.replace("hardware-aware", "hardware-\naware"),
+                head,
                 justify="left" if text else "right",
                 no_wrap=not text,
                 # Where a table is too wide, what a row is about must not be what goes.
-                min_width=min(longest, 14) if text else None,
+                min_width=min(longest, 14) if text else longest,
             )
         for row in rows[1:]:
             table.add_row(*row)
-        self.result.print(table)
+        # rich would leave out the last columns of a table that is too wide, without a word.
+        unbounded = self.result.options.update_width(WIDEST)
+        needed = self.result.measure(table, options=unbounded).minimum
+        if needed > self.result.width:
+            table.width = needed
+        self.result.print(table, crop=False)
         self.result.print()
 
     def finish(self, values: dict[str, Any]) -> None:

@@ -1,0 +1,20 @@
+"""What commands print: no table leaves anything out, however narrow the place."""
+
+import pytest
+
+from stochi.commands.console import Output
+
+
+@pytest.mark.parametrize("width", ["40", "80", "200"])
+def test_a_table_too_wide_keeps_every_column(
+    width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    heads = ["network", *(f"column {number}" for number in range(14))]
+    rows = [heads, ["LIF, input-noise", *(f"+{number}.5 *\n-1.25…+10.75" for number in range(14))]]
+    Output(as_json=False).table(rows, "A title")
+    printed = capsys.readouterr().out
+    assert all(head in printed for head in heads)
+    assert printed.count("-1.25…+10.75") == 14
+    assert all(f"+{number}.5 *" in printed for number in range(14))
+    assert len(max(printed.splitlines(), key=len)) < 260

@@ -98,7 +98,9 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     try:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for a file that is not its own
-        raise CheckpointError(f"{source}: not a Stochi checkpoint, or a damaged one") from error
+        raise CheckpointError(
+            f"{source}: not a Stochi checkpoint, or a damaged one; 'stochi train' writes them"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{source}: not a Stochi checkpoint; 'stochi train' writes them")
     if content.get("version") not in READABLE:

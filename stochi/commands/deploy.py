@@ -11,12 +11,14 @@ from stochi.commands.console import JsonOption, Output, was_given
 from stochi.commands.data import DataDirOption, DataOption
 from stochi.errors import InputError
 
-FIT_LEGEND = (
-    "amplitude: of the noise, in the membrane's units; threshold ×: what thresholds are multiplied"
-    " by.\nWhat is left, with other draws than the fit's: rate error, relative to drawn decays;"
-    " mean, spread ×: what the layers behind\nreceive, its squared shift in variances over trials"
-    " (0 is right), and the ratio of these variances (1 is right)."
-)
+FIT_LEGEND = """\
+exponent      of the generator, which all neurons of the layer share
+amplitude     of the noise, in the membrane's units
+threshold ×   what the thresholds are multiplied by
+What is left, with other draws than the fit's:
+rate error    of the layer, relative to drawn decays; over 3 % it is warned of
+mean          squared shift of what the layers behind receive, in its variances over trials; best 0
+spread ×      ratio of these variances, to those with drawn decays; best 1"""
 
 if TYPE_CHECKING:
     from stochi.deploy.calibration import LayerFit
@@ -122,6 +124,8 @@ def deploy(
         output.say(FIT_LEGEND)
     for warning in caught:
         output.say(f"Warning: {warning.message}")
+    if calibration is not None:
+        output.say(f"The noise is that which {calibration} was fitted with")
     output.say(f"Wrote {out}")
     output.finish(
         {

@@ -31,7 +31,9 @@ def train(
     seed: SeedOption = 0,
     epochs: Annotated[
         int | None,
-        typer.Option(help=f"Passes over the data: 25 at most, or {TUNING_EPOCHS} of --tune."),
+        typer.Option(
+            help=f"Most passes over the data; by default 25, or {TUNING_EPOCHS} with --tune."
+        ),
     ] = None,
     patience: Annotated[int, typer.Option(help="Stop when nothing improves for so many.")] = 8,
     steps: Annotated[int, typer.Option(help="Time steps an image is shown.")] = 8,
@@ -160,6 +162,8 @@ def train(
         progress=show,
         batch_progress=output.steps("batches of this epoch"),
     )
+    kept = max(history, key=lambda epoch: epoch.validation_accuracy).number
+    output.progress(f"The weights of epoch {kept} of {len(history)} were the best, and are kept")
     model.to("cpu")
     accuracy = measure_accuracy(model, test)
     if hardware:

@@ -53,6 +53,7 @@ STAND_INS = (
     "membrane calibrated",
     f"membrane {TUNED}",
 )
+TUNED_FROM = {"decay": f"decay {TUNED}", "membrane calibrated": f"membrane {TUNED}"}
 ROBUST_MARGIN, TUNED_ROBUST_MARGIN = 0.02, 0.01
 TUNED_MARGINS = replace(DEFAULT_MARGINS, accuracy=0.003)
 Rows = dict[str, dict[str, Any]]
@@ -154,30 +155,28 @@ def programs(
     """Stand-in, Program, and the hardware-aware model with its integers. ``data``: to fit to."""
     sample = training.inputs[:1]
 
-    def tune(noise: str, program: Program) -> tuple[str, Program, nn.Module]:
-        tuned = fine_tune(model, program, training, tuning)
-        fit = program if noise in NOISE_TARGETS else None
-        return f"{noise} {TUNED}", lower(to_nir(tuned, sample), noise=noise, calibration=fit), tuned
+    def fitted(noise: str, method: str) -> Program:
+        return calibrate(graph, data, noise=noise, method=method)[0]
 
-    for noise in ("decay", "none"):
-        program = lower(graph, noise=noise)
-        if noise in stand_ins:
-            yield noise, program, twin_of(program, model, sample)
-        if f"{noise} {TUNED}" in stand_ins:
-            yield tune(noise, program)
-    for noise, fit, method in (
-        ("membrane", "moments", "moments"),
-        ("current", "calibrated", "behaviour"),
-        ("membrane", "calibrated", "behaviour"),
-    ):
-        name = f"{noise} {fit}"
-        is_base = name == "membrane calibrated" and f"membrane {TUNED}" in stand_ins
-        if name in stand_ins or is_base:
-            program, _ = calibrate(graph, data, noise=noise, method=method)
+    bases: dict[str, Callable[[], Program]] = {
+        "decay": lambda: lower(graph, noise="decay"),
+        "none": lambda: lower(graph, noise="none"),
+        "membrane moments": lambda: fitted("membrane", "moments"),
+        "current calibrated": lambda: fitted("current", "behaviour"),
+        "membrane calibrated": lambda: fitted("membrane", "behaviour"),
+    }
+    for name, make in bases.items():
+        tuned_name = TUNED_FROM.get(name)
+        if name not in stand_ins and tuned_name not in stand_ins:
+            continue
+        program = make()
         if name in stand_ins:
             yield name, program, twin_of(program, model, sample)
-        if is_base:
-            yield tune(noise, program)
+        if tuned_name in stand_ins:
+            tuned = fine_tune(model, program, training, tuning)
+            noise = program.noise
+            fit = program if noise in NOISE_TARGETS else None
+            yield tuned_name, lower(to_nir(tuned, sample), noise=noise, calibration=fit), tuned
 
 
 def accuracy(reference: np.ndarray, chip: np.ndarray, margin: float) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from stochi.hardware.fixed_point import (
     WEIGHT_MIXED_MAX,
     WEIGHT_MIXED_MIN,
 )
+from stochi.hardware.rounding import round_keeping_row_sums
 
 
 @dataclass(frozen=True)
@@ -206,8 +207,10 @@ def _mantissas(weight: torch.Tensor, steps_per_unit: float) -> torch.Tensor:
     """Mantissas in Loihi's weight formats, int64."""
     steps = weight * steps_per_unit
     if _is_mixed(weight):
-        return (2 * torch.round(steps / 2)).clip(WEIGHT_MIXED_MIN, WEIGHT_MIXED_MAX).long()
-    return torch.round(steps).clip(-WEIGHT_MAGNITUDE_MAX, WEIGHT_MAGNITUDE_MAX).long()
+        even = 2 * round_keeping_row_sums(steps / 2)
+        return even.clip(WEIGHT_MIXED_MIN, WEIGHT_MIXED_MAX).long()
+    whole = round_keeping_row_sums(steps)
+    return whole.clip(-WEIGHT_MAGNITUDE_MAX, WEIGHT_MAGNITUDE_MAX).long()
 
 
 def _largest_row(weight: torch.Tensor) -> int:

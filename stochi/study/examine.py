@@ -24,6 +24,8 @@ from stochi.study.train import trained
 from stochi.train.hardware_aware import FreshDraws, twin_of
 
 FORMAT = 1
+CHIP_FORMAT = 2
+"""Of answers from the chip alone; it is raised when the same network gives other integers."""
 ATTACK_SEED = 5
 
 
@@ -48,6 +50,7 @@ def about(victim: Victim, plan: StudyPlan, question: Question) -> dict[str, Any]
     depends: dict[str, Any] = {"question": asdict(question), "trials": plan.trials}
     if question.place != FLOAT:
         depends["calibration_images"] = plan.calibration_images
+        depends["chip_format"] = CHIP_FORMAT
     return {**_about(victim, plan), **depends}
 
 

@@ -48,7 +48,8 @@ def test_integers_stand_for_the_graph_s_numbers() -> None:
     conv = first.synapses[0]
     step = 2.0 ** first.synapses[0].weight_exponent * 255 / first.scale
     real = graph.nodes["network.conv1"].weight
-    assert np.abs(conv.weight * step - real).max() <= 1.01 * step
+    errors = (conv.weight * step - real) / (2 * step)  # even mantissas, where signs mix
+    assert np.abs(errors).max() <= 1 and np.abs(errors.sum((1, 2, 3))).max() <= 0.5
     assert np.abs(first.threshold_mantissa / first.scale - 0.3) < 1 / first.scale
     assert (
         np.abs(first.bias()[:, 0, 0] / 64 / first.scale - graph.nodes["network.conv1"].bias).max()

@@ -33,7 +33,10 @@ def test_grid_is_close_and_never_overflows(
         assert bool((mantissas % 2 == 0).all())
     assert int(mantissas.min()) >= -256 and int(mantissas.max()) <= 255
     step = 2.0**exponent * 255 / q.scale
-    assert float((mantissas * step - weight).abs().max()) <= step * (1.001 if mixed else 0.501)
+    spacing = 2 if mixed else 1  # where signs mix, mantissas are even
+    errors = (mantissas.double() * step - weight.double()) / (step * spacing)
+    assert float(errors.abs().max()) <= 1.001  # to the one below or above
+    assert float(errors.sum(1).abs().max()) <= 0.501  # whose sum is nearly the real one
     drive = 64 * (mantissas.abs().sum(1) * 255) * 2.0**exponent + q.bias.abs()
     assert float(drive.max()) <= STATE_MAX + 2.0**q.bias_exponent
     assert int(q.bias_mantissa.min()) >= -4096 and int(q.bias_mantissa.max()) <= 4095
@@ -43,7 +46,7 @@ def test_grid_is_close_and_never_overflows(
 
 
 def test_single_signed_weights_use_odd_mantissas_too() -> None:
-    assert quantize(torch.tensor([[1.0, 0.5, 2.0]])).synapses[0].weight.tolist() == [[128, 64, 255]]
+    assert quantize(torch.tensor([[1.0, 0.5, 2.0]])).synapses[0].weight.tolist() == [[127, 64, 255]]
     assert quantize(torch.tensor([[-1.0, -2.0]])).synapses[0].weight.tolist() == [[-128, -255]]
 
 
@@ -53,7 +56,7 @@ def test_several_synapses_share_the_scale() -> None:
     q = quantize_layer("lif1", values, torch.zeros(1), torch.tensor(0.5))
     for real, scale, synapses in ((small, 1.0, q.synapses[0]), (large, 255.0, q.synapses[1])):
         step = 2.0**synapses.exponent * scale / q.scale
-        assert float((synapses.weight * step - real).abs().max()) <= 1.001 * step
+        assert float((synapses.weight * step - real).abs().max()) <= 2.001 * step
         assert int(synapses.weight.abs().max()) > 127
 
 

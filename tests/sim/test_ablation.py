@@ -129,7 +129,7 @@ def effect(found, name: str) -> float:  # type: ignore[no-untyped-def]
 def test_one_huge_weight_shows_under_weights_alone() -> None:
     net, inputs = dense_net(), torch.rand(60, 1, 4, 4)
     with torch.no_grad():
-        net.network.fc1.weight[0, 0] = 300.0  # type: ignore[union-attr, operator]
+        net.network.fc1.weight[0, 0] = 3000.0  # type: ignore[union-attr, operator]
     found = ablate(net, lowered(net, inputs), labelled(net, inputs), trials=6)
     change = found.variants["weights"]["rates"]["network.lif1"]["minus_float"]
     assert abs(change["value"]) > 0.05 and effect(found, "weights") > 3

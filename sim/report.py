@@ -87,15 +87,21 @@ class ParityReport:
         return found + distribution_warnings(self.distribution)
 
     def table(self) -> list[list[str]]:
-        """Rows of text: what was shown, then each side's accuracy; the first row is the head."""
-        rows = [["images shown", *SIDES.values(), "on Lava", "chip − float"]]
-        for entry in self.accuracy:
-            lava = self._clean_on_lava() if entry["attack"] == "clean" else entry.get("lava")
+        """Rows of text: what was shown, then each side's accuracy, with Lava's where it ran; the
+        first row is the head."""
+        on_lava = [
+            self._clean_on_lava() if entry["attack"] == "clean" else entry.get("lava")
+            for entry in self.accuracy
+        ]
+        ran = any(on_lava)
+        rows = [["images shown", *SIDES.values(), *["on Lava"] * ran, "chip − float"]]
+        for entry, lava in zip(self.accuracy, on_lava, strict=True):
+            shown = f"{_interval(lava)}\n{lava['images']} images" if lava else "–"
             rows.append(
                 [
                     _shown(entry),
                     *(_interval(entry[side]) for side in SIDES),
-                    f"{_interval(lava)}\n{lava['images']} images" if lava else "–",
+                    *[shown] * ran,
                     _points(entry["chip_minus_float"]),
                 ]
             )

@@ -59,6 +59,7 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
     assert report.distribution is not None
     assert set(report.distribution["layers"]) == {"network.lif1", "network.lif2", "network.fc"}
     assert said
+    assert {len(row) for row in report.table()} == {5}  # without a column for Lava
     report.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())
     assert saved["mismatches"] == 0 and saved["version"] == 3
@@ -108,6 +109,12 @@ def test_lava_takes_part(net, program: Program, data: Images) -> None:  # type: 
     assert len(pairs) == 3 and len(report.exact) == 9
     assert report.mismatches == 0
     assert report.accuracy[2]["lava"]["images"] == 3
+    assert [row[4].rpartition("\n")[2] for row in report.table()] == [
+        "on Lava",
+        "3 images",
+        "–",  # Lava runs the images that were made on the hardware-aware model
+        "3 images",
+    ]
 
 
 @pytest.mark.parametrize(

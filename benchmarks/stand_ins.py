@@ -90,7 +90,7 @@ SETTINGS = {
         lambda sampling: small_conv_net((3, 32, 32), sampling=sampling),
         *(5000, 64, 250, 64),
         {"epochs": 5},
-        FineTuningConfig(epochs=1),
+        FineTuningConfig(epochs=2),
         PGD(epsilon=2 / 255, steps=10, draws=5, seed=5),
     ),
 }

@@ -1,9 +1,8 @@
 """How near each stand-in for drawing τ comes to the float model, on held-out images.
 
     .venv/bin/python -m benchmarks.stand_ins                                  # digits, 5 seeds
-    .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER
     .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER \
-        --stand-ins decay "decay fine-tuned" --accuracy-images 2500  # they settle an accuracy
+        --accuracy-images 2500  # 250 do not settle an accuracy
 
 For every training seed and sampling a float model is trained and lowered in each way. Each Program
 runs as many trials as the float model on the same images; attacks are PGD over the expectation
@@ -31,7 +30,7 @@ from stochi.deploy.program import NOISE_TARGETS
 from stochi.export import to_nir
 from stochi.sim import run
 from stochi.sim.attacked import images_at_a_time
-from stochi.sim.distribution import DEFAULT_MARGINS, compare_distributions
+from stochi.sim.distribution import DEFAULT_MARGINS, Margins, compare_distributions, compare_shares
 from stochi.sim.equivalence import two_one_sided_tests
 from stochi.sim.float_record import run_float_model
 from stochi.sim.parity import ATTACKER_SEED
@@ -54,8 +53,6 @@ STAND_INS = (
     f"membrane {TUNED}",
 )
 TUNED_FROM = {"decay": f"decay {TUNED}", "membrane calibrated": f"membrane {TUNED}"}
-ROBUST_MARGIN, TUNED_ROBUST_MARGIN = 0.02, 0.01
-TUNED_MARGINS = replace(DEFAULT_MARGINS, accuracy=0.003)
 Rows = dict[str, dict[str, Any]]
 
 
@@ -130,11 +127,12 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
             reference = take_trials(float_side(model, program, test.inputs, seed), trials)
         seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
         white = setting.attack(FreshDraws(twin, ATTACKER_SEED), attacked.inputs, attacked.labels)
-        margins = TUNED_MARGINS if stand_in.endswith(TUNED) else DEFAULT_MARGINS
+        margins, _ = margins_for(stand_in)
         distribution = compare_distributions(reference, seen, test.labels, margins)
         if many is not None and many_right is not None:
             right = right_on_chip(program, many.inputs, many, seed, trials)
-            distribution["network"]["accuracy"] = accuracy(many_right, right, margins.accuracy)
+            compared = compare_shares(many_right, right, margins.accuracy)
+            distribution["network"]["accuracy"] = compared
         rows[stand_in] = {
             "distribution": distribution,
             "float": float_right,
@@ -179,16 +177,6 @@ def programs(
             yield tuned_name, lower(to_nir(tuned, sample), noise=noise, calibration=fit), tuned
 
 
-def accuracy(reference: np.ndarray, chip: np.ndarray, margin: float) -> dict[str, Any]:
-    """As in a parity report, of how often each image was right on both sides."""
-    found = two_one_sided_tests(chip - reference, margin, shares=True)
-    return {
-        "float": float(reference.mean()),
-        "chip": float(chip.mean()),
-        **found.as_dict(),
-    }
-
-
 def right_on_float(
     model: nn.Module, shown: torch.Tensor, images: Images, seed: int, trials: int
 ) -> np.ndarray:
@@ -205,6 +193,13 @@ def right_on_chip(
     """(images,) how often the chip is right, over the trials."""
     answers = [run(program, shown, seed=seed, trial=t).predictions() for t in range(trials)]
     return torch.stack([a == images.labels for a in answers]).double().mean(0).numpy()
+
+
+def margins_for(stand_in: str) -> tuple[Margins, float]:
+    """A row's margins, and that of its robust accuracy: narrower after fine-tuning."""
+    if stand_in.endswith(TUNED):
+        return replace(DEFAULT_MARGINS, accuracy=0.003), 0.01
+    return DEFAULT_MARGINS, 0.02
 
 
 def columns(found: Sequence[Rows]) -> Columns:
@@ -270,8 +265,7 @@ def _robust(seeds: Sequence[dict[str, Any]], kind: str, name: str) -> dict[str, 
     values = differences[0]
     if len(seeds) > 1:
         values = np.array([difference.mean() for difference in differences])
-    margin = TUNED_ROBUST_MARGIN if name.endswith(TUNED) else ROBUST_MARGIN
-    return two_one_sided_tests(values, margin, shares=True).as_dict()
+    return two_one_sided_tests(values, margins_for(name)[1], shares=True).as_dict()
 
 
 def _cell(entry: dict[str, Any], digits: int = 1) -> str:

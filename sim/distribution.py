@@ -105,6 +105,17 @@ def compare_distributions(
     return {**found, "verdict": overall_verdict(found)}
 
 
+def compare_shares(reference: np.ndarray, other: np.ndarray, margin: float) -> dict[str, Any]:
+    """Compare how often something held on two sides, as under ``distribution`` in a report.
+
+    Args:
+        reference, other: (images,) each image's share of trials, in [0, 1].
+        margin: the largest difference that does not matter.
+    """
+    test = two_one_sided_tests(other - reference, margin, shares=True)
+    return _entry(reference, other, test.as_dict())
+
+
 def _compare_layer(ours: Trials, theirs: Trials, name: str, margins: Margins) -> dict[str, Any]:
     several = ours.trials > 1
     found = {}
@@ -132,7 +143,7 @@ def _compare_answers(
     means = [side.logits.mean(0) / spread for side in (ours, theirs)]
     right = (ours.predictions == labels).mean(0), (theirs.predictions == labels).mean(0)
     found = {
-        "accuracy": _absolute(*right, margins.accuracy, shares=True),
+        "accuracy": compare_shares(*right, margins.accuracy),
         "logit_mean": {
             str(number): _absolute(means[0][:, number], means[1][:, number], margins.logit_mean)
             for number in range(classes)
@@ -146,8 +157,8 @@ def _compare_answers(
             agreement_within(theirs.predictions, classes),
         )
         across = agreement_across(ours.predictions, theirs.predictions, classes)
-        found["agreement"] = _absolute(*within, margins.agreement, shares=True)
-        found["agreement_across"] = _absolute(within[0], across, margins.agreement, shares=True)
+        found["agreement"] = compare_shares(*within, margins.agreement)
+        found["agreement_across"] = compare_shares(within[0], across, margins.agreement)
     return found
 
 
@@ -156,10 +167,8 @@ def _relative(reference: np.ndarray, other: np.ndarray, margin: float) -> dict[s
     return _entry(reference, other, test.as_dict())
 
 
-def _absolute(
-    reference: np.ndarray, other: np.ndarray, margin: float, shares: bool = False
-) -> dict[str, Any]:
-    test = two_one_sided_tests(other - reference, margin, shares)
+def _absolute(reference: np.ndarray, other: np.ndarray, margin: float) -> dict[str, Any]:
+    test = two_one_sided_tests(other - reference, margin)
     return _entry(reference, other, test.as_dict())
 
 

@@ -12,6 +12,7 @@ from stochi.attacks.auto_attack import AutoAttack
 from stochi.attacks.base import Attack
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.program_model import ProgramModel
+from stochi.attacks.square import Square
 from stochi.data.images import Images
 from stochi.deploy.origin import lower_again
 from stochi.deploy.program import Program
@@ -235,7 +236,9 @@ def _under_attack(
     for made_on in surfaces_of(attack) or (None,):
         where = f" on {SIDES[made_on]}" if made_on else ""
         progress(f"{attack.name}{where}, {len(images)} images")
-        heard = replace(attack, progress=progress) if isinstance(attack, AutoAttack) else attack
+        heard = attack
+        if isinstance(attack, AutoAttack | Square):
+            heard = replace(attack, progress=progress)
         adversarial = _attack(heard, made_on, sides, images)
         found = Attacked(attack, made_on, sides.correct(adversarial))
         row = accuracy_row(

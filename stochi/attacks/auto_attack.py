@@ -34,7 +34,7 @@ class AutoAttack(GradientAttack):
         steps: of the APGDs and of FAB; 100 in the paper.
         squares: steps of Square; 2500 are 5000 queries.
         draws: EOT samples; 20 in the paper's "rand".
-        progress: called with a line before every part.
+        progress: called with a line before every part, and while Square runs.
     """
 
     version: str = field(default="rand", kw_only=True)
@@ -66,7 +66,7 @@ class AutoAttack(GradientAttack):
             first,
             APGD(epsilon, seed, steps, loss="targeted-dlr", draws=draws),
             FAB(epsilon, seed, steps, draws=draws),
-            Square(epsilon, seed, self.squares, draws=draws),
+            Square(epsilon, seed, self.squares, draws=draws, progress=self.progress),
         )
 
     def perturb(

@@ -1,5 +1,6 @@
 """Square attack, as ART has it, by queries alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -32,12 +33,16 @@ class Square(ImageAttack):
         steps: squares tried; a step costs an image ``2·draws`` queries.
         draws: runs that a margin is averaged over, 1 for a model without randomness.
         restarts: of the whole search.
+        progress: called with a line at every tenth of the steps.
     """
 
     uses_gradients: ClassVar[bool] = False
     steps: int = 1000
     draws: int = field(default=10, kw_only=True)
     restarts: int = field(default=1, kw_only=True)
+    progress: Callable[[str], None] = field(
+        default=lambda message: None, kw_only=True, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,11 +88,17 @@ class Square(ImageAttack):
         padded = functional.pad(inputs, (0, 1, 0, 1))
         with torch.no_grad():
             classes = answers(model, inputs[:1], 1).shape[2]
+        asked = -2  # ART asks twice for its start, and twice a step
 
         def images(padded: Any) -> torch.Tensor:
             return torch.from_numpy(padded[:, :, :height, :width]).to(inputs)
 
         def lead_of_truth(shown: Any, one_hot: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            step, half = divmod(asked, 2)
+            if step > 0 and not half and step % max(1, self.steps // 10) == 0:
+                self.progress(f"{self.name}: {step} of {self.steps} squares")
             with torch.no_grad():
                 logits = answers(model, images(shown), self.draws)
                 truth = torch.from_numpy(one_hot.argmax(1)).to(labels)

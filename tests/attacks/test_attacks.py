@@ -88,9 +88,19 @@ def test_auto_attack_tells_its_parts() -> None:
     attack = AutoAttack(1 / 255, steps=1, draws=1, version="standard", squares=1)
     replace(attack, progress=said.append)(net, x, y)
     parts = [part.name for part in attack.parts()]
-    assert [line.rpartition(", ")[0] for line in said] == parts[: len(said)] and len(said) >= 1
-    assert all(line.endswith(" of 4 images") for line in said)
+    starts = [line for line in said if line.endswith(" of 4 images")]
+    assert [line.rpartition(", ")[0] for line in starts] == parts[: len(starts)] and starts
+    assert set(said) - set(starts) <= {f"{parts[-1]}: 1 of 1 squares"}
     assert replace(attack, progress=said.append) == attack
+
+
+@pytest.mark.parametrize(("steps", "told"), [(1, [1]), (20, list(range(2, 21, 2)))])
+def test_square_tells_how_far_it_is(steps: int, told: list[int]) -> None:
+    pytest.importorskip("art")
+    said: list[str] = []
+    attack = Square(1 / 255, steps=steps, draws=1, progress=said.append)
+    attack(conv_net(), torch.rand(2, 2, 8, 8), torch.tensor([0, 1]))
+    assert said == [f"{attack.name}: {step} of {steps} squares" for step in told]
 
 
 def test_pgd_finds_the_corner_that_a_linear_model_fears_most() -> None:

@@ -78,6 +78,13 @@ class ParityReport:
                 f" {layer['layer']} at step {first['step']}, sample {first['sample']}, neuron"
                 f" {tuple(first['neuron'])}: {first['left']} against {first['right']}"
             )
+            altered = [n for n, share in self.other_weights.items() if 0 < share <= FOREIGN_SHARE]
+            if altered:
+                found.append(
+                    "some of the Program's weights are not those that the model gives, in"
+                    f" {', '.join(altered)}: it comes from an older Stochi, which rounded"
+                    " otherwise, or was changed; lower the model again"
+                )
         for sign in self.masking:
             against = f" ({sign['white_box']})" if sign["white_box"] else ""
             found.append(

@@ -94,6 +94,19 @@ def test_one_wrong_number_in_the_program_is_found_and_shown(net, program, data: 
     assert "network.lif1" in warning and "step 0" in warning
 
 
+def test_a_weight_that_the_model_would_not_give_is_told(net, program, data: Images) -> None:  # type: ignore[no-untyped-def]
+    first = program.layers[0]
+    (synapses,) = first.synapses
+    (convolution,) = synapses.stages
+    weight = convolution.weight.copy()
+    weight[0, 0, 1, 1] -= 2 * np.sign(weight[0, 0, 1, 1])
+    altered = replace(synapses, stages=(replace(convolution, weight=weight),))
+    layers = (replace(first, synapses=(altered,)), *program.layers[1:])
+    report = without_lava(net, replace(program, layers=layers), data)
+    assert report.mismatches > 0
+    assert "lower the model again" in report.warnings()[1]
+
+
 @pytest.mark.lava
 def test_lava_takes_part(net, program: Program, data: Images) -> None:  # type: ignore[no-untyped-def]
     report = check_parity(

@@ -8,6 +8,9 @@ https://openreview.net/forum?id=JXhROKNZzOc).
 
 import torch
 
+TIE = 1e-12
+"""Errors are taken for equal where they differ by less than this for each place between them."""
+
 
 def round_keeping_row_sums(values: torch.Tensor) -> torch.Tensor:
     """To whole numbers, each the one below or above, so that no row's sum changes by more than 1/2.
@@ -24,13 +27,13 @@ def round_keeping_row_sums(values: torch.Tensor) -> torch.Tensor:
     """
     nearest = torch.round(values)
     errors = (values - nearest).flatten(1)
-    missing = torch.round(errors.sum(1))
-    rows = missing.nonzero().squeeze(1)
-    if not len(rows):
+    missing = torch.round(errors.sum(1, keepdim=True))
+    most = int(missing.abs().max()) if values.numel() else 0
+    if not most:
         return nearest
-    direction = missing[rows].sign()[:, None]
-    order = (errors[rows] * direction).argsort(dim=1, descending=True, stable=True)
-    chosen = torch.arange(order.shape[1], device=values.device) < missing[rows].abs()[:, None]
-    rounded = nearest.flatten(1)
-    rounded[rows] = rounded[rows].scatter_add(1, order, chosen * direction)
-    return rounded.view_as(values)
+    direction = missing.sign()
+    places = torch.arange(errors.shape[1], device=values.device)
+    # Of equal errors the first ones, whatever the device does with ties.
+    order = (errors * direction - TIE * places).topk(most, dim=1).indices
+    chosen = (places[:most] < missing.abs()) * direction
+    return nearest.flatten(1).scatter_add(1, order, chosen).view_as(values)

@@ -95,11 +95,12 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What is compared: which stand-ins, how often, and on how many images accuracy is taken."""
+    """What is compared: which stand-ins, how often, and accuracies on how many images."""
 
     stand_ins: tuple[str, ...]
     trials: int
     accuracy_images: int | None
+    attacked_images: int
 
 
 def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked) -> Rows:
@@ -112,7 +113,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
         lambda: setting.build(sampling), training, TrainingConfig(seed=seed, **setting.training)
     )
     graph = to_nir(model, test.inputs[:1])
-    attacked = test.first(setting.attacked_images)
+    attacked = every.first(asked.attacked_images)
     transferred = setting.attack(model, attacked.inputs, attacked.labels)
     float_right = right_on_float(model, transferred, attacked, seed, trials)
     reference, many, many_right = None, None, None
@@ -290,6 +291,7 @@ def main() -> None:
     parser.add_argument("--samplings", nargs="+", default=["step", "forward"])
     parser.add_argument("--stand-ins", nargs="+", choices=STAND_INS, default=STAND_INS)
     parser.add_argument("--accuracy-images", type=int, help="For clean accuracy; else as the rest.")
+    parser.add_argument("--attacked-images", type=int, help="Else 359 digits, or 64 of CIFAR-10.")
     parser.add_argument("--figure", type=Path, help="Draw the table, too.")
     parser.add_argument("--processes", type=int, default=joblib.cpu_count())
     options = parser.parse_args()
@@ -297,7 +299,9 @@ def main() -> None:
     seeds = range(options.first_seed, options.first_seed + number)
     output = Output(as_json=False)
     setting = SETTINGS[options.data]
-    asked = Asked(tuple(options.stand_ins), options.trials, options.accuracy_images)
+    many = options.accuracy_images
+    attacked = options.attacked_images or setting.attacked_images
+    asked = Asked(tuple(options.stand_ins), options.trials, many, attacked)
     jobs = [(sampling, seed) for sampling in options.samplings for seed in seeds]
     work = joblib.Parallel(n_jobs=options.processes, return_as="generator")(
         joblib.delayed(study)(options.data, options.data_dir, sampling, seed, asked)
@@ -307,7 +311,6 @@ def main() -> None:
     for (sampling, seed), rows in zip(jobs, work, strict=True):
         output.progress(f"sampling {sampling}, seed {seed}: done")
         found[sampling].append(rows)
-    many = options.accuracy_images
     more = "" if many is None else f" ({many} for clean accuracy)"
     for sampling, rows in found.items():
         output.table(
@@ -316,7 +319,7 @@ def main() -> None:
             f" points, of rates in %, with 90 % intervals\n{setting.test_images} images{more},"
             f" {options.trials} trials, training seeds:"
             f" {', '.join(map(str, seeds))}; {setting.attack.name} on"
-            f" {setting.attacked_images} images",
+            f" {attacked} images",
         )
     if options.figure is not None:
         draw_stand_ins(

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from stochi.attacks.auto_attack import AutoAttack
 from stochi.attacks.base import Attack
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.program_model import ProgramModel
-from stochi.attacks.square import Square
+from stochi.attacks.progress import TellsProgress
 from stochi.data.images import Images
 from stochi.deploy.origin import lower_again
 from stochi.deploy.program import Program
@@ -237,7 +236,7 @@ def _under_attack(
         where = f" on {SIDES[made_on]}" if made_on else ""
         progress(f"{attack.name}{where}, {len(images)} images")
         heard = attack
-        if isinstance(attack, AutoAttack | Square):
+        if isinstance(attack, TellsProgress):
             heard = replace(attack, progress=progress)
         adversarial = _attack(heard, made_on, sides, images)
         found = Attacked(attack, made_on, sides.correct(adversarial))

@@ -1,6 +1,6 @@
 """AutoAttack: several attacks without parameters to tune, of which each image keeps the worst."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +11,7 @@ from stochi.attacks.base import ImageAttack
 from stochi.attacks.expectation import JUDGING_ROUNDS, expected_outcome, judge
 from stochi.attacks.fab import FAB
 from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.progress import TellsProgress
 from stochi.attacks.square import Square
 from stochi.errors import InputError
 
@@ -18,7 +19,7 @@ VERSIONS = ("rand", "standard")
 
 
 @dataclass(frozen=True)
-class AutoAttack(GradientAttack):
+class AutoAttack(GradientAttack, TellsProgress):
     """AutoAttack (Croce and Hein, ICML 2020), put together from ART's parts and our FAB.
 
     ``"rand"`` is theirs for random models: APGD-CE and APGD-DLR, with EOT. ``"standard"`` is
@@ -41,9 +42,6 @@ class AutoAttack(GradientAttack):
     steps: int = field(default=100, kw_only=True)
     squares: int = field(default=2500, kw_only=True)
     draws: int = field(default=20, kw_only=True)
-    progress: Callable[[str], None] = field(
-        default=lambda message: None, kw_only=True, compare=False, repr=False
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

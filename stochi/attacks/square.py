@@ -1,6 +1,5 @@
 """Square attack, as ART has it, by queries alone."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ from stochi.attacks.art_library import require_art, seeded_numpy
 from stochi.attacks.base import ImageAttack
 from stochi.attacks.expectation import answers, judge
 from stochi.attacks.objectives import margin
+from stochi.attacks.progress import TellsProgress
 from stochi.errors import InputError
 
 FIRST_SHARE = 0.8
@@ -20,7 +20,7 @@ FIRST_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class Square(ImageAttack):
+class Square(ImageAttack, TellsProgress):
     """Square attack (Andriushchenko et al., ECCV 2020): random squares of ±ε that lower the margin.
 
     It needs no gradient, so a masked one does not stop it, and it works on a Program
@@ -40,9 +40,6 @@ class Square(ImageAttack):
     steps: int = 1000
     draws: int = field(default=10, kw_only=True)
     restarts: int = field(default=1, kw_only=True)
-    progress: Callable[[str], None] = field(
-        default=lambda message: None, kw_only=True, compare=False, repr=False
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -101,6 +102,11 @@ def test_square_tells_how_far_it_is(steps: int, told: list[int]) -> None:
     attack = Square(1 / 255, steps=steps, draws=1, progress=said.append)
     attack(conv_net(), torch.rand(2, 2, 8, 8), torch.tensor([0, 1]))
     assert said == [f"{attack.name}: {step} of {steps} squares" for step in told]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attacks_can_be_sent_to_other_processes(attack: ImageAttack) -> None:
+    assert pickle.loads(pickle.dumps(attack)) == attack
 
 
 def test_pgd_finds_the_corner_that_a_linear_model_fears_most() -> None:

@@ -12,6 +12,7 @@ from stochi.export.convolution import to_nir_conv2d
 from stochi.export.copy_model import copy_model, release_copy
 from stochi.export.readout import find_readout
 from stochi.export.trace import Node, Trace, trace
+from stochi.not_finite import find_not_finite
 from stochi.random_tau_metadata import RandomTau, describe
 
 DEFAULT_DT = 1e-3
@@ -69,13 +70,12 @@ def _as_real_numbers(model: nn.Module) -> nn.Module:
 
 
 def _refuse_nan(model: nn.Module) -> None:
-    for name, values in [*model.named_parameters(), *model.named_buffers()]:
-        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
-            layer, _, what = name.rpartition(".")
-            raise ExportError(
-                f"layer {layer!r}: its {what} holds NaN or infinite values; train again, or"
-                " repair them"
-            )
+    name = find_not_finite(model)
+    if name is not None:
+        layer, _, what = name.rpartition(".")
+        raise ExportError(
+            f"layer {layer!r}: its {what} holds NaN or infinite values; train again, or repair them"
+        )
 
 
 def _build(traced: Trace, dt: float) -> nir.NIRGraph:

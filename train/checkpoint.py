@@ -9,6 +9,7 @@ from torch import nn
 
 from stochi.errors import StochiError
 from stochi.files import what_is_missing, written_aside
+from stochi.not_finite import find_not_finite
 from stochi.train.networks import small_conv_net
 
 FORMAT = "stochi-checkpoint"
@@ -88,7 +89,8 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     Only tensors and plain values are read (``weights_only``); code is never run.
 
     Raises:
-        CheckpointError: the file is missing, foreign, newer or damaged.
+        CheckpointError: the file is missing, foreign, newer or damaged, or has weights that are
+            not finite.
     """
     source = Path(path)
     if not source.is_file():
@@ -119,4 +121,9 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             f"{source}: the checkpoint is incomplete or inconsistent ({said}); train it again, or"
             " save it anew"
         ) from error
+    name = find_not_finite(model)
+    if name is not None:
+        raise CheckpointError(
+            f"{source}: {name} holds NaN or infinite values; train it again, or repair them"
+        )
     return model.eval(), content

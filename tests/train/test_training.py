@@ -88,6 +88,16 @@ def test_a_checkpoint_whose_weights_do_not_fit_names_the_layer(tmp_path: Path) -
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_checkpoint_that_holds_no_numbers_is_refused(tmp_path: Path, value: float) -> None:
+    model = SMALL.build()
+    with torch.no_grad():
+        model.get_parameter("network.readout.weight")[0, 0] = value
+    save_checkpoint(tmp_path / "m.pt", model, SMALL, {})
+    with pytest.raises(CheckpointError, match=r"m\.pt: .*readout\.weight holds NaN"):
+        load_checkpoint(tmp_path / "m.pt")
+
+
 class Evil:
     def __reduce__(self):  # type: ignore[no-untyped-def]
         return (Path.touch, (Path("evil-ran"),))

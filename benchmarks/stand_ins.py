@@ -29,7 +29,7 @@ from stochi.deploy import Program, calibrate, lower
 from stochi.deploy.program import NOISE_TARGETS
 from stochi.export import to_nir
 from stochi.sim import run
-from stochi.sim.attacked import images_at_a_time
+from stochi.sim.attacked import images_at_a_time, make
 from stochi.sim.distribution import DEFAULT_MARGINS, Margins, compare_distributions, compare_shares
 from stochi.sim.equivalence import two_one_sided_tests
 from stochi.sim.float_record import run_float_model
@@ -114,7 +114,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
     )
     graph = to_nir(model, test.inputs[:1])
     attacked = every.first(asked.attacked_images)
-    transferred = setting.attack(model, attacked.inputs, attacked.labels)
+    transferred = make(setting.attack, model, attacked).inputs
     float_right = right_on_float(model, transferred, attacked, seed, trials)
     reference, many, many_right = None, None, None
     if asked.accuracy_images is not None:
@@ -127,7 +127,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
         if reference is None:
             reference = take_trials(float_side(model, program, test.inputs, seed), trials)
         seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
-        white = setting.attack(FreshDraws(twin, ATTACKER_SEED), attacked.inputs, attacked.labels)
+        white = make(setting.attack, FreshDraws(twin, ATTACKER_SEED), attacked).inputs
         margins, _ = margins_for(stand_in)
         distribution = compare_distributions(reference, seen, test.labels, margins)
         if many is not None and many_right is not None:
@@ -164,11 +164,11 @@ def programs(
         "current calibrated": lambda: fitted("current", "behaviour"),
         "membrane calibrated": lambda: fitted("membrane", "behaviour"),
     }
-    for name, make in bases.items():
+    for name, lowered in bases.items():
         tuned_name = TUNED_FROM.get(name)
         if name not in stand_ins and tuned_name not in stand_ins:
             continue
-        program = make()
+        program = lowered()
         if name in stand_ins:
             yield name, program, twin_of(program, model, sample)
         if tuned_name in stand_ins:

@@ -85,7 +85,7 @@ SETTINGS = {
     ),
     "cifar10": Setting(
         lambda sampling: small_conv_net((3, 32, 32), sampling=sampling),
-        *(5000, 64, 250, 64),
+        *(5000, 64, 250, 500),
         {"epochs": 5},
         FineTuningConfig(epochs=2),
         PGD(epsilon=2 / 255, steps=10, draws=5, seed=5),
@@ -291,7 +291,7 @@ def main() -> None:
     parser.add_argument("--samplings", nargs="+", default=["step", "forward"])
     parser.add_argument("--stand-ins", nargs="+", choices=STAND_INS, default=STAND_INS)
     parser.add_argument("--accuracy-images", type=int, help="For clean accuracy; else as the rest.")
-    parser.add_argument("--attacked-images", type=int, help="Else 359 digits, or 64 of CIFAR-10.")
+    parser.add_argument("--attacked-images", type=int, help="Else 359 digits, or 500 of CIFAR-10.")
     parser.add_argument("--figure", type=Path, help="Draw the table, too.")
     parser.add_argument("--processes", type=int, default=joblib.cpu_count())
     options = parser.parse_args()

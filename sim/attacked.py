@@ -1,7 +1,7 @@
 """What the sides answer on attacked images, and what that says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import combinations
 from typing import Any
 
@@ -64,6 +64,18 @@ def at_each_epsilon(attacks: Sequence[Attack], epsilons: Sequence[float] | None)
             else [attack]
         )
     ]
+
+
+def describe(attack: Attack) -> dict[str, Any]:
+    """An attack's class and what it was made with, in plain values."""
+    found: dict[str, Any] = {"class": type(attack).__name__}
+    if is_dataclass(attack):
+        for field in fields(attack):
+            if field.compare:
+                value = getattr(attack, field.name)
+                plain = value is None or isinstance(value, bool | int | float | str)
+                found[field.name] = value if plain else repr(value)
+    return found
 
 
 def surfaces_of(attack: Attack) -> tuple[str, ...]:

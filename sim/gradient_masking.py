@@ -7,7 +7,12 @@ import torch
 from torch import nn
 
 from stochi.attacks.fgsm import FGSM
-from stochi.attacks.masking import find_masking, find_zero_gradients, zero_gradients
+from stochi.attacks.masking import (
+    find_helpful_budgets,
+    find_masking,
+    find_zero_gradients,
+    zero_gradients,
+)
 from stochi.data.images import Images
 from stochi.sim.attacked import Attacked, images_at_a_time
 
@@ -21,7 +26,7 @@ def find_signs(shown: Sequence[Attacked]) -> list[dict[str, Any]]:
     The white box is the gradient attack that leaves the side least right of those made on the
     side's own surface, of several steps where there is one; everything that knows less and was
     also run is held against it, each kind by its best attack. Where ε is 1, it is also the attack
-    without a bound.
+    without a bound. No white box of several steps may leave more right with a larger ε.
 
     Returns:
         Entries of the report's ``masking``.
@@ -31,6 +36,8 @@ def find_signs(shown: Sequence[Attacked]) -> list[dict[str, Any]]:
         same = [one for one in shown if one.epsilon == epsilon]
         for side in SURFACES:
             found += _signs_on(side, epsilon, same)
+    for side in SURFACES:
+        found += _signs_across(side, shown)
     return found
 
 
@@ -60,6 +67,21 @@ def _signs_on(side: str, epsilon: float, shown: Sequence[Attacked]) -> list[dict
     return [
         {"side": side, "epsilon": epsilon, "white_box": strongest.attack.name, **sign.as_dict()}
         for sign in signs
+    ]
+
+
+def _signs_across(side: str, shown: Sequence[Attacked]) -> list[dict[str, Any]]:
+    """White boxes of several steps that do worse with a larger ε. One step may: it overshoots."""
+    families: dict[tuple[str, str], dict[float, torch.Tensor]] = {}
+    for one in shown:
+        own = one.attack.uses_gradients and one.made_on == SURFACES[side][0]
+        if own and one.epsilon is not None and not isinstance(one.attack, FGSM):
+            family = type(one.attack).__name__, one.attack.with_budget(1.0).name
+            families.setdefault(family, {})[one.epsilon] = one.correct[side]
+    return [
+        {"side": side, "epsilon": None, "white_box": kind, **sign.as_dict()}
+        for (kind, _), right in families.items()
+        for sign in find_helpful_budgets("ε", right)
     ]
 
 

@@ -23,6 +23,7 @@ from stochi.sim.attacked import (
     Correct,
     accuracy_row,
     at_each_epsilon,
+    describe,
     make,
     surfaces_of,
 )
@@ -140,6 +141,7 @@ def check_parity(
             "seeds": [int(seed) for seed in seeds],
             "exact_images": len(exact),
             "attack_images": len(attacked) if attacks else 0,
+            "attacks": [describe(attack) for attack in attacks],
             "epsilons": None if epsilons is None else [float(epsilon) for epsilon in epsilons],
             "batch_size": batch_size,
             "lava": lava,

@@ -3,7 +3,9 @@
 After Athalye, Carlini and Wagner, ICML 2018, and Carlini et al., 2019, arXiv:1902.06705.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import combinations
 
 import torch
 from torch import nn
@@ -14,6 +16,9 @@ from stochi.sim.statistics import estimate_accuracy, estimate_difference
 
 TOLERATED = 0.05
 """The share of images without a gradient, or right under an unbounded attack, that is let pass."""
+CHANCE = 0.02
+"""By how much more accuracy a larger budget may leave. Where it gains nothing the two differ by
+chance, and a study compares many."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +119,35 @@ def find_masking(
     return found
 
 
-def _check(name: str, right: torch.Tensor, white_box: torch.Tensor) -> None:
-    if right.dim() != 2 or white_box.dim() != 2 or right.shape[1] != white_box.shape[1]:
+def find_helpful_budgets(name: str, right: Mapping[float, torch.Tensor]) -> list[Finding]:
+    """Signs of masking in one attack with several budgets: more of it must not help the defender.
+
+    Args:
+        name: of the budget, for the finding: "steps", "draws", "epsilon".
+        right: budget → (trials, images) right answers under it, on the same images.
+
+    Returns:
+        A finding for each pair of budgets of which the larger leaves more than 2 points more right,
+        by the whole of its paired interval.
+
+    Raises:
+        InputError: a tensor is not (trials, images) for the same images.
+    """
+    found = []
+    for less, more in combinations(sorted(right), 2):
+        _check(f"{name} {more:.3g}", right[more], right[less], f"{name} {less:.3g}")
+        gained = estimate_difference(right[less], right[more])
+        if gained.low > CHANCE:
+            sign = f"{name} {more:.3g} leaves more right than {name} {less:.3g}"
+            found.append(Finding(sign, gained.value, gained.low, gained.high, CHANCE))
+    return found
+
+
+def _check(
+    name: str, right: torch.Tensor, other: torch.Tensor, other_name: str = "white_box"
+) -> None:
+    if right.dim() != 2 or other.dim() != 2 or right.shape[1] != other.shape[1]:
         raise InputError(
-            f"{name} has shape {tuple(right.shape)} and white_box {tuple(white_box.shape)}; both"
+            f"{name} has shape {tuple(right.shape)} and {other_name} {tuple(other.shape)}; both"
             " must be (trials, images), of the same images"
         )

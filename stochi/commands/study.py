@@ -34,9 +34,9 @@ def study(
 ) -> None:
     """Is random τ harder to attack, and is it still on the chip?
 
-    Trains plain and random-τ networks and random baselines with every defence, attacks each in
-    floats and on the chip, and compares. Every answer is kept as soon as it is found: stopped, the
-    command goes on where it was. Ctrl-C and SIGTERM stop it, with all its processes.
+    Trains plain and random-τ networks with every defence, random baselines with some, attacks each
+    in floats and on the chip, and compares. Every answer is kept as soon as it is found: stopped,
+    the command goes on where it was. Ctrl-C and SIGTERM stop it, with all its processes.
     """
     import joblib
 

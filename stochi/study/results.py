@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from stochi.attacks.masking import find_masking
+from stochi.attacks.masking import find_helpful_budgets, find_masking
 from stochi.sim.statistics import Estimate, estimate_accuracy, estimate_difference
 from stochi.study.examine import about, about_similarity
 from stochi.study.plan import FLOAT, Question, StudyPlan, Victim
@@ -127,6 +127,9 @@ class Results:
                         found_right = self.shares(victim, question)
                         beside = white[:, : question.images]
                         findings += find_masking(beside, **{name: found_right})
+                if plan.has_curves(victim):
+                    for axis, right in self._by_budget(victim, place).items():
+                        findings += find_helpful_budgets(axis, right)
                 for finding in findings:
                     where = {"defence": victim.defence, "network": victim.title, "place": place}
                     found.append({**where, **finding.as_dict()})
@@ -134,19 +137,14 @@ class Results:
 
     def curves(self) -> list[Cell]:
         """PGD's accuracy against ε, steps, draws and σ."""
-        plan, found = self.plan, []
-        for victim in self.victims():
-            if not plan.has_curves(victim):
-                continue
-            for place in victim.places:
-                for axis, values in plan.curves().items():
-                    standard = getattr(plan, axis)
-                    for value in sorted({*values, standard}):
-                        question = plan.on_curve(place, axis, value)
-                        shares = self.shares(
-                            victim, plan.pgd(place) if value == standard else question
-                        )[:, : question.images]
-                        found.append(_point(victim, place, axis, value, shares))
+        found = [
+            _point(victim, place, axis, value, shares)
+            for victim in self.victims()
+            if self.plan.has_curves(victim)
+            for place in victim.places
+            for axis, right in self._by_budget(victim, place).items()
+            for value, shares in right.items()
+        ]
         return found + list(self._sigmas())
 
     def similarities(self) -> list[Cell]:
@@ -174,6 +172,19 @@ class Results:
             "curves": self.curves(),
             "similarities": self.similarities(),
         }
+
+    def _by_budget(self, victim: Victim, place: str) -> dict[str, dict[float, torch.Tensor]]:
+        """What is varied of PGD → its values → (1, images) how often each is right."""
+        plan = self.plan
+        found: dict[str, dict[float, torch.Tensor]] = {}
+        for axis, values in plan.curves().items():
+            standard = getattr(plan, axis)
+            for value in sorted({*values, standard}):
+                question = plan.on_curve(place, axis, value)
+                shown = plan.pgd(place) if value == standard else question
+                shares = self.shares(victim, shown)[:, : question.images]
+                found.setdefault(axis, {})[value] = shares
+        return found
 
     def _sigmas(self) -> Iterator[Cell]:
         for victim in self.victims():

@@ -3,7 +3,12 @@ import torch
 from snntorch import surrogate
 
 from stochi.attacks import with_surrogate
-from stochi.attacks.masking import find_masking, find_zero_gradients, zero_gradients
+from stochi.attacks.masking import (
+    find_helpful_budgets,
+    find_masking,
+    find_zero_gradients,
+    zero_gradients,
+)
 from stochi.errors import InputError
 from tests.attacks.trained import some_images, trained_net
 
@@ -45,7 +50,18 @@ def test_chance_is_no_sign() -> None:
     assert find_masking(right(0.5, 20), noise=right(0.45, 20)) == []
 
 
+def test_a_larger_budget_that_helps_the_defender_is_a_sign() -> None:
+    honest = {1: right(0.5), 10: right(0.4), 50: right(0.41, 200)}
+    assert find_helpful_budgets("steps", honest) == []
+    (finding,) = find_helpful_budgets("steps", {**honest, 50: right(0.48)})
+    assert finding.sign == "steps 50 leaves more right than steps 10"
+    assert finding.value == pytest.approx(0.08)
+    assert 0.02 == finding.limit < finding.low < 0.08 < finding.high
+
+
 def test_other_images_are_refused() -> None:
+    with pytest.raises(InputError, match=r"steps 2 .* steps 1 .*same images"):
+        find_helpful_budgets("steps", {1: right(0.5), 2: right(0.5, 10)})
     with pytest.raises(InputError, match="same images"):
         find_masking(right(0.5), noise=right(0.5, 10))
     with pytest.raises(InputError, match="same images"):

@@ -82,6 +82,14 @@ def test_every_attack_runs_at_every_budget_on_all_its_surfaces(report: ParityRep
     assert report.configuration["epsilons"] == [0.0, 0.3]
 
 
+def test_the_configuration_repeats_the_attacks(report: ParityReport) -> None:
+    kept = json.loads(json.dumps(report.configuration["attacks"]))
+    assert len(kept) == 8
+    made = kept[3]
+    assert made.pop("class") == "PGD"
+    assert PGD(**made) == PGD(0.3, steps=3, draws=2)
+
+
 def test_a_budget_of_zero_gives_the_clean_accuracy(report: ParityReport) -> None:
     clean, *rest = report.accuracy
     still = [entry for entry in rest if entry["epsilon"] == 0]
@@ -231,6 +239,24 @@ def test_an_unbounded_attack_must_leave_nothing() -> None:
 def test_other_budgets_are_not_compared() -> None:
     assert find_signs([shown(PGD(0.1), "float", 0.6, 0.6), shown(FGSM(0.2), "float", 0.3, 0)]) == []
     assert find_signs([shown(UniformNoise(0.1), None, 0.1, 0.1)]) == []
+
+
+def test_a_larger_epsilon_must_not_help_the_defender() -> None:
+    found = find_signs(
+        [
+            shown(PGD(0.1), "float", 0.3, 0.3),
+            shown(PGD(0.2), "float", 0.5, 0.1),
+            shown(PGD(0.2, steps=5), "float", 0.6, 0.6),
+            shown(FGSM(0.1), "float", 0.6, 0.6),
+            shown(FGSM(0.2), "float", 0.7, 0.7),
+        ]
+    )
+    (sign,) = (sign for sign in found if sign["epsilon"] is None)
+    assert (sign["side"], sign["white_box"]) == ("float", "PGD")
+    assert sign["sign"] == "ε 0.2 leaves more right than ε 0.1"
+    assert sign["value"] == pytest.approx(0.2)
+    (warning,) = (w for w in ParityReport({}, masking=found).warnings() if "ε 0.2" in w)
+    assert "(PGD)" in warning
 
 
 class Blind(nn.Module):

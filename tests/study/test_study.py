@@ -1,6 +1,7 @@
 """A whole study, as small as it can be."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 from stochi.errors import InputError
 from stochi.study import StudyPlan, conduct, plan_for
+from stochi.study.examine import about
 from stochi.study.figures import draw_curves, draw_similarities
 from stochi.study.plan import FLOAT, Victim
 from stochi.study.results import Results
@@ -98,6 +100,19 @@ def test_an_answer_is_what_the_model_says(done: Store) -> None:
     right = torch.stack([a == test.labels for a in answers]).double().mean(0)
     shares = Results(TINY, done).shares(victim, TINY.clean(FLOAT))
     assert torch.equal(shares[0], right)
+
+
+def test_more_steps_that_help_the_defender_are_told(done: Store, tmp_path: Path) -> None:
+    store = Store(shutil.copytree(done.folder, tmp_path / "answers"))
+    victim = Victim("LIF")
+    for question, right in (
+        (TINY.on_curve(FLOAT, "steps", 1), 0),
+        (TINY.pgd(FLOAT), TINY.trials),
+    ):
+        answer = {"right": [right] * TINY.images, "trials": TINY.trials}
+        store.put(about(victim, TINY, question), answer)
+    signs = [(c["place"], c["sign"]) for c in Results(TINY, store).masking()]
+    assert (FLOAT, "steps 2 leaves more right than steps 1") in signs
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from stochi.attacks.base import Attack
-from stochi.data.images import Images
+from stochi.data.images import Images, as_images
 from stochi.deploy.origin import lower_again
 from stochi.deploy.program import Program
 from stochi.deploy.stand_in import LEAST_COSINE
@@ -20,7 +20,13 @@ from stochi.export.nir_graph import to_nir
 from stochi.sim.ablated_model import ablated_model, shown_inputs, switches_of
 from stochi.sim.ablation_table import ablation_rows
 from stochi.sim.attacked import make
-from stochi.sim.checks import BATCH_SIZE, check_attacks, check_data, check_trials
+from stochi.sim.checks import (
+    BATCH_SIZE,
+    check_attacks,
+    check_data,
+    check_sides,
+    check_trials,
+)
 from stochi.sim.equivalence import relative_difference
 from stochi.sim.float_record import logits_of, seeded_draws
 from stochi.sim.record import Record
@@ -92,7 +98,8 @@ def ablate(
         InputError: an argument is out of range, or the model's layers are not the Program's.
         ExportError, LoweringError: as for ``stochi.train.hardware_aware``.
     """
-    images = images if isinstance(images, Images) else Images(*images)
+    check_sides(model, program)
+    images = as_images(images)
     check_trials(trials, (seed,), batch_size)
     check_data(program, images)
     check_attacks(program, [] if attack is None else [attack], attack_images)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack
 from stochi.data.images import Images
@@ -15,6 +16,15 @@ ATTACKER_SEED = 2**31
 """The attacker's draws on the chip and its hardware-aware model; the victims' seeds are others."""
 BATCH_SIZE = 512
 """Images that a torch model takes at a time, so that its memory does not grow with the data."""
+
+
+def check_sides(model: object, program: object) -> None:
+    """Raise InputError where they are not a torch model and a Program, in that order."""
+    if not isinstance(model, nn.Module) or not isinstance(program, Program):
+        raise InputError(
+            "a torch model and a Program are needed, in this order; these are a"
+            f" {type(model).__name__} and a {type(program).__name__}"
+        )
 
 
 def check_trials(trials: int, seeds: Sequence[int], batch_size: int) -> None:

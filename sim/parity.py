@@ -12,7 +12,7 @@ from stochi.attacks.base import Attack
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.program_model import ProgramModel
 from stochi.attacks.progress import TellsProgress
-from stochi.data.images import Images
+from stochi.data.images import Images, as_images
 from stochi.deploy.origin import lower_again
 from stochi.deploy.program import Program
 from stochi.deploy.weight_comparison import share_of_other_weights
@@ -32,6 +32,7 @@ from stochi.sim.checks import (
     BATCH_SIZE,
     check_attacks,
     check_data,
+    check_sides,
     check_trials,
 )
 from stochi.sim.distribution import DEFAULT_MARGINS, Margins, compare_distributions
@@ -116,7 +117,8 @@ def check_parity(
         LavaUnavailable: Lava is not installed and ``lava`` is true.
         ExportError, LoweringError: the model is not one that the Program can come from.
     """
-    images = data if isinstance(data, Images) else Images(*data)
+    check_sides(model, program)
+    images = as_images(data)
     check_trials(trials, seeds, batch_size)
     check_data(program, images)
     check_attacks(program, attacks, attack_images)

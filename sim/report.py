@@ -79,7 +79,7 @@ class ParityReport:
                 f" {tuple(first['neuron'])}: {first['left']} against {first['right']}"
             )
             altered = [n for n, share in self.other_weights.items() if 0 < share <= FOREIGN_SHARE]
-            if altered:
+            if altered and not foreign:
                 found.append(
                     "some of the Program's weights are not those that the model gives, in"
                     f" {', '.join(altered)}: it comes from an older Stochi, which rounded"

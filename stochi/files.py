@@ -40,8 +40,13 @@ def written_aside(path: str | Path) -> Iterator[Path]:
 
     The folder is created if it is missing. If the block raises, ``path`` stays as it was and
     the temporary file is removed.
+
+    Raises:
+        InputError: ``path`` is a folder.
     """
     target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{target}: a folder, not a file; give the name of a file")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle, name = tempfile.mkstemp(

@@ -73,9 +73,15 @@ def fine_tune(
         The tuned hardware-aware model, in eval mode; ``to_nir`` exports it.
 
     Raises:
+        InputError: ``images`` are none.
         ExportError, LoweringError: as for :func:`hardware_aware`.
     """
     config = FineTuningConfig() if config is None else config
+    if not isinstance(images, Images):
+        raise InputError(
+            f"labelled images are needed, this is a {type(images).__name__}; pass"
+            " stochi.data.Images(inputs, labels)"
+        )
     student = twin_of(program, model, images.inputs[:1]).train()
     teacher = model.eval()
     epsilon = config.epsilon if program.input_levels > 1 else 0.0  # events are 0 or 1

@@ -10,6 +10,7 @@ import typer
 from stochi.commands.console import JsonOption, Output, was_given
 from stochi.commands.data import DataDirOption, DataOption
 from stochi.errors import InputError
+from stochi.files import check_output
 
 FIT_LEGEND = """\
 exponent      of the generator, which all neurons of the layer share
@@ -76,6 +77,7 @@ def deploy(
     from stochi.graph_file import read_graph
 
     output = Output(as_json)
+    check_output(out)
     fitting = noise in NOISE_TARGETS and calibration is None
     _check_given(context, fitting, events, noise)
     read = read_graph(graph)

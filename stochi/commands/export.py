@@ -7,6 +7,7 @@ import typer
 
 from stochi.commands.console import JsonOption, Output
 from stochi.commands.data import DataDirOption, DataOption, load_test_images
+from stochi.files import check_output
 
 
 def export(
@@ -23,6 +24,7 @@ def export(
     from stochi.train.checkpoint import NetworkConfig, load_checkpoint
 
     output = Output(as_json)
+    check_output(out)
     model, content = load_checkpoint(checkpoint)
     network = NetworkConfig.from_dict(content["network"])
     test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)

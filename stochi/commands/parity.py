@@ -14,6 +14,7 @@ from stochi.commands.data import (
     load_compared,
 )
 from stochi.errors import InputError
+from stochi.files import check_output
 
 
 def parity(
@@ -54,6 +55,9 @@ def parity(
     from stochi.sim import ablate, check_parity
 
     output = Output(as_json)
+    for written in (out, html):
+        if written is not None:
+            check_output(written)
     budgets = read_epsilons(context, epsilons, epsilon)
     if not any(budgets) and (epsilons is not None or was_given(context, "attack")):
         raise InputError(
@@ -92,7 +96,7 @@ def parity(
     if html is not None:
         report.to_html(html)
     show_report(output, report)
-    output.say(f"Wrote {out}")
+    output.say(f"Wrote {out}" + ("" if html is None else f" and {html}"))
     output.finish(report.as_dict())
     if report.mismatches:
         raise typer.Exit(1)

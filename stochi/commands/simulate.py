@@ -13,6 +13,7 @@ from stochi.commands.data import (
     load_test_images,
 )
 from stochi.devices import check_device
+from stochi.files import check_output
 
 
 def simulate(
@@ -36,6 +37,8 @@ def simulate(
     from stochi.sim.statistics import estimate_accuracy
 
     output = Output(as_json)
+    if out is not None:
+        check_output(out)
     loaded = load_program_for_images(program)
     test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
     shown = test.first(images)

@@ -22,12 +22,28 @@ class Images:
     def first(self, count: int) -> "Images":
         """The first ``count`` images. InputError where there are fewer, or count is below 1."""
         if not 1 <= count <= len(self):
-            raise InputError(f"{count} images were asked for; there are {len(self)}, from 1 on")
+            raise InputError(f"{count} images were asked for; ask for 1 to {len(self)}")
         return Images(self.inputs[:count], self.labels[:count])
 
     def split(self, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Inputs and labels, ``count`` images at a time, the last part maybe fewer."""
         return zip(self.inputs.split(count), self.labels.split(count), strict=True)
+
+
+def as_images(data: object) -> Images:
+    """Labelled images, from themselves or from a pair (inputs, labels).
+
+    Raises:
+        InputError: it is neither.
+    """
+    if isinstance(data, Images):
+        return data
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return Images(*data)
+    raise InputError(
+        f"images with labels are needed, this is a {type(data).__name__}; pass"
+        " stochi.data.Images(inputs, labels), of two tensors"
+    )
 
 
 def images_from_bytes(pixels: np.ndarray, labels: np.ndarray) -> Images:

@@ -345,6 +345,27 @@ def test_an_unwritable_place_is_one_line(run, trained: Path) -> None:  # type: i
     assert status == 2 and err.count("\n") == 1 and "file" in err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "m.pt"),
+        ("deploy", "m.nir"),
+        ("simulate", "m.program"),
+        ("parity", "m.pt", "m.program"),
+    ],
+)
+def test_a_folder_in_place_of_a_file_is_told_before_the_work(
+    run,  # type: ignore[no-untyped-def]
+    trained: Path,
+    words: tuple[str, ...],
+) -> None:
+    Path("folder").mkdir()
+    command, *files = words
+    status, out, err = run(command, *(str(trained / name) for name in files), "--out", "folder")
+    assert status == 2 and out == ""
+    assert err == "stochi: folder: a folder, not a file; give the name of a file\n"
+
+
 def test_an_unwritable_folder_is_told_by_the_name_that_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

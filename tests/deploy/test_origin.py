@@ -79,6 +79,8 @@ def test_parity_says_where_the_program_is_of_other_weights() -> None:
     assert foreign.mismatches and foreign.as_dict()["other_weights"]
     assert "lowered from another model" in foreign.warnings()[0]
     assert "lowered_from" in foreign.warnings()[0]
+    foreign.other_weights["network.lif1"] = 0.01
+    assert not any("older Stochi" in warning for warning in foreign.warnings())
 
 
 def test_a_fit_for_other_weights_is_taken_over_with_a_warning() -> None:

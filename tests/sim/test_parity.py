@@ -159,6 +159,15 @@ def test_bad_data_is_refused(net, program: Program, data: Images) -> None:  # ty
             without_lava(net, program, (inputs, labels))
 
 
+def test_other_things_in_place_of_data_or_sides_are_refused(net, program, data: Images) -> None:  # type: ignore[no-untyped-def]
+    for check in (check_parity, ablate):
+        for wrong in (data.inputs, 3, None, torch.utils.data.TensorDataset(data.inputs)):
+            with pytest.raises(InputError, match="images with labels are needed, this is a"):
+                check(net, program, wrong)
+        with pytest.raises(InputError, match="these are a Program and a RepeatSteps"):
+            check(program, net, data)
+
+
 def test_a_program_of_events_takes_frames_that_stay() -> None:
     model, frames = dense_net(steps=4), (torch.rand(6, 1, 4, 4) < 0.4).float()
     program, labels = lower(to_nir(model, frames[:1]), events=True), torch.arange(6) % 3

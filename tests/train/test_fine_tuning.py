@@ -60,6 +60,13 @@ def test_it_repeats_itself(trained) -> None:  # type: ignore[no-untyped-def]
         assert torch.equal(left, right)
 
 
+def test_images_without_labels_are_refused() -> None:
+    net, images = small_conv_net().eval(), load_digits()[1].first(2)
+    program = lower(to_nir(net, images.inputs))
+    with pytest.raises(InputError, match="labelled images are needed, this is a Tensor"):
+        fine_tune(net, program, images.inputs)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -79,11 +79,16 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _first_answer_checked(model: nn.Module, labels: torch.Tensor) -> Iterator[None]:
-    """Raise InputError where the model's first answer while inside cannot be an answer to these
-    labels."""
+def _first_answer_checked(
+    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
+) -> Iterator[None]:
+    """Raise InputError where the model has no first answer while inside, or one that cannot be to
+    these labels."""
+    answered = False
 
     def check(module: nn.Module, given: object, output: object) -> None:
+        nonlocal answered
+        answered = True
         handle.remove()
         logits = output[0] if isinstance(output, tuple) else output
         if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
@@ -103,6 +108,11 @@ def _first_answer_checked(model: nn.Module, labels: torch.Tensor) -> Iterator[No
     handle = model.register_forward_hook(check)
     try:
         yield
+    except RuntimeError as error:
+        if answered or isinstance(error, torch.OutOfMemoryError):
+            raise
+        said = str(error).splitlines()[0]
+        raise InputError(f"the model fails on inputs {tuple(inputs.shape)}: {said}") from error
     finally:
         handle.remove()
 
@@ -145,9 +155,9 @@ class Attack(ABC):
             budget: replaces the attack's own: ε, or what else the attack counts.
 
         Raises:
-            InputError: inputs, labels or budget are out of range, a weight or an answer of the
-                model is not finite, it has no gradient, or an attack of your own does not return
-                what an attack must.
+            InputError: inputs, labels or budget are out of range, the model fails on such inputs,
+                a weight or an answer of it is not finite, it has no gradient, or an attack of your
+                own does not return what an attack must.
             ArtUnavailable: the attack is ART's, and ART is not installed.
         """
         attack = self if budget is None else self.with_budget(budget)
@@ -165,7 +175,7 @@ class Attack(ABC):
         with (
             torch.random.fork_rng(devices=devices),
             _statistics_kept(model),
-            _first_answer_checked(model, labels),
+            _first_answer_checked(model, inputs, labels),
         ):
             torch.manual_seed(self.seed)
             perturbed = attack.perturb(model, inputs.clone(), labels, generator)

@@ -373,6 +373,13 @@ def test_what_is_of_the_wrong_kind_is_refused(make, says: str) -> None:  # type:
         make()
 
 
+@pytest.mark.parametrize("attack", [a for a in ATTACKS if a.uses_model], ids=lambda a: a.name)
+def test_images_that_the_model_does_not_take_are_refused(attack: ImageAttack) -> None:
+    x, y = torch.rand(2, 1, 3, 7), torch.zeros(2, dtype=torch.long)
+    with pytest.raises(InputError, match=r"the model fails on inputs \(2, 1, 3, 7\): .*21"):
+        attack(nn.Sequential(nn.Flatten(), nn.Linear(20, 3)), x, y)
+
+
 def test_a_model_of_one_class_is_refused() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
     images, labels = torch.rand(2, 1, 4, 4), torch.zeros(2).long()

@@ -70,7 +70,7 @@ def _as_real_numbers(model: nn.Module) -> nn.Module:
 
 
 def _refuse_nan(model: nn.Module) -> None:
-    name = find_not_finite(model)
+    name = find_not_finite(dict([*model.named_parameters(), *model.named_buffers()]))
     if name is not None:
         layer, _, what = name.rpartition(".")
         raise ExportError(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from stochi.errors import ExportError
+from stochi.errors import ExportError, first_line
 
 INPUT = "input"
 LAYERS = (
@@ -231,8 +231,7 @@ def trace(model: nn.Module, sample: torch.Tensor) -> Trace:
             output = model(sample)
     except (RuntimeError, ValueError, IndexError) as error:
         raise ExportError(
-            f"the model fails on a sample of shape {tuple(sample.shape)}:"
-            f" {str(error).splitlines()[0]}"
+            f"the model fails on a sample of shape {tuple(sample.shape)}: {first_line(error)}"
         ) from error
     finally:
         for hook in hooks:

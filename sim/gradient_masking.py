@@ -45,7 +45,7 @@ def _signs_on(side: str, epsilon: float, shown: Sequence[Attacked]) -> list[dict
     white, black = SURFACES[side]
     gradient = [one for one in shown if one.attack.uses_gradients]
     own = [one for one in gradient if one.made_on == white]
-    several = [one for one in own if not isinstance(one.attack, FGSM)]
+    several = _of_several_steps(own)
     strongest = _strongest(several or own, side)
     if strongest is None:
         return []
@@ -73,9 +73,10 @@ def _signs_on(side: str, epsilon: float, shown: Sequence[Attacked]) -> list[dict
 def _signs_across(side: str, shown: Sequence[Attacked]) -> list[dict[str, Any]]:
     """White boxes of several steps that do worse with a larger ε. One step may: it overshoots."""
     families: dict[tuple[str, str], dict[float, torch.Tensor]] = {}
-    for one in shown:
-        own = one.attack.uses_gradients and one.made_on == SURFACES[side][0]
-        if own and one.epsilon is not None and not isinstance(one.attack, FGSM):
+    white, _ = SURFACES[side]
+    own = [one for one in shown if one.attack.uses_gradients and one.made_on == white]
+    for one in _of_several_steps(own):
+        if one.epsilon is not None:
             family = type(one.attack).__name__, one.attack.with_budget(1.0).name
             families.setdefault(family, {})[one.epsilon] = one.correct[side]
     return [
@@ -106,6 +107,10 @@ def find_blind_images(
         ]
     signs = find_zero_gradients(torch.cat(shares))
     return [{"side": side, "epsilon": None, "white_box": None, **s.as_dict()} for s in signs]
+
+
+def _of_several_steps(shown: Iterable[Attacked]) -> list[Attacked]:
+    return [one for one in shown if not isinstance(one.attack, FGSM)]
 
 
 def _strongest(shown: Iterable[Attacked], side: str) -> Attacked | None:

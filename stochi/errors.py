@@ -23,3 +23,8 @@ class ProgramError(StochiError):
 
 class InputError(StochiError, ValueError):
     """Data or an option that was passed in has the wrong shape, range or type."""
+
+
+def first_line(error: Exception) -> str:
+    """What another library's error says in its first line, or its name where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -14,11 +14,17 @@ def what_is_missing(path: Path) -> str:
     return "a folder, not a file" if path.is_dir() else "no such file"
 
 
-def check_output(path: str | Path) -> None:
-    """Raise InputError where a file cannot be written there, before the work that it holds."""
-    target = Path(path)
+def _refuse_folder(target: Path) -> None:
     if target.is_dir():
         raise InputError(f"{target}: a folder, not a file; give the name of a file")
+
+
+def check_output(path: str | Path | None) -> None:
+    """Raise InputError where a file cannot be written there, before the work that it holds."""
+    if path is None:
+        return
+    target = Path(path)
+    _refuse_folder(target)
     folder = next(parent for parent in target.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{target}: {folder} cannot be written into")
@@ -45,8 +51,7 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         InputError: ``path`` is a folder.
     """
     target = Path(path)
-    if target.is_dir():
-        raise InputError(f"{target}: a folder, not a file; give the name of a file")
+    _refuse_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle, name = tempfile.mkstemp(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nir
 
-from stochi.errors import GraphError
+from stochi.errors import GraphError, first_line
 from stochi.files import what_is_missing, written_aside
 
 
@@ -31,8 +31,8 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
             " 'stochi export'"
         ) from error
     except Exception as error:  # nir raises many kinds, asserts among them
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise GraphError(f"{source}: NIR cannot build this graph: {first_line}") from error
+        said = first_line(error)
+        raise GraphError(f"{source}: NIR cannot build this graph: {said}") from error
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"{source}: holds a single {type(graph).__name__} node, not a NIR graph")
     return graph

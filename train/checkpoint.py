@@ -121,7 +121,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             f"{source}: the checkpoint is incomplete or inconsistent ({said}); train it again, or"
             " save it anew"
         ) from error
-    name = find_not_finite(model)
+    name = find_not_finite(model.state_dict())
     if name is not None:
         raise CheckpointError(
             f"{source}: {name} holds NaN or infinite values; train it again, or repair them"

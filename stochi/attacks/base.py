@@ -13,7 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.objectives import TINY
-from stochi.errors import InputError
+from stochi.errors import InputError, first_line
+from stochi.not_finite import find_not_finite
 
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
 
@@ -41,17 +42,12 @@ def check_weights(model: nn.Module) -> None:
     """Raise InputError where a number of the model's is not finite; neurons hide that by being
     silent."""
     numbers = {n: v for n, v in model.state_dict().items() if isinstance(v, torch.Tensor)}
-    by_device: dict[torch.device, list[torch.Tensor]] = {}
-    for values in numbers.values():
-        by_device.setdefault(values.device, []).append(values.isfinite().all())
-    # A GPU is waited for once, not for every tensor: attacks in training ask at every batch.
-    if all(bool(torch.stack(finite).all()) for finite in by_device.values()):
-        return
-    name = next(n for n, values in numbers.items() if not bool(values.isfinite().all()))
-    raise InputError(
-        f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
-        " nothing: train it again"
-    )
+    name = find_not_finite(numbers)
+    if name is not None:
+        raise InputError(
+            f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
+            " nothing: train it again"
+        )
 
 
 def random_change(inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -111,8 +107,9 @@ def _first_answer_checked(
     except RuntimeError as error:
         if answered or isinstance(error, torch.OutOfMemoryError):
             raise
-        said = str(error).splitlines()[0]
-        raise InputError(f"the model fails on inputs {tuple(inputs.shape)}: {said}") from error
+        raise InputError(
+            f"the model fails on inputs {tuple(inputs.shape)}: {first_line(error)}"
+        ) from error
     finally:
         handle.remove()
 

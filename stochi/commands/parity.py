@@ -55,9 +55,8 @@ def parity(
     from stochi.sim import ablate, check_parity
 
     output = Output(as_json)
-    for written in (out, html):
-        if written is not None:
-            check_output(written)
+    check_output(out)
+    check_output(html)
     budgets = read_epsilons(context, epsilons, epsilon)
     if not any(budgets) and (epsilons is not None or was_given(context, "attack")):
         raise InputError(

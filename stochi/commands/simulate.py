@@ -37,8 +37,7 @@ def simulate(
     from stochi.sim.statistics import estimate_accuracy
 
     output = Output(as_json)
-    if out is not None:
-        check_output(out)
+    check_output(out)
     loaded = load_program_for_images(program)
     test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
     shown = test.first(images)

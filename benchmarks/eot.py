@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.eot                    # OMP_NUM_THREADS=1 for one thread
     .venv/bin/python -m benchmarks.eot --device cuda
 
-Both take the same number of draws a step and climb the same expectation.
+Both take the same number of draws an iteration and climb the same expectation.
 """
 
 import argparse
@@ -19,20 +19,20 @@ from stochi.commands.console import Output
 from stochi.data import load
 from stochi.deploy import lower
 from stochi.export import to_nir
-from stochi.train.hardware_aware import FreshDraws, twin_of
 from stochi.train.networks import small_conv_net, two_layer_net
+from stochi.train.twin.model import FreshDraws, twin_of
 
 DRAWS = (1, 10, 20)
 
 
 @dataclass(frozen=True)
 class LoopingPGD(PGD):
-    """The same attack, one run of the model after another."""
+    """PGD that runs the model once for each draw, one run after another."""
 
     def expected_gradient(
         self, model: nn.Module, perturbed: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
-        """The mean of the gradients of single runs."""
+        """Average the gradients of single runs."""
         single = replace(self, draws=1)
         gradients = [
             PGD.expected_gradient(single, model, perturbed, labels) for _ in range(self.draws)
@@ -44,7 +44,7 @@ def main() -> None:
     """Print seconds and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, nargs="+", default=[1, 16, 128])
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--iterations", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
@@ -55,8 +55,8 @@ def main() -> None:
             inputs, labels = images.inputs.to(options.device), images.labels.to(options.device)
             for draws in DRAWS:
                 attacks = (
-                    LoopingPGD(0.1, steps=options.steps, draws=draws),
-                    PGD(0.1, steps=options.steps, draws=draws),
+                    LoopingPGD(0.1, iterations=options.iterations, draws=draws),
+                    PGD(0.1, iterations=options.iterations, draws=draws),
                 )
                 actions = {a.__class__.__name__: partial(a, model, inputs, labels) for a in attacks}
                 loop, beside = in_turns(actions, options.rounds).values()
@@ -72,7 +72,8 @@ def main() -> None:
                 )
     Output(as_json=False).table(
         rows,
-        f"PGD-{options.steps} on digits, on {options.device}, {torch.get_num_threads()} threads",
+        f"PGD-{options.iterations} on digits, on {options.device},"
+        f" {torch.get_num_threads()} threads",
     )
 
 
@@ -81,7 +82,7 @@ def _models(device: str) -> dict[str, nn.Module]:
     torch.manual_seed(0)
     dense, conv = two_layer_net().eval(), small_conv_net().eval()
     twin = FreshDraws(twin_of(lower(to_nir(dense, sample)), dense, sample), seed=1)
-    models = {"two layers": dense, "its hardware-aware twin": twin, "conv": conv}
+    models = {"two layers": dense, "its twin": twin, "conv": conv}
     return {name: model.to(device) for name, model in models.items()}
 
 

@@ -1,4 +1,4 @@
-"""Whether many Lava runs in one Python process leave memory behind. Linux only.
+"""Memory that many Lava runs in one Python process leave behind. Linux only.
 
 .venv/bin/python -m benchmarks.lava_memory 1000
 """
@@ -18,7 +18,7 @@ REPORTS = 10
 
 
 def main() -> None:
-    """Start, run and end Lava again and again."""
+    """Start, run and end Lava repeatedly, and print the memory after each run."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     output = Output(as_json=False)
     program = dense([16, 12, 3], 4)

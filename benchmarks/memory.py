@@ -1,4 +1,4 @@
-"""How much memory a run of the engine takes, measured in a process of its own. Linux only."""
+"""Peak memory of a run of the engine, measured in a process of its own. Linux only."""
 
 import subprocess
 import sys
@@ -12,11 +12,11 @@ from benchmarks.networks import SHAPES, build
 from stochi.sim import run
 
 EVERY = 0.002
-"""Seconds between two looks."""
+"""Seconds between two measurements."""
 
 
 def peak_megabytes(network: str, batch: int, probes: str) -> float:
-    """The peak of a run, less what the process holds before it.
+    """Measure the peak of a run, less what the process holds before it.
 
     Args:
         probes: "none", "held" (spikes and membranes in memory) or "on disk".
@@ -26,7 +26,7 @@ def peak_megabytes(network: str, batch: int, probes: str) -> float:
 
 
 def _held() -> float:
-    """Memory of the process's own, in MB: pages of mapped files can be dropped at any time."""
+    """Memory of the process without mapped files, whose pages can be dropped, in MB."""
     text = Path("/proc/self/status").read_text()
     return int(next(x for x in text.splitlines() if "RssAnon" in x).split()[1]) / 1024
 

@@ -15,7 +15,7 @@ SHAPES = {"MLP": (1, 28, 28), "conv": (3, 32, 32)}
 
 
 def build(name: str, noise: str) -> Program:
-    """A Program of "MLP" 784-512-256-10, or "conv" 32×32×3 → 32 → 64/2 → 64/2 → 10."""
+    """Lower a network: "MLP" 784-512-256-10, or "conv" 32×32×3 → 32 → 64/2 → 64/2 → 10."""
     torch.manual_seed(0)
     layers = _mlp() if name == "MLP" else _conv()
     net = RepeatSteps(nn.Sequential(layers), STEPS).eval()
@@ -27,14 +27,14 @@ def neuron() -> RandomTauLeaky:
     return RandomTauLeaky(threshold=0.2, init_hidden=True)
 
 
-def dense(sizes: list[int], steps: int, events: bool = False) -> Program:
-    """Linear layers of these sizes with spiking neurons after each, the last one read."""
+def dense(sizes: list[int], time_steps: int, events: bool = False) -> Program:
+    """Lower linear layers of these sizes with spiking neurons after each, the last one read."""
     torch.manual_seed(0)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for place, (inputs, outputs) in enumerate(pairwise(sizes)):
         layers[f"fc{place}"] = nn.Linear(inputs, outputs)
         layers[f"lif{place}"] = neuron()
-    net = RepeatSteps(nn.Sequential(layers), steps).eval()
+    net = RepeatSteps(nn.Sequential(layers), time_steps).eval()
     return lower(to_nir(net, torch.rand(1, sizes[0])), events=events)
 
 

@@ -1,23 +1,26 @@
-"""A Program's matrix products alone: dense, in torch's float32, on the spikes of a real run."""
+"""Matrix products of a Program alone: dense, in torch's float32, on the spikes of a real run."""
 
 from collections.abc import Callable
 
 import torch
 from torch.nn import functional
 
-from stochi.deploy.program import INPUT, Convolution, Dense, Program, Stage
+from stochi.program.layers import INPUT, Convolution, Dense, Stage
+from stochi.program.program import Program
 from stochi.sim import run
 
 
 def products_alone(program: Program, images: torch.Tensor) -> Callable[[], None]:
-    """A function that multiplies what a run of these images multiplies: the first layer once, for
-    its input is constant, all others at every step. Conversions are done before, and so many
-    samples are taken at a time that the caches hold them."""
+    """Return a function that does the matrix products of a run, and nothing else.
+
+    The first layer is multiplied once, since its input is constant, all others at every time step.
+    Conversions are done before, and the number of samples at a time is one that the caches hold.
+    """
     record = run(program, images, probes=("spikes",))
     samples = max(32, 2**17 // max(layer.neurons for layer in program.layers))
     work: list[tuple[Stage, torch.Tensor, torch.Tensor]] = []
     for layer in program.layers:
-        for synapses in layer.synapses:
+        for synapses in layer.projections:
             weight = torch.from_numpy(synapses.weight).float()
             shown = images[None] if synapses.source == INPUT else record.spikes[synapses.source]
             frames = [part for frame in shown for part in frame.split(samples)]

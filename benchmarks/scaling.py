@@ -1,4 +1,4 @@
-"""How the engine's time for a sample grows with batch, steps, layers and activity, as a figure.
+"""Figure of the engine's time for a sample against batch, time steps, layers and activity.
 
 .venv/bin/python -m benchmarks.scaling docs/engine_scaling.png
 """
@@ -22,14 +22,14 @@ Points = list[tuple[float, float]]
 
 
 def batches() -> Points:
-    """The MLP, more samples at a time."""
+    """Time the MLP with more samples at a time."""
     program = build("MLP", "decay")
     images = torch.rand(2048, *SHAPES["MLP"])
     return _measure([1, 4, 16, 64, 256, 1024, 2048], lambda n: lambda: run(program, images[:n]))
 
 
-def steps() -> Points:
-    """Two layers of 512, longer samples."""
+def time_steps() -> Points:
+    """Time two layers of 512 with longer samples."""
     images = torch.rand(BATCH, WIDTH)
 
     def longer(count: int) -> Callable[[], object]:
@@ -40,7 +40,7 @@ def steps() -> Points:
 
 
 def layers() -> Points:
-    """More layers of 512."""
+    """Time more layers of 512."""
     images = torch.rand(BATCH, WIDTH)
 
     def deeper(count: int) -> Callable[[], object]:
@@ -51,7 +51,7 @@ def layers() -> Points:
 
 
 def activity() -> Points:
-    """One layer of 512 fed by events: spikes that arrive at each step."""
+    """Time one layer of 512 fed by events, with more spikes at each time step."""
     program = dense([WIDTH, WIDTH], 8, events=True)
     frames = torch.rand(8, BATCH, WIDTH)
 
@@ -64,7 +64,7 @@ def activity() -> Points:
 
 PANELS = {
     "samples at a time (784-512-256-10)": batches,
-    "steps (512-512-512)": steps,
+    "time steps (512-512-512)": time_steps,
     "layers of 512": layers,
     "spikes that arrive in a step (512-512)": activity,
 }

@@ -15,8 +15,9 @@ from benchmarks.networks import SHAPES, STEPS, build
 from benchmarks.products import products_alone
 from benchmarks.timing import in_turns
 from stochi.commands.console import Output
-from stochi.hardware.fixed_point import ALIGN_SHIFT
+from stochi.hardware import Draws
 from stochi.sim import run
+from stochi.sim.inputs import check_inputs
 from stochi.sim.lava.session import LavaSession
 from stochi.sim.lava.stock import StockLava
 
@@ -49,10 +50,11 @@ def main() -> None:
 
 
 def compare(name: str) -> tuple[list[list[str]], list[str]]:
-    """One network's rows of both tables."""
+    """Time one network; its rows of both tables."""
     plain, random = build(name, "none"), build(name, "decay")
     images = torch.rand(BATCH, *SHAPES[name])
     few, some = STOCK_SAMPLES[name], LAVA_SAMPLES[name]
+    shown = check_inputs(plain, images[:some])
     stock_seconds: list[float] = []
     stock_outputs: list[np.ndarray] = []
 
@@ -65,8 +67,8 @@ def compare(name: str) -> tuple[list[list[str]], list[str]]:
         taken = in_turns(
             {
                 "stock": stock,
-                "lava": lambda: ours.run(images[:some]),
-                "lava random": lambda: ours_random.run(images[:some]),
+                "lava": lambda: ours.run(shown, Draws()),
+                "lava random": lambda: ours_random.run(shown, Draws()),
                 "engine": lambda: run(plain, images),
                 "engine random": lambda: run(random, images),
                 "products": products_alone(plain, images),
@@ -74,11 +76,11 @@ def compare(name: str) -> tuple[list[list[str]], list[str]]:
             ROUNDS,
         )
         engine, engine_random = run(plain, images), run(random, images)
-        same = torch.equal(ours.run(images[:some]).logits, engine.logits[:some])
+        same = torch.equal(ours.run(shown, Draws()).logits, engine.logits[:some])
         same_random = torch.equal(
-            ours_random.run(images[:some]).logits, engine_random.logits[:some]
+            ours_random.run(shown, Draws()).logits, engine_random.logits[:some]
         )
-    unit = 2.0**ALIGN_SHIFT * plain.layers[-1].scale * plain.steps
+    unit = plain.layers[-1].membrane_unit * plain.target.time_steps
     reference = float(np.median(stock_seconds))
     same_stock = np.array_equal(stock_outputs[0] / unit, engine.logits[:few].numpy())
     rows = [["", "stock Lava, LIF", f"{1e3 * reference:.2f}", "1", "reference"]]
@@ -96,7 +98,7 @@ def compare(name: str) -> tuple[list[list[str]], list[str]]:
 
 
 def on_cuda() -> list[list[str]]:
-    """Samples a second, and whether the integers are those of the CPU."""
+    """Rows of samples a second, and whether the integers are those of the CPU."""
     rows = [["network", "samples/s", "same integers"]]
     for name in SHAPES:
         program = build(name, "decay")

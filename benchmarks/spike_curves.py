@@ -1,4 +1,4 @@
-"""What drawn decays and additive noise do to one neuron under a constant current: a figure.
+"""Figure of one neuron under a constant current, with drawn decays and with additive noise.
 
     .venv/bin/python -m benchmarks.spike_curves docs/spike_curves.png
 
@@ -15,9 +15,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from stochi.commands.console import Output
-from stochi.deploy.stand_in import make_stand_in
+from stochi.deploy.lowering.stand_in import make_stand_in
 from stochi.hardware.decays import decay_table, draw_decays
 from stochi.hardware.distributions import LogitNormal
+from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.hardware.neuron import NeuronState, fire, integrate
 from stochi.hardware.noise import draw_generator
@@ -30,21 +31,25 @@ CURRENTS = np.arange(0, 2.001, 0.02)
 
 @dataclass(frozen=True)
 class Curve:
-    """By current: spikes a step, and the variance over trials of a window's spikes by their mean
-    (Fano factor), NaN where there are none."""
+    """A neuron's spikes, by current.
+
+    Attributes:
+        rate: spikes per time step.
+        fano: variance over trials of a window's spikes over their mean; NaN without spikes.
+    """
 
     rate: np.ndarray
     fano: np.ndarray
 
 
 def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
-    """``kind``: "drawn τ", "noise" or "mean τ"."""
+    """Run one kind of neuron: "drawn τ", "noise" or "mean τ"."""
     stand_in = make_stand_in("membrane", amplitude, SCALE, factor)
     assert stand_in.generator is not None
     scale = stand_in.scale if kind == "noise" else SCALE
     threshold = round(THRESHOLD * scale * (factor if kind == "noise" else 1.0))
     samples, neurons = np.arange(SAMPLES), np.arange(len(CURRENTS))
-    where = {"seed": 0, "trial": 0, "layer": 0}
+    draws = Draws()
     table = decay_table(LogitNormal(), 8)
     drawn = kind == "drawn τ"
     # A stock neuron's gain, ½, is in its weights.
@@ -54,16 +59,11 @@ def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
     for step in range(STEPS):
         keep, noise = DECAY_UNITY // 2, 0
         if drawn:
-            keep = draw_decays(table, samples, neurons, step=step, redraw=True, **where)
+            keep = draw_decays(table, samples, neurons, draws.at(0, step), redraw=True)
         elif kind == "noise":
             generator = stand_in.generator
             noise = draw_generator(
-                samples,
-                neurons,
-                step=step,
-                mantissa=generator.mantissa,
-                exponent=generator.exponent,
-                **where,
+                samples, neurons, draws.at(0, step), generator.mantissa, generator.exponent
             )
         state = integrate(state, synaptic, keep, 0, noise, drawn)._replace(current=0)
         spikes, state = fire(state, threshold, False, 0)

@@ -1,16 +1,17 @@
 """The table of stand-ins as a figure: each difference with its interval, beside its margin."""
 
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
-Columns = dict[str, tuple[float, dict[str, dict[str, Any]]]]
-"""Title → how many units make up 1, and stand-in → a comparison as in a parity report."""
+from stochi.parity.distribution.results import Comparison
+
+Columns = dict[str, tuple[float, dict[str, Comparison]]]
+"""Title → units per 1, and stand-in → its comparison."""
 
 
 def draw_stand_ins(found: dict[str, Columns], path: Path) -> None:
-    """A row of panels for each sampling, a panel for each column.
+    """Draw a row of panels for each sampling, a panel for each column.
 
     Args:
         found: sampling → columns.
@@ -22,12 +23,12 @@ def draw_stand_ins(found: dict[str, Columns], path: Path) -> None:
         for axis, (title, (units, entries)) in zip(axes[row], panels.items(), strict=True):
             names = list(entries)
             for place, entry in enumerate(entries.values()):
-                if entry["difference"] is None or entry["low"] is None:
+                if entry.difference is None or entry.low is None or entry.high is None:
                     continue
-                value, low, high = (units * entry[key] for key in ("difference", "low", "high"))
+                value, low, high = (units * x for x in (entry.difference, entry.low, entry.high))
                 bars = [[value - low], [high - value]]
                 axis.errorbar(value, place, xerr=bars, fmt="o", ms=4, capsize=3, color="C0")
-                margin = units * entry["margin"]
+                margin = units * entry.margin
                 axis.fill_betweenx([place - 0.4, place + 0.4], -margin, margin, color="0.88")
             axis.axvline(0, color="0.5", lw=0.8)
             axis.set_yticks(range(len(names)), names)

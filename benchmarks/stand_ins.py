@@ -1,4 +1,4 @@
-"""How near each stand-in for drawing τ comes to the float model, on held-out images.
+"""Difference of each stand-in for drawing τ from the float model, on held-out images.
 
     .venv/bin/python -m benchmarks.stand_ins                                  # digits, 5 seeds
     .venv/bin/python -m benchmarks.stand_ins --data cifar10 --data-dir FOLDER \
@@ -7,7 +7,7 @@
 For every training seed and sampling a float model is trained and lowered in each way. Each Program
 runs as many trials as the float model on the same images; attacks are PGD over the expectation
 over draws, made on the float model and shown to all ("transferred"), and made on the Program's own
-hardware-aware model, whose integers are the chip's ("white box").
+twin, whose integers are the chip's ("white box").
 """
 
 import argparse
@@ -26,21 +26,28 @@ from stochi.attacks import PGD
 from stochi.commands.console import Output
 from stochi.data import Images, load
 from stochi.deploy import Program, calibrate, lower
-from stochi.deploy.program import NOISE_TARGETS
 from stochi.export import to_nir
+from stochi.hardware import Draws
+from stochi.parity import combine_seeds
+from stochi.parity.arguments import ATTACKER_SEED
+from stochi.parity.attacked import images_at_a_time, make_attacked
+from stochi.parity.distribution.comparison import (
+    DEFAULT_MARGINS,
+    compare_distributions,
+    compare_shares,
+)
+from stochi.parity.distribution.results import Comparison, Distribution, Margins
+from stochi.parity.distribution.trials import chip_side, float_side, take_trials
+from stochi.parity.distribution.verdicts import as_comparison
+from stochi.parity.records.float_model import run_float_model
+from stochi.program.target import NOISE_TARGETS
 from stochi.sim import run
-from stochi.sim.attacked import images_at_a_time, make
-from stochi.sim.distribution import DEFAULT_MARGINS, Margins, compare_distributions, compare_shares
-from stochi.sim.equivalence import two_one_sided_tests
-from stochi.sim.float_record import run_float_model
-from stochi.sim.parity import ATTACKER_SEED
-from stochi.sim.trials import chip_side, float_side, take_trials
-from stochi.sim.verdicts import combine_seeds
+from stochi.statistics.equivalence import two_one_sided_tests
 from stochi.train import fine_tune
 from stochi.train.fine_tuning import FineTuningConfig
-from stochi.train.hardware_aware import FreshDraws, twin_of
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.training import TrainingConfig, train_classifier
+from stochi.train.twin.model import FreshDraws, twin_of
 
 TUNED = "fine-tuned"
 STAND_INS = (
@@ -53,12 +60,29 @@ STAND_INS = (
     f"membrane {TUNED}",
 )
 TUNED_FROM = {"decay": f"decay {TUNED}", "membrane calibrated": f"membrane {TUNED}"}
-Rows = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was compared of one Program.
+
+    Attributes:
+        float_right: (images,) how often the float model is right on transferred images.
+        transferred, white_box: (images,) how often the chip is right, by where images were made.
+    """
+
+    distribution: Distribution
+    float_right: np.ndarray
+    transferred: np.ndarray
+    white_box: np.ndarray
+
+
+Rows = dict[str, Row]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, on what, and how it is attacked."""
+    """A network to train, its data, and the attack on it."""
 
     build: Callable[[str], nn.Module]
     training_images: int
@@ -88,14 +112,14 @@ SETTINGS = {
         *(5000, 64, 250, 500),
         {"epochs": 5},
         FineTuningConfig(epochs=2),
-        PGD(epsilon=2 / 255, steps=10, draws=5, seed=5),
+        PGD(epsilon=2 / 255, iterations=10, draws=5, seed=5),
     ),
 }
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is compared: which stand-ins, how often, and accuracies on how many images."""
+    """What to compare: stand-ins, number of trials, and of images for accuracies."""
 
     stand_ins: tuple[str, ...]
     trials: int
@@ -104,7 +128,7 @@ class Asked:
 
 
 def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked) -> Rows:
-    """The Programs of one trained model: stand-in → what was compared."""
+    """Train a model, lower it in every way and compare: stand-in → its row."""
     torch.set_num_threads(1)
     setting, trials = SETTINGS[name], asked.trials
     training, every = load(name.removesuffix("-conv"), folder)
@@ -114,7 +138,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
     )
     graph = to_nir(model, test.inputs[:1])
     attacked = every.first(asked.attacked_images)
-    transferred = make(setting.attack, model, attacked).inputs
+    transferred = make_attacked(setting.attack, model, attacked).inputs
     float_right = right_on_float(model, transferred, attacked, seed, trials)
     reference, many, many_right = None, None, None
     if asked.accuracy_images is not None:
@@ -127,19 +151,20 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
         if reference is None:
             reference = take_trials(float_side(model, program, test.inputs, seed), trials)
         seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
-        white = make(setting.attack, FreshDraws(twin, ATTACKER_SEED), attacked).inputs
+        white = make_attacked(setting.attack, FreshDraws(twin, ATTACKER_SEED), attacked).inputs
         margins, _ = margins_for(stand_in)
         distribution = compare_distributions(reference, seen, test.labels, margins)
         if many is not None and many_right is not None:
             right = right_on_chip(program, many.inputs, many, seed, trials)
             compared = compare_shares(many_right, right, margins.accuracy)
-            distribution["network"]["accuracy"] = compared
-        rows[stand_in] = {
-            "distribution": distribution,
-            "float": float_right,
-            "transferred": right_on_chip(program, transferred, attacked, seed, trials),
-            "white box": right_on_chip(program, white, attacked, seed, trials),
-        }
+            network = replace(distribution.network, accuracy=compared)
+            distribution = replace(distribution, network=network)
+        rows[stand_in] = Row(
+            distribution,
+            float_right,
+            right_on_chip(program, transferred, attacked, seed, trials),
+            right_on_chip(program, white, attacked, seed, trials),
+        )
     return rows
 
 
@@ -151,7 +176,7 @@ def programs(
     tuning: FineTuningConfig,
     stand_ins: Sequence[str],
 ) -> Iterator[tuple[str, Program, nn.Module]]:
-    """Stand-in, Program, and the hardware-aware model with its integers. ``data``: to fit to."""
+    """Yield stand-in, Program, and its twin; noise is fitted to ``data``."""
     sample = training.inputs[:1]
 
     def fitted(noise: str, method: str) -> Program:
@@ -173,111 +198,123 @@ def programs(
             yield name, program, twin_of(program, model, sample)
         if tuned_name in stand_ins:
             tuned = fine_tune(model, program, training, tuning)
-            noise = program.noise
+            noise = program.target.noise
             fit = program if noise in NOISE_TARGETS else None
-            yield tuned_name, lower(to_nir(tuned, sample), noise=noise, calibration=fit), tuned
+            yield tuned_name, lower(to_nir(tuned, sample), noise=noise, fitted=fit), tuned
 
 
 def right_on_float(
     model: nn.Module, shown: torch.Tensor, images: Images, seed: int, trials: int
 ) -> np.ndarray:
-    """(images,) how often the float model is right, over the trials."""
+    """Share of trials in which the float model is right, (images,)."""
     few = images_at_a_time(shown, 1)
     with torch.no_grad():
-        answers = [run_float_model(model, shown, seed, t, few).argmax(1) for t in range(trials)]
+        answers = [
+            run_float_model(model, shown, Draws(seed, t), few).argmax(1) for t in range(trials)
+        ]
     return torch.stack([a == images.labels for a in answers]).double().mean(0).numpy()
 
 
 def right_on_chip(
     program: Program, shown: torch.Tensor, images: Images, seed: int, trials: int
 ) -> np.ndarray:
-    """(images,) how often the chip is right, over the trials."""
+    """Share of trials in which the chip is right, (images,)."""
     answers = [run(program, shown, seed=seed, trial=t).predictions() for t in range(trials)]
     return torch.stack([a == images.labels for a in answers]).double().mean(0).numpy()
 
 
 def margins_for(stand_in: str) -> tuple[Margins, float]:
-    """A row's margins, and that of its robust accuracy: narrower after fine-tuning."""
+    """Margins of a row, and of its robust accuracy: narrower after fine-tuning."""
     if stand_in.endswith(TUNED):
         return replace(DEFAULT_MARGINS, accuracy=0.003), 0.01
     return DEFAULT_MARGINS, 0.02
 
 
 def columns(found: Sequence[Rows]) -> Columns:
-    """What the figure shows of a sampling's Programs."""
+    """Columns of the figure for a sampling's Programs."""
     shown: Columns = {}
     for name in found[0]:
         seeds = [seed[name] for seed in found]
         combined = _combined(seeds)
         entries = {f"{n.rpartition('.')[2]} rate": e for n, e in _rates(combined).items()}
-        entries["clean accuracy"] = combined["network"]["accuracy"]
-        for kind in ("transferred", "white box"):
-            entries[f"robust, {kind}"] = _robust(seeds, kind, name)
+        entries["clean accuracy"] = combined.network.accuracy
+        for kind in ("transferred", "white_box"):
+            entries[f"robust, {kind.replace('_', ' ')}"] = _robust(seeds, kind, name)
         for title, entry in entries.items():
             shown.setdefault(title, (100.0, {}))[1][name] = entry
     return shown
 
 
 def table(found: Sequence[Rows]) -> list[list[str]]:
-    """A row for each Program; differences from the float model, with 90 % intervals."""
+    """Rows of text, one for each Program: differences from the float model, 90 % intervals."""
     first = next(iter(found[0]))
     exact = _combined([seed[first] for seed in found])
-    network, layers = exact["network"], _rates(exact)
-    robust = np.mean([seed[first]["float"].mean() for seed in found])
+    network, layers = exact.network, _rates(exact)
+    robust = np.mean([seed[first].float_right.mean() for seed in found])
     heads = [f"{name.rpartition('.')[2]} rate" for name in layers]
     answers = ["agreement", "clean", "robust,\ntransferred", "robust,\nwhite box"]
     rows = [["stand-in", *heads, *answers]]
     rows.append(
         [
             "float model",
-            *(f"{rate['float']:.4f}" for rate in layers.values()),
-            *(f"{network[name]['float']:.1%}" for name in ("agreement", "accuracy")),
+            *(f"{rate.sides['float']:.4f}" for rate in layers.values()),
+            *(_percent(entry) for entry in (network.agreement, network.accuracy)),
             *(f"{robust:.1%}",) * 2,
         ]
     )
     for name in found[0]:
         seeds = [seed[name] for seed in found]
         combined = _combined(seeds)
-        network = combined["network"]
+        network = combined.network
         rows.append(
             [
                 name.replace(" ", "\n"),
                 *(_cell(rate, 2) for rate in _rates(combined).values()),
-                *(_cell(network[answer]) for answer in ("agreement_across", "accuracy")),
-                *(_cell(_robust(seeds, kind, name)) for kind in ("transferred", "white box")),
+                *(_cell(entry) for entry in (network.agreement_across, network.accuracy)),
+                *(_cell(_robust(seeds, kind, name)) for kind in ("transferred", "white_box")),
             ]
         )
     return rows
 
 
-def _rates(combined: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    layers = combined["layers"].items()
-    return {name: layer["rate"] for name, layer in layers if "rate" in layer}
+def _rates(combined: Distribution) -> dict[str, Comparison]:
+    found = {name: layer.rate for name, layer in combined.layers.items()}
+    return {name: rate for name, rate in found.items() if rate is not None}
 
 
-def _combined(seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _combined(seeds: Sequence[Row]) -> Distribution:
     """Over training seeds, which are then the sample; of one seed, over images."""
-    distributions = [seed["distribution"] for seed in seeds]
+    distributions = [seed.distribution for seed in seeds]
     return combine_seeds(distributions) if len(seeds) > 1 else distributions[0]
 
 
-def _robust(seeds: Sequence[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    differences = [seed[kind] - seed["float"] for seed in seeds]
+def _robust(seeds: Sequence[Row], kind: str, name: str) -> Comparison:
+    differences = [getattr(seed, kind) - seed.float_right for seed in seeds]
     values = differences[0]
     if len(seeds) > 1:
         values = np.array([difference.mean() for difference in differences])
-    return two_one_sided_tests(values, margins_for(name)[1], shares=True).as_dict()
+    test = two_one_sided_tests(values, margins_for(name)[1], shares=True)
+    means = (float(np.mean([x.mean() for x in of])) for of in _both(seeds, kind))
+    return as_comparison(*means, test)
 
 
-def _cell(entry: dict[str, Any], digits: int = 1) -> str:
-    """In percent or points; = where the interval lies within the margin, ≠ where outside it."""
-    if entry["difference"] is None:
+def _both(seeds: Sequence[Row], kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    return [seed.float_right for seed in seeds], [getattr(seed, kind) for seed in seeds]
+
+
+def _percent(entry: Comparison | None) -> str:
+    return "–" if entry is None else f"{entry.sides['float']:.1%}"
+
+
+def _cell(entry: Comparison | None, digits: int = 1) -> str:
+    """In percent or points; = if the interval lies within the margin, ≠ if outside it."""
+    if entry is None or entry.difference is None:
         return "none"
-    mark = {"equivalent": " =", "different": " ≠", "undecided": ""}[entry["verdict"]]
-    value = f"{100 * entry['difference']:+.{digits}f}{mark}"
-    if entry["low"] is None:
+    mark = {"equivalent": " =", "different": " ≠", "undecided": ""}[entry.verdict]
+    value = f"{100 * entry.difference:+.{digits}f}{mark}"
+    if entry.low is None or entry.high is None:
         return value
-    return f"{value}\n{100 * entry['low']:+.{digits}f}…{100 * entry['high']:+.{digits}f}"
+    return f"{value}\n{100 * entry.low:+.{digits}f}…{100 * entry.high:+.{digits}f}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Honest timing: what is compared runs in turns, and the medians are compared."""
+"""Timing of several actions, which run in turns; their medians are compared."""
 
 import statistics
 import time
@@ -8,8 +8,11 @@ TURN_SECONDS = 0.3
 
 
 def in_turns(actions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each action. In a round each has its turn: once to warm up, since the one
-    before left the caches to it, then again and again for a third of a second."""
+    """Measure the median seconds of each action.
+
+    In a round each has its turn: once to warm up, since the one before used the caches, then
+    repeatedly for a third of a second.
+    """
     taken: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():

@@ -1,6 +1,6 @@
-"""A training step of the hardware-aware model beside one of the same network with snn.Leaky.
+"""Time of a training step: a float model and its twin, beside the same network with snn.Leaky.
 
-python -m benchmarks.training
+.venv/bin/python -m benchmarks.training
 """
 
 import copy
@@ -15,7 +15,7 @@ from benchmarks.timing import in_turns
 from stochi.commands.console import Output
 from stochi.deploy import calibrate
 from stochi.export import to_nir
-from stochi.train import hardware_aware
+from stochi.train import make_twin
 from stochi.train.networks import small_conv_net
 
 BATCH = 64
@@ -23,7 +23,7 @@ ROUNDS = 3
 
 
 def plain_leaky(network: nn.Module) -> nn.Module:
-    """The same network with snnTorch's own neurons."""
+    """Copy a network and give it snnTorch's own neurons."""
     plain = copy.deepcopy(network)
     for name in ("lif1", "lif2"):
         neuron = snn.Leaky(0.5, threshold=0.5, init_hidden=True, reset_mechanism="zero")
@@ -34,7 +34,7 @@ def plain_leaky(network: nn.Module) -> nn.Module:
 def training_step(
     model: nn.Module, images: torch.Tensor, labels: torch.Tensor
 ) -> Callable[[], None]:
-    """A function that does one."""
+    """Return a function that does one training step."""
     optimizer = torch.optim.Adam(model.train().parameters(), 1e-3)
 
     def step() -> None:
@@ -59,9 +59,9 @@ def main() -> None:
         models = {
             "snn.Leaky": plain_leaky(network),
             "random τ, float": copy.deepcopy(network),
-            "random τ, hardware-aware": hardware_aware(network, images[:1]),
-            "noise on the membrane, hardware-aware": hardware_aware(
-                network, images[:1], noise="membrane", calibration=fitted
+            "random τ, twin": make_twin(network, images[:1]),
+            "noise on the membrane, twin": make_twin(
+                network, images[:1], noise="membrane", fitted=fitted
             ),
         }
         output.progress(f"{shape}: a batch of {BATCH}")

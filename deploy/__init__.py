@@ -1,16 +1,5 @@
-"""From a NIR graph to a Program: integers, limits and noise of a chip."""
+"""Lowering: from a NIR graph to a Program in the integers of a chip."""
 
-from stochi.deploy.calibration import calibrate
-from stochi.deploy.layer_lowering import MergedDecays, MergedThresholds
-from stochi.deploy.lowering import lower
-from stochi.deploy.program import Program
-from stochi.deploy.stand_in import CalibrationWarning
+import lazy_loader
 
-__all__ = [
-    "CalibrationWarning",
-    "MergedDecays",
-    "MergedThresholds",
-    "Program",
-    "calibrate",
-    "lower",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,51 +1,58 @@
-"""Fit additive noise to what drawn decays do, layer after layer, on data.
+"""Fit additive noise to the effect of drawn decays, layer after layer, on data.
 
-The reference is the same graph with its decays drawn from the chip's table, which is exact. A
-layer's stand-in has three numbers: how large its noise is, its threshold, and (through the noise's
-size, since the generator knows powers of two only) the scale of its weights. For every size that
-is tried, the threshold is set so that the layer spikes as often as the reference; the size is that
-with which the layers behind receive most nearly what they receive in the reference: the same input
-on average for every image and neuron, and as much spread over trials, weighed as the divergence of
-two normal laws weighs them.
+The reference is the same graph with its decays drawn from the chip's tables, which is exact. A
+layer's stand-in has three numbers: the amplitude of its noise, the factor of its thresholds, and
+the scale of its weights, which follows from the amplitude because the generator has powers of two
+only. For every amplitude that is tried, the thresholds are set so that the layer spikes as often as
+the reference. The best amplitude is the one whose spikes give the following layers an input nearest
+to the reference's: the same mean for every image and neuron, and the same variance over trials.
+The divergence of two normal distributions weighs the two against each other.
 """
 
 import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import nir
 import torch
 from scipy import optimize
 
-from stochi.deploy.lowering import lower, lower_network_like
-from stochi.deploy.program import INPUT, NOISE_TARGETS, Layer, Program
-from stochi.deploy.real_layers import RealNetwork, cut_into_layers
-from stochi.deploy.stand_in import CalibrationWarning, StandIn, make_stand_in
+from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
+from stochi.deploy.lowering.network import lower_network, lower_network_like, make_target
+from stochi.deploy.lowering.stand_in import CalibrationWarning, StandIn, make_stand_in
 from stochi.errors import InputError, LoweringError, ProgramError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
+from stochi.program.layers import INPUT, Layer
+from stochi.program.program import Program
+from stochi.program.target import NOISE_TARGETS, Target
+from stochi.sim.backends import run
+from stochi.sim.engine.layer_step import RunningLayer, synaptic_sums
+from stochi.sim.engine.torch_engine import frames_by_step
+from stochi.sim.inputs import check_inputs, to_frames
 
 TRIALS = 4
 FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
 RATE_MARGIN = 0.03
 LARGEST_FACTOR = 4.0
-"""Thresholds are raised or lowered by so much at most."""
+"""Largest factor by which thresholds are raised or lowered."""
 MOST_HALVINGS = 8
-"""Of a layer's scale, to make room for noise."""
+"""Largest number of halvings of a layer's scale that make room for noise."""
 METHODS = ("behaviour", "moments")
 
 
 @dataclass(frozen=True)
 class LayerFit:
-    """What was fitted to a layer, and what is left, measured with draws that the fit did not see.
+    """The fit of one layer, and the errors that remain with draws that the fit did not see.
 
     Attributes:
-        amplitude: the noise is uniform in ± this, in the model's units of membrane.
-        reference_rate, rate: spikes a neuron and step, of the reference and of the stand-in.
-        mean_error: the squared difference of the mean input to the layers behind, averaged over
+        layer: the layer's name.
+        stand_in: what was fitted.
+        amplitude: the noise is uniform in ± amplitude, in the model's units of membrane.
+        reference_rate, rate: spikes per neuron and time step, of the reference and of the stand-in.
+        mean_error: squared difference of the mean input to the following layers, averaged over
             images and neurons, in units of the reference's variance over trials.
-        spread_ratio: variance of that input over trials, stand-in to reference.
+        spread_ratio: variance of that input over trials, of the stand-in to the reference.
     """
 
     layer: str
@@ -58,7 +65,7 @@ class LayerFit:
 
     @property
     def rate_error(self) -> float:
-        """Relative to the reference's rate."""
+        """Difference of the rates, relative to the reference's rate."""
         if self.reference_rate == 0:
             return 0.0 if self.rate == 0 else math.inf
         return self.rate / self.reference_rate - 1
@@ -71,44 +78,100 @@ def calibrate(
     noise: str = "membrane",
     *,
     method: str = "behaviour",
+    dt: float | None = None,
+    time_steps: int | None = None,
+    events: bool = False,
+    random_source: str = "philox",
     progress: Callable[[str], None] = lambda message: None,
-    **options: Any,
 ) -> tuple[Program, tuple[LayerFit, ...]]:
     """Lower a graph with additive noise that is fitted to data.
 
     Deterministic: the same graph and data give the same Program.
 
     Args:
-        graph, chip: as for :func:`stochi.deploy.lower`, as are further options.
-        data: what the network will see, as for ``stochi.sim.run``; a few hundred images, not the
-            test set.
+        graph, chip, dt, time_steps, events, random_source: as for :func:`stochi.deploy.lower`.
+        data: inputs like those that the network will see, as for ``stochi.sim.run``; a few hundred
+            images, but not the test set.
         noise: "membrane" or "current".
-        method: "behaviour" fits as the module says; "moments" only gives the noise the mean
-            variance that drawing decays has in each layer, and leaves thresholds alone.
-        progress: called with a line for every layer.
+        method: "behaviour" fits as the module's docstring describes; "moments" only gives the noise
+            the mean variance that drawn decays have in each layer, and leaves thresholds unchanged.
+        progress: function that is called with a line for every layer.
 
     Returns:
-        The Program, and what was fitted to each layer.
+        The Program, and the fit of each layer.
 
     Raises:
-        InputError: there is no data, it does not fit, or an argument is out of range.
+        InputError: the data is missing or does not fit, or an argument is out of range.
+        LoweringError, ProgramError, GraphError: as for :func:`stochi.deploy.lower`.
 
     Warns:
-        CalibrationWarning: a layer's rate stays more than 3 % off, or all samples are the same.
+        CalibrationWarning: a layer's rate remains more than 3 % off, or all samples are the same.
     """
     if noise not in NOISE_TARGETS:
         raise InputError(f"noise {noise!r} is not fitted; choose from {', '.join(NOISE_TARGETS)}")
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose from {', '.join(METHODS)}")
-    if data is None:
+    check_fit_options(noise, data, None)
+    target = make_target(
+        graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
+    )
+    return fit_network(cut_into_layers(graph, target.dt), target, data, method, progress)
+
+
+def check_fit_options(noise: str, calibration: torch.Tensor | None, fitted: Program | None) -> None:
+    """Raise InputError unless fitted noise comes with data or a fit, and other noise with neither.
+
+    Args:
+        calibration: data that noise is fitted to.
+        fitted: Program whose fit is taken over.
+    """
+    if fitted is not None and not isinstance(fitted, Program):
         raise InputError(
-            f"noise {noise!r} is fitted to data; pass calibration=, a few hundred training images"
+            f"fitted is a {type(fitted).__name__}; pass a Program as fitted=, or data as"
+            " calibration="
         )
-    reference = lower(graph, "loihi2", "decay", **options)
-    plain = lower(graph, chip, "none", **options)
+    if isinstance(calibration, Program):
+        raise InputError(
+            "calibration is a Program; pass it as fitted= to take over its fit, or pass data as"
+            " calibration="
+        )
+    if noise not in NOISE_TARGETS:
+        given = {"calibration": calibration, "fitted": fitted}
+        surplus = [name for name, value in given.items() if value is not None]
+        if surplus:
+            raise InputError(
+                f"noise {noise!r} is not fitted to data; leave {' and '.join(surplus)} out"
+            )
+    elif calibration is None and fitted is None:
+        raise InputError(
+            f"noise {noise!r} is fitted to data; pass a few hundred training images as"
+            " calibration=, or a fitted Program as fitted="
+        )
+    elif calibration is not None and fitted is not None:
+        raise InputError(
+            "both calibration and fitted are given: data that noise is fitted to, and a Program"
+            " whose fit is taken over; pass one of them"
+        )
+
+
+def fit_network(
+    network: RealNetwork,
+    target: Target,
+    data: torch.Tensor | None,
+    method: str = "behaviour",
+    progress: Callable[[str], None] = lambda message: None,
+) -> tuple[Program, tuple[LayerFit, ...]]:
+    """Fit a network's noise to data; see :func:`calibrate`.
+
+    Args:
+        target: with noise "membrane" or "current".
+        data, method, progress: as for :func:`calibrate`.
+    """
+    assert data is not None, "check_fit_options comes first"
+    reference = lower_network(network, replace(target, chip="loihi2", noise="decay"))
+    plain = lower_network(network, replace(target, noise="none"))
     _warn_of_alike(reference, data)
-    network = cut_into_layers(graph, reference.dt)
-    fitting = _Fitting(network, reference, plain, noise, data)
+    fitting = _Fitting(network, reference, plain, target.noise, data)
     for layer in network.layers:
         if layer.neuron is not None and layer.neuron.random is not None:
             progress(f"Fitting {layer.name}")
@@ -118,31 +181,40 @@ def calibrate(
     for fit in fits if method == "behaviour" else ():
         if abs(fit.rate_error) > RATE_MARGIN:
             warnings.warn(
-                f"layer {fit.layer!r}: its rate stays {fit.rate_error:+.1%} off the reference's"
+                f"layer {fit.layer!r}: its rate remains {fit.rate_error:+.1%} off the reference's"
                 " with the best noise found; fine-tune with the noise in the loop, or use"
                 " noise='decay'",
                 CalibrationWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
     return program, fits
 
 
 def _warn_of_alike(program: Program, data: torch.Tensor) -> None:
-    """A fit to one sample many times over holds for that sample."""
-    from stochi.sim.inputs import check_inputs
-
+    """Warn if all samples are the same, since the fit would hold for that sample only."""
     shown = check_inputs(program, data)
     if shown.shape[1] > 1 and torch.equal(shown, shown[:, :1].expand_as(shown)):
         warnings.warn(
-            f"all {shown.shape[1]} samples that the noise is fitted to are the same; pass what the"
-            " network will see",
+            f"all {shown.shape[1]} samples that the noise is fitted to are the same; pass inputs"
+            " like those that the network will see",
             CalibrationWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
 class _Fitting:
-    """Stand-ins found so far, and what it takes to try another."""
+    """The fit of a network: stand-ins found so far, and how to try another.
+
+    Args:
+        network: layers in real numbers.
+        reference: Program with drawn decays.
+        plain: Program for the target's chip, without noise.
+        noise: "membrane" or "current".
+        data: inputs as for ``stochi.sim.run``.
+
+    Attributes:
+        stand_ins, amplitudes: what was found, by the layer's name.
+    """
 
     def __init__(
         self,
@@ -158,12 +230,12 @@ class _Fitting:
         self.amplitudes: dict[str, float] = {}
 
     def program(self, **tried: StandIn) -> Program:
-        """The network with the stand-ins that were found, and those that are tried."""
+        """Lower the network with the stand-ins that were found, and those that are tried."""
         stand_ins = {**self.stand_ins, **tried}
         return lower_network_like(self.plain, self.network, self.noise, stand_ins)
 
     def fit(self, name: str, method: str) -> None:
-        """Find a layer's stand-in, those of the layers before it being found."""
+        """Find a layer's stand-in, after those of the layers before it."""
         counts = observe(self.reference, name, self.data, REFERENCE_SEED)
         target = _mean(counts)
         largest_scale = _scale_with_room(self.plain.layer(name))
@@ -206,7 +278,7 @@ class _Fitting:
             self.amplitudes[name] = amplitude
 
     def measure(self, program: Program, name: str) -> LayerFit:
-        """What a layer of the finished Program does beside the reference, with fresh draws."""
+        """Compare a layer of the finished Program with the reference, with fresh draws."""
         reference = observe(self.reference, name, self.data, CHECK_SEED)
         seen = observe(program, name, self.data, CHECK_SEED + 1)
         mean_error, ratio = self._behind(name, reference, seen)
@@ -214,8 +286,8 @@ class _Fitting:
             name,
             self.stand_ins[name],
             self.amplitudes[name],
-            _mean(reference) / program.steps,
-            _mean(seen) / program.steps,
+            _mean(reference) / program.target.time_steps,
+            _mean(seen) / program.target.time_steps,
             mean_error,
             ratio,
         )
@@ -223,52 +295,51 @@ class _Fitting:
     def _with_room(
         self, name: str, amplitude: float, largest_scale: float, factor: float
     ) -> tuple[StandIn, Program]:
-        """A layer's noise at the largest scale, halved until it and the layer's input fit 24 bits,
-        and the network with it."""
-        scale, refused = largest_scale, None
+        """Make a layer's stand-in, and lower the network with it.
+
+        The scale is halved until the noise and the layer's input fit 24 bits together.
+        """
+        scale, last_error = largest_scale, None
         for _ in range(MOST_HALVINGS):
             tried = make_stand_in(self.noise, amplitude, scale, factor)
             try:
                 return tried, self.program(**{name: tried})
             except (LoweringError, ProgramError) as error:
-                scale, refused = scale / 2, error
-        assert refused is not None
-        raise refused
+                scale, last_error = scale / 2, error
+        assert last_error is not None
+        raise last_error
 
     def _behind(
         self, name: str, reference: torch.Tensor, seen: torch.Tensor
     ) -> tuple[float, float]:
-        """How the input differs that two sets of spike counts give to the layers behind."""
+        """Compare the inputs that two sets of spike counts give to the following layers."""
         found = [
             compare_inputs(
                 self._pass_on(target, name, reference), self._pass_on(target, name, seen)
             )
             for target in self.reference.layers
-            if any(synapses.source == name for synapses in target.synapses)
+            if any(projection.source == name for projection in target.projections)
         ] or [compare_inputs(reference.flatten(2), seen.flatten(2))]
         errors, ratios = zip(*found, strict=True)
         return sum(errors) / len(errors), math.prod(ratios) ** (1 / len(ratios))
 
     def _pass_on(self, target: Layer, name: str, counts: torch.Tensor) -> torch.Tensor:
-        """(trials, images, …) spike counts → what they add up to in a layer behind."""
-        from stochi.sim.layer_step import synaptic_sums, to_tensors
-
-        weights = to_tensors(self.reference, target, counts.device).weights
+        """Sum spike counts (trials, images, …) to the input of a following layer."""
+        index = self.reference.layers.index(target)
+        weights = RunningLayer(self.reference, index, counts.device).weights
         total = torch.zeros(())
-        for synapses, weight in zip(target.synapses, weights, strict=True):
-            if synapses.source == name:
+        for projection, weight in zip(target.projections, weights, strict=True):
+            if projection.source == name:
                 # Counts reach beyond what float32 sums exactly.
                 sums = synaptic_sums(
-                    replace(synapses, weight_exponent=0), weight.double(), counts.flatten(0, 1)
+                    replace(projection, weight_exponent=0), weight.double(), counts.flatten(0, 1)
                 )
-                total = total + sums * 2.0**synapses.weight_exponent
+                total = total + sums * 2.0**projection.weight_exponent
         return total.unflatten(0, counts.shape[:2]).flatten(2)
 
 
 def observe(program: Program, name: str, data: torch.Tensor, seed: int) -> torch.Tensor:
-    """Spike counts of a layer over a sample's steps, (trials, images, *shape) int32."""
-    from stochi.sim.run import run
-
+    """Count a layer's spikes over the time steps of each sample, (trials, images, *shape) int32."""
     part = _up_to(program, name)
     return torch.stack(
         [
@@ -279,11 +350,15 @@ def observe(program: Program, name: str, data: torch.Tensor, seed: int) -> torch
 
 
 def compare_inputs(reference: torch.Tensor, seen: torch.Tensor) -> tuple[float, float]:
-    """Mean squared difference of the means over trials, as a share of the reference's variance over
-    trials and without what the finite number of trials adds to it; and the ratio of variances.
+    """Compare two sets of inputs to the following layers, in mean and variance over trials.
 
     Args:
         reference, seen: (trials, images, neurons).
+
+    Returns:
+        The mean squared difference of the means over trials, in units of the reference's variance
+        over trials and without the share that is due to the finite number of trials; and the ratio
+        of the variances.
     """
     reference, seen = reference.double(), seen.double()
     spread, seen_spread = float(reference.var(0).mean()), float(seen.var(0).mean())
@@ -295,53 +370,49 @@ def compare_inputs(reference: torch.Tensor, seen: torch.Tensor) -> tuple[float, 
 
 
 def divergence(mean_error: float, spread_ratio: float) -> float:
-    """How unlike the reference is what the layers behind receive: see :class:`LayerFit`.
+    """Weigh the errors of a :class:`LayerFit` against each other; 0 if there are none.
 
-    Twice the Kullback-Leibler divergence, from the reference's, of a normal law whose mean and
-    variance differ so much.
+    This is twice the Kullback-Leibler divergence of a normal distribution with these differences of
+    mean and variance from the reference's.
     """
     return mean_error + spread_ratio - 1 - math.log(max(spread_ratio, 1e-9))
 
 
 def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:
-    """The amplitude of uniform noise with the variance that drawing λ has in a layer.
+    """Return the amplitude of uniform noise with the variance that drawing λ causes in a layer.
 
-    Drawing adds ``(λ − λ̄)·(u − I)`` to a membrane: with fixed u and I its variance is
-    ``Var(λ)·E[(u − I)²]``, here over the data, neurons and steps of one trial.
+    Drawing adds ``(λ − λ̄)·(u − I)`` to a membrane. With fixed u and I its variance is
+    ``Var(λ)·E[(u − I)²]``, here over the data, neurons and time steps of one trial.
 
     Returns:
-        In the model's units of membrane.
+        The amplitude in the model's units of membrane.
     """
-    from stochi.sim.inputs import check_inputs, to_frames
-    from stochi.sim.layer_step import to_tensors
-    from stochi.sim.run import run
-    from stochi.sim.torch_engine import frames_by_step, sums_at
-
-    layer = reference.layer(name)
+    index = _number(reference, name)
+    running = RunningLayer(reference, index, torch.device("cpu"))
     record = run(reference, data, seed=REFERENCE_SEED, probes=("spikes", "membrane"))
     past: dict[str, dict[int, torch.Tensor]] = {
         other: dict(enumerate(spikes)) for other, spikes in record.spikes.items()
     }
     past[INPUT] = frames_by_step(reference, to_frames(reference, check_inputs(reference, data)))
-    tensors = to_tensors(reference, layer, torch.device("cpu"))
     membrane = record.membrane[name].double()
-    squares = 0.0
-    for step in range(reference.steps):
-        drive = tensors.bias.double().expand_as(membrane[step]).clone()
-        for number, synapses in enumerate(layer.synapses):
-            sums = sums_at(
-                reference, layer, synapses, tensors, number, past, step, membrane.shape[1]
-            )
+    squares, time_steps = 0.0, reference.target.time_steps
+    for step in range(time_steps):
+        drive = running.bias.double().expand_as(membrane[step]).clone()
+        for number in range(len(running.layer.projections)):
+            sums = running.sums(number, past, step, membrane.shape[1])
             drive += sums.double() * 2.0**ALIGN_SHIFT
         before = membrane[step - 1] if step else torch.zeros_like(drive)
-        squares += float((before - drive).square().mean()) / reference.steps
-    keep = torch.from_numpy(layer.decay.values).double() / DECAY_UNITY
+        squares += float((before - drive).square().mean()) / time_steps
+    keep = torch.from_numpy(running.layer.decay.values).double() / DECAY_UNITY
     variance = float(keep.var(unbiased=False)) * squares
-    return math.sqrt(3 * variance) / (2.0**ALIGN_SHIFT * layer.scale)
+    return math.sqrt(3 * variance) / running.layer.membrane_unit
 
 
 def _scale_with_room(layer: Layer) -> float:
-    """S, halved until raised thresholds fit their mantissa; the weight exponent makes up for it."""
+    """Return S, halved until raised thresholds fit their mantissa.
+
+    The weight exponent falls with S, so that the weights keep their mantissas.
+    """
     assert layer.threshold_mantissa is not None
     largest = LARGEST_FACTOR * int(layer.threshold_mantissa.max())
     halvings = max(0, math.ceil(math.log2(largest / THRESHOLD_MANTISSA_MAX)))
@@ -353,11 +424,14 @@ def _mean(counts: torch.Tensor) -> float:
 
 
 def _up_to(program: Program, name: str) -> Program:
-    """The layers up to one, which is then read; all of them where some feed back."""
-    number = next(i for i, layer in enumerate(program.layers) if layer.name == name)
-    layers = program.layers[: number + 1]
+    """Cut a Program after a layer, and read that layer; keep all layers if later ones feed back."""
+    layers = program.layers[: _number(program, name) + 1]
     known = {layer.name for layer in layers}
     later = {layer.name for layer in program.layers} - known
-    if any(synapses.source in later for layer in layers for synapses in layer.synapses):
+    if any(projection.source in later for layer in layers for projection in layer.projections):
         layers = program.layers
     return replace(program, layers=layers, output=name, readout="spikes")
+
+
+def _number(program: Program, name: str) -> int:
+    return next(i for i, layer in enumerate(program.layers) if layer.name == name)

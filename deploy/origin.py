@@ -1,23 +1,24 @@
-"""Which network a Program comes from."""
+"""The network that a Program comes from."""
 
 import nir
 
-from stochi.deploy.lowering import lower_network_like
-from stochi.deploy.program import Program
-from stochi.deploy.real_layers import RealNetwork, cut_into_layers
-from stochi.deploy.stand_in import StandIn, take_over
-from stochi.deploy.table_bits import choose_table_bits, table_bits
+from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
+from stochi.deploy.lowering.network import lower_network_like
+from stochi.deploy.lowering.stand_in import StandIn, take_over
+from stochi.deploy.lowering.tables import choose_table_bits, table_bits
 from stochi.errors import InputError
+from stochi.program.program import Program
 
 
 def check_same_layers(program: Program, network: RealNetwork) -> None:
-    """Raise InputError where a Program's layers are not those that a network would give it."""
+    """Raise InputError unless a Program has the layers that a network would give it."""
     theirs = {layer.name: layer.shape for layer in program.layers}
     ours = network.shapes
     if list(theirs.items()) != list(ours.items()):
         raise InputError(
-            f"the Program is of another network: its layers are {_listed(theirs)}, this model's are"
-            f" {_listed(ours)}; lower this model, or take the one that the Program came from"
+            f"the Program comes from another network: its layers are {_listed(theirs)}, this"
+            f" model's are {_listed(ours)}; lower this model, or use the model that the Program"
+            " came from"
         )
     random = {
         layer.name
@@ -28,33 +29,39 @@ def check_same_layers(program: Program, network: RealNetwork) -> None:
     fixed = [name for name in drawn if name not in random]
     if fixed:
         raise InputError(
-            f"the Program is of another network: it draws the decays of {', '.join(fixed)}, this"
-            " model does not; lower this model, or take the one that the Program came from"
+            f"the Program comes from another network: it draws the decays of {', '.join(fixed)},"
+            " this model does not; lower this model, or use the model that the Program came from"
         )
 
 
 def read_again(program: Program, graph: nir.NIRGraph) -> tuple[RealNetwork, dict[str, StandIn]]:
-    """The real network that a Program came from, and the noise that was fitted to its layers.
+    """Read the network that a Program came from, and the noise fitted to its layers.
+
+    Args:
+        graph: the graph that the Program was lowered from, or one with other weights.
+
+    Returns:
+        The network in real numbers, and the stand-ins by the layer's name.
 
     Raises:
-        InputError, LoweringError: the graph is not one that the Program can come from.
+        InputError, LoweringError: the Program cannot come from this graph.
     """
-    network = cut_into_layers(graph, program.dt)
+    network = cut_into_layers(graph, program.target.dt)
     check_same_layers(program, network)
     network = choose_table_bits(network, table_bits(program))
-    return network, take_over(program, program.noise, network.shapes)
+    return network, take_over(program, program.target.noise, network.shapes)
 
 
 def lower_again(program: Program, graph: nir.NIRGraph) -> Program:
-    """A graph lowered as a Program was: for its chip, with its noise and fit, tables and source.
+    """Lower a graph for a Program's target, with its fit and its sizes of decay tables.
 
     The graph that the Program came from gives the same Program again.
 
     Raises:
-        InputError: the graph is of a network with other layers.
+        InputError, LoweringError: the Program cannot come from this graph.
     """
     network, stand_ins = read_again(program, graph)
-    return lower_network_like(program, network, program.noise, stand_ins)
+    return lower_network_like(program, network, program.target.noise, stand_ins)
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:

@@ -1,6 +1,5 @@
-"""From a torch model to a NIR graph, and the check that the graph computes the same."""
+"""Export of a torch model to a NIR graph, checked to compute the same."""
 
-from stochi.export.evaluate import evaluate
-from stochi.export.nir_graph import to_nir
+import lazy_loader
 
-__all__ = ["evaluate", "to_nir"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

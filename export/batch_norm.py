@@ -1,19 +1,23 @@
-"""Batch normalization disappears into the layer before it: a chip has none."""
+"""Folding of batch norms into the layers before them, because a chip has none."""
 
 import torch
 from torch import nn
 
 from stochi.errors import ExportError
-from stochi.export.trace import Trace
+from stochi.export.tracing import Trace
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 def fold_batch_norms(model: nn.Module, traced: Trace) -> nn.Module:
-    """Fold every batch norm of ``model`` into its Linear or Conv2d, in place; returns it.
+    """Fold every batch norm of a model into its Linear or Conv2d, in place; returns the model.
 
     ``w' = w·γ/√(σ² + ε)`` and ``b' = (b − μ)·γ/√(σ² + ε) + β`` with the running statistics, in
-    float64; the batch norm becomes an ``nn.Identity``.
+    float64. The batch norm becomes an ``nn.Identity``.
+
+    Args:
+        model: the model, changed in place.
+        traced: trace of this model.
 
     Raises:
         ExportError: a batch norm has no running statistics, or does not follow a weight layer.

@@ -1,9 +1,9 @@
-"""A torch Conv2d as a NIR Conv2d whose shapes NIR's own type check accepts.
+"""Conversion of a torch Conv2d to a NIR Conv2d whose shapes NIR's own type check accepts.
 
-NIR 1.0.8 reads a kernel's height for both its sides and ``weight.shape[1]`` as the number of
-input channels. Square kernels and ungrouped weights are right for it as they are; others are
-written as the equal convolution that is square and ungrouped, with zeros in the new places. The
-number of groups stays in the metadata, for a lowering that wants to save the zeros.
+NIR 1.0.8 takes a kernel's height for both of its sides, and ``weight.shape[1]`` for the number of
+input channels. Square kernels with ungrouped weights are written unchanged. Others are written as
+the equal convolution that is square and ungrouped, with zeros for the added weights. The metadata
+keeps the number of groups, for a lowering that saves the zeros.
 """
 
 import nir
@@ -14,7 +14,17 @@ from stochi.errors import ExportError
 
 
 def to_nir_conv2d(name: str, layer: nn.Conv2d, input_shape: tuple[int, ...]) -> nir.Conv2d:
-    """Convert; ``input_shape`` is (C, H, W). ExportError for paddings that are not zeros."""
+    """Convert a layer.
+
+    Args:
+        name: the layer's name, for errors.
+        layer: the layer.
+        input_shape: (C, H, W).
+
+    Raises:
+        ExportError: the layer pads with other values than zeros, or NIR cannot describe its kernel
+            or padding.
+    """
     if layer.padding_mode != "zeros":
         raise ExportError(
             f"layer {name!r}: padding_mode={layer.padding_mode!r}; a chip pads with zeros only"
@@ -41,7 +51,7 @@ def to_nir_conv2d(name: str, layer: nn.Conv2d, input_shape: tuple[int, ...]) -> 
 
 
 def _padding(layer: nn.Conv2d) -> tuple[list[int], list[int]]:
-    """Zeros before and after each axis; torch puts the odd one of 'same' after."""
+    """Return the zeros before and after each axis; with 'same', torch puts an odd one after."""
     if layer.padding == "valid":
         return [0, 0], [0, 0]
     if layer.padding == "same":
@@ -57,7 +67,7 @@ def _make_symmetric(
     after: list[int],
     dilation: tuple[int, ...],
 ) -> tuple[np.ndarray, list[int], list[int]]:
-    """A kernel with one more zero in front turns (p, p + 1) zeros into (p + 1, p + 1)."""
+    """Turn paddings (p, p + 1) into (p + 1, p + 1), with one more zero in front of the kernel."""
     for axis in range(2):
         if before[axis] == after[axis]:
             continue

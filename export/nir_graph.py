@@ -1,4 +1,4 @@
-"""A traced torch model as a NIR graph, with complete shapes, that any NIR framework can run."""
+"""Export of a torch model to a NIR graph with complete shapes that any NIR framework can run."""
 
 import nir
 import numpy as np
@@ -6,14 +6,14 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from stochi.deploy.graph.random_tau import RandomTau, describe
 from stochi.errors import ExportError
 from stochi.export.batch_norm import fold_batch_norms
 from stochi.export.convolution import to_nir_conv2d
-from stochi.export.copy_model import copy_model, release_copy
+from stochi.export.copying import copy_model, release_copy
 from stochi.export.readout import find_readout
-from stochi.export.trace import Node, Trace, trace
+from stochi.export.tracing import Node, Trace, trace
 from stochi.not_finite import find_not_finite
-from stochi.random_tau_metadata import RandomTau, describe
 
 DEFAULT_DT = 1e-3
 
@@ -21,47 +21,53 @@ DEFAULT_DT = 1e-3
 def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> nir.NIRGraph:
     """Export a spiking torch model to NIR.
 
-    The model is traced on ``sample``, in eval mode, on a copy; batch norms are folded. Random-τ
-    neurons become NIR LIFs with their mean τ, their distribution a note in the node's metadata.
-    With ``λ = 1 − dt/τ`` (Euler's step of NIR's LIF) and ``r·dt/τ`` the input gain, the graph
-    computes what the model computes with mean τ. That is checked before it is returned.
+    A copy of the model is traced on ``sample`` in eval mode, and its batch norms are folded.
+    Random-τ neurons become NIR LIFs with their mean τ, and the node's metadata describes their
+    distribution. With ``λ = 1 − dt/τ`` (the Euler step of NIR's LIF) and the input gain
+    ``r·dt/τ``, the graph computes what the model computes with mean τ. This is checked before the
+    graph is returned.
 
     Args:
-        model: a module whose ``forward`` takes images (batch, *shape), shown at every step, or
-            events (steps, batch, *shape), runs all its time steps, and returns the last layer's
-            output: over time (steps, batch, classes), or its mean or sum (batch, classes). A
-            network that does one step a call goes into ``stochi.train.RepeatSteps``.
+        model: a module whose ``forward`` takes images (batch, *shape), shown at every time step,
+            or events (time steps, batch, *shape), runs all time steps, and returns the last layer's
+            output: (time steps, batch, classes), or its mean or sum over time, (batch, classes).
+            Wrap a network that computes one time step per call in ``stochi.train.RepeatSteps``.
         sample: a batch of inputs of the shape to export.
-        dt: the length of a time step in seconds, kept in ``graph.metadata["dt"]``.
+        dt: length of a time step in seconds, kept in ``graph.metadata["dt"]``.
 
     Returns:
-        A graph whose metadata holds ``dt``, ``steps`` and ``readout`` ("mean", "sum" or "steps").
+        A graph whose metadata holds ``dt``, ``steps`` (the number of time steps) and ``readout``
+        ("mean", "sum" or "steps").
 
     Raises:
         ExportError: the model does something that NIR or a chip cannot express; the message
             names the layer.
     """
     if not isinstance(model, nn.Module):
-        raise ExportError(f"a torch.nn.Module is needed, this is a {type(model).__name__}")
+        raise ExportError(f"the model must be a torch.nn.Module, this is a {type(model).__name__}")
     if not dt > 0:
         raise ExportError(f"dt is {dt}; a time step must last longer than 0 seconds")
-    copied = _as_real_numbers(copy_model(model).eval())
+    copied = _to_real_numbers(copy_model(model).eval())
     try:
-        _refuse_nan(copied)
+        _check_finite(copied)
         fold_batch_norms(copied, trace(copied, sample))
         traced = trace(copied, sample)
         graph = _build(traced, dt)
-        graph.metadata["readout"] = find_readout(copied, graph, sample, traced.steps)
+        graph.metadata["readout"] = find_readout(copied, graph, sample, traced.time_steps)
         return graph
     finally:
         release_copy(copied)
 
 
-def _as_real_numbers(model: nn.Module) -> nn.Module:
-    """A hardware-aware model back in real numbers; undrawn fixed decays are refused."""
+def _to_real_numbers(model: nn.Module) -> nn.Module:
+    """Make the neurons of a twin compute in real numbers again; returns the model.
+
+    Raises:
+        ExportError: fixed decays are not drawn yet.
+    """
     for name, module in model.named_modules():
-        if getattr(module, "hardware", None) is not None:
-            module.hardware = None
+        if getattr(module, "twin", None) is not None:
+            module.twin = None
         if getattr(module, "sampling", None) == "fixed" and not module.fixed_decay.numel():
             raise ExportError(
                 f"neuron {name!r}: its fixed decays are not drawn yet; run the model once first"
@@ -69,7 +75,8 @@ def _as_real_numbers(model: nn.Module) -> nn.Module:
     return model
 
 
-def _refuse_nan(model: nn.Module) -> None:
+def _check_finite(model: nn.Module) -> None:
+    """Raise ExportError if a parameter or buffer holds NaN or infinite values."""
     name = find_not_finite(dict([*model.named_parameters(), *model.named_buffers()]))
     if name is not None:
         layer, _, what = name.rpartition(".")
@@ -83,13 +90,13 @@ def _build(traced: Trace, dt: float) -> nir.NIRGraph:
     edges = []
     for node in traced.nodes.values():
         if node.name in ("input", "output"):
-            raise ExportError(f"a layer may not be called {node.name!r}; rename it")
+            raise ExportError(f"a layer must not be named {node.name!r}; rename it")
         nodes[node.name] = _convert(node, dt)
         edges.append((node.source, node.name))
     nodes["output"] = nir.Output(np.array(traced.nodes[traced.output].output_shape))
     edges.append((traced.output, "output"))
     return nir.NIRGraph(
-        nodes=nodes, edges=edges, metadata={"dt": float(dt), "steps": int(traced.steps)}
+        nodes=nodes, edges=edges, metadata={"dt": float(dt), "steps": int(traced.time_steps)}
     )
 
 
@@ -116,7 +123,7 @@ def _convert(node: Node, dt: float) -> nir.NIRNode:
     if isinstance(module, snn.Leaky):
         return neuron_node(node.name, module, node.output_shape, dt)
     raise ExportError(
-        f"layer {node.name!r} ({type(module).__name__}) has no NIR form here; use snn.Leaky or"
+        f"layer {node.name!r} ({type(module).__name__}) cannot be exported to NIR; use snn.Leaky or"
         " RandomTauLeaky neurons"
     )
 
@@ -137,8 +144,8 @@ def _pooling(node: Node) -> nir.AvgPool2d:
     kernel, padding = _pair(module.kernel_size), _pair(module.padding)
     if module.divisor_override or (any(padding) and not module.count_include_pad):
         raise ExportError(
-            f"layer {node.name!r}: divisor_override and count_include_pad=False make windows of"
-            " different weight; use neither"
+            f"layer {node.name!r}: divisor_override and count_include_pad=False give windows"
+            " different weights; use neither"
         )
     pooling = nir.AvgPool2d(np.array(kernel), np.array(_pair(module.stride)), np.array(padding))
     if module.ceil_mode:
@@ -147,10 +154,16 @@ def _pooling(node: Node) -> nir.AvgPool2d:
 
 
 def neuron_node(name: str, neuron: snn.Leaky, shape: tuple[int, ...], dt: float) -> nir.LIF:
-    """A layer's neurons, of that shape, as NIR has them.
+    """Return a layer's neurons as a NIR LIF.
+
+    Args:
+        name: the layer's name, for errors.
+        neuron: the neurons.
+        shape: shape of the layer, without the batch.
+        dt: length of a time step in seconds.
 
     Raises:
-        ExportError: NIR's LIF has no such neuron.
+        ExportError: NIR's LIF cannot describe the neurons.
     """
     if neuron.reset_mechanism != "zero":
         raise ExportError(
@@ -164,7 +177,7 @@ def neuron_node(name: str, neuron: snn.Leaky, shape: tuple[int, ...], dt: float)
     metadata = {}
     decay = _array(neuron.beta.clamp(0, 1)).astype(np.float64)
     gain = np.ones(())
-    # A RandomTauLeaky is known by what it has, so that exporting needs no training code.
+    # A RandomTauLeaky is recognized by its attributes, so the export needs no training code.
     if hasattr(neuron, "sampling"):
         decay = np.array(neuron.distribution.mean)
         gain = 1 - decay
@@ -176,7 +189,7 @@ def neuron_node(name: str, neuron: snn.Leaky, shape: tuple[int, ...], dt: float)
                 RandomTau(neuron.distribution, neuron.sampling, neuron.input_gain, neuron.bits or 0)
             )
     if np.any(decay >= 1):
-        raise ExportError(f"neuron {name!r}: a decay of 1 never leaks, which NIR's LIF cannot")
+        raise ExportError(f"neuron {name!r}: with a decay of 1 it never leaks; NIR's LIF must leak")
     tau = dt / (1 - decay)
     return nir.LIF(
         tau=np.broadcast_to(tau, shape).copy(),

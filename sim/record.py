@@ -1,4 +1,4 @@
-"""What a run leaves behind."""
+"""The record of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from stochi.files import written_aside
 
 @dataclass
 class Record:
-    """A run's outcome, on the CPU.
+    """The outcome of a run, on the CPU.
 
     Attributes:
-        logits: (batch, classes) float64, in the model's units: the mean input of the readout's
-            integrators over the steps, or the mean of the last layer's spikes.
-        spikes: layer name → (steps, batch, *shape) bool, where the probe was asked for. An
-            integrator has none.
-        membrane: layer name → (steps, batch, *shape) int32 after the reset, in the chip's units
-            (of a float model: floats in the model's).
+        logits: (batch, classes) float64, in the model's units: the mean over the time steps of the
+            integrators' input, or of the read layer's spikes or membranes.
+        spikes: layer's name → (time steps, batch, *shape) bool, if they were probed. Integrators
+            do not spike, and are missing.
+        membrane: layer's name → (time steps, batch, *shape) int32 after the reset, in the chip's
+            units (for a float model: floats in the model's units), if they were probed.
     """
 
     logits: torch.Tensor
@@ -28,13 +28,13 @@ class Record:
     membrane: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def predictions(self) -> torch.Tensor:
-        """(batch,) the class with the largest logit."""
+        """Return the class with the largest logit of each sample, (batch,)."""
         return self.logits.argmax(1)
 
     def save(self, path: str | Path) -> None:
-        """Write ``logits``, ``spikes.<layer>`` and ``membrane.<layer>`` as a numpy archive.
+        """Write ``logits``, ``spikes.<layer>`` and ``membrane.<layer>`` to a numpy archive.
 
-        The same record gives the same bytes. Read it with ``numpy.load``.
+        Equal records give equal bytes. ``numpy.load`` reads the archive.
         """
         arrays = {"logits": self.logits.numpy()}
         arrays |= {f"spikes.{name}": values.numpy() for name, values in self.spikes.items()}
@@ -44,7 +44,7 @@ class Record:
 
 
 def join_records(records: Sequence[Record]) -> Record:
-    """Records of one network on batches that follow each other, as the record of all of them."""
+    """Join the records of one network on consecutive batches into one record."""
     if len(records) == 1:
         return records[0]
     first = records[0]

@@ -1,51 +1,70 @@
-"""Where a run's probes go while it runs: memory, or files on disk that grow into a Record."""
+"""Recording of a run's probes while it runs, in memory or in files on disk."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import torch
 
-from stochi.deploy.program import Program
-from stochi.hardware.fixed_point import ALIGN_SHIFT
+from stochi.program.program import Program
 from stochi.sim.record import Record
 
-_DTYPES = {"spikes": np.bool_, "membrane": np.int32}
 _UNFINISHED = ".unfinished"
+_DTYPES = {"spikes": np.bool_, "membrane": np.int32}
+PROBES = tuple(_DTYPES)
+"""What can be recorded of a layer."""
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What to record of every layer at every time step, and where to keep it.
+
+    Attributes:
+        names: some of ``PROBES``.
+        folder: folder of the files that probes are written into while they are recorded; None
+            keeps them in memory.
+    """
+
+    names: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 class Recording:
-    """Arrays (steps, batch, *shape) for every probe of every layer, written shard by shard.
+    """Arrays (time steps, batch, *shape) for every probe of every layer, written shard by shard.
 
     With a folder they are ``<probe>.<layer>.npy`` files (a ``/`` in the layer's name is ``%2F``),
-    mapped into memory and never held in it;
-    they have another name until :meth:`finish`, so that a broken run leaves no half-written file
-    under a good name.
+    which are mapped into memory instead of held in it. They have another name until
+    :meth:`finish`, so that an interrupted run leaves no incomplete file under the final name.
+
+    Attributes:
+        read: (batch, classes) int64 that the logits come from; see :func:`read_logits`.
+        probes: probe → layer's name → array.
+        paths: (probe, layer's name) → file that is being written.
     """
 
-    def __init__(
-        self, program: Program, batch: int, probes: tuple[str, ...], folder: Path | None
-    ) -> None:
+    def __init__(self, program: Program, batch: int, probes: Probes) -> None:
         self.program = program
-        self.folder = folder
+        self.folder = probes.folder
         self.read = np.zeros((batch, program.classes), np.int64)
-        self.probes: dict[str, dict[str, np.ndarray]] = {probe: {} for probe in _DTYPES}
+        self.probes: dict[str, dict[str, np.ndarray]] = {probe: {} for probe in PROBES}
         self.paths: dict[tuple[str, str], Path] = {}
         for layer in program.layers:
-            for probe in probes:
+            for probe in probes.names:
                 if probe == "spikes" and not layer.spikes:
                     continue
-                shape = (program.steps, batch, *layer.shape)
+                shape = (program.target.time_steps, batch, *layer.shape)
                 self.probes[probe][layer.name] = self._array(probe, layer.name, shape)
 
     def write(
         self, start: int, read: np.ndarray, spikes: np.ndarray | None, membrane: np.ndarray | None
     ) -> None:
-        """Fill in a shard, from row ``start`` on.
+        """Write a shard.
 
         Args:
+            start: the shard's first row in the batch.
             read: (shard, classes).
-            spikes, membrane: (steps, shard, all neurons in the layers' order), or None.
+            spikes, membrane: (time steps, shard, all neurons in the layers' order), or None.
         """
         end = start + len(read)
         self.read[start:end] = read
@@ -60,7 +79,7 @@ class Recording:
                 place = after
 
     def finish(self) -> Record:
-        """The record of the whole run; ``read`` must be filled by now."""
+        """Return the record of the whole run, after ``read`` and all probes were written."""
         values: dict[str, dict[str, torch.Tensor]] = {}
         for probe, arrays in self.probes.items():
             values[probe] = {}
@@ -92,13 +111,13 @@ class Recording:
 
 
 def read_logits(program: Program, read: np.ndarray) -> torch.Tensor:
-    """(batch, classes) float64 from what the output layer's integers add up to.
+    """Convert the integers of the output layer to logits, (batch, classes) float64.
 
     Args:
-        read: int64; the sum over the steps of the output's spikes or membranes, or, for a readout
-            of the input, the integrators' final membranes.
+        read: (batch, classes) int64, the sum over the time steps of the output's spikes or
+            membranes, or the integrators' final membranes for a readout of the input.
     """
     unit = 1.0
     if program.readout != "spikes":
-        unit = 2.0**ALIGN_SHIFT * program.layer(program.output).scale
-    return torch.from_numpy(read).double() / (unit * program.steps)
+        unit = program.layer(program.output).membrane_unit
+    return torch.from_numpy(read).double() / (unit * program.target.time_steps)

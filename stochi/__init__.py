@@ -1,22 +1,11 @@
 """Stochi: randomized spiking networks from snnTorch to Loihi arithmetic on Lava, with proof.
 
 The stages are subpackages, imported on first use: ``stochi.train``, ``stochi.export``,
-``stochi.deploy`` and ``stochi.sim``. ``stochi.hardware`` holds what the chip is.
+``stochi.deploy``, ``stochi.sim`` and ``stochi.parity``. ``stochi.hardware`` defines the chip, and
+``stochi.program`` the networks that run on it.
 """
 
-import importlib
-from types import ModuleType
+import lazy_loader
 
 __version__ = "0.1.0"
-
-_STAGES = ("attacks", "data", "deploy", "export", "hardware", "sim", "train")
-
-
-def __getattr__(name: str) -> ModuleType:
-    if name in _STAGES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_STAGES])
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,12 +1,23 @@
-"""Checking a device before anything is computed."""
+"""Check of a device before anything is computed."""
 
-import torch
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from stochi.errors import InputError
 
+if TYPE_CHECKING:
+    import torch
+
 
 def check_device(name: str | torch.device) -> torch.device:
-    """The device of that name; InputError where there is none."""
+    """Return the device with this name.
+
+    Raises:
+        InputError: the name is unknown, or the device is a GPU that torch does not see.
+    """
+    import torch  # slow to import, and commands import this module
+
     try:
         device = torch.device(name)
     except RuntimeError:

@@ -1,30 +1,30 @@
-"""The errors that tell a user what is wrong, where, and what to do about it."""
+"""Errors whose message names what is wrong, where it is, and what to do about it."""
 
 
 class StochiError(Exception):
-    """Base of every error that Stochi raises on purpose; its message is one line for a person."""
+    """Base class of all errors that Stochi raises on purpose, with a message of one line."""
 
 
 class ExportError(StochiError):
-    """A torch model cannot be written as a NIR graph."""
+    """Error for a torch model that cannot be written as a NIR graph."""
 
 
 class GraphError(StochiError):
-    """A NIR graph, or its file, cannot be read or makes no sense."""
+    """Error for a NIR graph, or its file, that cannot be read or is inconsistent."""
 
 
 class LoweringError(StochiError):
-    """A graph cannot be put on the chosen chip as it is."""
+    """Error for a graph that does not fit the chosen chip as it is."""
 
 
 class ProgramError(StochiError):
-    """A Program, or its file, is damaged, foreign or inconsistent."""
+    """Error for a Program, or its file, that is damaged, foreign or inconsistent."""
 
 
 class InputError(StochiError, ValueError):
-    """Data or an option that was passed in has the wrong shape, range or type."""
+    """Error for data or an option that has the wrong shape, range or type."""
 
 
 def first_line(error: Exception) -> str:
-    """What another library's error says in its first line, or its name where it says nothing."""
+    """Return the first line of another library's error, or its type if the message is empty."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Files are written aside and moved into place, so that none is ever half-written."""
+"""Writing files: each is written under a temporary name and then moved, so none is half-written."""
 
 import os
 import tempfile
@@ -10,28 +10,28 @@ from stochi.errors import InputError
 
 
 def what_is_missing(path: Path) -> str:
-    """Why a path that is no file cannot be read as one."""
+    """Return why a path that is not a file cannot be read as one."""
     return "a folder, not a file" if path.is_dir() else "no such file"
 
 
-def _refuse_folder(target: Path) -> None:
+def _check_not_folder(target: Path) -> None:
     if target.is_dir():
         raise InputError(f"{target}: a folder, not a file; give the name of a file")
 
 
 def check_output(path: str | Path | None) -> None:
-    """Raise InputError where a file cannot be written there, before the work that it holds."""
+    """Raise InputError unless a file can be written there, before its content is computed."""
     if path is None:
         return
     target = Path(path)
-    _refuse_folder(target)
+    _check_not_folder(target)
     folder = next(parent for parent in target.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{target}: {folder} cannot be written into")
 
 
 def check_figure(path: str | Path | None) -> None:
-    """Raise InputError where a PNG cannot be written there, before the work that it shows."""
+    """Raise InputError unless a PNG can be written there, before its content is computed."""
     if path is None:
         return
     target = Path(path)
@@ -42,7 +42,7 @@ def check_figure(path: str | Path | None) -> None:
 
 @contextmanager
 def written_aside(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` and move it onto ``path`` when the block succeeds.
+    """Yield a temporary path next to ``path`` and move it to ``path`` if the block succeeds.
 
     The folder is created if it is missing. If the block raises, ``path`` stays as it was and
     the temporary file is removed.
@@ -51,20 +51,20 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         InputError: ``path`` is a folder.
     """
     target = Path(path)
-    _refuse_folder(target)
+    _check_not_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle, name = tempfile.mkstemp(
             dir=target.parent, prefix=f".{target.name}.", suffix=".part"
         )
     except OSError as error:
-        error.filename = str(target)  # nobody asked for the temporary one
+        error.filename = str(target)  # the user does not know the temporary name
         raise
     os.close(handle)
     aside = Path(name)
     try:
         yield aside
-        # mkstemp makes the file private; give it what a plain open() would have given.
+        # mkstemp makes the file private; give it the permissions of a plain open().
         umask = os.umask(0)
         os.umask(umask)
         aside.chmod(0o666 & ~umask)

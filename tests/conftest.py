@@ -1,4 +1,4 @@
-"""What several tests share: small networks and the folder of test data."""
+"""Small networks, the folder of test data and marks, for several tests."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,14 +34,14 @@ def _seed() -> None:
 
 @pytest.fixture
 def shared() -> Path:
-    """The folder of test data, which users don't have."""
+    """Return the folder of test data; skip the test if it is missing."""
     if not SHARED.is_dir():
         pytest.skip("no folder of shared test data")
     return SHARED
 
 
-def conv_net(steps: int = 4, strong: float = 3.0, **neuron: object) -> RepeatSteps:
-    """A tiny network with everything that can be lowered; ``strong`` weights make it spike."""
+def conv_net(time_steps: int = 4, strong: float = 3.0, **neuron: object) -> RepeatSteps:
+    """Build a tiny network for (2, 8, 8) images; weights times ``strong`` make it spike."""
 
     def spiking() -> RandomTauLeaky:
         return RandomTauLeaky(**{"threshold": 0.3, "init_hidden": True, **neuron})  # type: ignore[arg-type]
@@ -59,13 +59,13 @@ def conv_net(steps: int = 4, strong: float = 3.0, **neuron: object) -> RepeatSte
                 fc=nn.Linear(24, 5),
             )
         ),
-        steps,
+        time_steps,
     )
     return _strengthen(net, strong)
 
 
-def dense_net(steps: int = 4, strong: float = 3.0, **neuron: object) -> RepeatSteps:
-    """Linear layers only, for images of shape (1, 4, 4)."""
+def dense_net(time_steps: int = 4, strong: float = 3.0, **neuron: object) -> RepeatSteps:
+    """Build a tiny network of linear layers for (1, 4, 4) images."""
 
     def spiking() -> RandomTauLeaky:
         return RandomTauLeaky(**{"threshold": 0.3, "init_hidden": True, **neuron})  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def dense_net(steps: int = 4, strong: float = 3.0, **neuron: object) -> RepeatSt
                 fc2=nn.Linear(12, 3),
             )
         ),
-        steps,
+        time_steps,
     )
     return _strengthen(net, strong)
 
@@ -103,6 +103,6 @@ NETWORKS: dict[str, tuple[Callable[..., RepeatSteps], tuple[int, ...]]] = {
 
 
 def run_once(net: nn.Module, shape: tuple[int, ...]) -> None:
-    """Let a network with fixed decays draw them."""
+    """Run a network once, so that fixed decays are drawn."""
     with torch.no_grad():
         net(torch.rand(2, *shape))

@@ -17,7 +17,7 @@ def python(code: str) -> str:
 def test_deploying_and_simulating_need_neither_snntorch_nor_lava() -> None:
     assert (
         python(
-            "import sys, stochi, stochi.deploy, stochi.sim, stochi.sim.compiled.engine;"
+            "import sys, stochi, stochi.deploy, stochi.sim, stochi.sim.engine.compiled.engine;"
             "print([m for m in ('snntorch', 'lava') if m in sys.modules])"
         )
         == "[]"
@@ -33,7 +33,7 @@ def test_stages_come_when_they_are_asked_for() -> None:
     assert (
         python(
             "import stochi; print(stochi.deploy.Program.__name__, stochi.export.to_nir.__name__,"
-            " stochi.train.RandomTauLeaky.__name__, stochi.sim.check_parity.__name__)"
+            " stochi.train.RandomTauLeaky.__name__, stochi.parity.check_parity.__name__)"
         )
         == "Program to_nir RandomTauLeaky check_parity"
     )

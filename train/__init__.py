@@ -1,17 +1,5 @@
-"""The snnTorch side: neurons, networks, training, and the model as the chip will compute it."""
+"""The snnTorch side: neurons, networks, training, and the twin in the chip's integers."""
 
-from stochi.train.fine_tuning import FineTuningConfig, fine_tune
-from stochi.train.hardware_aware import FreshDraws, hardware_aware, set_draws, twin_of
-from stochi.train.networks import RepeatSteps
-from stochi.train.neurons import RandomTauLeaky
+import lazy_loader
 
-__all__ = [
-    "FineTuningConfig",
-    "FreshDraws",
-    "RandomTauLeaky",
-    "RepeatSteps",
-    "fine_tune",
-    "hardware_aware",
-    "set_draws",
-    "twin_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

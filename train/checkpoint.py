@@ -1,4 +1,4 @@
-"""A trained network's file: its weights and how to build it, without pickled code."""
+"""The file of a trained network: its weights and how to build it, without pickled code."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,25 +13,25 @@ from stochi.not_finite import find_not_finite
 from stochi.train.networks import small_conv_net
 
 FORMAT = "stochi-checkpoint"
-VERSION = 2
-READABLE = (1, 2)
-"""Version 1 knew one shape of images and one number of classes, those of the digits."""
+VERSION = 3
+READABLE = (1, 2, 3)
+"""Versions 1 and 2 call time_steps "steps". Version 1 has the shape and classes of the digits."""
 
 
 class CheckpointError(StochiError):
-    """A checkpoint is missing, foreign or damaged."""
+    """Error for a checkpoint that is missing, foreign or damaged."""
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What ``stochi train`` builds: :func:`stochi.train.networks.small_conv_net`'s arguments.
+    """The arguments of :func:`stochi.train.networks.small_conv_net`, which ``stochi train`` calls.
 
-    The defaults of ``input_shape`` and ``classes`` are the digits', also for old checkpoints.
+    ``input_shape`` and ``classes`` default to those of the digits, also for old checkpoints.
     """
 
     input_shape: tuple[int, int, int] = (1, 8, 8)
     classes: int = 10
-    steps: int = 8
+    time_steps: int = 8
     channels: tuple[int, int] = (16, 32)
     sigma: float = 1.0
     sampling: str = "step"
@@ -40,13 +40,15 @@ class NetworkConfig:
     batch_norm: bool = True
 
     def build(self) -> nn.Module:
-        """The untrained network, weights from torch's global generator."""
+        """Build the untrained network, with weights from torch's global generator."""
         return small_conv_net(**asdict(self))
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "NetworkConfig":
-        """As a checkpoint holds it, of this version or an older one."""
+        """Read the configuration from a checkpoint of this version or an older one."""
         arguments = dict(values)
+        if "steps" in arguments:
+            arguments["time_steps"] = arguments.pop("steps")
         for name in ("input_shape", "channels"):
             if name in arguments:
                 arguments[name] = tuple(arguments[name])
@@ -54,12 +56,13 @@ class NetworkConfig:
 
 
 def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, NetworkConfig]:
-    """The float network with a hardware-aware model's weights, in eval mode, and how to build it.
+    """Return the float network with a twin's weights, in eval mode, and its configuration.
 
-    Lowering it gives the hardware-aware model's integers. Its batch norms are folded away.
+    Lowering it gives the twin's integers. It has no batch norms: the twin's are folded.
 
     Args:
-        twin: made from what ``network`` builds.
+        twin: twin of a network that ``network`` builds.
+        network: configuration of that network.
     """
     folded = replace(network, batch_norm=False)
     with torch.random.fork_rng(devices=[]):
@@ -71,7 +74,10 @@ def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, Netwo
 def save_checkpoint(
     path: str | Path, model: nn.Module, network: NetworkConfig, training: dict[str, Any]
 ) -> None:
-    """Write weights, network and training configuration, aside and then into place."""
+    """Write the weights, the network's configuration and the training configuration.
+
+    The file is written aside and then moved into place.
+    """
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -84,12 +90,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The trained network in eval mode, and everything else that was saved.
+    """Return the trained network in eval mode, and everything that was saved.
 
-    Only tensors and plain values are read (``weights_only``); code is never run.
+    Only tensors and plain values are read (``weights_only``); no code of the file runs.
 
     Raises:
-        CheckpointError: the file is missing, foreign, newer or damaged, or has weights that are
+        CheckpointError: the file is missing, foreign, newer or damaged, or holds weights that are
             not finite.
     """
     source = Path(path)
@@ -99,7 +105,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         )
     try:
         content = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises many kinds for a file that is not its own
+    except Exception as error:  # torch.load raises errors of many kinds for a foreign file
         raise CheckpointError(
             f"{source}: not a Stochi checkpoint, or a damaged one; 'stochi train' writes them"
         ) from error
@@ -107,19 +113,19 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise CheckpointError(f"{source}: not a Stochi checkpoint; 'stochi train' writes them")
     if content.get("version") not in READABLE:
         raise CheckpointError(
-            f"{source}: checkpoint version {content.get('version')}, this Stochi reads"
-            f" {' and '.join(map(str, READABLE))}"
+            f"{source}: checkpoint version {content.get('version')}; this Stochi reads versions"
+            f" {READABLE[0]} to {READABLE[-1]}"
         )
     try:
         model = NetworkConfig.from_dict(content["network"]).build()
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        # torch says what does not fit over several lines, the first one of no use.
+        # torch reports what does not fit on several lines, of which the first has no detail.
         lines = [line.strip(" \t.") for line in str(error).splitlines()]
-        said = "; ".join(lines[1:] or lines)
+        details = "; ".join(lines[1:] or lines)
         raise CheckpointError(
-            f"{source}: the checkpoint is incomplete or inconsistent ({said}); train it again, or"
-            " save it anew"
+            f"{source}: the checkpoint is incomplete or inconsistent ({details}); train it again,"
+            " or save it again"
         ) from error
     name = find_not_finite(model.state_dict())
     if name is not None:

@@ -1,4 +1,4 @@
-"""Networks to train, and the wrapper that runs a one-step network over time."""
+"""Networks to train, and a wrapper that runs a one-step network over time."""
 
 from collections import OrderedDict
 
@@ -7,34 +7,39 @@ import torch
 from torch import nn
 
 from stochi.errors import InputError
-from stochi.train.neurons import RandomTauLeaky
+from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
 
 
 class RepeatSteps(nn.Module):
-    """Run a one-step network for several steps and average its output over them.
+    """Run a one-step network for several time steps and average its output over them.
 
     Args:
-        network: one step a call; its neurons keep their membranes (``init_hidden=True``).
-        steps: how often an image (batch, *shape) is shown; events (steps, batch, *shape) need
-            ``events=True`` and are shown a frame a step.
+        network: computes one time step per call; its neurons keep their membranes
+            (``init_hidden=True``).
+        time_steps: number of time steps, at least 1.
+        events: whether the inputs are events (time steps, batch, *shape), shown one frame per time
+            step, instead of images (batch, *shape), shown at every time step.
+
+    Raises:
+        InputError: ``time_steps`` is below 1.
     """
 
-    def __init__(self, network: nn.Module, steps: int = 8, events: bool = False) -> None:
+    def __init__(self, network: nn.Module, time_steps: int = 8, events: bool = False) -> None:
         super().__init__()
-        if steps < 1:
-            raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
+        if time_steps < 1:
+            raise InputError(f"time_steps is {time_steps}; a sample needs at least 1")
         self.network = network
-        self.steps = steps
+        self.time_steps = time_steps
         self.events = events
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(batch, *shape) or (steps, batch, *shape) → (batch, classes) mean outputs."""
-        # Not snntorch.utils.reset: it forgets copies and resets every other network as well.
+        """Map (batch, *shape) or (time steps, batch, *shape) to (batch, classes) mean outputs."""
+        # Not snntorch.utils.reset, which misses copies and resets every other network as well.
         for module in self.network.modules():
             if isinstance(module, snn.Leaky):
                 module.reset_mem()
         outputs = []
-        for step in range(self.steps):
+        for step in range(self.time_steps):
             output = self.network(inputs[step] if self.events else inputs)
             outputs.append(output[0] if isinstance(output, tuple) else output)
         return torch.stack(outputs).mean(0)
@@ -45,15 +50,17 @@ def two_layer_net(
     hidden: tuple[int, int] = (128, 128),
     classes: int = 10,
     *,
-    steps: int = 8,
+    time_steps: int = 8,
     sigma: float = 1.0,
     sampling: str = "step",
 ) -> RepeatSteps:
-    """Two linear layers with random-τ neurons, and a linear readout; images are flattened.
+    """Build two linear layers with random-τ neurons, and a linear readout, for flattened images.
 
     Args:
-        input_size: values of an image; hidden: neurons of the two layers.
-        steps: time steps an image.
+        input_size: number of values of an image.
+        hidden: numbers of neurons of the two layers.
+        classes: number of outputs.
+        time_steps: number of time steps of a sample.
         sigma, sampling: as in :class:`RandomTauLeaky`.
     """
     first, second = hidden
@@ -62,13 +69,13 @@ def two_layer_net(
             OrderedDict(
                 flatten=nn.Flatten(),
                 fc1=nn.Linear(input_size, first),
-                lif1=RandomTauLeaky(sigma, sampling=sampling, init_hidden=True),
+                lif1=RandomTauLeaky(sigma=sigma, sampling=sampling, init_hidden=True),
                 fc2=nn.Linear(first, second),
-                lif2=RandomTauLeaky(sigma, sampling=sampling, init_hidden=True),
+                lif2=RandomTauLeaky(sigma=sigma, sampling=sampling, init_hidden=True),
                 readout=nn.Linear(second, classes),
             )
         ),
-        steps,
+        time_steps,
     )
 
 
@@ -76,7 +83,7 @@ def small_conv_net(
     input_shape: tuple[int, int, int] = (1, 8, 8),
     classes: int = 10,
     *,
-    steps: int = 8,
+    time_steps: int = 8,
     channels: tuple[int, int] = (16, 32),
     sigma: float = 1.0,
     sampling: str = "step",
@@ -84,20 +91,22 @@ def small_conv_net(
     bits: int | None = None,
     batch_norm: bool = True,
 ) -> RepeatSteps:
-    """Two 3×3 convolutions with batch norm and random-τ neurons, pooling, and a linear readout.
+    """Build two 3×3 convolutions with batch norm and random-τ neurons, pooling, a linear readout.
 
     Args:
-        input_shape: (channels, height, width) of the images, height and width even.
-        steps: time steps an image.
-        channels: of the two convolutions.
+        input_shape: (channels, height, width) of the images; height and width are even.
+        classes: number of outputs.
+        time_steps: number of time steps of a sample.
+        channels: numbers of output channels of the two convolutions.
         sigma, sampling, input_gain, bits: as in :class:`RandomTauLeaky`.
-        batch_norm: or biases in its place, as in a network whose batch norms were folded.
+        batch_norm: whether the convolutions have batch norm; if not, they have biases, like a
+            network whose batch norms were folded.
     """
     inputs, height, width = input_shape
 
     def neuron() -> RandomTauLeaky:
         return RandomTauLeaky(
-            sigma, sampling=sampling, input_gain=input_gain, bits=bits, init_hidden=True
+            sigma=sigma, sampling=sampling, input_gain=input_gain, bits=bits, init_hidden=True
         )
 
     def norm(channels: int) -> nn.Module:
@@ -118,5 +127,5 @@ def small_conv_net(
                 readout=nn.Linear(second * (height // 2) * (width // 2), classes),
             )
         ),
-        steps,
+        time_steps,
     )

@@ -1,4 +1,4 @@
-"""Other randomizations than random τ, to compare it with, for training and for inference."""
+"""Other randomizations than random τ, for comparison, in training and in inference."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,23 +12,25 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.errors import InputError
-from stochi.export.copy_model import copy_model
+from stochi.export.copying import copy_model
 from stochi.train.networks import RepeatSteps
-from stochi.train.neurons import RandomTauLeaky
+from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
 
 
 class Randomized(nn.Module):
-    """A model in which something is drawn anew, for every row of every forward pass.
+    """A model that draws something anew for every row of every forward pass.
 
-    Rows draw independently of each other, from torch's default generator, so attacks may put the
-    runs that they average over side by side in one batch, and their seed makes them repeat.
+    Rows draw independently of each other, from torch's default generator. Attacks may therefore
+    put the runs that they average side by side in one batch, and their seed repeats the draws.
 
     Args:
-        model: (batch, *shape) → (batch, classes); it is used as it is, not copied.
-        strength: how much; what it counts, each randomization says.
+        model: maps (batch, *shape) to (batch, classes); it is used without a copy.
+        strength: amount of randomness, at least 0 and below ``below``; each randomization defines
+            its unit.
 
     Raises:
-        InputError: the strength is out of range, or the model has not what is to be randomized.
+        InputError: the strength is out of range, or the model does not have what the randomization
+            needs.
     """
 
     below: ClassVar[float] = math.inf
@@ -47,26 +49,27 @@ class Randomized(nn.Module):
 class WeightNoise(Randomized):
     """Gaussian noise on the weights of all Linear and Conv2d layers.
 
-    After parametric noise injection (He et al., CVPR 2019): W + α·η, η of the standard deviation
-    of the layer's weights. There α is learned for each layer; here it is the strength. There a
-    batch shares its noisy weights; here each row has weights of its own, which stay for all time
-    steps of its pass. They take batch × weights numbers of memory.
+    After parametric noise injection (He et al., CVPR 2019): W + α·η, where η has the standard
+    deviation of the layer's weights. In the paper α is learned for each layer, and a batch shares
+    its noisy weights. Here α is the strength, and each row has its own weights, which stay for all
+    time steps of its pass. They take batch × weights numbers of memory.
     """
 
     def __init__(self, model: nn.Module, strength: float) -> None:
         super().__init__(model, strength)
-        _refuse_hardware(model, "weight noise would leave its weight grid")
+        _check_not_a_twin(model, "weight noise would leave the chip's weight grid")
         layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
         if not layers:
             raise InputError(f"the {type(model).__name__} has no Linear or Conv2d to add noise to")
         for layer in layers:
             if isinstance(layer, nn.Conv2d) and layer.padding_mode != "zeros":
                 raise InputError(
-                    f"a Conv2d has padding_mode {layer.padding_mode!r}; weight noise knows 'zeros'"
+                    f"a Conv2d has padding_mode {layer.padding_mode!r}; weight noise supports"
+                    " 'zeros'"
                 )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The model's output, with new weights for each row."""
+        """Return the model's output with new weights for each row."""
         drawn: dict[nn.Module, torch.Tensor] = {}
         with hooked(self.model, (nn.Linear, nn.Conv2d), partial(self._add, drawn)):
             return self.model(inputs)
@@ -78,7 +81,7 @@ class WeightNoise(Randomized):
         arguments: tuple[torch.Tensor],
         output: torch.Tensor,
     ) -> torch.Tensor:
-        """The output, and what the noise alone, (batch, *weight), makes of the layer's input."""
+        """Add to a layer's output the product of its input and the noise, (batch, *weight)."""
         (inputs,) = arguments
         if layer not in drawn:
             weight = layer.weight.detach()
@@ -88,7 +91,7 @@ class WeightNoise(Randomized):
         noise = drawn[layer]
         if isinstance(layer, nn.Linear):
             return output + torch.einsum("b...i,boi->b...o", inputs, noise)
-        # A row of the batch becomes a group of a convolution.
+        # Each row of the batch becomes a group of one convolution.
         added = functional.conv2d(
             inputs.flatten(0, 1)[None],
             noise.flatten(0, 1),
@@ -102,24 +105,24 @@ class WeightNoise(Randomized):
 
 
 class SpikePruning(Randomized):
-    """Spikes are dropped at random, the others scaled up to the same mean.
+    """Random removal of spikes; the others are scaled up to keep the mean.
 
     After stochastic activation pruning (Dhillon et al., ICLR 2018), which draws r activations with
-    replacement, in proportion to their size. Spikes are all of one size, so each is kept alike;
-    here independently, with probability 1 − strength, at every step.
+    replacement, in proportion to their size. All spikes have the same size, so all are kept with
+    the same probability, 1 − strength, independently and at every time step.
     """
 
     below = 1.0
 
     def __init__(self, model: nn.Module, strength: float) -> None:
         super().__init__(model, strength)
-        _refuse_hardware(model, "its spikes are 0 or 1 and cannot be scaled up")
+        _check_not_a_twin(model, "its spikes are 0 or 1 and cannot be scaled up")
         neurons = [m for m in model.modules() if isinstance(m, snn.SpikingNeuron)]
         if not neurons:
             raise InputError(f"the {type(model).__name__} has no spiking neuron of snnTorch")
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The model's output, of the spikes that are left."""
+        """Return the model's output from the remaining spikes."""
         with hooked(self.model, (snn.SpikingNeuron,), self._prune):
             return self.model(inputs)
 
@@ -136,34 +139,34 @@ class InputNoise(Randomized):
     """Gaussian noise on the image, of standard deviation ``strength``, the same at all time steps.
 
     The noise of randomized smoothing (Cohen et al., ICML 2019), without its vote and certificate.
-    Pixels stay in [0, 1] here, as the chip's 8-bit input does.
+    Here pixels stay in [0, 1], like the chip's 8-bit input.
     """
 
     def __init__(self, model: nn.Module, strength: float) -> None:
         super().__init__(model, strength)
-        _refuse_events(model)
+        _check_shows_images(model)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The model's output on noisy images."""
+        """Return the model's output on noisy images."""
         return self.model((inputs + self.strength * torch.randn_like(inputs)).clamp(0, 1))
 
 
 class ResizeAndPad(Randomized):
-    """The image is made smaller and put at a random place on a black one of its own size.
+    """Images made smaller and placed at random on black ones of the original size.
 
-    After Xie et al., ICLR 2018, who put an enlarged image on a larger canvas: that needs a network
-    for any size of image. Sizes are whole pixels, uniform from ⌈(1 − strength)·size⌉ to size, the
-    sides' ratio stays, resizing is bilinear.
+    After Xie et al., ICLR 2018, who place an enlarged image on a larger canvas, which needs a
+    network for images of any size. Widths are whole pixels, uniform from ⌈(1 − strength)·width⌉ to
+    the width; heights keep the ratio of the sides, rounded. Resizing is bilinear.
     """
 
     below = 1.0
 
     def __init__(self, model: nn.Module, strength: float) -> None:
         super().__init__(model, strength)
-        _refuse_events(model)
+        _check_shows_images(model)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The model's output on resized and padded images, (batch, channels, height, width)."""
+        """Return the model's output on resized, padded (batch, channels, height, width) images."""
         if inputs.dim() != 4:
             raise InputError(
                 f"inputs have shape {tuple(inputs.shape)}; resizing needs images (batch, channels,"
@@ -182,7 +185,7 @@ class ResizeAndPad(Randomized):
             small = (share * size).round().clamp(min=1)[:, None]
             first = (where[:, None] * (size + 1 - small)).floor()
             pixel = torch.arange(size, dtype=inputs.dtype, device=inputs.device)
-            # The ends of the small image are -1 and 1; outside, grid_sample gives 0.
+            # The edges of the small image are at -1 and 1; grid_sample gives 0 outside.
             places.append((2 * (pixel - first) + 1) / small - 1)
         x, y = places
         shape = (-1, sizes[1], sizes[0])
@@ -199,16 +202,19 @@ RANDOMIZATIONS: dict[str, type[Randomized]] = {
 
 
 def randomize(model: nn.Module, kind: str, strength: float) -> Randomized:
-    """A copy of a model with another randomization; its own, if it has any, stays too.
+    """Copy a model and add a randomization; its own randomness stays.
 
-    To train with it, build with it: ``train_classifier(lambda: randomize(net(), …), …)``.
+    For training, randomize in ``build``: ``train_classifier(lambda: randomize(net(), …), …)``.
 
     Args:
-        model: (batch, *shape) images → (batch, classes) logits. Only its membranes are reset.
-        kind: of ``RANDOMIZATIONS``; strength: see there.
+        model: maps (batch, *shape) images to (batch, classes) logits. Its membranes are reset; the
+            rest of it does not change.
+        kind: one of ``RANDOMIZATIONS``.
+        strength: amount of randomness, as that class defines it.
 
     Raises:
-        InputError: there is no such kind, or it cannot be applied to this model so strongly.
+        InputError: the kind is unknown, the strength is out of its range, or the model does not
+            have what the randomization needs.
     """
     if kind not in RANDOMIZATIONS:
         raise InputError(f"randomization is {kind!r}; choose from {', '.join(RANDOMIZATIONS)}")
@@ -220,8 +226,10 @@ def randomize(model: nn.Module, kind: str, strength: float) -> Randomized:
 def hooked(
     model: nn.Module, kinds: tuple[type[nn.Module], ...], hook: Callable[..., Any]
 ) -> Iterator[None]:
-    """A forward hook on all modules of some kinds while inside; before and after, the model is
-    as it was, so that it can be copied and exported without what the hook does."""
+    """Register a forward hook on all modules of some kinds while inside.
+
+    Outside, the model has no hook, so it can be copied and exported without the hook's effect.
+    """
     handles = [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, kinds)]
     try:
         yield
@@ -230,15 +238,17 @@ def hooked(
             handle.remove()
 
 
-def _refuse_hardware(model: nn.Module, why: str) -> None:
+def _check_not_a_twin(model: nn.Module, reason: str) -> None:
+    """Raise InputError if the model is a twin."""
     for module in model.modules():
-        if isinstance(module, RandomTauLeaky) and module.hardware is not None:
+        if isinstance(module, RandomTauLeaky) and module.twin is not None:
             raise InputError(
-                f"the {type(model).__name__} computes in the chip's integers: {why}; randomize the"
-                " float model, or the input"
+                f"the {type(model).__name__} computes in the chip's integers: {reason}; randomize"
+                " the float model, or the input"
             )
 
 
-def _refuse_events(model: nn.Module) -> None:
+def _check_shows_images(model: nn.Module) -> None:
+    """Raise InputError if the model takes events."""
     if any(isinstance(module, RepeatSteps) and module.events for module in model.modules()):
         raise InputError("the model takes events; this randomization is for images")

@@ -1,24 +1,33 @@
 """Training a classifier: seeded, with early stopping on held-out training images."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from stochi.data.images import Images
 from stochi.errors import InputError
-from stochi.train.defence import Defence
+from stochi.modes import in_eval_mode
+from stochi.train.defences.defence import Defence
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train; recorded with the checkpoint.
+    """Options of training, recorded in the checkpoint.
 
     Attributes:
-        epochs: at most so many; patience: stop when validation accuracy has not risen for so many.
-        validation_share: one image in so many is held out of the training set for validation.
-        seed: of the weights' initialization, the order of images and the neurons' draws.
+        seed: seed of the initial weights, the order of the images and the neurons' draws, at
+            least 0.
+        epochs: largest number of epochs, at least 1.
+        batch_size: number of images per training step, at least 1.
+        learning_rate: Adam's learning rate at the start.
+        patience: number of epochs without a higher validation accuracy after which training stops,
+            at least 1.
+        validation_share: n, if one image in n of the training set is held out for validation.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
     seed: int = 0
@@ -35,22 +44,20 @@ class TrainingConfig:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
-    def as_dict(self) -> dict[str, float]:
-        """For a checkpoint."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to."""
+    """Results of one epoch.
+
+    Attributes:
+        number: counted from 1.
+        loss: mean loss on the training images.
+        validation_accuracy: share of the validation images classified correctly, after the epoch.
+    """
 
     number: int
     loss: float
     validation_accuracy: float
-
-    def as_dict(self) -> dict[str, float]:
-        """For a checkpoint or a log."""
-        return asdict(self)
 
 
 def train_classifier(
@@ -65,37 +72,39 @@ def train_classifier(
 ) -> tuple[nn.Module, list[Epoch]]:
     """Build a network and train it with Adam, cosine decay and cross-entropy on its logits.
 
-    The weights of the best epoch on the validation images, which no attack has changed, are kept.
-    torch's global generator is seeded inside and put back as it was.
+    Keeps the weights of the epoch with the best accuracy on the validation images, which no attack
+    has changed. torch's global generator is seeded for the training and restored afterwards.
 
     Args:
-        build: makes the network, from torch's global generator.
-        images: the training set; a part of it validates.
-        defence: changes the loss or the weights (``stochi.train.defences``); None: plain training.
-        progress: called after every epoch; batch_progress: after every batch, with the number of
-            this epoch's batches that are done, and of all.
+        build: builds the network, with weights from torch's global generator.
+        images: the training set, part of which is held out for validation.
+        config: options of training.
+        defence: changes the loss or the weights (``stochi.train.defences.catalogue``); None is
+            plain training.
+        device: device of the training.
+        progress: called after every epoch.
+        batch_progress: called after every batch with the numbers of finished batches and of all
+            batches in this epoch.
+
+    Returns:
+        The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: too few images, or the network is not one that the defence can train.
+        InputError: there are too few images, or the defence cannot train this network.
     """
-    held_out = len(images) // config.validation_share
-    if not held_out:
-        raise InputError(f"{len(images)} images are too few to train on")
+    training, validation = _hold_out(images, config.validation_share, device)
     defence = Defence() if defence is None else defence
     devices = [device] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
         model = build().to(device)
-        inputs, labels = images.inputs.to(device), images.labels.to(device)
-        validation = Images(inputs[:held_out], labels[:held_out])
-        inputs, labels = inputs[held_out:], labels[held_out:]
         optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)
         history: list[Epoch] = []
         best, best_weights = -1.0, model.state_dict()
         for number in range(1, config.epochs + 1):
             loss = _train_epoch(
-                model, inputs, labels, optimizer, config.batch_size, defence, batch_progress
+                model, training, optimizer, config.batch_size, defence, batch_progress
             )
             schedule.step()
             accuracy = measure_accuracy(model, validation)
@@ -113,32 +122,45 @@ def train_classifier(
 
 @torch.no_grad()
 def measure_accuracy(model: nn.Module, images: Images, batch_size: int = 512) -> float:
-    """The share of images classified rightly in one random run, in eval mode."""
-    model.eval()
-    right = 0
-    for inputs, labels in images.split(batch_size):
-        right += int((model(inputs).argmax(1) == labels).sum())
-    return right / len(images)
+    """Return the share of images classified correctly in one random run, in eval mode."""
+    correct = 0
+    with in_eval_mode(model):
+        for inputs, labels in images.split(batch_size):
+            correct += int((model(inputs).argmax(1) == labels).sum())
+    return correct / len(images)
+
+
+def _hold_out(
+    images: Images, validation_share: int, device: str | torch.device
+) -> tuple[Images, Images]:
+    """Return the images to train on and those to validate on, on a device."""
+    count = len(images) // validation_share
+    if not count:
+        raise InputError(
+            f"{len(images)} images are too few to train on; pass at least {validation_share}"
+        )
+    inputs, labels = images.inputs.to(device), images.labels.to(device)
+    return Images(inputs[count:], labels[count:]), Images(inputs[:count], labels[:count])
 
 
 def _train_epoch(
     model: nn.Module,
-    inputs: torch.Tensor,
-    labels: torch.Tensor,
+    images: Images,
     optimizer: torch.optim.Optimizer,
     batch_size: int,
     defence: Defence,
     progress: Callable[[int, int], None],
 ) -> float:
+    """Train for one epoch and return the mean loss."""
     model.train()
-    batches = torch.randperm(len(labels)).to(inputs.device).split(batch_size)
+    batches = torch.randperm(len(images)).to(images.inputs.device).split(batch_size)
     total = 0.0
     for number, batch in enumerate(batches, 1):
-        loss = defence.loss(model, inputs[batch], labels[batch])
+        loss = defence.loss(model, images.inputs[batch], images.labels[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         defence.after_step(model)
         total += float(loss.detach()) * len(batch)
         progress(number, len(batches))
-    return total / len(labels)
+    return total / len(images)

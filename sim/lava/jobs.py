@@ -1,8 +1,8 @@
-"""How a running Lava network is told what to do next: a folder for each job.
+"""Jobs of a running Lava network, each in a folder of its own.
 
-Lava's runtime starts once and then takes many batches. Its processes count time steps; when a job's
-steps are over, each opens the next job's folder. Frames, probes and results are files that are
-mapped into memory, so nothing large passes through Lava's channels but spikes.
+Lava's runtime starts once and then takes many batches. Its processes count time steps. After the
+last time step of a job, each process opens the next job's folder. Frames, probes and results are
+files that are mapped into memory, so that Lava's channels carry only spikes.
 """
 
 import json
@@ -11,24 +11,32 @@ from pathlib import Path
 
 import numpy as np
 
+from stochi.hardware.draws import Draws
+
 
 @dataclass(frozen=True)
 class Job:
     """One batch.
 
     Attributes:
-        samples: how many; seed, trial, first_sample: their draws.
-        probes: "spikes" and "membrane" → layer → the .npy file to write into.
+        samples: number of samples.
+        draws: draws of the batch.
+        probes: "spikes" or "membrane" → layer's name → the .npy file to write into.
     """
 
     samples: int
-    seed: int
-    trial: int
-    first_sample: int
+    draws: Draws
     probes: dict[str, dict[str, str]]
 
     def write(self, folder: Path, number: int, frames: np.ndarray, classes: int) -> Path:
-        """Make the job's folder. ``frames``: (1 or steps, samples, n) uint8."""
+        """Make the job's folder.
+
+        Args:
+            folder: folder of the session.
+            number: number of the job in the session.
+            frames: (1 or time steps, samples, n) uint8.
+            classes: number of outputs that are read.
+        """
         path = folder / f"job-{number}"
         path.mkdir()
         np.save(path / "frames.npy", frames)
@@ -38,13 +46,24 @@ class Job:
 
     @staticmethod
     def read(path: Path) -> "Job":
-        """The job of a folder."""
-        return Job(**json.loads((path / "job.json").read_text()))
+        """Read the job in a folder."""
+        values = json.loads((path / "job.json").read_text())
+        return Job(**{**values, "draws": Draws(**values["draws"])})
 
 
 @dataclass
 class Clock:
-    """Where a process stands: Lava's time steps are the steps of groups of samples of jobs."""
+    """Position of a process in its jobs, which it advances with Lava's time steps.
+
+    Attributes:
+        folder: folder of the session.
+        steps: time steps of a sample.
+        side_by_side: number of samples in a group; these run side by side.
+        number: number of the current job.
+        group: number of the current group in the job.
+        step: time step of the group's samples.
+        job: the current job.
+    """
 
     folder: Path
     steps: int
@@ -55,7 +74,7 @@ class Clock:
     job: Job | None = None
 
     def tick(self) -> bool:
-        """Advance by a time step; whether a new job begins with it."""
+        """Advance by a time step; return whether a new job begins with it."""
         self.step += 1
         if self.step == self.steps:
             self.step, self.group = 0, self.group + 1
@@ -67,12 +86,12 @@ class Clock:
 
     @property
     def path(self) -> Path:
-        """The present job's folder."""
+        """Folder of the current job."""
         return self.folder / f"job-{self.number}"
 
     @property
     def rows(self) -> slice:
-        """The present group's samples."""
+        """Rows of the current group's samples."""
         assert self.job is not None
         first = self.group * self.side_by_side
         return slice(first, min(first + self.side_by_side, self.job.samples))

@@ -1,4 +1,4 @@
-"""Start Lava's runtime, let it run, and be sure that its processes end."""
+"""Lava's runtime: starting it, running it, and ending its processes reliably."""
 
 import ctypes
 import logging
@@ -18,18 +18,22 @@ _starting = threading.local()
 
 
 class LavaRunError(StochiError):
-    """The Lava runtime failed while it ran a Program."""
+    """Error of Lava's runtime while it starts or runs a Program."""
 
 
 class LavaRuntime:
     """The runtime of a network of Lava processes.
 
     Args:
-        connect: makes and connects the processes and returns one of them. Lava keeps a list of all
-            processes ever made, and hangs a log handler of each on the root logger; both are
-            undone, else every run would cost memory for good.
-        models: process models by process. For all others Lava imports every file of the process's
-            folder, anew each time, which takes longer than to start.
+        connect: function that makes and connects the processes and returns one of them. Lava keeps
+            a list of all processes ever made, and adds a log handler of each to the root logger.
+            Both are undone, because every run would otherwise leak memory.
+        models: process → its model. For other processes Lava imports every file of the process's
+            folder at every start, which takes longer than the start itself.
+
+    Attributes:
+        process: the process that ``connect`` returned.
+        made: processes that ``connect`` made.
     """
 
     def __init__(self, connect: Callable[[], Any], models: dict[type, type] | None = None) -> None:
@@ -43,7 +47,11 @@ class LavaRuntime:
         self.models = models or {}
 
     def start(self) -> None:
-        """Compile the processes and fork them, ready to run."""
+        """Compile the processes and fork them, ready to run.
+
+        Raises:
+            LavaRunError: the runtime does not start.
+        """
         from lava.magma.core.run_configs import Loihi2SimCfg
 
         config = Loihi2SimCfg(
@@ -63,7 +71,11 @@ class LavaRuntime:
             raise LavaRunError(f"Lava's runtime does not start: {error}") from error
 
     def run(self, steps: int) -> None:
-        """Let it run; raise LavaRunError where a process fails."""
+        """Run a number of time steps.
+
+        Raises:
+            LavaRunError: a process failed.
+        """
         from lava.magma.core.run_conditions import RunSteps
 
         answered = threading.Event()
@@ -71,7 +83,7 @@ class LavaRuntime:
             for port in self.process.runtime.service_to_runtime:
                 port.observer = answered.set
             self.process.run(condition=RunSteps(num_steps=steps, blocking=False))
-            # Lava itself would wait for a dead process for ever.
+            # Lava itself would wait for a dead process forever.
             while not answered.wait(SECONDS_BETWEEN_LOOKS):
                 self._check_processes()
             self.process.wait()
@@ -86,7 +98,7 @@ class LavaRuntime:
                 raise LavaRunError("one of Lava's processes died; it may have run out of memory")
 
     def stop(self) -> None:
-        """End all processes, by force where one of them has died. May be called again."""
+        """End all processes, by force if one of them has died; further calls do nothing."""
         from lava.magma.core.process.process import ProcessServer
 
         server = ProcessServer()
@@ -96,7 +108,7 @@ class LavaRuntime:
             return
         actors = list(runtime._messaging_infrastructure.actors)
         alive = all(_is_alive(actor) for actor in actors)
-        # Lava passes a stop on only once it has run, and to all or to none.
+        # Lava passes a stop on only after a run, and to all processes or to none.
         runtime._is_started = alive
         if not alive:
             for actor in filter(_is_alive, actors):
@@ -107,7 +119,7 @@ class LavaRuntime:
 def _is_alive(actor: Any) -> bool:
     try:
         return bool(actor.is_alive())
-    except ValueError:  # Lava has joined and closed it
+    except ValueError:  # Lava has joined and closed the process
         return False
 
 
@@ -125,8 +137,11 @@ def _loggers_unchanged() -> Iterator[None]:
 
 @contextmanager
 def _children_that_end_with_us() -> Iterator[None]:
-    """Processes forked in here ignore Ctrl-C, which reaches the terminal's whole group, since the
-    parent ends them in order; and Linux ends them should the parent be killed."""
+    """Fork processes that end with this one.
+
+    They ignore Ctrl-C, which reaches the whole process group of a terminal, because the parent ends
+    them in order. If the parent is killed, Linux ends them.
+    """
     before = None
     if threading.current_thread() is threading.main_thread():
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""A Program on Lava's runtime that stays up for many batches."""
+"""A session: Lava's runtime for a Program, kept running for many batches."""
 
 import shutil
 import tempfile
@@ -8,29 +8,31 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stochi.deploy.program import INPUT, Program
 from stochi.errors import LoweringError
-from stochi.hardware.noise import check_coordinates
-from stochi.sim.inputs import check_inputs, to_frames
+from stochi.hardware.draws import Draws
+from stochi.program.layers import INPUT
+from stochi.program.program import Program
+from stochi.sim.inputs import to_frames
 from stochi.sim.lava.compatibility import import_lava
 from stochi.sim.lava.jobs import Job
 from stochi.sim.lava.runtime import LavaRuntime
 from stochi.sim.record import Record
-from stochi.sim.recording import Recording
+from stochi.sim.recording import Probes, Recording
 
+NO_PROBES = Probes()
 SIDE_BY_SIDE_NEURONS = 2**18
-"""So many neurons of a layer, of all samples together, step at a time in one process."""
+"""Largest number of a layer's neurons, over all samples, that step side by side in a process."""
 
 
 class LavaSession:
     """Lava's processes for a Program, one for each layer, started once.
 
-    Use it as a context; leaving it ends the processes. ``stochi.sim.run(backend="lava")`` opens
-    one for a single call.
+    Use it as a context manager, which ends the processes. ``stochi.sim.run(backend="lava")`` opens
+    a session for a single call.
 
     Args:
-        program: what to run.
-        samples: how many samples a batch has at most; fewer step side by side if they are large.
+        program: Program to run.
+        samples: largest number of samples in a batch; fewer step side by side if they are large.
 
     Raises:
         LavaUnavailable: Lava is not installed.
@@ -78,35 +80,39 @@ class LavaSession:
 
     def run(
         self,
-        inputs: torch.Tensor,
-        *,
-        seed: int = 0,
-        trial: int = 0,
-        probes: tuple[str, ...] = (),
-        first_sample: int = 0,
-        progress: Callable[[int, int], None] | None = None,
-        probe_folder: Path | None = None,
+        shown: torch.Tensor,
+        draws: Draws,
+        probes: Probes = NO_PROBES,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Record:
-        """Show a batch; arguments, errors and the record are those of ``stochi.sim.run``."""
-        check_coordinates(seed=seed, trial=trial)
+        """Run a batch.
+
+        Args:
+            shown: inputs of :func:`stochi.sim.inputs.check_inputs`.
+            draws: draws of the batch, from the Program's random source.
+            probes: what to record.
+            progress: function of the number of samples that are done and the number of all samples.
+
+        Raises:
+            LavaRunError: a process failed.
+        """
         program = self.program
-        frames = to_frames(program, check_inputs(program, inputs))
+        frames = to_frames(program, shown)
         samples = frames.shape[1]
         job_folder = self.folder / f"job-{self.jobs}"
-        recorded = Recording(program, samples, probes, probe_folder or self.folder)
+        recorded = Recording(program, samples, Probes(probes.names, probes.folder or self.folder))
         paths: dict[str, dict[str, str]] = {}
         for (probe, layer), path in recorded.paths.items():
             paths.setdefault(probe, {})[layer] = str(path)
-        job = Job(samples, seed, trial, first_sample, paths)
+        job = Job(samples, draws, paths)
         job.write(
             self.folder, self.jobs, frames.flatten(2).numpy().astype(np.uint8), program.classes
         )
         self.jobs += 1
         try:
             for first in range(0, samples, self.side_by_side):
-                self.runtime.run(program.steps)
-                if progress is not None:
-                    progress(min(first + self.side_by_side, samples), samples)
+                self.runtime.run(program.target.time_steps)
+                progress(min(first + self.side_by_side, samples), samples)
             recorded.read[:] = np.load(job_folder / "read.npy")
             record = recorded.finish()
         except BaseException:
@@ -114,7 +120,7 @@ class LavaSession:
             raise
         finally:
             shutil.rmtree(job_folder, ignore_errors=True)
-        if probe_folder is None:
+        if probes.folder is None:
             record = _in_memory(record, self.folder)
         return record
 
@@ -125,7 +131,7 @@ class LavaSession:
         program, side = self.program, self.side_by_side
         neurons = int(np.prod(program.input_shape))
         source = BatchSource(
-            neurons=neurons, folder=self.folder, steps=program.steps, side_by_side=side
+            neurons=neurons, folder=self.folder, steps=program.target.time_steps, side_by_side=side
         )
         layers = {
             layer.name: ChipLayer(
@@ -141,7 +147,7 @@ class LavaSession:
 
 
 def _in_memory(record: Record, folder: Path) -> Record:
-    """The same record, off the files that the session is about to delete."""
+    """Copy a record into memory, and delete the files that it maps."""
     copy = Record(
         record.logits,
         {name: values.clone() for name, values in record.spikes.items()},

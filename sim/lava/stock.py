@@ -1,8 +1,8 @@
-"""A Program on Lava's own Dense, Conv and LIF, as far as those can express it.
+"""A Program on Lava's own Dense, Conv and LIF, as far as these can express it.
 
-The reference: nothing of Stochi's computes here, but the frames that go in. Lava's synapses send
-what they received a step before, so layer l runs l steps late; ``LIFReset`` starts each layer
-afresh at its own first step of every sample.
+This is a reference: Stochi computes nothing here except the frames that go in. Lava's synapses send
+the values that they received a time step before, so layer l runs l time steps late. ``LIFReset``
+resets each layer at its own first time step of every sample.
 """
 
 import math
@@ -12,16 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from stochi.deploy.program import (
-    INPUT,
-    Convolution,
-    Dense,
-    Flatten,
-    Layer,
-    Program,
-    SumPool,
-    Synapses,
-)
 from stochi.errors import LoweringError
 from stochi.hardware.fixed_point import (
     CURRENT_KEEP_MAX,
@@ -30,6 +20,8 @@ from stochi.hardware.fixed_point import (
     STATE_MAX,
     THRESHOLD_MANTISSA_MAX,
 )
+from stochi.program.layers import INPUT, Convolution, Dense, Flatten, Layer, Projection, SumPool
+from stochi.program.program import Program
 from stochi.sim.inputs import check_inputs, to_frames
 from stochi.sim.lava.compatibility import import_lava
 from stochi.sim.lava.runtime import LavaRuntime
@@ -40,7 +32,16 @@ _MAX_GROUPS = 127
 class StockLava:
     """A Program as stock Lava processes, ready to run samples one after another.
 
-    Use it as a context: leaving it stops Lava's processes.
+    Use it as a context manager, which ends the processes.
+
+    Args:
+        program: Program to run.
+        inputs: as for ``stochi.sim.run``.
+
+    Attributes:
+        delays: layer's name → number of time steps that it runs late.
+        seconds: time that Lava's runtime has run.
+        done: number of time steps that are done.
 
     Raises:
         LavaUnavailable: Lava is not installed.
@@ -66,32 +67,32 @@ class StockLava:
         self.runtime.stop()
 
     def run(self, steps: int) -> None:
-        """Advance; ``seconds`` adds up the time that Lava takes."""
+        """Run a number of time steps, and add the time that Lava takes to ``seconds``."""
         start = time.perf_counter()
         self.runtime.run(steps)
         self.seconds += time.perf_counter() - start
         self.done += steps
 
     def membrane(self, layer: str) -> np.ndarray:
-        """The layer's membranes now, (*shape) int64, in C order as a Program has them."""
+        """Return the current membranes of a layer, (*shape) int64, in a Program's C order."""
         return np.asarray(self.neurons[layer].v.get(), np.int64).T
 
     def output_after_each_sample(self) -> np.ndarray:
-        """Run all samples; the output layer's membranes at the end of each, (samples, *shape)."""
+        """Run all samples; return the output layer's last membranes of each, (samples, *shape)."""
         output = self.program.output
         self.run(self.delays[output])
         membranes = []
         for _ in range(self.samples):
-            self.run(self.program.steps)
+            self.run(self.program.target.time_steps)
             membranes.append(self.membrane(output))
         return np.stack(membranes)
 
     def membranes_at_each_step(self) -> dict[str, np.ndarray]:
-        """Run all samples; every layer's membranes, (steps, samples, *shape), read step by step."""
+        """Run all samples; return every layer's membranes, (time steps, samples, *shape)."""
         program = self.program
-        total = self.samples * program.steps
+        total = self.samples * program.target.time_steps
         seen = {
-            layer.name: np.zeros((program.steps, self.samples, *layer.shape), np.int64)
+            layer.name: np.zeros((program.target.time_steps, self.samples, *layer.shape), np.int64)
             for layer in program.layers
         }
         for _ in range(total + max(self.delays.values())):
@@ -99,7 +100,7 @@ class StockLava:
             for name, delay in self.delays.items():
                 own = self.done - 1 - delay
                 if 0 <= own < total:
-                    sample, step = divmod(own, program.steps)
+                    sample, step = divmod(own, program.target.time_steps)
                     seen[name][step, sample] = self.membrane(name)
         return seen
 
@@ -107,35 +108,39 @@ class StockLava:
         from stochi.sim.lava.processes.frame_source import FrameSource
 
         program = self.program
-        source = FrameSource(frames=self.frames, steps=program.steps)
+        source = FrameSource(frames=self.frames, steps=program.target.time_steps)
         outputs = {INPUT: source.s_out}
         for layer in program.layers:
             lif = _lif(layer, program, self.delays[layer.name])
             self.neurons[layer.name] = lif
             outputs[layer.name] = lif.s_out
         for layer in program.layers:
-            for synapses in layer.synapses:
-                binary = synapses.source != INPUT or program.input_levels == 1
-                shape = program.source_shape(synapses, layer)
-                port = _synapses(layer, synapses, outputs[synapses.source], shape, binary)
+            for projection in layer.projections:
+                binary = projection.source != INPUT or program.target.events
+                shape = program.source_shape(projection, layer)
+                port = _synapses(layer, projection, outputs[projection.source], shape, binary)
                 port.connect(self.neurons[layer.name].a_in)
         return source
 
 
 def _delays(program: Program) -> dict[str, int]:
-    """How many steps late each layer runs: the stock synapses between it and the input."""
+    """Return the time steps that each layer runs late: the stock synapses between it and the input.
+
+    Raises:
+        LoweringError: stock Lava does not have such connections.
+    """
     delays = {INPUT: 0}
     for layer in program.layers:
         found = set()
-        for synapses in layer.synapses:
-            own = synapses.source == layer.name
-            if synapses.source not in delays and not own:
-                raise _cannot(layer, f"feedback from {synapses.source!r}")
-            if synapses.longest_delay != own:
+        for projection in layer.projections:
+            own = projection.source == layer.name
+            if projection.source not in delays and not own:
+                raise _cannot(layer, f"feedback from {projection.source!r}")
+            if projection.longest_delay != own:
                 raise _cannot(layer, "axonal delays")
             if not own:
-                hops = sum(not isinstance(stage, Flatten) for stage in synapses.stages)
-                found.add(delays[synapses.source] + hops)
+                hops = sum(not isinstance(stage, Flatten) for stage in projection.stages)
+                found.add(delays[projection.source] + hops)
         if len(found) != 1:
             raise _cannot(layer, "inputs over paths of different length")
         delays[layer.name] = found.pop()
@@ -151,7 +156,7 @@ def _lif(layer: Layer, program: Program, delay: int) -> Any:
     if decay.drawn or decay.programmable:
         raise _cannot(layer, "drawn decays, or an input gain of 1 − decay")
     if any(values is not None and values.ndim for values in keeps):
-        raise _cannot(layer, "decays or thresholds of each neuron's own")
+        raise _cannot(layer, "decays or thresholds that differ between neurons")
     if layer.subtract or layer.refractory:
         raise _cannot(layer, "reset by subtraction or a refractory period")
     keep, current_keep, threshold = (None if v is None else int(v) for v in keeps)
@@ -166,20 +171,20 @@ def _lif(layer: Layer, program: Program, delay: int) -> Any:
         vth=THRESHOLD_MANTISSA_MAX if threshold is None else threshold,
         bias_mant=np.ascontiguousarray(bias.T),
         bias_exp=layer.bias_exponent,
-        reset_interval=program.steps,
+        reset_interval=program.target.time_steps,
         reset_offset=delay + 1,
     )
 
 
 def _synapses(
-    layer: Layer, synapses: Synapses, port: Any, shape: tuple[int, ...], binary: bool
+    layer: Layer, projection: Projection, port: Any, shape: tuple[int, ...], binary: bool
 ) -> Any:
-    """Stages as stock processes; returns the last port."""
+    """Connect a projection's stages as stock processes; return the last port."""
     from lava.proc.dense.process import Dense as LavaDense
 
     columns = None
-    exponent = synapses.weight_exponent
-    for stage in synapses.stages:
+    exponent = projection.weight_exponent
+    for stage in projection.stages:
         bits = 0 if binary else 24
         if isinstance(stage, Flatten):
             columns = np.arange(math.prod(shape)).reshape(shape).T.ravel()
@@ -199,7 +204,7 @@ def _synapses(
         port.connect(process.s_in)
         port, binary = process.a_out, False
     if exponent:
-        # Lava's Conv leaves the weight exponent out, so a process of ours shifts.
+        # Lava's Conv ignores the weight exponent, so a process of Stochi shifts the sums.
         from stochi.sim.lava.processes.weight_exponent import WeightExponent
 
         shifted = WeightExponent(shape=shape[::-1], exponent=exponent)
@@ -211,7 +216,7 @@ def _synapses(
 def _convolution(
     layer: Layer, stage: Convolution | SumPool, shape: tuple[int, ...], bits: int
 ) -> Any:
-    """Lava's Conv has its axes reversed, (W, H, C), and flips its kernel."""
+    """Make Lava's Conv, which has reversed axes (W, H, C) and flips its kernel."""
     from lava.proc.conv.process import Conv as LavaConv
 
     if isinstance(stage, SumPool):
@@ -222,7 +227,7 @@ def _convolution(
         raise _cannot(layer, f"{stage.groups} groups (at most {_MAX_GROUPS})")
     largest = int(np.abs(stage.weight.astype(np.int64)).reshape(len(stage.weight), -1).sum(1).max())
     if bits and largest * GRADED_INPUT_MAX > STATE_MAX:
-        raise _cannot(layer, f"sums of {largest * GRADED_INPUT_MAX}, which its Conv clips")
+        raise _cannot(layer, f"sums of {largest * GRADED_INPUT_MAX} in its Conv, which clips them")
     return LavaConv(
         weight=stage.weight.transpose(0, 3, 2, 1)[:, ::-1, ::-1].astype(np.int32),
         input_shape=shape[::-1],

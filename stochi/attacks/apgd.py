@@ -1,4 +1,4 @@
-"""Auto-PGD, over the model's own randomness."""
+"""Auto-PGD on the expectation over a random model's draws."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,20 +20,21 @@ LOSSES = ("ce", "dlr", "targeted-dlr")
 class APGD(GradientAttack):
     """APGD (Croce and Hein, ICML 2020): PGD with momentum that halves its own step size.
 
-    ART's, on the loss and gradient averaged over ``draws`` runs of the model. ART returns the last
-    iterate where one evaluation of the model is wrong there, else the random start; here a climb
-    ends at the point with the highest loss, as in the paper, and of several climbs each image
-    keeps the one that does worst over fresh draws.
+    The implementation is ART's, run on the loss and the gradient averaged over ``draws`` runs of
+    the model. ART returns the last iterate if one evaluation of the model is wrong there, and the
+    random start otherwise. Here a climb ends at the point with the highest loss, as in the paper.
+    Of several climbs, each image keeps the result that the model gets right least often over fresh
+    draws.
 
     Attributes:
-        steps: of a climb.
-        loss: "ce" (cross-entropy), "dlr", or "targeted-dlr": a climb towards each of the
+        iterations: number of iterations of a climb.
+        loss: "ce" (cross-entropy), "dlr", or "targeted-dlr": one climb towards each of the
             ``targets`` wrong classes that the clean image is nearest to.
-        restarts: how many climbs (to each target), each from a random start of its own.
-        targets: at most so many.
+        restarts: number of climbs (to each target), each from its own random start.
+        targets: largest number of target classes.
     """
 
-    steps: int = 100
+    iterations: int = 100
     loss: str = field(default="ce", kw_only=True)
     restarts: int = field(default=1, kw_only=True)
     targets: int = field(default=9, kw_only=True)
@@ -45,12 +46,10 @@ class APGD(GradientAttack):
         self.check_counts("targets")
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
+    def title(self) -> str:
+        """Name in reports, without the budget."""
         times = times_restarts(self.restarts)
-        return (
-            f"APGD-{self.loss.upper()}-{self.steps}{times} (EOT {self.draws}), ε = {self.epsilon:g}"
-        )
+        return f"APGD-{self.loss.upper()}-{self.iterations}{times} (EOT {self.draws})"
 
     def perturb(
         self,
@@ -59,9 +58,9 @@ class APGD(GradientAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Climb each objective, from each start."""
+        """Climb each objective from each start and keep the best result of each image."""
         require_art()
-        if self.epsilon == 0:  # ART refuses it
+        if self.epsilon == 0:  # ART raises an error for it
             return inputs
         with seeded_numpy(self.seed):
             found = [
@@ -74,7 +73,7 @@ class APGD(GradientAttack):
     def objectives(
         self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
     ) -> Sequence[Objective]:
-        """What is climbed, one after another."""
+        """Return the objectives to climb, in their order."""
         if self.loss != "targeted-dlr":
             return [{"ce": cross_entropy, "dlr": dlr}[self.loss]]
         nearest = nearest_classes(model, inputs, labels, self.draws, self.targets)
@@ -83,7 +82,8 @@ class APGD(GradientAttack):
     def climb(
         self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, objective: Objective
     ) -> torch.Tensor:
-        """One climb; its best point."""
+        """Climb once and return the point with the highest loss."""
+        # Both need ART, an optional extra.
         from art.attacks.evasion import AutoProjectedGradientDescent
 
         from stochi.attacks.art_estimator import ExpectedEstimator
@@ -91,8 +91,8 @@ class APGD(GradientAttack):
         apgd = AutoProjectedGradientDescent(
             ExpectedEstimator(model, inputs, labels, self.draws, objective),
             eps=float(self.epsilon),
-            eps_step=2 * float(self.epsilon),  # as in the paper; ART's default knows no ε
-            max_iter=self.steps,
+            eps_step=2 * float(self.epsilon),  # as in the paper; ART's default ignores ε
+            max_iter=self.iterations,
             nb_random_init=1,
             batch_size=len(inputs),  # so that x_max holds all images
             loss_type=None,

@@ -1,4 +1,4 @@
-"""A random model as ART's gradient attacks see it. Import it only after ``require_art()``."""
+"""A random model as an estimator for ART's gradient attacks; import after ``require_art()``."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from stochi.attacks.objectives import Objective
 
 
 class ExpectedEstimator(LossGradientsMixin, ClassifierMixin, BaseEstimator):
-    """Loss and gradient are those of an objective over ``draws`` runs, side by side in one batch.
+    """Estimator whose loss and gradient are an objective's over ``draws`` runs in one batch.
 
-    ART's own PyTorchClassifier evaluates a model once, and its DLR divides by zero where logits
-    are equal. ``predict`` calls every image right: ART's attacks leave an image alone that is
-    wrong when they ask, but a random model may be right the next time.
+    ART's own PyTorchClassifier evaluates a model once, and its DLR divides by zero if logits are
+    equal. ``predict`` reports every image as right, because ART's attacks skip an image that is
+    wrong when they ask, and a random model may be right the next time.
     """
 
     estimator_params = BaseEstimator.estimator_params
@@ -37,28 +37,28 @@ class ExpectedEstimator(LossGradientsMixin, ClassifierMixin, BaseEstimator):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one image."""
+        """Shape of one image."""
         return tuple(self.like.shape[1:])
 
     def predict(self, x: np.ndarray, **options: Any) -> np.ndarray:
-        """(batch, classes) scores by which every image is right; not probabilities."""
+        """Return (batch, classes) scores, not probabilities, for which every image is right."""
         labels = self.labels[: len(x)].cpu().numpy()
         return 2 * np.eye(self.nb_classes, dtype=np.float32)[labels]
 
     def compute_loss(self, x: np.ndarray, y: np.ndarray, **options: Any) -> np.ndarray:
-        """(batch,) the objective; ``y`` one-hot."""
+        """Return the objective, (batch,), for one-hot ``y``."""
         with torch.no_grad():
             logits = answers(self.model, self._tensor(x), self.draws)
             return self.objective(logits, self._classes(y)).cpu().numpy()
 
     def loss_gradient(self, x: np.ndarray, y: np.ndarray, **options: Any) -> np.ndarray:
-        """The objective's gradient, of the shape of ``x``; ``y`` one-hot."""
+        """Return the objective's gradient, of the shape of ``x``, for one-hot ``y``."""
         images, labels = self._tensor(x), self._classes(y)
         found = expected_gradient(self.model, images, labels, self.draws, self.objective)
         return found.cpu().numpy()
 
     def fit(self, x: np.ndarray, y: np.ndarray, **options: Any) -> None:
-        """Not of any use here."""
+        """Raise NotImplementedError: attacks do not train."""
         raise NotImplementedError
 
     def _tensor(self, x: np.ndarray) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The adversarial robustness toolbox (ART): whether it is there, and keeping it repeatable."""
+"""The adversarial robustness toolbox (ART): its import, and its random numbers."""
 
 import importlib
 import importlib.util
@@ -11,13 +11,13 @@ INSTALL = "pip install 'adversarial-robustness-toolbox>=1.20.1,<1.21' 'numpy<2'"
 
 
 class ArtUnavailable(ImportError):
-    """ART cannot be used here; the message says what to type."""
+    """ART cannot be used here; the message gives the command that installs it."""
 
 
 def require_art() -> None:
-    """Raise ArtUnavailable where ART is not installed or fails to import."""
+    """Raise ArtUnavailable if ART is not installed or fails to import."""
     if importlib.util.find_spec("art") is None:
-        raise ArtUnavailable(f"this attack is ART's, which is not installed; type: {INSTALL}")
+        raise ArtUnavailable(f"this attack needs ART, which is not installed; type: {INSTALL}")
     try:
         importlib.import_module("art.attacks.evasion")
     except ImportError as error:
@@ -26,7 +26,7 @@ def require_art() -> None:
 
 @contextmanager
 def seeded_numpy(seed: int) -> Iterator[None]:
-    """ART draws from numpy's global generator: seed it, and put it back."""
+    """Seed numpy's global generator, from which ART draws, and restore its state at the end."""
     state = np.random.get_state()
     np.random.seed(int(seed) % 2**32)
     try:

@@ -1,4 +1,4 @@
-"""AutoAttack: several attacks without parameters to tune, of which each image keeps the worst."""
+"""AutoAttack: several attacks without parameters to tune."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from stochi.attacks.base import ImageAttack
 from stochi.attacks.expectation import JUDGING_ROUNDS, expected_outcome, judge
 from stochi.attacks.fab import FAB
 from stochi.attacks.gradient import GradientAttack
-from stochi.attacks.progress import TellsProgress
+from stochi.attacks.progress import ReportsProgress
 from stochi.attacks.square import Square
 from stochi.errors import InputError
 
@@ -19,27 +19,27 @@ VERSIONS = ("rand", "standard")
 
 
 @dataclass(frozen=True)
-class AutoAttack(GradientAttack, TellsProgress):
-    """AutoAttack (Croce and Hein, ICML 2020), put together from ART's parts and our FAB.
+class AutoAttack(GradientAttack, ReportsProgress):
+    """AutoAttack (Croce and Hein, ICML 2020), built from ART's parts and our FAB.
 
-    ``"rand"`` is theirs for random models: APGD-CE and APGD-DLR, with EOT. ``"standard"`` is
-    APGD-CE, targeted APGD-DLR and FAB-T towards 9 classes each, and Square with 5000 queries. ART's
-    own AutoAttack is another one: its APGD-DLR is untargeted, DeepFool (in L2) stands where FAB,
-    which ART has not, should be, and an image counts as fooled after one wrong answer.
+    ``"rand"`` is the paper's version for random models: APGD-CE and APGD-DLR, with EOT.
+    ``"standard"`` is APGD-CE, targeted APGD-DLR and FAB-T towards 9 classes each, and Square with
+    5000 queries. ART's own AutoAttack differs: its APGD-DLR is untargeted, it runs DeepFool (in L2)
+    instead of FAB, which ART lacks, and it counts an image as fooled after one wrong answer.
 
-    Parts run one after another on the images that were still right in some draw; each image keeps
-    what does worst over fresh draws.
+    The parts run one after another on the images that were still right in some draw. Each image
+    keeps the result that the model gets right least often over fresh draws.
 
     Attributes:
         version: "rand" or "standard".
-        steps: of the APGDs and of FAB; 100 in the paper.
-        squares: steps of Square; 2500 are 5000 queries.
-        draws: EOT samples; 20 in the paper's "rand".
+        iterations: iterations of the APGDs and of FAB; 100 in the paper.
+        squares: iterations of Square; 2500 are 5000 queries.
+        draws: number of EOT samples; 20 in the paper's "rand".
         progress: called with a line before every part, and while Square runs.
     """
 
     version: str = field(default="rand", kw_only=True)
-    steps: int = field(default=100, kw_only=True)
+    iterations: int = field(default=100, kw_only=True)
     squares: int = field(default=2500, kw_only=True)
     draws: int = field(default=20, kw_only=True)
 
@@ -50,20 +50,20 @@ class AutoAttack(GradientAttack, TellsProgress):
         self.check_counts("squares")
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        return f"AutoAttack {self.version}-{self.steps} (EOT {self.draws}), ε = {self.epsilon:g}"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return f"AutoAttack {self.version}-{self.iterations} (EOT {self.draws})"
 
     def parts(self) -> Sequence[ImageAttack]:
-        """The attacks, in their order."""
-        epsilon, seed, steps, draws = self.epsilon, self.seed, self.steps, self.draws
-        first = APGD(epsilon, seed, steps, draws=draws)
+        """Return the attacks that it consists of, in their order."""
+        epsilon, seed, iterations, draws = self.epsilon, self.seed, self.iterations, self.draws
+        first = APGD(epsilon, seed, iterations, draws=draws)
         if self.version == "rand":
-            return first, APGD(epsilon, seed, steps, loss="dlr", draws=draws)
+            return first, APGD(epsilon, seed, iterations, loss="dlr", draws=draws)
         return (
             first,
-            APGD(epsilon, seed, steps, loss="targeted-dlr", draws=draws),
-            FAB(epsilon, seed, steps, draws=draws),
+            APGD(epsilon, seed, iterations, loss="targeted-dlr", draws=draws),
+            FAB(epsilon, seed, iterations, draws=draws),
             Square(epsilon, seed, self.squares, draws=draws, progress=self.progress),
         )
 

@@ -1,9 +1,9 @@
-"""What all attacks share."""
+"""The bases of all attacks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from numbers import Integral, Real
 from typing import ClassVar, TypeVar
 
@@ -13,57 +13,63 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.objectives import TINY
+from stochi.attacks.recipe import EPSILON, Plain, Recipe
 from stochi.errors import InputError, first_line
 from stochi.not_finite import find_not_finite
 
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
-
+AnyImageAttack = TypeVar("AnyImageAttack", bound="ImageAttack")
 
 TOLERANCE = 1e-5
-"""By so much an attack may miss [0, 1] and the ε-ball: rounding errors of floats."""
+"""Rounding error of floats by which a result may leave [0, 1] and the ε-ball."""
 SEEDS = 2**64
-"""So many torch's generator has; numpy's, from which ART draws, gets the lower 32 bits."""
+"""Number of seeds of torch's generator.
+
+numpy's generator, from which ART draws, gets the lower 32 bits.
+"""
 
 
 def check_epsilon(epsilon: float) -> None:
     """Raise InputError unless ε is a number in [0, 1]."""
     if not isinstance(epsilon, Real) or not 0 <= epsilon <= 1:
-        raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so it must too")
+        raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so ε must too")
 
 
 def check_seed(seed: int) -> None:
-    """Raise InputError unless a seed is a whole number that torch's generator takes."""
+    """Raise InputError unless a seed is a whole number that torch's generator accepts."""
     whole = isinstance(seed, Integral) and not isinstance(seed, bool)
     if not whole or not 0 <= seed < SEEDS:
         raise InputError(f"seed is {seed}; it must be a whole number from 0 to {SEEDS - 1}")
 
 
 def check_weights(model: nn.Module) -> None:
-    """Raise InputError where a number of the model's is not finite; neurons hide that by being
-    silent."""
+    """Raise InputError if a weight or buffer of the model is not finite.
+
+    The answers alone would not show it, because neurons with such numbers are silent.
+    """
     numbers = {n: v for n, v in model.state_dict().items() if isinstance(v, torch.Tensor)}
     name = find_not_finite(numbers)
     if name is not None:
         raise InputError(
-            f"the model's {name} is not finite everywhere; an accuracy under attack would mean"
-            " nothing: train it again"
+            f"the model's {name} is not finite everywhere, so an accuracy under attack would mean"
+            " nothing; train the model again"
         )
 
 
 def random_change(inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Uniform in [−1, 1) in every pixel, of the inputs' shape, type and device."""
+    """Draw every pixel from [−1, 1), uniformly, in the inputs' shape, type and device."""
     noise = torch.rand(inputs.shape, generator=generator, device=inputs.device, dtype=inputs.dtype)
     return 2 * noise - 1
 
 
 def largest_change(change: torch.Tensor) -> torch.Tensor:
-    """The L∞ norm of each image's (batch, *shape) change, of shape (batch, 1, …)."""
+    """Return the L∞ norm of each image's (batch, *shape) change, of shape (batch, 1, …)."""
     return change.abs().amax(tuple(range(1, change.dim())), keepdim=True)
 
 
 @contextmanager
 def _statistics_kept(model: nn.Module) -> Iterator[None]:
-    """Batch norms in train mode move their running statistics at every pass; put them back."""
+    """Restore the running statistics, which batch norms in train mode move at every pass."""
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
     before = [{name: buffer.clone() for name, buffer in m.named_buffers()} for m in norms]
     try:
@@ -78,8 +84,7 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
 def _first_answer_checked(
     model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
 ) -> Iterator[None]:
-    """Raise InputError where the model has no first answer while inside, or one that cannot be to
-    these labels."""
+    """Raise InputError if the model's first answer fails, or does not fit the labels."""
     answered = False
 
     def check(module: nn.Module, given: object, output: object) -> None:
@@ -88,7 +93,7 @@ def _first_answer_checked(
         handle.remove()
         logits = output[0] if isinstance(output, tuple) else output
         if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
-            return  # the attack says what it needs
+            return  # the attack raises an error about it
         if logits.shape[1] < 2:
             raise InputError(
                 "the model has 1 class, so its answer cannot be wrong; an attack needs 2 or more"
@@ -115,19 +120,28 @@ def _first_answer_checked(
 
 
 class Attack(ABC):
-    """An attack is called as ``attack(model, inputs, labels)`` or with a budget of its own.
+    """An adversarial attack, called as ``attack(model, inputs, labels)``.
+
+    An attack of your own defines ``title``, ``with_budget`` and ``perturb``; an
+    :class:`ImageAttack` has ``with_budget`` already.
 
     Attributes:
-        seed: of the attack's own random choices.
-        uses_model: whether what it finds depends on the model it is made on.
-        uses_gradients: whether it asks the model for gradients, or else for answers only.
-        batch_dim: which dimension of the inputs counts the samples.
-        takes: what the inputs must be, and which attack to use where they are not, for messages.
+        seed: seed of the attack's own random choices.
+        uses_model: whether the result depends on the model that is attacked.
+        uses_gradients: whether it needs the model's gradients; if not, answers are enough.
+        single_step: whether it follows the gradient in a single step.
+        budget_field: name of the attribute that holds the budget, "" if there is none.
+        budget_unit: unit of the budget.
+        batch_dim: dimension of the inputs that counts the samples.
+        takes: what the inputs must be, and which attack takes other inputs, for error messages.
     """
 
     seed: int
     uses_model: ClassVar[bool] = True
     uses_gradients: ClassVar[bool] = True
+    single_step: ClassVar[bool] = False
+    budget_field: ClassVar[str] = ""
+    budget_unit: ClassVar[str] = ""
     batch_dim: ClassVar[int] = 0
     takes: ClassVar[str] = "inputs in [0, 1]"
 
@@ -138,36 +152,36 @@ class Attack(ABC):
         labels: torch.Tensor,
         budget: float | None = None,
     ) -> torch.Tensor:
-        """Adversarial inputs for ``model``, of the shape of ``inputs``.
+        """Return adversarial inputs for ``model``, of the shape of ``inputs``.
 
-        The same seed gives the same inputs where the model draws from torch's default generator
-        or from none; torch's and numpy's global generators are left as they were.
+        The same seed gives the same inputs if the model draws from torch's default generator or
+        does not draw. torch's and numpy's global generators stay as they were.
 
         Args:
-            model: (batch, *shape) → (batch, classes) logits, or a tuple that begins with them; in
-                the mode (``eval()``, as a rule) in which it is to be attacked, and left as it was.
-                Attacks that use gradients need it to be differentiable.
-            inputs: as the attack takes them, at least one.
+            model: (batch, *shape) → (batch, classes) logits, or a tuple that begins with them. It
+                is attacked in its current mode (usually ``eval()``) and stays as it was. Attacks
+                that use gradients need it to be differentiable.
+            inputs: inputs of the form that the attack takes, at least one.
             labels: (batch,) whole numbers, the true classes.
-            budget: replaces the attack's own: ε, or what else the attack counts.
+            budget: ε, or the number that the attack counts, in place of the attack's own.
 
         Raises:
             InputError: inputs, labels or budget are out of range, the model fails on such inputs,
-                a weight or an answer of it is not finite, it has no gradient, or an attack of your
-                own does not return what an attack must.
-            ArtUnavailable: the attack is ART's, and ART is not installed.
+                one of its weights or answers is not finite, it has no gradient, or an attack of
+                your own returns a wrong result.
+            ArtUnavailable: the attack needs ART, which is not installed.
         """
         attack = self if budget is None else self.with_budget(budget)
         if not isinstance(model, nn.Module):
             raise InputError(
-                f"a torch model is needed, this is a {type(model).__name__}; a Program goes into"
+                f"a torch model is needed, this is a {type(model).__name__}; wrap a Program in"
                 " stochi.attacks.ProgramModel"
             )
         attack.check(inputs, labels)
         inputs, labels = inputs.detach(), labels.detach().long()
         check_weights(model)
         generator = torch.Generator(device=inputs.device).manual_seed(int(self.seed))
-        # A random model may draw from torch's own generator: seed that too, and put it back.
+        # A random model may draw from torch's global generator: seed it too, and restore it.
         devices = [inputs.device] if inputs.is_cuda else []
         with (
             torch.random.fork_rng(devices=devices),
@@ -181,12 +195,32 @@ class Attack(ABC):
 
     @property
     @abstractmethod
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the attack is and does, as a value."""
+        return Recipe(
+            kind=type(self).__name__,
+            title=self.title,
+            budget=getattr(self, self.budget_field) if self.budget_field else None,
+            budget_unit=self.budget_unit,
+            uses_model=self.uses_model,
+            uses_gradients=self.uses_gradients,
+            single_step=self.single_step,
+            draws=getattr(self, "draws", 1),
+            parameters=_parameters(self),
+        )
+
+    @property
     def name(self) -> str:
-        """How the attack is called in reports."""
+        """Name in reports, with the budget."""
+        return self.recipe.name
 
     @abstractmethod
     def with_budget(self: AnyAttack, budget: float) -> AnyAttack:
-        """The same attack with another budget."""
+        """Return the same attack with another budget."""
 
     @abstractmethod
     def perturb(
@@ -196,7 +230,12 @@ class Attack(ABC):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """What the attack does; may use the generator for its own choices."""
+        """Return the attacked inputs.
+
+        Args:
+            model, inputs, labels: as in a call, already checked; ``inputs`` is a copy.
+            generator: generator for the attack's own random choices, seeded with ``seed``.
+        """
 
     def check_counts(self, *names: str) -> None:
         """Raise InputError unless the attributes of these names are 1 or more."""
@@ -206,11 +245,11 @@ class Attack(ABC):
                 raise InputError(f"{name} is {count}; it must be a whole number, 1 or more")
 
     def finish(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """What is done to all that the attack finds."""
+        """Return the result of ``perturb`` after a last step; the base changes nothing."""
         return perturbed
 
     def check_found(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> None:
-        """Raise InputError where what ``perturb`` returned cannot be attacked inputs."""
+        """Raise InputError if the result of ``perturb`` cannot be attacked inputs."""
         wrong = None
         if not isinstance(perturbed, torch.Tensor):
             wrong = f"a {type(perturbed).__name__}"
@@ -225,7 +264,7 @@ class Attack(ABC):
             )
 
     def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
-        """Raise InputError where inputs and labels are not what the attack takes."""
+        """Raise InputError if inputs and labels are not of the form that the attack takes."""
         if not (isinstance(inputs, torch.Tensor) and isinstance(labels, torch.Tensor)):
             raise InputError(
                 f"inputs and labels must be tensors; these are {type(inputs).__name__} and"
@@ -239,7 +278,7 @@ class Attack(ABC):
                 f" {type(self).__name__} takes {self.takes}"
             )
         if labels.is_floating_point() or int(labels.min()) < 0:
-            raise InputError("labels must be whole numbers from 0 on, the true classes")
+            raise InputError("labels must be whole numbers of 0 or more, the true classes")
         if not inputs.is_floating_point():
             raise InputError(
                 f"inputs are {inputs.dtype}; pass floats in [0, 1] (pixels of 8 bits: divide by"
@@ -258,15 +297,17 @@ class ImageAttack(Attack):
     """Perturb images in [0, 1] by at most ``epsilon`` in every pixel (L∞).
 
     Attributes:
-        epsilon: ε in [0, 1]; a budget replaces it.
-        seed: of the attack's own random choices, a whole number in [0, 2⁶⁴).
-        grid: 255 puts the found images on k/255, the chip's 8-bit input, still within ε of the
+        epsilon: ε in [0, 1], the largest change of a pixel; a budget replaces it.
+        seed: seed of the attack's own random choices, a whole number in [0, 2⁶⁴).
+        grid: 255 rounds the attacked images to k/255, the chip's 8-bit input, still within ε of the
             clean ones (see :func:`stochi.attacks.grid.onto_grid`); None leaves them as they are.
     """
 
     takes: ClassVar[str] = (
-        "images of shape (batch, *shape); for events, (steps, batch, *shape), use GreedySpikes"
+        "images of shape (batch, *shape); for events, (time_steps, batch, *shape), use GreedySpikes"
     )
+    budget_field: ClassVar[str] = "epsilon"
+    budget_unit: ClassVar[str] = EPSILON
     epsilon: float
     seed: int = 0
     grid: int | None = field(default=None, kw_only=True)
@@ -276,12 +317,12 @@ class ImageAttack(Attack):
         check_seed(self.seed)
         if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):
             raise InputError(
-                f"grid is {self.grid}; it must be a whole number of at least 1 (the chip's 8-bit"
-                " images have 255)"
+                f"grid is {self.grid}; it must be a whole number of at least 1 (255 for the chip's"
+                " 8-bit images)"
             )
 
     def check_found(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> None:
-        """Raise InputError where what ``perturb`` returned are no images in the ε-ball."""
+        """Raise InputError unless the result of ``perturb`` is images in the ε-ball."""
         super().check_found(perturbed, inputs)
         largest = float((perturbed - inputs).abs().max())
         if largest > self.epsilon + TOLERANCE:
@@ -289,33 +330,43 @@ class ImageAttack(Attack):
                 f"{type(self).__name__}.perturb moved a pixel by {largest:g}; ε is {self.epsilon:g}"
             )
 
-    def with_budget(self: "AnyImageAttack", budget: float) -> "AnyImageAttack":
-        """The same attack with another ε."""
+    def with_budget(self: AnyImageAttack, budget: float) -> AnyImageAttack:
+        """Return the same attack with another ε."""
         return replace(self, epsilon=budget)
 
     def finish(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """Put the images on the grid, if there is one."""
+        """Round the images to the grid, if there is one."""
         if self.grid is None:
             return perturbed
         return onto_grid(perturbed, inputs, self.epsilon, self.grid)
 
     def random_start(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """A point drawn uniformly from the ε-ball around the inputs."""
+        """Draw a point uniformly from the ε-ball around the inputs."""
         return self.project(inputs + self.epsilon * random_change(inputs, generator), inputs)
 
     def project(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """Back into the ε-ball and into [0, 1]."""
+        """Project images onto the ε-ball and onto [0, 1]."""
         nearest = torch.minimum(
             torch.maximum(perturbed, inputs - self.epsilon), inputs + self.epsilon
         )
         return nearest.clamp(0, 1)
 
-    def brought_in(self, found: torch.Tensor, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """What an attack without a bound found, brought into the ε-ball: clipped, and along the
-        line from the clean image to the ball's surface, which is outwards where it lies inside."""
+    def bring_in(self, found: torch.Tensor, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Return two images in the ε-ball for what an attack without a bound found.
+
+        One is clipped to the ball. The other is moved along the line from the clean image to the
+        ball's surface, which is outwards if the image lies inside the ball.
+        """
         change = found - inputs
         along = inputs + change * (self.epsilon / largest_change(change).clamp_min(TINY))
         return [self.project(found, inputs), self.project(along, inputs)]
 
 
-AnyImageAttack = TypeVar("AnyImageAttack", bound=ImageAttack)
+def _parameters(attack: Attack) -> dict[str, Plain]:
+    """Return the fields of an attack that take part in comparisons, as plain values."""
+    if not is_dataclass(attack):
+        return {}
+    values = {field.name: getattr(attack, field.name) for field in fields(attack) if field.compare}
+    return {
+        name: value if isinstance(value, Plain) else repr(value) for name, value in values.items()
+    }

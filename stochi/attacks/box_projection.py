@@ -1,21 +1,21 @@
-"""The nearest point, in L∞, where a linear function is zero and images are still images."""
+"""Projection onto the plane of a linear function's zeros, in L∞ and within [0, 1]."""
 
 import torch
 
 
 def onto_plane(points: torch.Tensor, values: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """Project images onto ``values + gradients·(z − points) = 0`` within [0, 1], in L∞ (Croce and
-    Hein, ICML 2020).
+    """Project images onto ``values + gradients·(z − points) = 0`` within [0, 1], in L∞.
 
-    The nearest z moves each pixel by the same length t towards the plane, or as far as [0, 1]
-    lets it. What that gains, Σ |gradient|·min(t, room), is linear in t between the rooms, so the
-    smallest t that gains enough is found by sorting them. Pixels with gradient 0 stay. Where no
-    image lies on the plane, z is the image that comes nearest to it.
+    After Croce and Hein, ICML 2020. The nearest z moves each pixel by the same length t towards
+    the plane, or as far as [0, 1] allows. The gain of that, Σ |gradient|·min(t, room), is piecewise
+    linear in t with breaks at the rooms, so sorting the rooms finds the smallest t that gains
+    enough. Pixels with gradient 0 stay. If no image lies on the plane, z is the image that comes
+    nearest to it.
 
     Args:
         points: (batch, *shape) in [0, 1].
-        values: (batch,) of the linear function at the points.
-        gradients: of the points' shape; 0 everywhere leaves a point where it is.
+        values: (batch,) values of the linear function at the points.
+        gradients: gradients, of the points' shape; a point with gradient 0 everywhere stays.
 
     Returns:
         (batch, *shape) in [0, 1], of the points' dtype.
@@ -25,7 +25,8 @@ def onto_plane(points: torch.Tensor, values: torch.Tensor, gradients: torch.Tens
     room = torch.where(towards > 0, 1 - start, start).where(towards != 0, 0)
     rooms, order = room.sort(1)
     slopes = towards.abs().gather(1, order)
-    # When the pixel in this place stops: what those before it gained, the slope of those that move.
+    # When the pixel at this place of the order stops: the gain of the pixels that stopped before
+    # it, and the slope of those that still move.
     stopped = (slopes * rooms).cumsum(1) - slopes * rooms
     moving = slopes.flip(1).cumsum(1).flip(1)
     missing = values.double().abs().unsqueeze(1)

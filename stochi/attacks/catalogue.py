@@ -36,22 +36,22 @@ def make_attack(
     name: str,
     epsilon: float,
     *,
-    steps: int | None = None,
+    iterations: int | None = None,
     draws: int | None = None,
     restarts: int | None = None,
     seed: int = 0,
     grid: int | None = None,
 ) -> ImageAttack:
-    """An attack on images.
+    """Make an attack on images by its name.
 
     Args:
-        name: of :data:`ATTACK_NAMES`; ``"apgd-t"`` is APGD with targeted DLR, ``"fab"`` is
+        name: one of :data:`ATTACK_NAMES`; ``"apgd-t"`` is APGD with targeted DLR, ``"fab"`` is
             FAB-T, ``"auto-rand"`` and ``"auto-standard"`` are AutoAttack's versions.
-        epsilon, seed, grid: as for :class:`stochi.attacks.base.ImageAttack`.
-        steps, draws, restarts: the attack's own where they are not given; what an attack does not
-            have (FGSM one step, noise no draws) it is not told. AutoAttack's steps are its
-            APGDs' and FAB's: the Square in "auto-standard" keeps its 2500, unless you make
-            ``AutoAttack(version="standard", squares=...)`` yourself.
+        epsilon, seed, grid: as for :class:`stochi.attacks.ImageAttack`.
+        iterations, draws, restarts: the attack's own defaults if None. An attack ignores those
+            that it does not have (FGSM has no iterations, noise has no draws). AutoAttack's
+            iterations are those of its APGDs and of FAB. The Square in "auto-standard" keeps its
+            2500, unless you make ``AutoAttack(version="standard", squares=...)`` yourself.
 
     Raises:
         InputError: there is no attack of that name, or a number is out of range.
@@ -60,6 +60,6 @@ def make_attack(
         raise InputError(f"attack is {name!r}; choose from {', '.join(ATTACK_NAMES)}")
     kind, options = _KINDS[name]
     known = {field.name for field in fields(kind)}
-    given = {"steps": steps, "draws": draws, "restarts": restarts}
+    given = {"iterations": iterations, "draws": draws, "restarts": restarts}
     options = options | {k: v for k, v in given.items() if k in known and v is not None}
     return kind(epsilon, seed, grid=grid, **options)

@@ -1,5 +1,8 @@
-"""Expectation over transformation (EOT; Athalye et al., ICML 2018): the model's own randomness is
-averaged out, its runs lying side by side in one batch."""
+"""Expectation over transformation (EOT; Athalye et al., ICML 2018).
+
+Losses and gradients are averaged over the model's own randomness, with the runs side by side in one
+batch.
+"""
 
 from typing import NamedTuple
 
@@ -10,25 +13,28 @@ from stochi.attacks.objectives import Objective, cross_entropy
 from stochi.errors import InputError
 
 JUDGING_ROUNDS = 5
-"""Found images are judged over so many times the draws of a gradient: it needs no backward pass."""
+"""Rounds of draws over which attacked images are judged, where a gradient takes one.
+
+Judging needs no backward pass, so it can afford more draws.
+"""
 
 
 class Outcome(NamedTuple):
-    """(batch,) each: the share of right answers, and the mean cross-entropy."""
+    """Share of right answers and mean cross-entropy of each image, (batch,) each."""
 
     right: torch.Tensor
     loss: torch.Tensor
 
 
 class Slope(NamedTuple):
-    """An objective's (batch,) values at images, and its gradients, of the images' shape."""
+    """Values (batch,) of an objective at images, and its gradients, of the images' shape."""
 
     values: torch.Tensor
     gradients: torch.Tensor
 
 
 def answers(model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int = 0) -> torch.Tensor:
-    """(draws, batch, classes) logits of so many runs on the same images, in one batch."""
+    """Return (draws, batch, classes) logits of ``draws`` runs on the same images, in one batch."""
     repeats = [1] * images.dim()
     repeats[batch_dim] = draws
     logits = model(images.repeat(repeats))
@@ -49,7 +55,7 @@ def expected_gradient(
     draws: int,
     objective: Objective = cross_entropy,
 ) -> torch.Tensor:
-    """The objective's gradient by the images, over ``draws`` runs of the model.
+    """Return the objective's gradient with respect to the images, over ``draws`` runs.
 
     Raises:
         InputError: the model answers without a gradient.
@@ -60,7 +66,7 @@ def expected_gradient(
 def expected_slope(
     model: nn.Module, images: torch.Tensor, labels: torch.Tensor, draws: int, objective: Objective
 ) -> Slope:
-    """The objective's values and gradient, both over the same ``draws`` runs of the model.
+    """Return the objective's values and gradients, both over the same ``draws`` runs.
 
     Raises:
         InputError: the model answers without a gradient.
@@ -70,9 +76,9 @@ def expected_slope(
         values = objective(answers(model, leaf, draws), labels)
         if not values.requires_grad:
             raise InputError(
-                "the model's answer has no gradient by its input; a Program answers questions"
-                " only: attack its hardware-aware twin (stochi.train.hardware_aware.twin_of), or"
-                " use Square, HopSkipJump or GreedySpikes"
+                "the model's answer has no gradient with respect to its input; if it is a Program,"
+                " attack its twin (stochi.train.twin_of), or use Square, HopSkipJump or"
+                " GreedySpikes, which need answers only"
             )
         (gradients,) = torch.autograd.grad(values.sum(), leaf)
     return Slope(values.detach(), gradients)
@@ -86,7 +92,7 @@ def expected_outcome(
     rounds: int = 1,
     batch_dim: int = 0,
 ) -> Outcome:
-    """How the model does over ``rounds`` times ``draws`` fresh runs, ``draws`` at once."""
+    """Evaluate the model over ``rounds`` times ``draws`` fresh runs, ``draws`` at once."""
     right, loss = [], []
     with torch.no_grad():
         for _ in range(rounds):
@@ -103,13 +109,17 @@ def judge(
     draws: int,
     batch_dim: int = 0,
 ) -> torch.Tensor:
-    """Of each image, the candidate that the model gets right least often; of equals, the one with
-    the higher loss.
+    """Return, for each image, the candidate that the model gets right least often.
 
-    Each is judged over fresh draws: those that it was found with flatter it.
+    Among equals, the one with the higher loss wins. The candidates are judged over fresh draws,
+    because the draws that a candidate was optimized on overrate it.
 
     Args:
-        candidates: tensors of one shape. draws: of one gradient; 1 for a model that is not random.
+        model: images → (batch, classes) logits.
+        candidates: attacked inputs, tensors of one shape.
+        labels: (batch,) the true classes.
+        draws: EOT samples of one gradient, 1 for a model that is not random.
+        batch_dim: dimension of the inputs that counts the samples.
     """
     if len(candidates) == 1:
         return candidates[0]
@@ -130,7 +140,7 @@ def judge(
 
 
 def _along(values: torch.Tensor, like: torch.Tensor, dim: int) -> torch.Tensor:
-    """(batch,) values, shaped to meet the batch dimension of ``like``."""
+    """Reshape (batch,) values to broadcast along the batch dimension of ``like``."""
     shape = [1] * like.dim()
     shape[dim] = -1
     return values.view(shape)

@@ -1,4 +1,4 @@
-"""The fast adaptive boundary attack, over the model's own randomness."""
+"""The fast adaptive boundary attack on the expectation over a random model's draws."""
 
 from dataclasses import dataclass, field
 
@@ -13,40 +13,42 @@ from stochi.attacks.objectives import TINY, margin, targeted_margin
 from stochi.attacks.targets import nearest_classes
 
 MAX_PULL = 0.1
-"""The paper's α_max: the largest weight of the step that begins at the clean image."""
+"""The paper's α_max, the largest weight of the step that begins at the clean image."""
 OVERSHOOT = 1.05
-"""The paper's η: steps go a little beyond the plane."""
+"""The paper's η, the factor by which steps go a little beyond the plane."""
 STEP_BACK = 0.9
-"""The paper's β: what is left of a wrong image's change before the next step."""
+"""The paper's β, the share of a wrong image's change that is kept for the next step."""
 
 
 @dataclass(frozen=True)
 class FAB(GradientAttack):
     """FAB-T (Croce and Hein, ICML 2020), in L∞: the nearest wrong image, towards several classes.
 
-    At each step the target's logit minus the true one's, averaged over ``draws`` runs of the model,
-    is taken for linear. The image and the clean image are both projected onto the plane where it is
-    zero, and the next image lies between the two. Where that is wrong, it is kept if no wrong one
-    was nearer, and the search goes on from nearer to the clean image.
+    Each iteration linearizes the target's logit minus the true one's, averaged over ``draws`` runs
+    of the model. It projects the image and the clean image onto the plane where this function is
+    zero, and takes the next image between the two. If the next image is wrong, it is kept unless a
+    nearer wrong one was found, and the search goes on from a point nearer to the clean image.
 
-    An image counts as wrong there where the margin's mean over the draws is positive. It is no less
-    than what is linearized, so to reach the plane is enough; a count of wrong draws could stay
-    below half on the plane, and the search would end there.
+    An image counts as wrong if the margin's mean over the draws is positive. The margin is not less
+    than the linearized function, so it is enough to reach the plane. A count of wrong draws could
+    stay below half on the plane, and the search would stop there.
 
     At the boundary that FAB seeks, a random model is still right in about half of the draws. So
-    what a search finds is also moved along the line from the clean image until it is ε away, out
-    or in; each image keeps what does worst over fresh draws: one of these, what was found, clipped
-    to the ε-ball, or the clean image. The paper's last search goes along the same line and is left
-    out. The nearest images themselves are what :meth:`search` returns.
+    an image found is also moved along the line from the clean image, outwards or inwards, until it
+    is ε away. The candidates are the moved image, the image found, clipped to the ε-ball, and the
+    clean image; the one that the model gets right least often over fresh draws is kept. The paper's
+    last search goes along the same line and is left out. :meth:`search` returns the nearest images
+    themselves.
 
     Attributes:
-        steps: of a search.
-        restarts: how many searches to each target, the first from the clean image, the others
-            from a random one near it.
-        targets: at most so many wrong classes that the clean image is nearest to.
+        iterations: number of iterations of a search.
+        restarts: number of searches to each target, the first from the clean image, the others
+            from a random point near it.
+        targets: largest number of target classes, the wrong ones that the clean image is nearest
+            to.
     """
 
-    steps: int = 100
+    iterations: int = 100
     restarts: int = field(default=1, kw_only=True)
     targets: int = field(default=9, kw_only=True)
 
@@ -55,10 +57,9 @@ class FAB(GradientAttack):
         self.check_counts("targets")
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        times = times_restarts(self.restarts)
-        return f"FAB-T-{self.steps}{times} (EOT {self.draws}), ε = {self.epsilon:g}"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return f"FAB-T-{self.iterations}{times_restarts(self.restarts)} (EOT {self.draws})"
 
     def perturb(
         self,
@@ -67,13 +68,13 @@ class FAB(GradientAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Search on the way to each target."""
+        """Search towards each target and keep the best result of each image."""
         if self.epsilon == 0:
             return inputs
         candidates = [inputs]
         for targets in nearest_classes(model, inputs, labels, self.draws, self.targets):
             found = self.search(model, inputs, labels, targets, generator)
-            candidates += self.brought_in(found, inputs)
+            candidates += self.bring_in(found, inputs)
         return judge(model, candidates, labels, self.draws)
 
     def search(
@@ -84,22 +85,22 @@ class FAB(GradientAttack):
         targets: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """The nearest wrong image on the way to one target; it knows no ε.
+        """Return the nearest wrong image on the way to one target, whatever its distance.
 
         Args:
             model: images (batch, *shape) → (batch, classes) logits.
             inputs: (batch, *shape) in [0, 1], the clean images.
-            labels, targets: (batch,) true classes, and those to go to.
-            generator: of the restarts.
+            labels, targets: (batch,) true classes and target classes.
+            generator: generator for the restarts.
 
         Returns:
-            (batch, *shape) in [0, 1]; the last step's image where none was wrong.
+            (batch, *shape) in [0, 1]; the last iterate of an image for which none was wrong.
         """
         nearest = points = inputs
         distance = torch.full_like(largest_change(inputs), torch.inf)
         for restart in range(self.restarts):
             points = inputs if restart == 0 else self.restart(inputs, distance, generator)
-            for _ in range(self.steps):
+            for _ in range(self.iterations):
                 points = self.step(model, points, inputs, labels, targets)
                 with torch.no_grad():
                     wrong = margin(answers(model, points, self.draws), labels) > 0
@@ -118,7 +119,7 @@ class FAB(GradientAttack):
         labels: torch.Tensor,
         targets: torch.Tensor,
     ) -> torch.Tensor:
-        """Between the projections of the points and of the clean images, a little beyond."""
+        """Take one step: to a mean of the projections of the points and of the clean images."""
         values, gradients = expected_slope(
             model, points, labels, self.draws, targeted_margin(targets)
         )
@@ -126,7 +127,7 @@ class FAB(GradientAttack):
         change = onto_plane(points, values, gradients) - points
         clean_change = onto_plane(inputs, clean_values, gradients) - inputs
         size, clean_size = largest_change(change), largest_change(clean_change)
-        # Without a gradient both are 0, and the point stays.
+        # If the gradient is 0, both sizes are 0 and the point stays.
         pull = (size / (size + clean_size).clamp_min(TINY)).clamp(max=MAX_PULL)
         moved = (1 - pull) * (points + OVERSHOOT * change)
         pulled = pull * (inputs + OVERSHOOT * clean_change)
@@ -135,7 +136,7 @@ class FAB(GradientAttack):
     def restart(
         self, inputs: torch.Tensor, distance: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        """A random start, half as far as ε or as the nearest wrong image, if that is nearer."""
+        """Draw a start at half of ε, or of the nearest wrong image's distance if that is less."""
         direction = random_change(inputs, generator)
         length = distance.clamp(max=self.epsilon) / 2
         return (inputs + direction * length / largest_change(direction).clamp_min(TINY)).clamp(0, 1)

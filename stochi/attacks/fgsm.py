@@ -1,6 +1,7 @@
 """The fast gradient sign method."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -12,10 +13,12 @@ from stochi.attacks.gradient import GradientAttack
 class FGSM(GradientAttack):
     """One step of size ε along the sign of the expected gradient (Goodfellow et al., ICLR 2015)."""
 
+    single_step: ClassVar[bool] = True
+
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        return f"FGSM (EOT {self.draws}), ε = {self.epsilon:g}"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return f"FGSM (EOT {self.draws})"
 
     def perturb(
         self,
@@ -24,6 +27,6 @@ class FGSM(GradientAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """The step."""
+        """Take the step."""
         gradient = self.expected_gradient(model, inputs, labels)
         return self.project(inputs + self.epsilon * gradient.sign(), inputs)

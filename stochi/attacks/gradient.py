@@ -1,4 +1,4 @@
-"""What attacks that follow the model's gradient share."""
+"""The base of attacks that follow the model's gradient."""
 
 from dataclasses import dataclass, field
 
@@ -11,13 +11,13 @@ from stochi.attacks.objectives import Objective, cross_entropy
 
 
 def times_restarts(restarts: int) -> str:
-    """How an attack's name tells its restarts: not at all where there is one start."""
+    """Return the part of an attack's title that gives its restarts, "" for a single start."""
     return f"×{restarts}" if restarts > 1 else ""
 
 
 @dataclass(frozen=True)
 class GradientAttack(ImageAttack):
-    """White box, over the expectation of the model's draws.
+    """White-box attack on the expectation over the model's draws.
 
     Attributes:
         draws: EOT samples of a gradient, 1 for a model without randomness.
@@ -27,14 +27,14 @@ class GradientAttack(ImageAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_counts(*(n for n in ("draws", "steps", "restarts") if hasattr(self, n)))
+        self.check_counts(*(n for n in ("draws", "iterations", "restarts") if hasattr(self, n)))
 
     def objective(self) -> Objective:
-        """What is climbed: the cross-entropy, unless an attack has another."""
+        """Return the function to climb: the cross-entropy, unless an attack has another one."""
         return cross_entropy
 
     def expected_gradient(
         self, model: nn.Module, perturbed: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
-        """The objective's gradient at ``perturbed``, over ``draws`` runs side by side."""
+        """Return the objective's gradient at ``perturbed`` over ``draws`` runs in one batch."""
         return expected_gradient(model, perturbed, labels, self.draws, self.objective())

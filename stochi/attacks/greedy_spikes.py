@@ -1,4 +1,4 @@
-"""Flip the few input events that matter most, by queries alone."""
+"""A greedy attack by queries that flips a few input events."""
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -14,28 +14,30 @@ from stochi.errors import InputError
 
 @dataclass(frozen=True)
 class GreedySpikes(Attack):
-    """Greedy search on events: in each round the one flip that lowers the margin most.
+    """Greedy search on events: each round makes the one flip that lowers the model's lead most.
 
-    Inputs are (steps, batch, *shape) of 0 and 1. A round tries ``candidates`` places that were not
-    flipped yet, drawn at random (all, where there are no more), each on its own, side by side in
-    one batch, and makes the best flip if the mean margin over ``draws`` runs falls by it. A sample
-    is done when no run was right or the budget is spent. A heuristic: no bound, and flips that
-    work only together stay unseen. Discrete attacks by gradient: Büchel et al., 2021,
-    arXiv:2110.11689.
+    Inputs are (time_steps, batch, *shape) of 0 and 1. A round draws ``candidates`` places that were
+    not flipped yet at random, or takes all places if there are fewer. It tries each flip on its
+    own, all in one batch, and makes the best one if it lowers the true class's mean lead over
+    ``draws`` runs. A sample is done when no run is right or the budget is spent. This is a
+    heuristic: it gives no bound, and it misses flips that work only together. Discrete attacks by
+    gradient: Büchel et al., 2021, arXiv:2110.11689.
 
     Attributes:
-        flips: how many events may be added or removed in a sample; a budget replaces it.
-        seed: of the candidates, a whole number in [0, 2⁶⁴).
-        candidates: places a round; a round costs ``(candidates + 1)·draws`` queries.
+        flips: number of events that may be added or removed in a sample; a budget replaces it.
+        seed: seed of the choice of candidates, a whole number in [0, 2⁶⁴).
+        candidates: places tried per round; a round costs ``(candidates + 1)·draws`` queries.
         draws: runs that a margin is averaged over, 1 for a model without randomness.
     """
 
     uses_gradients: ClassVar[bool] = False
     batch_dim: ClassVar[int] = 1
     takes: ClassVar[str] = (
-        "events of shape (steps, batch, *shape), exactly 0 or 1; for images, (batch, *shape), use"
-        " PGD or another attack of make_attack"
+        "events of shape (time_steps, batch, *shape), exactly 0 or 1; for images, (batch, *shape),"
+        " use PGD or another attack of make_attack"
     )
+    budget_field: ClassVar[str] = "flips"
+    budget_unit: ClassVar[str] = "events"
     flips: int
     seed: int = 0
     candidates: int = field(default=256, kw_only=True)
@@ -43,23 +45,23 @@ class GreedySpikes(Attack):
 
     def __post_init__(self) -> None:
         if self.flips < 0:
-            raise InputError(f"flips is {self.flips}; it counts events, from 0 on")
+            raise InputError(f"flips is {self.flips}; it counts events and must be 0 or more")
         check_seed(self.seed)
         self.check_counts("candidates", "draws")
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        return f"greedy flips (EOT {self.draws}), {self.flips} events"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return f"greedy flips (EOT {self.draws})"
 
     def with_budget(self, budget: float) -> "GreedySpikes":
-        """The same attack with another number of flips."""
+        """Return the same attack with another number of flips."""
         if not float(budget).is_integer():
-            raise InputError(f"budget is {budget}; GreedySpikes counts events, in whole numbers")
+            raise InputError(f"budget is {budget}; GreedySpikes needs a whole number of events")
         return replace(self, flips=int(budget))
 
     def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
-        """Events are 0 or 1."""
+        """Raise InputError unless inputs are labelled events, exactly 0 or 1."""
         super().check(inputs, labels)
         if inputs.dim() < 3 or not torch.equal(inputs * inputs, inputs):
             raise InputError(
@@ -75,7 +77,7 @@ class GreedySpikes(Attack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Sample by sample."""
+        """Search the samples one by one."""
         found = [
             self.flip(model, events, label, generator)
             for events, label in zip(inputs.unbind(1), labels, strict=True)
@@ -89,7 +91,7 @@ class GreedySpikes(Attack):
         label: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """(steps, *shape) events of one sample → the same with at most ``flips`` others."""
+        """Change at most ``flips`` of one sample's (time_steps, *shape) events."""
         current = events.reshape(-1).clone()
         untouched = torch.ones_like(current, dtype=torch.bool)
         for _ in range(int(self.flips)):
@@ -98,7 +100,7 @@ class GreedySpikes(Attack):
             tried = free[order[: self.candidates]]
             if not len(tried):
                 break
-            # The first row stays as it is: what a flip must beat.
+            # The first row stays as it is: a flip must beat it.
             rows = current.repeat(len(tried) + 1, 1)
             rows[torch.arange(len(tried), device=rows.device) + 1, tried] = 1 - current[tried]
             batch = rows.view(-1, *events.shape).transpose(0, 1)

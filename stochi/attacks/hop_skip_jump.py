@@ -1,4 +1,4 @@
-"""HopSkipJump, as ART has it: by the answered class alone."""
+"""HopSkipJump in ART's implementation, by the answered class alone."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,24 +18,24 @@ from stochi.attacks.expectation import answers, judge
 class HopSkipJump(ImageAttack):
     """HopSkipJump (Chen et al., S&P 2020), ART's, in L∞: walk along the boundary towards the image.
 
-    It asks for classes only, of a random model for the class with most votes in ``draws`` runs.
-    It seeks the nearest wrong image, wherever that is; what it found is brought into the ε-ball,
-    clipped or along the straight line, whichever does worse over fresh draws. An image that the
-    vote gets wrong already, or for which no start is found, stays clean. Slow: it takes one image
-    after another.
+    It needs classes only, for a random model the class with the most votes in ``draws`` runs. It
+    seeks the nearest wrong image, whatever its distance. The image found is brought into the
+    ε-ball, clipped or along the straight line, whichever the model gets right less often over fresh
+    draws. An image that the vote gets wrong already, or for which no start is found, stays clean.
+    The attack is slow, because it takes one image after another.
 
     Attributes:
-        steps: of the walk.
-        directions: tried at the first step to estimate the boundary's direction; later ones try
-            √step times as many.
-        starts: random images among which, and among the other inputs, a start is sought.
-        queries: at most so many an image (times ``draws``): a random model can keep ART's search
-            for a step size from ever ending.
+        iterations: number of iterations of the walk.
+        directions: directions tried in the first iteration to estimate the boundary's direction;
+            later iterations try √iteration times as many.
+        starts: number of random images; the start is sought among them and the other inputs.
+        queries: largest number of queries per image (times ``draws``). Without it, a random model
+            can keep ART's search for a step size from ever ending.
         draws: runs that vote, 1 for a model without randomness.
     """
 
     uses_gradients: ClassVar[bool] = False
-    steps: int = 10
+    iterations: int = 10
     directions: int = field(default=100, kw_only=True)
     starts: int = field(default=100, kw_only=True)
     queries: int = field(default=10_000, kw_only=True)
@@ -43,12 +43,12 @@ class HopSkipJump(ImageAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_counts("steps", "directions", "starts", "queries", "draws")
+        self.check_counts("iterations", "directions", "starts", "queries", "draws")
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        return f"HopSkipJump-{self.steps} ({self.draws} votes), ε = {self.epsilon:g}"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return f"HopSkipJump-{self.iterations} ({self.draws} votes)"
 
     def perturb(
         self,
@@ -57,7 +57,7 @@ class HopSkipJump(ImageAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Walk with each image on its own, from the nearest start."""
+        """Walk with each image on its own, from the start nearest to it."""
         require_art()
         clean = self.votes(model, inputs)
         noise = torch.rand(
@@ -80,21 +80,21 @@ class HopSkipJump(ImageAttack):
                 walk.remember(image, clean[place])
                 walk.remember(pool[start], pooled[start])
                 found[place] = walk.run()
-        return judge(model, self.brought_in(found, inputs), labels, self.draws)
+        return judge(model, self.bring_in(found, inputs), labels, self.draws)
 
     def votes(self, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        """(batch, classes) the share of runs that answer a class."""
+        """Return the share of runs that answer each class, (batch, classes)."""
         with torch.no_grad():
             logits = answers(model, images, self.draws)
             return functional.one_hot(logits.argmax(2), logits.shape[2]).float().mean(0)
 
 
 class _OutOfQueries(Exception):
-    pass
+    """The walk has used all its queries."""
 
 
 class _Walk:
-    """One image's walk: what ART asks on it, and the nearest wrong image among that."""
+    """One image's walk, which keeps the nearest wrong image that ART asked about."""
 
     def __init__(
         self,
@@ -111,13 +111,16 @@ class _Walk:
         self.classes = 0
 
     def remember(self, image: torch.Tensor, votes: torch.Tensor) -> None:
-        """What was answered before: ART draws starts of its own, unseeded, where the one that it
-        was given is right when it asks again."""
+        """Keep the votes on an image, to repeat them if ART asks about it.
+
+        If ART asked a random model again and the given start was now right, ART would draw starts
+        of its own, from an unseeded generator.
+        """
         self.known[image.float().cpu().numpy().tobytes()] = votes.cpu().numpy()
         self.classes = len(votes)
 
     def answer(self, shown: np.ndarray) -> np.ndarray:
-        """(batch, classes) votes."""
+        """Return (batch, classes) votes and keep the nearest wrong image."""
         if len(shown) == 1 and shown[0].tobytes() in self.known:
             return self.known[shown[0].tobytes()][None]
         self.left -= len(shown)
@@ -133,7 +136,8 @@ class _Walk:
         return votes.cpu().numpy()
 
     def run(self) -> torch.Tensor:
-        """Let ART walk; the nearest wrong image that it came by."""
+        """Let ART walk and return the nearest wrong image on its way."""
+        # ART is an optional extra.
         from art.attacks.evasion import HopSkipJump as ArtHopSkipJump
         from art.estimators.classification import BlackBoxClassifierNeuralNetwork
 
@@ -144,11 +148,11 @@ class _Walk:
         directions = self.attack.directions
         walk = ArtHopSkipJump(
             classifier,
-            batch_size=directions * self.attack.steps,
+            batch_size=directions * self.attack.iterations,
             norm=np.inf,
-            max_iter=self.attack.steps,
+            max_iter=self.attack.iterations,
             init_eval=directions,
-            max_eval=directions * self.attack.steps,
+            max_eval=directions * self.attack.iterations,
             verbose=False,
         )
         with suppress(_OutOfQueries):

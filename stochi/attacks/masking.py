@@ -1,4 +1,4 @@
-"""Signs that gradients are masked: that attacks fail for want of a way, not of a target.
+"""Signs of masked gradients: the model looks robust because attacks cannot follow its gradients.
 
 After Athalye, Carlini and Wagner, ICML 2018, and Carlini et al., 2019, arXiv:1902.06705.
 """
@@ -12,13 +12,15 @@ from torch import nn
 
 from stochi.attacks.expectation import expected_gradient
 from stochi.errors import InputError
-from stochi.sim.statistics import estimate_accuracy, estimate_difference
+from stochi.statistics.intervals import estimate_accuracy, estimate_difference
 
 TOLERATED = 0.05
-"""The share of images without a gradient, or right under an unbounded attack, that is let pass."""
+"""Tolerated share of images without a gradient, or right under an unbounded attack."""
 CHANCE = 0.02
-"""By how much more accuracy a larger budget may leave. Where it gains nothing the two differ by
-chance, and a study compares many."""
+"""Tolerated gain of accuracy with a larger budget.
+
+Two budgets that are equally strong differ by chance, and a study compares many.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,30 +38,31 @@ class Finding:
     limit: float
 
     def as_dict(self) -> dict[str, str | float]:
-        """Plain values, for a report."""
+        """Return plain values, for a report."""
         return asdict(self)
 
 
 def zero_gradients(
     model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, draws: int = 10
 ) -> torch.Tensor:
-    """(batch,) the share of an image's pixels whose expected gradient is exactly 0.
+    """Return the share of each image's pixels whose expected gradient is exactly 0, (batch,).
 
-    No step follows such a pixel. They come from neurons that no input reaches, from surrogates so
-    steep that float32 makes them 0, and from losses that are 0 where the model is sure of itself.
+    No step changes such a pixel. Zeros come from neurons that no input reaches, from surrogates so
+    steep that they are 0 in float32, and from losses that are 0 if the model is sure of its answer.
 
     Args:
-        model, inputs, labels: as for an attack; draws: EOT samples.
+        model, inputs, labels: as for an attack.
+        draws: number of EOT samples.
     """
     gradient = expected_gradient(model, inputs, labels, draws)
     return (gradient == 0).flatten(1).double().mean(1)
 
 
 def find_zero_gradients(shares: torch.Tensor) -> list[Finding]:
-    """A finding where too many images have no gradient at all.
+    """Return a finding if too many images have no gradient at all.
 
     Args:
-        shares: (images,) of :func:`zero_gradients`, in [0, 1].
+        shares: (images,) in [0, 1], from :func:`zero_gradients`.
     """
     blind = estimate_accuracy((shares == 1)[None])
     if blind.low <= TOLERATED:
@@ -76,21 +79,24 @@ def find_masking(
     noise: torch.Tensor | None = None,
     unbounded: torch.Tensor | None = None,
 ) -> list[Finding]:
-    """Signs of masking in what a model gets right under several attacks on the same images.
+    """Compare a model's right answers under several attacks on the same images.
 
-    An attack that knows less must not do better than the strongest one that follows gradients, at
-    the same ε, and one without a bound (ε = 1) must leave next to nothing right. An empty list
-    clears nobody: every attack may be weak.
+    An attack that knows less should not be stronger than the strongest one that follows gradients,
+    at the same ε, and one without a bound (ε = 1) should leave almost no answer right. An empty
+    list does not prove that gradients are not masked: every attack may be weak.
 
     Args:
         white_box: (trials, images) bool, right answers under the strongest gradient attack; all
             others likewise, on the same images.
-        single_step: FGSM. black_box: Square and the like. transferred: gradients of another model.
-        noise: uniform in the ε-ball. unbounded: a gradient attack with ε = 1.
+        single_step: right answers under FGSM.
+        black_box: right answers under Square or another attack by queries.
+        transferred: right answers under an attack that followed another model's gradients.
+        noise: right answers under uniform noise in the ε-ball.
+        unbounded: right answers under a gradient attack with ε = 1.
 
     Returns:
-        Findings; the value of one that compares attacks is by how much more accuracy the white box
-        leaves, on a paired interval.
+        Findings. The value of a comparison of attacks is the accuracy under the white box minus
+        that under the other attack, with a paired interval.
 
     Raises:
         InputError: a tensor is not (trials, images) for the same images.
@@ -120,15 +126,15 @@ def find_masking(
 
 
 def find_helpful_budgets(name: str, right: Mapping[float, torch.Tensor]) -> list[Finding]:
-    """Signs of masking in one attack with several budgets: more of it must not help the defender.
+    """Compare one attack's budgets: a larger one should not leave more answers right.
 
     Args:
-        name: of the budget, for the finding: "steps", "draws", "epsilon".
+        name: name of the budget in the findings: "iterations", "draws", "epsilon".
         right: budget → (trials, images) right answers under it, on the same images.
 
     Returns:
-        A finding for each pair of budgets of which the larger leaves more than 2 points more right,
-        by the whole of its paired interval.
+        A finding for each pair of budgets if the larger one leaves more than 2 percentage points
+        more right, with the whole paired interval above that.
 
     Raises:
         InputError: a tensor is not (trials, images) for the same images.

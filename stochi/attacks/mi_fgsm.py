@@ -12,17 +12,18 @@ from stochi.errors import InputError
 
 @dataclass(frozen=True)
 class MIFGSM(GradientAttack):
-    """MI-FGSM (Dong et al., CVPR 2018), over the expectation of the model's draws.
+    """MI-FGSM (Dong et al., CVPR 2018) on the expectation over the model's draws.
 
-    ``g := μ·g + gradient / |gradient|₁``, then a step of ε/steps along the sign of g, from the
-    clean image. Made for transfer: momentum carries over what one model's surface has of its own.
+    ``g := μ·g + gradient / |gradient|₁``, then a step of ε/iterations along the sign of g, from
+    the clean image. The momentum smooths out the peculiarities of one model's loss surface, so the
+    images transfer better to other models.
 
     Attributes:
-        steps: how many.
+        iterations: number of steps.
         momentum: μ ≥ 0; 1 in the paper.
     """
 
-    steps: int = 10
+    iterations: int = 10
     momentum: float = 1.0
 
     def __post_init__(self) -> None:
@@ -31,9 +32,9 @@ class MIFGSM(GradientAttack):
             raise InputError(f"momentum is {self.momentum}; it must be 0 or more")
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        return f"MI-FGSM-{self.steps} (EOT {self.draws}), ε = {self.epsilon:g}"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return f"MI-FGSM-{self.iterations} (EOT {self.draws})"
 
     def perturb(
         self,
@@ -42,14 +43,14 @@ class MIFGSM(GradientAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Gather speed."""
+        """Climb with momentum and return the last iterate."""
         perturbed, direction = inputs, torch.zeros_like(inputs)
         every_pixel = tuple(range(1, inputs.dim()))
-        for _ in range(self.steps):
+        for _ in range(self.iterations):
             gradient = self.expected_gradient(model, perturbed, labels)
             size = gradient.abs().sum(every_pixel, keepdim=True)
             direction = self.momentum * direction + gradient / (size + TINY)
             perturbed = self.project(
-                perturbed + self.epsilon / self.steps * direction.sign(), inputs
+                perturbed + self.epsilon / self.iterations * direction.sign(), inputs
             )
         return perturbed.detach()

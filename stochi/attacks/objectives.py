@@ -1,7 +1,7 @@
-"""What an attack climbs, for a model that answers anew each time.
+"""The objectives that attacks climb, averaged over a random model's draws.
 
-An objective takes logits (draws, batch, classes) and labels (batch,), and gives (batch,) numbers
-that are large where the model is wrong.
+An objective takes logits (draws, batch, classes) and labels (batch,), and returns (batch,) numbers
+that are large if the model is wrong.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ TINY = 1e-12
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The mean of the cross-entropy over the draws: the expectation that EOT is about.
+    """Return the mean cross-entropy over the draws, the expectation that EOT estimates.
 
-    Not the cross-entropy of the mean logits: an image that is right in half of the draws, by far,
-    and wrong in the others by as much, would look undecided there.
+    This is not the cross-entropy of the mean logits. To that one, an image that is clearly right in
+    half of the draws and as clearly wrong in the others would look undecided.
     """
     draws, batch, classes = logits.shape
     losses = functional.cross_entropy(
@@ -30,16 +30,18 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def margin(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The best wrong class's logit minus the true one's (Carlini and Wagner, S&P 2017), mean over
-    the draws. Positive where the answer is wrong."""
+    """Return the best wrong class's logit minus the true one's, mean over the draws.
+
+    It is positive if the answer is wrong (Carlini and Wagner, S&P 2017).
+    """
     return _margins(logits, labels).mean(0)
 
 
 def targeted_margin(targets: torch.Tensor) -> Objective:
-    """The logit of a class to go to minus the true one's, mean over the draws.
+    """Make the objective "target's logit minus the true one's", mean over the draws.
 
     Args:
-        targets: (batch,) classes, each another than its label.
+        targets: (batch,) target classes, each different from its label.
     """
 
     def objective(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -49,22 +51,22 @@ def targeted_margin(targets: torch.Tensor) -> Objective:
 
 
 def dlr(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The difference of logits ratio (Croce and Hein, ICML 2020), mean over the draws.
+    """Return the difference of logits ratio (Croce and Hein, ICML 2020), mean over the draws.
 
-    ``(max over i ≠ y of z_i − z_y) / (z_1st − z_3rd)``: indifferent to the logits' scale, where the
-    cross-entropy's gradient fades. Needs 3 classes.
+    ``(max over i ≠ y of z_i − z_y) / (z_1st − z_3rd)``. It does not depend on the logits' scale,
+    with which the cross-entropy's gradient fades. It needs 3 classes.
     """
     ranked = _ranked(logits, 3)
     return (_margins(logits, labels) / _scale(ranked, ranked[..., 2])).mean(0)
 
 
 def targeted_dlr(targets: torch.Tensor) -> Objective:
-    """The DLR that names the class to go to (Croce and Hein, 2020), mean over the draws.
+    """Make the targeted DLR objective (Croce and Hein, ICML 2020), mean over the draws.
 
-    ``(z_t − z_y) / (z_1st − (z_3rd + z_4th)/2)``. Needs 4 classes.
+    ``(z_t − z_y) / (z_1st − (z_3rd + z_4th)/2)``. It needs 4 classes.
 
     Args:
-        targets: (batch,) classes, each another than its label.
+        targets: (batch,) target classes, each different from its label.
     """
 
     def objective(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -76,7 +78,7 @@ def targeted_dlr(targets: torch.Tensor) -> Objective:
 
 
 def _of_class(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """(draws, batch) the logit of each image's class."""
+    """Return the logit of each image's class, (draws, batch)."""
     return logits.gather(2, classes.expand(logits.shape[:2]).unsqueeze(2)).squeeze(2)
 
 
@@ -88,14 +90,16 @@ def _margins(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def _ranked(logits: torch.Tensor, needed: int) -> torch.Tensor:
     if logits.shape[2] < needed:
         raise InputError(
-            f"APGD's DLR losses, AutoAttack's too, need {needed} classes here and the model has"
+            f"the DLR losses of APGD and AutoAttack need {needed} classes here, and the model has"
             f" {logits.shape[2]}; use APGD with loss='ce', FAB or PGD"
         )
     return logits.sort(2, descending=True).values
 
 
 def _scale(ranked: torch.Tensor, lower: torch.Tensor) -> torch.Tensor:
-    """From the best logit to ``lower``. Spike counts are often equal: at least a hundredth of the
-    whole range, or the draws with the nearest ties would rule the mean."""
+    """Return the distance from the best logit to ``lower``, at least 1/100 of the whole range.
+
+    Spike counts are often equal. Without the floor, draws with near ties would dominate the mean.
+    """
     whole = ranked[..., 0] - ranked[..., -1]
     return torch.maximum(ranked[..., 0] - lower, whole / 100) + TINY

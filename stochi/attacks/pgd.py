@@ -1,4 +1,4 @@
-"""Projected gradient descent, over the model's own randomness."""
+"""Projected gradient descent on the expectation over a random model's draws."""
 
 import math
 from dataclasses import dataclass, field
@@ -15,18 +15,20 @@ from stochi.errors import InputError
 class PGD(GradientAttack):
     """PGD (Madry et al., ICLR 2018) on the expectation over draws (EOT, Athalye et al., ICML 2018).
 
-    Each step follows the sign of the gradient of the cross-entropy, averaged over ``draws`` runs
-    of the model on the same images, side by side in one batch. A climb ends at its last iterate;
-    of several, each image keeps the one that does worst over fresh draws.
+    Each iteration follows the sign of the gradient of the cross-entropy, averaged over ``draws``
+    runs of the model on the same images, side by side in one batch. A climb ends at its last
+    iterate. Of several climbs, each image keeps the result that the model gets right least often
+    over fresh draws.
 
     Attributes:
-        steps: how many; draws: EOT samples a step, 1 for a model without randomness.
-        step_size: 2.5·ε/steps if not given, as in Madry et al.
-        use_random_start: begin anywhere in the ε-ball.
-        restarts: how many climbs, each from a random start of its own.
+        iterations: number of steps of a climb.
+        draws: EOT samples of an iteration, 1 for a model without randomness.
+        step_size: length of a step; 2.5·ε/iterations if not given, as in Madry et al.
+        use_random_start: whether a climb starts at a random point of the ε-ball.
+        restarts: number of climbs, each from its own random start.
     """
 
-    steps: int = 20
+    iterations: int = 20
     step_size: float | None = None
     use_random_start: bool = True
     restarts: int = field(default=1, kw_only=True)
@@ -35,13 +37,12 @@ class PGD(GradientAttack):
         super().__post_init__()
         size = self.step_size
         if size is not None and not (0 < size < math.inf or size == self.epsilon == 0):
-            raise InputError(f"step_size is {size}; a step must be longer than 0")
+            raise InputError(f"step_size is {size}; it must be a finite number above 0")
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        times = times_restarts(self.restarts)
-        return f"PGD-{self.steps}{times} (EOT {self.draws}), ε = {self.epsilon:g}"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return f"PGD-{self.iterations}{times_restarts(self.restarts)} (EOT {self.draws})"
 
     def perturb(
         self,
@@ -50,7 +51,7 @@ class PGD(GradientAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Climb the expected loss, from each start."""
+        """Climb the expected loss from each start and keep the best result of each image."""
         found = [self.climb(model, inputs, labels, generator) for _ in range(self.restarts)]
         return judge(model, found, labels, self.draws)
 
@@ -61,10 +62,10 @@ class PGD(GradientAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """One climb; its last iterate."""
-        step_size = 2.5 * self.epsilon / self.steps if self.step_size is None else self.step_size
+        """Climb once and return the last iterate."""
+        size = 2.5 * self.epsilon / self.iterations if self.step_size is None else self.step_size
         perturbed = self.random_start(inputs, generator) if self.use_random_start else inputs
-        for _ in range(self.steps):
+        for _ in range(self.iterations):
             gradient = self.expected_gradient(model, perturbed, labels)
-            perturbed = self.project(perturbed + step_size * gradient.sign(), inputs)
+            perturbed = self.project(perturbed + size * gradient.sign(), inputs)
         return perturbed.detach()

@@ -1,27 +1,29 @@
-"""A Program to ask questions of, as an attacker without the model does."""
+"""A Program as a torch model without gradients, for attacks by queries."""
 
 import torch
 from torch import nn
 
-from stochi.deploy.program import Program
 from stochi.errors import InputError
-from stochi.hardware.noise import check_coordinates
-from stochi.sim.run import check_backend, run
+from stochi.hardware.draws import check_coordinates
+from stochi.program.program import Program
+from stochi.sim.backends import check_backend, run
 
 
 class ProgramModel(nn.Module):
     """A Program that answers like a torch model: inputs → (batch, classes) logits, no gradients.
 
-    Every call draws anew, as a chip in use would, so an attack repeats only on a new ProgramModel.
+    Every call uses new draws, as a chip in use would. So an attack gives the same result again only
+    on a new ProgramModel.
 
     Args:
         program: from ``stochi.deploy.lower``.
-        seed: of its draws; it should differ from the victim's, whose draws no attacker knows.
+        seed: seed of the model's draws. It should differ from the victim's, whose draws no
+            attacker knows.
         backend: "engine" or "lava".
 
     Attributes:
-        queries: how many samples it has answered so far.
-        calls: how often it was called; the next call's trial.
+        queries: number of samples answered so far.
+        calls: number of calls so far, which is the next call's trial.
 
     Raises:
         InputError: an argument is out of range.
@@ -31,7 +33,8 @@ class ProgramModel(nn.Module):
         super().__init__()
         if not isinstance(program, Program):
             raise InputError(
-                f"a Program is needed, of stochi.deploy.lower; this is a {type(program).__name__}"
+                "a Program is needed, as stochi.deploy.lower returns it; this is a"
+                f" {type(program).__name__}"
             )
         check_coordinates(seed=seed)
         check_backend(backend)
@@ -42,17 +45,20 @@ class ProgramModel(nn.Module):
         self.calls = 0
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(batch, *shape) images or (steps, batch, *shape) events → (batch, classes) logits.
+        """Answer (batch, *shape) images or (time_steps, batch, *shape) events.
+
+        Returns:
+            (batch, classes) logits.
 
         Raises:
             InputError: the inputs do not fit the Program.
             LavaUnavailable: the back end is Lava, which is not installed.
         """
         shown = inputs.detach().cpu()
-        if self.program.input_levels == 1 and not torch.equal(shown * shown, shown):
+        if self.program.target.events and not torch.equal(shown * shown, shown):
             raise InputError(
-                "this Program takes events, exactly 0 or 1, and is shown other numbers; attacks on"
-                " images make such, so use GreedySpikes, which flips events"
+                "this Program takes events, exactly 0 or 1, and got other numbers, as attacks on"
+                " images make them; use GreedySpikes, which flips events"
             )
         record = run(self.program, shown, self.backend, seed=self.seed, trial=self.calls)
         self.calls += 1

@@ -1,21 +1,25 @@
-"""Attacks that take long, and tell how far they are."""
+"""Progress reports of attacks that take long."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
-def say_nothing(message: str) -> None:
-    """Where nobody listens. A function of a module, so that attacks can be pickled."""
+def ignore_progress(message: str) -> None:
+    """Do nothing with a line of progress.
+
+    A module's function, unlike a lambda, can be pickled as part of an attack.
+    """
 
 
 @dataclass(frozen=True)
-class TellsProgress:
-    """What such an attack has besides its own attributes.
+class ReportsProgress:
+    """Base of attacks that report their progress.
 
     Attributes:
-        progress: called with a line now and then; two attacks that differ in it are equal.
+        progress: called with a line now and then. It takes no part in comparisons: attacks that
+            differ only in it are equal.
     """
 
     progress: Callable[[str], None] = field(
-        default=say_nothing, kw_only=True, compare=False, repr=False
+        default=ignore_progress, kw_only=True, compare=False, repr=False
     )

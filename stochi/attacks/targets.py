@@ -1,4 +1,4 @@
-"""Which wrong classes targeted attacks go to."""
+"""The choice of wrong classes for targeted attacks."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,17 @@ from stochi.attacks.expectation import answers
 def nearest_classes(
     model: nn.Module, images: torch.Tensor, labels: torch.Tensor, draws: int, count: int
 ) -> Sequence[torch.Tensor]:
-    """The wrong classes with the highest logits, mean over the draws, the highest first.
+    """Return the wrong classes with the highest mean logits over the draws, highest first.
 
     Args:
         model: images (batch, *shape) → (batch, classes) logits.
+        images: (batch, *shape) in [0, 1].
         labels: (batch,) the true classes.
-        count: at most so many; a model has one wrong class less than classes.
+        draws: runs that the logits are averaged over.
+        count: largest number of classes; a model has one wrong class less than classes.
 
     Returns:
-        (batch,) classes each, every one another than its label.
+        Tensors of (batch,) classes, each class different from its label.
     """
     with torch.no_grad():
         logits = answers(model, images, draws).mean(0)

@@ -1,4 +1,4 @@
-"""Random noise of the same size: what any attack worth its name must beat."""
+"""Random noise within the ε-ball: the baseline that every attack must beat."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,15 +11,15 @@ from stochi.attacks.base import ImageAttack
 
 @dataclass(frozen=True)
 class UniformNoise(ImageAttack):
-    """A uniform draw from the ε-ball; knows nothing of the model."""
+    """A uniform draw from the ε-ball, independent of the model."""
 
     uses_model: ClassVar[bool] = False
     uses_gradients: ClassVar[bool] = False
 
     @property
-    def name(self) -> str:
-        """How the attack is called in reports."""
-        return f"uniform noise, ε = {self.epsilon:g}"
+    def title(self) -> str:
+        """Name in reports, without the budget."""
+        return "uniform noise"
 
     def perturb(
         self,
@@ -28,5 +28,5 @@ class UniformNoise(ImageAttack):
         labels: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """One draw."""
+        """Draw once."""
         return self.random_start(inputs, generator)

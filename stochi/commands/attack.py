@@ -1,74 +1,92 @@
-"""``stochi attack``"""
+"""``stochi attack``, on a float model and on its Program."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stochi.commands.attacks import AttackOption, EpsilonsOption, read_attacks, read_epsilons
-from stochi.commands.console import JsonOption, Output, SeedOption
-from stochi.commands.data import (
+from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.console import Output
+from stochi.commands.data import load_compared
+from stochi.commands.options import (
+    AttackOption,
+    CheckpointArgument,
+    ComparedProgramArgument,
     DataDirOption,
     DataOption,
+    EpsilonsOption,
+    JsonOption,
     LoweredFromOption,
-    load_compared,
+    SeedOption,
+    TrialsOption,
 )
 from stochi.files import check_figure
 
+EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
+IterationsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Iterations of attacks that have them; by default their own, 20 for PGD. AutoAttack's"
+        " are those of its APGDs and FAB; the Square in auto-standard keeps its 2500."
+    ),
+]
+DrawsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="EOT draws per gradient or answer; by default the attack's own, 10 for PGD and 20 for"
+        " AutoAttack."
+    ),
+]
+RestartsOption = Annotated[
+    int | None, typer.Option(help="Restarts of PGD, APGD, FAB and Square; 1 by default.")
+]
+ImagesOption = Annotated[int, typer.Option(help="Number of test images.")]
+FigureOption = Annotated[
+    Path | None, typer.Option(help="Draw accuracy against ε into this PNG file.")
+]
 
-def attack(
+
+def attack_command(
     context: typer.Context,
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")],
-    program: Annotated[Path, typer.Argument(help="Program lowered from it, or tuned to it.")],
+    checkpoint: CheckpointArgument,
+    program: ComparedProgramArgument,
+    *,
     attack: AttackOption = "pgd",
-    epsilon: Annotated[float, typer.Option(help="Largest change of a pixel, in [0, 1].")] = 0.1,
+    epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            help="Of attacks that take steps; their own by default: PGD 20. AutoAttack's are those"
-            " of its APGDs and FAB: the Square in auto-standard keeps its 2500."
-        ),
-    ] = None,
-    draws: Annotated[
-        int | None,
-        typer.Option(help="EOT draws a step; their own by default: PGD 10, AutoAttack 20."),
-    ] = None,
-    restarts: Annotated[
-        int | None, typer.Option(help="Of PGD, APGD, FAB and Square; 1 by default.")
-    ] = None,
-    images: Annotated[int, typer.Option(help="How many of the test images.")] = 128,
-    trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
-    figure: Annotated[
-        Path | None, typer.Option(help="PNG to draw into: accuracy against ε.")
-    ] = None,
+    iterations: IterationsOption = None,
+    draws: DrawsOption = None,
+    restarts: RestartsOption = None,
+    images: ImagesOption = 128,
+    trials: TrialsOption = 10,
+    figure: FigureOption = None,
     seed: SeedOption = 0,
     lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Accuracy of the float model and of the chip under attacks, with EOT.
+    """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
-    Attacks that follow gradients are made on the float and on the hardware-aware model; those that
-    ask for answers only, on the float model and on the Program itself. All are shown to all.
+    Attacks that follow gradients are made on the float model and on the twin; attacks that only
+    ask for answers are made on the float model and on the Program itself. Every side is shown the
+    images of all of them.
 
-    Exit status 1 if the hardware-aware model does not compute the Program's integers.
+    Exit status 1 if the twin does not compute the Program's integers.
     """
-    from stochi.sim import check_parity
-    from stochi.sim.report import ACCURACY_TITLE, DIFFERENCES_TITLE
-    from stochi.sim.robustness_figure import draw_robustness
+    from stochi.parity import check_parity, draw_robustness
+    from stochi.parity.report.tables import ACCURACY_TITLE, DIFFERENCES_TITLE
 
     output = Output(as_json)
     check_figure(figure)
     budgets = read_epsilons(context, epsilons, epsilon)
-    attacks = read_attacks(attack, epsilon, steps, draws, restarts)
-    model, lowered, origin, test = load_compared(checkpoint, program, lowered_from, data, data_dir)
+    attacks = read_attacks(attack, epsilon, iterations, draws, restarts)
+    compared = load_compared(checkpoint, program, lowered_from, data, data_dir, images)
     report = check_parity(
-        model,
-        lowered,
-        test.first(images),
-        lowered_from=origin,
+        compared.model,
+        compared.program,
+        compared.test,
+        lowered_from=compared.lowered_from,
         trials=trials,
         attacks=attacks,
         epsilons=budgets,
@@ -80,10 +98,10 @@ def attack(
     output.table(report.table(), ACCURACY_TITLE)
     output.table(report.differences_table(), DIFFERENCES_TITLE)
     for warning in report.warnings():
-        output.say(f"Warning: {warning}")
+        output.line(f"Warning: {warning}")
     if figure is not None:
         draw_robustness(report, figure)
-        output.say(f"Wrote {figure}")
-    output.finish(report.as_dict())
+        output.line(f"Wrote {figure}")
+    output.finish(report.to_json())
     if report.mismatches:
         raise typer.Exit(1)

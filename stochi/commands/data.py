@@ -1,53 +1,35 @@
-"""The options that name a data set, and the check that it fits a network."""
+"""Networks, Programs and the images for them, checked against each other."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from stochi.data import Images
     from stochi.data.catalogue import DataSet
-    from stochi.data.images import Images
-    from stochi.deploy.program import Program
-
-DataOption = Annotated[
-    str, typer.Option("--data", help="digits, mnist, fashion-mnist, cifar10 or cifar100.")
-]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="Folder with that set's published files; digits need none."),
-]
-
-LoweredFromOption = Annotated[
-    Path | None,
-    typer.Option(help="Checkpoint that the Program was lowered from, where it was tuned."),
-]
+    from stochi.program import Program
+    from stochi.train import NetworkConfig
 
 
-def load_test_images(
-    data: str,
-    data_dir: Path | None,
-    network: str | Path,
-    shape: tuple[int, ...],
-    classes: int,
-) -> "Images":
-    """A set's test part, for a network that takes images of that shape and tells classes apart.
+@dataclass(frozen=True)
+class Compared:
+    """What a command compares.
 
-    Args:
-        network, shape, classes: as in :func:`check_images_fit`.
-
-    Raises:
-        InputError: the set's images or classes are others than the network's, or it cannot be read.
+    Attributes:
+        model: the float model.
+        program: its Program.
+        lowered_from: the tuned network that the Program was lowered from, if there is one.
+        test: test images that fit them.
     """
-    from stochi.data.catalogue import find_data_set
 
-    chosen = find_data_set(data)
-    check_images_fit(chosen, network, shape, classes)
-    return chosen.read(data_dir)[1]
+    model: "nn.Module"
+    program: "Program"
+    lowered_from: "nn.Module | None"
+    test: "Images"
 
 
 def load_compared(
@@ -56,46 +38,82 @@ def load_compared(
     lowered_from: Path | None,
     data: str,
     data_dir: Path | None,
-) -> "tuple[nn.Module, Program, nn.Module | None, Images]":
-    """A network, its Program, the tuned network that this was lowered from, if any, and the test
-    images of a set.
+    images: int | None,
+) -> Compared:
+    """Load a float model, its Program, the tuned network if there is one, and test images.
+
+    Args:
+        images: number of test images, from the front of the set; None: all of them.
 
     Raises:
         CheckpointError, ProgramError: a file is missing, foreign or damaged.
         InputError: the Program takes events, or the images do not fit the network.
     """
-    from stochi.train.checkpoint import NetworkConfig, load_checkpoint
-
-    model, content = load_checkpoint(checkpoint)
-    network = NetworkConfig.from_dict(content["network"])
+    model, network = load_network(checkpoint)
     lowered = load_program_for_images(program)
     test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
-    origin = None if lowered_from is None else load_checkpoint(lowered_from)[0]
-    return model, lowered, origin, test
+    origin = None if lowered_from is None else load_network(lowered_from)[0]
+    return Compared(model, lowered, origin, test if images is None else test.first(images))
+
+
+def load_network(checkpoint: Path) -> "tuple[nn.Module, NetworkConfig]":
+    """Load a trained network, in eval mode, and how it is built.
+
+    Raises:
+        CheckpointError: the file is missing, foreign or damaged.
+    """
+    from stochi.train import NetworkConfig, load_checkpoint
+
+    model, content = load_checkpoint(checkpoint)
+    return model, NetworkConfig.from_dict(content["network"])
 
 
 def load_program_for_images(path: Path) -> "Program":
-    """A Program. InputError where it takes events: the data sets of the commands are images."""
-    from stochi.deploy.program import Program
+    """Load a Program.
+
+    Raises:
+        ProgramError: the file is missing, foreign or damaged.
+        InputError: the Program takes events; the data sets of the commands are images.
+    """
+    from stochi.program import Program
 
     program = Program.load(path)
-    if program.input_levels == 1:
+    if program.target.events:
         raise InputError(
             f"{path} takes binary events, and the data sets here are images; run it from Python:"
-            " stochi.sim.run(program, events), stochi.sim.check_parity(model, program, (frames,"
+            " stochi.sim.run(program, events), stochi.parity.check_parity(model, program, (frames,"
             " labels))"
         )
     return program
 
 
+def load_test_images(
+    data: str, data_dir: Path | None, network: str | Path, shape: tuple[int, ...], classes: int
+) -> "Images":
+    """Load the test part of a set, for a network with this input shape and number of classes.
+
+    Args:
+        network, shape, classes: as for :func:`check_images_fit`.
+
+    Raises:
+        InputError: the set's images or classes are not the network's, or the set cannot be read.
+    """
+    from stochi.data.catalogue import find_data_set
+
+    chosen = find_data_set(data)
+    check_images_fit(chosen, network, shape, classes)
+    return chosen.read(data_dir)[1]
+
+
 def check_images_fit(
     chosen: "DataSet", network: str | Path, shape: tuple[int, ...], classes: int
 ) -> None:
-    """Raise InputError where a set's images or classes are others than a network's.
+    """Raise InputError if a set's images or classes are not those of a network.
 
     Args:
         network: the network's file, for the message.
-        shape: (channels, height, width) that it takes; classes: how many outputs it has.
+        shape: (channels, height, width) of the images that the network takes.
+        classes: number of the network's outputs.
     """
     from stochi.data.catalogue import DATA_SETS
 

@@ -1,62 +1,65 @@
-"""``stochi demo``"""
+"""``stochi demo``, from training to a parity report."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stochi.commands.console import JsonOption, Output, SeedOption
-from stochi.commands.parity import show_report
+from stochi.commands.console import Output
+from stochi.commands.options import JsonOption
+from stochi.commands.parity import finish_report
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from stochi.data import Images
+    from stochi.train.training import Epoch
 
 EXACT_IMAGES = 64
 ATTACK_IMAGES = 128
 TRIALS = 10
 
+OutOption = Annotated[Path, typer.Option(help="Folder to write into.")]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        help="Seed of the training and of the draws; values are compared with the next seed, too."
+    ),
+]
+EpsilonOption = Annotated[
+    float, typer.Option(help="ε of PGD, the largest change of a pixel, in [0, 1].")
+]
 
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("runs/demo"),
+
+def demo_command(
+    *,
+    out: OutOption = Path("runs/demo"),
     seed: SeedOption = 0,
-    epsilon: Annotated[float, typer.Option(help="ε of PGD, in [0, 1].")] = 0.1,
+    epsilon: EpsilonOption = 0.1,
     as_json: JsonOption = False,
 ) -> None:
     """Train, export, lower, run on Lava and compare, on scikit-learn's digits.
 
-    Leaves the checkpoint, the NIR graph, the Program, the report and a figure in the folder.
+    The folder then holds the checkpoint, the NIR graph, the Program, the report and a figure.
+
+    Exit status 1 if a single value differs.
     """
     from stochi.attacks import PGD, UniformNoise
     from stochi.data import load_digits
-    from stochi.deploy import lower
+    from stochi.deploy import lower, read_graph, write_graph
     from stochi.export import to_nir
-    from stochi.graph_file import read_graph, write_graph
+    from stochi.hardware.draws import check_coordinates
     from stochi.hardware.fixed_point import GRADED_INPUT_MAX
-    from stochi.hardware.noise import check_coordinates
-    from stochi.sim import check_parity
-    from stochi.sim.figure import draw_report
+    from stochi.parity import check_parity, draw_report
     from stochi.sim.lava.compatibility import import_lava
-    from stochi.train.checkpoint import NetworkConfig, save_checkpoint
-    from stochi.train.training import Epoch, TrainingConfig, train_classifier
 
     output = Output(as_json)
     check_coordinates(seed=seed)
     attacks = [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), PGD(epsilon, grid=GRADED_INPUT_MAX)]
     import_lava()
     training, test = load_digits()
-    config, network = TrainingConfig(seed=seed), NetworkConfig()
-
-    def show(epoch: Epoch) -> None:
-        output.progress(
-            f"  epoch {epoch.number:2d}  loss {epoch.loss:.4f}"
-            f"  validation {epoch.validation_accuracy:.1%}"
-        )
-
-    output.progress(f"Training a random-τ network on {len(training)} digits (snnTorch)")
-    model, history = train_classifier(network.build, training, config, progress=show)
-    save_checkpoint(
-        out / "model.pt",
-        model,
-        network,
-        {**config.as_dict(), "history": [e.as_dict() for e in history]},
-    )
+    model = _train(output, training, seed, out / "model.pt")
     output.progress("Exporting to NIR, lowering to Loihi 2")
     write_graph(to_nir(model, test.inputs[:8]), out / "model.nir")
     program = lower(read_graph(out / "model.nir"))
@@ -76,9 +79,25 @@ def demo(
     report.to_html(out / "report.html")
     draw_report(report, out / "report.png")
     output.progress("Done")
-    output.say("")
-    show_report(output, report)
-    output.say(f"Wrote model.pt, model.nir, model.program, report.json, .html and .png in {out}/")
-    output.finish(report.as_dict())
-    if report.mismatches:
-        raise typer.Exit(1)
+    output.line("")
+    written = f"model.pt, model.nir, model.program, report.json, .html and .png in {out}/"
+    finish_report(output, report, written)
+
+
+def _train(output: Output, images: "Images", seed: int, checkpoint: Path) -> "nn.Module":
+    """Train a network on the digits and write its checkpoint."""
+    from stochi.train import NetworkConfig, TrainingConfig, save_checkpoint, train_classifier
+
+    config, network = TrainingConfig(seed=seed), NetworkConfig()
+
+    def show(epoch: "Epoch") -> None:
+        output.progress(
+            f"  epoch {epoch.number:2d}  loss {epoch.loss:.4f}"
+            f"  validation {epoch.validation_accuracy:.1%}"
+        )
+
+    output.progress(f"Training a random-τ network on {len(images)} digits (snnTorch)")
+    model, history = train_classifier(network.build, images, config, progress=show)
+    about = {**asdict(config), "history": [asdict(epoch) for epoch in history]}
+    save_checkpoint(checkpoint, model, network, about)
+    return model

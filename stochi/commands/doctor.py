@@ -1,9 +1,10 @@
-"""``stochi doctor``"""
+"""``stochi doctor``, what is installed and what works."""
 
 import platform
 from importlib import metadata
 
-from stochi.commands.console import JsonOption, Output
+from stochi.commands.console import Output
+from stochi.commands.options import JsonOption
 
 PACKAGES = (
     *("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib"),
@@ -11,8 +12,8 @@ PACKAGES = (
 )
 
 
-def doctor(as_json: JsonOption = False) -> None:
-    """Say what is installed, which back ends work, and what to type if one does not."""
+def doctor_command(*, as_json: JsonOption = False) -> None:
+    """Report what is installed, which back ends work, and how to repair one that does not."""
     output = Output(as_json)
     versions = {name: _version(name) for name in PACKAGES}
     checks = {
@@ -50,18 +51,17 @@ def _version(name: str) -> str | None:
 
 
 def _check_engine(device: str) -> tuple[bool, str]:
-    """A few draws and an exact product, against what they must be."""
+    """Compare a few draws and an exact product on a device with what they must be."""
     try:
         import torch
 
+        from stochi.hardware.draws import LayerDraws
         from stochi.hardware.noise import random_bytes
         from stochi.hardware.synapses import exact_linear
 
-        numbers = torch.arange(20, device=device)
-        drawn = random_bytes(numbers[:2], numbers, seed=1, trial=2, layer=3, step=4)
-        expected = random_bytes(
-            numbers[:2].cpu().numpy(), numbers.cpu().numpy(), seed=1, trial=2, layer=3, step=4
-        )
+        numbers, draws = torch.arange(20, device=device), LayerDraws(1, 2, layer=3, step=4)
+        drawn = random_bytes(numbers[:2], numbers, draws)
+        expected = random_bytes(numbers[:2].cpu().numpy(), numbers.cpu().numpy(), draws)
         product = int(exact_linear(numbers[None], numbers[None])[0, 0])
     except Exception as error:
         return False, " ".join(str(error).split()) or type(error).__name__
@@ -79,7 +79,7 @@ def _check_cuda() -> tuple[bool, str]:
 
 
 def _check_lava() -> tuple[bool, str]:
-    """Not only installed: imported, as a run would."""
+    """Import Lava, as a run would; its presence alone does not mean that it works."""
     from stochi.sim.lava.compatibility import LavaUnavailable, import_lava, lava_status
 
     try:

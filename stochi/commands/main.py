@@ -1,37 +1,60 @@
-"""``stochi``: the commands and how their errors are told."""
+"""The ``stochi`` command: its commands, and how their errors are reported."""
 
 import sys
+from collections.abc import Callable
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
-from stochi.commands import attack, demo, deploy, doctor, export, parity, simulate, study, train
-from stochi.commands.attack_group import DEFAULT, AttackGroup
+from stochi import __version__
+from stochi.commands.attack import attack_command
+from stochi.commands.demo import demo_command
+from stochi.commands.deploy import deploy_command
+from stochi.commands.doctor import doctor_command
+from stochi.commands.export import export_command
+from stochi.commands.parity import parity_command
+from stochi.commands.show import show_command
+from stochi.commands.simulate import simulate_command
+from stochi.commands.study import study_command
+from stochi.commands.train import train_command
+from stochi.commands.tune import tune_command
 from stochi.errors import StochiError
 
-app = typer.Typer(
-    name="stochi",
-    help="Randomized spiking networks from snnTorch to Loihi arithmetic on Lava, with proof.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("demo")(demo.demo)
-app.command("train")(train.train)
-app.command("export")(export.export)
-app.command("deploy")(deploy.deploy)
-app.command("simulate")(simulate.simulate)
-attacks = typer.Typer(cls=AttackGroup, no_args_is_help=True)
-attacks.command(DEFAULT)(attack.attack)
-attacks.command("study")(study.study)
-app.add_typer(
-    attacks,
-    name="attack",
-    help="Accuracy under attack: of a network and its Program, or of a whole study. 'stochi attack"
-    " CHECKPOINT PROGRAM' is short for 'stochi attack program ...', which has its own --help.",
-    short_help="Accuracy under attack, of a Program or in a study.",
-)
-app.command("parity")(parity.parity)
-app.command("doctor")(doctor.doctor)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo_command,
+    "train": train_command,
+    "tune": tune_command,
+    "export": export_command,
+    "deploy": deploy_command,
+    "show": show_command,
+    "simulate": simulate_command,
+    "attack": attack_command,
+    "parity": parity_command,
+    "study": study_command,
+    "doctor": doctor_command,
+}
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"stochi {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+
+app = typer.Typer(name="stochi", pretty_exceptions_enable=False)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+@app.callback()
+def _stochi(*, version: VersionOption = False) -> None:
+    """Randomized spiking networks from snnTorch to Loihi arithmetic on Lava, with proof."""
 
 
 def main() -> None:
@@ -39,11 +62,11 @@ def main() -> None:
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:
-        _tell(error.format_message())
+        _fail(error.format_message())
     except (StochiError, ImportError) as error:
-        _tell(str(error))
+        _fail(str(error))
     except OSError as error:
-        _tell(f"{error.filename or 'file'}: {error.strerror or error}")
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
         print("stopped", file=sys.stderr)
         sys.exit(130)
@@ -51,7 +74,7 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _tell(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     print(f"stochi: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
 

@@ -1,76 +1,98 @@
-"""``stochi parity``"""
+"""``stochi parity``, a float model beside its Program."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stochi.commands.attacks import AttackOption, EpsilonsOption, read_attacks, read_epsilons
-from stochi.commands.console import JsonOption, Output, SeedOption, was_given
-from stochi.commands.data import (
+from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.console import Output
+from stochi.commands.data import Compared, load_compared
+from stochi.commands.options import (
+    AttackOption,
+    CheckpointArgument,
+    ComparedProgramArgument,
     DataDirOption,
     DataOption,
+    EpsilonsOption,
+    JsonOption,
     LoweredFromOption,
-    load_compared,
+    ParitySeedOption,
+    TrialsOption,
+    was_given,
 )
 from stochi.errors import InputError
 from stochi.files import check_output
 
+if TYPE_CHECKING:
+    from stochi.attacks import ImageAttack
+    from stochi.parity import ParityReport
 
-def parity(
+OutOption = Annotated[Path, typer.Option(help="Report to write, as JSON.")]
+HtmlOption = Annotated[Path | None, typer.Option(help="Write the report as an HTML page, too.")]
+ImagesOption = Annotated[
+    int | None, typer.Option(help="Number of test images; all of them by default.")
+]
+ExactOption = Annotated[int, typer.Option(help="Number of images compared value for value.")]
+EpsilonOption = Annotated[
+    float, typer.Option(help="ε, the largest change of a pixel, in [0, 1]; 0 for no attack.")
+]
+AttackImagesOption = Annotated[int, typer.Option(help="Number of images that are attacked.")]
+AblationOption = Annotated[
+    bool,
+    typer.Option(
+        "--ablation",
+        help="Also switch on each of the chip's properties alone in the float model, on all images"
+        " and on those that the last of the attacks makes at the largest ε.",
+    ),
+]
+LavaOption = Annotated[bool, typer.Option(help="Run Lava beside the engine.")]
+
+
+def parity_command(
     context: typer.Context,
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")],
-    program: Annotated[Path, typer.Argument(help="Program lowered from it, or tuned to it.")],
-    out: Annotated[Path, typer.Option(help="Report to write.")] = Path("runs/report.json"),
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
-    trials: Annotated[int, typer.Option(help="Repetitions of each accuracy.")] = 10,
-    images: Annotated[
-        int | None, typer.Option(help="How many test images; all by default.")
-    ] = None,
-    exact: Annotated[int, typer.Option(help="Images compared value for value.")] = 64,
-    seed: SeedOption = 0,
+    checkpoint: CheckpointArgument,
+    program: ComparedProgramArgument,
+    *,
+    out: OutOption = Path("runs/report.json"),
+    html: HtmlOption = None,
+    trials: TrialsOption = 10,
+    images: ImagesOption = None,
+    exact: ExactOption = 64,
+    seed: ParitySeedOption = 0,
     attack: AttackOption = "pgd",
-    epsilon: Annotated[float, typer.Option(help="ε in [0, 1]; 0 for no attack.")] = 0.1,
+    epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
-    attack_images: Annotated[int, typer.Option(help="How many images are attacked.")] = 128,
-    ablation: Annotated[
-        bool,
-        typer.Option(
-            "--ablation",
-            help="Also switch on each of the chip's properties alone in the float model, on all"
-            " images and on those that the last attack named moves by the largest ε.",
-        ),
-    ] = False,
-    lava: Annotated[bool, typer.Option(help="Run Lava, or the engine alone.")] = True,
+    attack_images: AttackImagesOption = 128,
+    ablation: AblationOption = False,
+    lava: LavaOption = True,
     lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a network with its Program on test images: value for value, in distribution, and in
-    accuracy.
+    """Compare a float model with its Program on test images.
+
+    Twin, engine and Lava are compared value for value; the float model and the Program in
+    distribution and in accuracy.
 
     Exit status 1 if a single value differs.
     """
-    from stochi.sim import ablate, check_parity
+    from stochi.parity import check_parity
 
     output = Output(as_json)
     check_output(out)
     check_output(html)
     budgets = read_epsilons(context, epsilons, epsilon)
-    if not any(budgets) and (epsilons is not None or was_given(context, "attack")):
-        raise InputError(
-            "an ε of 0 is no attack; give one above 0, or leave --attack and --epsilons out and"
-            " give --epsilon 0 for none"
-        )
-    attacks = read_attacks(attack, epsilon) if any(budgets) else []
-    model, lowered, origin, test = load_compared(checkpoint, program, lowered_from, data, data_dir)
-    shown = test if images is None else test.first(images)
+    asked = epsilons is not None or was_given(context, "attack")
+    attacks = _read_attacks(attack, budgets, asked)
+    compared = load_compared(checkpoint, program, lowered_from, data, data_dir, images)
     report = check_parity(
-        model,
-        lowered,
-        shown,
-        lowered_from=origin,
+        compared.model,
+        compared.program,
+        compared.test,
+        lowered_from=compared.lowered_from,
         trials=trials,
         attacks=attacks,
         epsilons=budgets if attacks else None,
@@ -81,42 +103,72 @@ def parity(
         progress=output.progress,
     )
     if ablation:
-        report.ablation = ablate(
-            model,
-            lowered,
-            shown,
-            attack=attacks[-1].with_budget(max(budgets)) if attacks else None,
-            attack_images=attack_images,
-            trials=trials,
-            seed=seed,
-            progress=output.progress,
-        ).as_dict()
+        strongest = attacks[-1].with_budget(max(budgets)) if attacks else None
+        report = _add_ablation(output, report, compared, strongest, attack_images)
     report.save(out)
     if html is not None:
         report.to_html(html)
-    show_report(output, report)
-    output.say(f"Wrote {out}" + ("" if html is None else f" and {html}"))
-    output.finish(report.as_dict())
+    finish_report(output, report, f"{out}" if html is None else f"{out} and {html}")
+
+
+def finish_report(output: Output, report: "ParityReport", written: str) -> None:
+    """Print the tables of a report, its warnings and what was written; end the command.
+
+    Raises:
+        typer.Exit: with status 1, if a value differs.
+    """
+    from stochi.parity.report import tables
+
+    output.table(report.table(), tables.ACCURACY_TITLE)
+    output.table(report.differences_table(), tables.DIFFERENCES_TITLE)
+    if report.ablation is not None:
+        output.table(report.ablation_table(), tables.ABLATION_TITLE)
+    if report.distribution is not None:
+        output.table(report.distribution_table(), tables.DISTRIBUTION_TITLE, text_columns=2)
+    output.table(report.exact_table(), tables.EXACT_TITLE)
+    output.line(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
+    for warning in report.warnings():
+        output.line(f"Warning: {warning}")
+    output.line(f"Wrote {written}")
+    output.finish(report.to_json())
     if report.mismatches:
         raise typer.Exit(1)
 
 
-def show_report(output: Output, report) -> None:  # type: ignore[no-untyped-def]
-    """The report's tables and its warnings."""
-    from stochi.sim.report import (
-        ABLATION_TITLE,
-        ACCURACY_TITLE,
-        DIFFERENCES_TITLE,
-        DISTRIBUTION_TITLE,
-    )
+def _read_attacks(names: str, budgets: list[float], asked: bool) -> "list[ImageAttack]":
+    """Make the attacks, none if every ε is 0.
 
-    output.table(report.table(), ACCURACY_TITLE)
-    output.table(report.differences_table(), DIFFERENCES_TITLE)
-    if report.ablation is not None:
-        output.table(report.ablation_table(), ABLATION_TITLE)
-    if report.distribution is not None:
-        output.table(report.distribution_table(), DISTRIBUTION_TITLE, text_columns=2)
-    output.table(report.exact_table(), "Value for value")
-    output.say(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
-    for warning in report.warnings():
-        output.say(f"Warning: {warning}")
+    Raises:
+        InputError: attacks were asked for and every ε is 0, or as :func:`read_attacks`.
+    """
+    if any(budgets):
+        return read_attacks(names, budgets[0])
+    if asked:
+        raise InputError(
+            "an ε of 0 is no attack; give one above 0, or leave --attack and --epsilons out and"
+            " give --epsilon 0 for none"
+        )
+    return []
+
+
+def _add_ablation(
+    output: Output,
+    report: "ParityReport",
+    compared: Compared,
+    attack: "ImageAttack | None",
+    attack_images: int,
+) -> "ParityReport":
+    """Return the report with an ablation that has its trials and its first seed."""
+    from stochi.parity import ablate
+
+    ablation = ablate(
+        compared.model,
+        compared.program,
+        compared.test,
+        attack=attack,
+        attack_images=attack_images,
+        trials=report.configuration.trials,
+        seed=report.configuration.seeds[0],
+        progress=output.progress,
+    )
+    return replace(report, ablation=ablation)

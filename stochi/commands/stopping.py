@@ -1,4 +1,4 @@
-"""How a command that works for long, in several processes, is stopped."""
+"""Orderly end of a command that runs for long, in several processes."""
 
 import signal
 import sys
@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from types import FrameType
 
 STOPPED = 128
-"""Added to a signal's number, it is the exit status of what the signal ended."""
+"""Added to a signal's number, the exit status of a process that the signal ended."""
 
 
 @contextmanager
 def stopped_in_order(advice: str) -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does: by an exception, so that what it began is ended too.
+    """End the block by an exception on SIGTERM, as Ctrl-C does, so that it can clean up.
 
     Args:
-        advice: a line about how to go on, for stderr, when either of them came.
+        advice: a line for stderr about how to continue, printed if either of them comes.
 
     Raises:
-        SystemExit: with status 143, where SIGTERM came.
-        KeyboardInterrupt: where Ctrl-C came, as without this.
+        SystemExit: with status 143, if SIGTERM comes.
+        KeyboardInterrupt: if Ctrl-C comes, as without this function.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,106 +1,125 @@
-"""``stochi attack study``"""
+"""``stochi study``, random τ beside other networks, on both sides and under all attacks."""
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stochi.commands.console import JsonOption, Output
-from stochi.commands.data import DataDirOption, DataOption
+from stochi.commands.console import Output
+from stochi.commands.options import DataDirOption, DataOption, JsonOption
 from stochi.commands.stopping import stopped_in_order
 
+if TYPE_CHECKING:
+    from stochi.study import StudyResults
 
-def study(
-    out: Annotated[
-        Path, typer.Option(help="Folder of answers, table and figures; an old one is gone on with.")
-    ] = Path("runs/study"),
-    quick: Annotated[bool, typer.Option("--quick", help="A small part of it, in minutes.")] = False,
-    seeds: Annotated[int, typer.Option(help="Training seeds that are averaged over.")] = 1,
-    epsilon: Annotated[
-        float | None, typer.Option(help="ε of attacks; 25/255, or 8/255 for CIFAR.")
-    ] = None,
-    training_epsilon: Annotated[
-        float | None, typer.Option(help="ε of adversarial training; 25/255, or 4/255 for CIFAR.")
-    ] = None,
-    images: Annotated[int | None, typer.Option(help="How many test images.")] = None,
-    training_images: Annotated[int | None, typer.Option(help="How many training images.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="At most so many passes over them.")] = None,
-    processes: Annotated[int, typer.Option(help="Networks at a time; 0: one for each core.")] = 0,
+OutOption = Annotated[
+    Path,
+    typer.Option(help="Folder of answers, tables and figures; a study in it is continued."),
+]
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="Conduct a small part of the study, in minutes.")
+]
+SeedsOption = Annotated[
+    int, typer.Option(help="Number of trainings of each network; results are averaged over them.")
+]
+EpsilonOption = Annotated[
+    float | None, typer.Option(help="ε of the attacks; by default 25/255, for CIFAR 8/255.")
+]
+TrainingEpsilonOption = Annotated[
+    float | None,
+    typer.Option(help="ε of adversarial training; by default 25/255, for CIFAR 4/255."),
+]
+ImagesOption = Annotated[
+    int | None, typer.Option(help="Number of test images; by default as planned for the data set.")
+]
+TrainingImagesOption = Annotated[
+    int | None,
+    typer.Option(help="Number of training images; by default as planned for the data set."),
+]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Largest number of passes over the training images; by default as planned for the"
+        " data set."
+    ),
+]
+ProcessesOption = Annotated[
+    int, typer.Option(help="Number of networks examined at a time; 0: one per core.")
+]
+
+
+def study_command(
+    *,
+    out: OutOption = Path("runs/study"),
+    quick: QuickOption = False,
+    seeds: SeedsOption = 1,
+    epsilon: EpsilonOption = None,
+    training_epsilon: TrainingEpsilonOption = None,
+    images: ImagesOption = None,
+    training_images: TrainingImagesOption = None,
+    epochs: EpochsOption = None,
+    processes: ProcessesOption = 0,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Is random τ harder to attack, and is it still on the chip?
+    """Study whether random τ is harder to attack, and whether it still is on the chip.
 
-    Trains plain and random-τ networks with every defence, random baselines with some, attacks each
-    in floats and on the chip, and compares. Every answer is kept as soon as it is found: stopped,
-    the command goes on where it was. Ctrl-C and SIGTERM stop it, with all its processes.
+    Plain and random-τ networks are trained with every defence, random baselines with some of them;
+    each is attacked as a float model and on the chip, and they are compared.
+
+    Every answer is kept as soon as it is found: after a stop, the same command continues. Ctrl-C
+    and SIGTERM stop it with all its processes.
     """
     import joblib
 
     from stochi.attacks.art_library import require_art
-    from stochi.files import written_aside
-    from stochi.study import conduct
-    from stochi.study.figures import draw_curves, draw_similarities
-    from stochi.study.plan import FLOAT, plan_for
-    from stochi.study.results import Results
-    from stochi.study.tables import accuracy_rows, difference_rows, masking_rows, similarity_rows
+    from stochi.study import conduct, plan_for
 
     output = Output(as_json)
     require_art()
-    plan = replace(plan_for(data, quick), seeds=seeds)
-    given: dict[str, Any] = {
-        "epsilon": epsilon,
-        "training_epsilon": training_epsilon,
-        "images": images,
-        "training_images": training_images,
-        "epochs": epochs,
-    }
-    plan = replace(plan, **{name: value for name, value in given.items() if value is not None})
-    advice = f"stopped; {out}/answers holds what was found, and the same command goes on from there"
+    plan = plan_for(data, quick).with_options(
+        epsilon=epsilon,
+        training_epsilon=training_epsilon,
+        images=images,
+        training_images=training_images,
+        epochs=epochs,
+        seeds=seeds,
+    )
+    advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
     with stopped_in_order(advice):
-        store = conduct(
+        results = conduct(
             plan,
             out / "answers",
             data_dir,
             processes=processes or joblib.cpu_count(),
             progress=output.progress,
         )
-    results = Results(plan, store)
-    found = results.as_dict()
+    _write(results, out)
+    _print(output, results)
+    output.line(f"Wrote study.json, curves.png and similarities.png in {out}/")
+    output.finish(results.to_json())
+
+
+def _write(results: "StudyResults", out: Path) -> None:
+    """Write results and figures into the folder."""
+    from stochi.files import written_aside
+    from stochi.study.figures import draw_curves, draw_similarities
+
     with written_aside(out / "study.json") as aside:
-        aside.write_text(json.dumps({"plan": asdict(plan), **found}, indent=1) + "\n")
-    draw_curves(found["curves"], out / "curves.png")
-    draw_similarities(found["similarities"], out / "similarities.png")
-    about = (
-        f"{plan.images} images of {plan.data} (AutoAttack {plan.auto(FLOAT).images}, Square"
-        f" {plan.square(FLOAT).images}), ε = {plan.epsilon:.4f}, PGD-{plan.steps} (EOT"
-        f" {plan.draws}), {plan.trials} trials, {plan.seeds} training seeds; 95 % intervals over"
-        " images"
-    )
-    output.table(accuracy_rows(found["table"]), f"Accuracy, %\n{about}", text_columns=3)
-    output.table(
-        difference_rows(found["against_lif"]),
-        "Less the plain LIF with the same defence, in points, paired; *: not 0",
-        text_columns=3,
-    )
-    output.table(
-        difference_rows(found["against_float"]),
-        "The chip less the float model, in points, paired; *: not 0",
-        text_columns=3,
-    )
-    output.table(
-        similarity_rows(found["similarities"]),
-        "Cosine between two draws, mean over images",
-        text_columns=2,
-    )
-    if found["masking"]:
-        output.table(masking_rows(found["masking"]), "Signs of masked gradients", text_columns=4)
-    else:
-        output.say(
+        aside.write_text(json.dumps(results.to_json(), indent=1) + "\n")
+    draw_curves(results.curves, out / "curves.png")
+    draw_similarities(results.similarities, out / "similarities.png")
+
+
+def _print(output: Output, results: "StudyResults") -> None:
+    """Print the tables."""
+    from stochi.study.tables import make_tables
+
+    for table in make_tables(results):
+        output.table(table.rows, table.title, table.text_columns)
+    if not results.masking:
+        output.line(
             "No sign of masked gradients was found, which does not prove that there are none."
         )
-    output.say(f"Wrote study.json, curves.png and similarities.png in {out}/")
-    output.finish({"plan": asdict(plan), **found})

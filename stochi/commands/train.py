@@ -1,13 +1,21 @@
-"""``stochi train``"""
+"""``stochi train``, a new network."""
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.console import DeviceOption, JsonOption, Output, SeedOption, was_given
-from stochi.commands.data import DataDirOption, DataOption
+from stochi.commands.console import Output
+from stochi.commands.options import (
+    CheckpointOutOption,
+    DataDirOption,
+    DataOption,
+    DeviceOption,
+    JsonOption,
+    TrainingSeedOption,
+    was_given,
+)
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.files import check_output
@@ -16,58 +24,98 @@ if TYPE_CHECKING:
     from torch import nn
 
     from stochi.data import Images
-    from stochi.train.checkpoint import NetworkConfig
+    from stochi.train import NetworkConfig, TrainingConfig
+    from stochi.train.defences.defence import Defence
+    from stochi.train.training import Epoch
 
-ONLY_WITHOUT_TUNE = (
-    *("patience", "steps", "sigma", "sampling", "input_gain", "bits", "hardware"),
-    *("defence", "epsilon"),
-)
-TUNING_EPOCHS = 10
+EpochsOption = Annotated[
+    int, typer.Option(help="Largest number of passes over the training images.")
+]
+PatienceOption = Annotated[
+    int,
+    typer.Option(help="Stop after this number of epochs without a better validation accuracy."),
+]
+TimeStepsOption = Annotated[int, typer.Option(help="Number of time steps that an image is shown.")]
+SigmaOption = Annotated[float, typer.Option(help="Spread of the logit of the random decay λ.")]
+SamplingOption = Annotated[
+    str,
+    typer.Option(
+        help="When λ is drawn: at each time step (step), once per sample (forward), once for all"
+        " (fixed), or never (mean)."
+    ),
+]
+InputGainOption = Annotated[
+    str, typer.Option(help="Factor of the input: 1 − λ (coupled) or 1 − E[λ] (mean).")
+]
+BitsOption = Annotated[
+    int,
+    typer.Option(help="Draw λ from a table of 2^bits entries, 1 to 8 bits; 0: no table."),
+]
+HardwareOption = Annotated[
+    bool,
+    typer.Option(
+        "--hardware",
+        help="Train the twin, in the chip's integers, from the start; it has no batch norm and"
+        " learns slowly at first.",
+    ),
+]
+DefenceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Defence against attacks: fgsm or pgd (adversarial training), rat, sr, hire."
+        " docs/defences.md explains them."
+    ),
+]
+EpsilonOption = Annotated[
+    float | None,
+    typer.Option(
+        help="ε of the defence, the largest change of a pixel, above 0 and at most 1; 0.1 by"
+        " default."
+    ),
+]
 
 
-def train(
+@dataclass(frozen=True)
+class _Recipe:
+    """The network to train, and how.
+
+    Attributes:
+        defence: None for plain training.
+        hardware: whether the twin is trained.
+        data: the data set's name.
+    """
+
+    network: "NetworkConfig"
+    config: "TrainingConfig"
+    defence: "Defence | None"
+    hardware: bool
+    data: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values of what is not in the configurations."""
+        defence = self.defence
+        return {
+            "data": self.data,
+            "hardware": self.hardware,
+            "defence": None if defence is None else {"name": defence.name, **asdict(defence)},
+        }
+
+
+def train_command(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Checkpoint to write.")] = Path("runs/model.pt"),
-    seed: SeedOption = 0,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            help=f"Most passes over the data; by default 25, or {TUNING_EPOCHS} with --tune."
-        ),
-    ] = None,
-    patience: Annotated[int, typer.Option(help="Stop when nothing improves for so many.")] = 8,
-    steps: Annotated[int, typer.Option(help="Time steps an image is shown.")] = 8,
-    sigma: Annotated[float, typer.Option(help="Spread of the random decay's logit.")] = 1.0,
-    sampling: Annotated[str, typer.Option(help="Draw λ per: step, forward, fixed, mean.")] = "step",
-    input_gain: Annotated[str, typer.Option(help="Input gain: coupled or mean.")] = "coupled",
-    bits: Annotated[int, typer.Option(help="Bits of the decay table; 0: continuous.")] = 0,
-    hardware: Annotated[
-        bool,
-        typer.Option(
-            "--hardware",
-            help="Train in the chip's integers from the start, without batch norm; slow at first.",
-        ),
-    ] = False,
-    defence: Annotated[
-        str | None,
-        typer.Option(
-            help="Against attacks: fgsm or pgd (adversarial training), rat, sr, hire."
-            " docs/defences.md says what each does."
-        ),
-    ] = None,
-    epsilon: Annotated[
-        float | None,
-        typer.Option(
-            help="With --defence: a pixel is moved by so much of [0, 1] at most, above 0; 0.1."
-        ),
-    ] = None,
-    tune: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint to tune, until its Program answers as it does."),
-    ] = None,
-    program: Annotated[
-        Path | None, typer.Option(help="With --tune: the Program that was lowered from it.")
-    ] = None,
+    *,
+    out: CheckpointOutOption = Path("runs/model.pt"),
+    seed: TrainingSeedOption = 0,
+    epochs: EpochsOption = 25,
+    patience: PatienceOption = 8,
+    time_steps: TimeStepsOption = 8,
+    sigma: SigmaOption = 1.0,
+    sampling: SamplingOption = "step",
+    input_gain: InputGainOption = "coupled",
+    bits: BitsOption = 0,
+    hardware: HardwareOption = False,
+    defence: DefenceOption = None,
+    epsilon: EpsilonOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     device: DeviceOption = "cpu",
@@ -75,128 +123,133 @@ def train(
 ) -> None:
     """Train a small convolutional random-τ network, made for the data set's images and classes.
 
-    Or, with --tune, go on training one with the arithmetic and the noise of its Program in the
-    loop; export the result, and deploy it with --calibration and that Program.
+    With --hardware the twin is trained in place of the float model. The checkpoint holds a float
+    model in both cases, for 'stochi export'.
     """
     from stochi.data.catalogue import find_data_set
-    from stochi.train.checkpoint import NetworkConfig, in_floats, save_checkpoint
-    from stochi.train.defences import make_defence
-    from stochi.train.neurons import check_neuron_options
-    from stochi.train.training import Epoch, TrainingConfig, measure_accuracy, train_classifier
+    from stochi.train import NetworkConfig, TrainingConfig
 
     output = Output(as_json)
     check_output(out)
-    if (tune is None) != (program is None):
-        raise InputError("--tune CHECKPOINT and --program PROGRAM go together")
-    if tune is not None and program is not None:
-        given = [name for name in ONLY_WITHOUT_TUNE if was_given(context, name)]
-        if given:
-            option = given[0].replace("_", "-")
-            raise InputError(f"--{option} is of a new network; --tune takes the checkpoint's")
-        if device != "cpu":
-            raise InputError(f"--tune runs on the CPU; leave out --device {device}")
-        from stochi.commands.tuning import tune_checkpoint
-
-        tune_checkpoint(
-            output,
-            tune,
-            program,
-            out,
-            seed,
-            TUNING_EPOCHS if epochs is None else epochs,
-            data,
-            data_dir,
-        )
-        return
-    config = TrainingConfig(seed=seed, patience=patience)
-    config = config if epochs is None else replace(config, epochs=epochs)
-    if defence is None and epsilon is not None:
-        raise InputError("--epsilon is of a defence; name one with --defence")
-    chosen_defence = None
-    if defence is not None:
-        chosen_defence = make_defence(defence, **({} if epsilon is None else {"epsilon": epsilon}))
-        if epsilon == 0:
-            raise InputError(
-                "--epsilon 0 moves no pixel, so --defence would be plain training; give an ε above"
-                " 0, or leave both out"
-            )
-    check_neuron_options(sigma, sampling, input_gain, bits or None)
-    if sampling == "mean":
-        for name in ("sigma", "bits"):
-            if was_given(context, name) and (name != "bits" or bits):
-                raise InputError(f"--{name} is of random decays; --sampling mean draws none")
-    if steps < 1:
-        raise InputError(f"steps is {steps}; a sample needs at least 1 time step")
+    config = TrainingConfig(seed=seed, epochs=epochs, patience=patience)
+    chosen_defence = _choose_defence(defence, epsilon)
     chosen = find_data_set(data)
     network = NetworkConfig(
         input_shape=chosen.shape,
         classes=chosen.classes,
-        steps=steps,
+        time_steps=time_steps,
         sigma=sigma,
         sampling=sampling,
         input_gain=input_gain,
         bits=bits or None,
         batch_norm=not hardware,
     )
-    where = check_device(device)
+    _check_network(context, network)
+    check_device(device)
     training, test = chosen.read(data_dir)
+    recipe = _Recipe(network, config, chosen_defence, hardware, data)
+    model, history = _train(output, recipe, training, device)
+    _finish(output, recipe, model, history, test, out)
+
+
+def _choose_defence(name: str | None, epsilon: float | None) -> "Defence | None":
+    """Make the defence with this name, if there is one.
+
+    Raises:
+        InputError: the name is unknown, ε is out of range or 0, or ε came without a defence.
+    """
+    from stochi.train import make_defence
+
+    if name is None:
+        if epsilon is not None:
+            raise InputError("--epsilon is an option of a defence; name one with --defence")
+        return None
+    defence = make_defence(name, **({} if epsilon is None else {"epsilon": epsilon}))
+    if epsilon == 0:
+        raise InputError(
+            "--epsilon 0 moves no pixel, so --defence would be plain training; give an ε above 0,"
+            " or leave both out"
+        )
+    return defence
+
+
+def _check_network(context: typer.Context, network: "NetworkConfig") -> None:
+    """Raise InputError if an option of the network is out of range or has no effect."""
+    from stochi.train.neurons.random_tau_leaky import check_neuron_options
+
+    check_neuron_options(network.sigma, network.sampling, network.input_gain, network.bits)
+    if network.sampling == "mean":
+        without_effect = {"sigma": was_given(context, "sigma"), "bits": network.bits is not None}
+        for name in (name for name, given in without_effect.items() if given):
+            raise InputError(f"--{name} is for random decays; --sampling mean draws none")
+    if network.time_steps < 1:
+        raise InputError(f"time_steps is {network.time_steps}; a sample needs at least 1")
+
+
+def _train(
+    output: Output, recipe: _Recipe, images: "Images", device: str
+) -> "tuple[nn.Module, list[Epoch]]":
+    """Train the float model, or the twin, and report every epoch."""
+    from stochi.train import FreshDraws, make_twin, train_classifier
+
+    network, config = recipe.network, recipe.config
     output.progress(
-        f"Training on {len(training)} images of {data}, at most {config.epochs} epochs, seed {seed}"
+        f"Training on {len(images)} images of {recipe.data}, at most {config.epochs} epochs, seed"
+        f" {config.seed}"
     )
 
-    def show(epoch: Epoch) -> None:
+    def show(epoch: "Epoch") -> None:
         output.progress(
             f"epoch {epoch.number:3d}  loss {epoch.loss:.4f}"
             f"  validation accuracy {epoch.validation_accuracy:.1%}"
         )
 
     def build() -> "nn.Module":
-        return _on_the_chip(network, training, seed) if hardware else network.build()
+        model = network.build()
+        if not recipe.hardware:
+            return model
+        # Every batch has other draws.
+        return FreshDraws(make_twin(model, images.inputs[:1]), config.seed)
 
     model, history = train_classifier(
         build,
-        training,
+        images,
         config,
-        defence=chosen_defence,
-        device=where,
+        defence=recipe.defence,
+        device=device,
         progress=show,
-        batch_progress=output.steps("batches of this epoch"),
+        batch_progress=output.counter("batches of this epoch"),
     )
     kept = max(history, key=lambda epoch: epoch.validation_accuracy).number
     output.progress(f"The weights of epoch {kept} of {len(history)} were the best, and are kept")
-    model.to("cpu")
-    accuracy = measure_accuracy(model, test)
-    if hardware:
+    return model.to("cpu"), history
+
+
+def _finish(
+    output: Output,
+    recipe: _Recipe,
+    model: "nn.Module",
+    history: "list[Epoch]",
+    test: "Images",
+    out: Path,
+) -> None:
+    """Measure the accuracy, write the checkpoint and report both."""
+    from stochi.train import save_checkpoint
+    from stochi.train.checkpoint import in_floats
+    from stochi.train.training import measure_accuracy
+
+    accuracy, network = measure_accuracy(model, test), recipe.network
+    if recipe.hardware:
         model, network = in_floats(model.get_submodule("model"), network)
-    told_defence = None if chosen_defence is None else chosen_defence.as_dict()
-    save_checkpoint(
-        out,
-        model,
-        network,
-        {
-            **config.as_dict(),
-            "data": data,
-            "hardware": hardware,
-            "defence": told_defence,
-            "history": [e.as_dict() for e in history],
-        },
-    )
-    output.say(f"Test accuracy {accuracy:.1%} on {len(test)} images of {data}; wrote {out}")
+    config, epochs = asdict(recipe.config), [asdict(epoch) for epoch in history]
+    save_checkpoint(out, model, network, {**config, **recipe.to_json(), "history": epochs})
+    output.line(f"Test accuracy {accuracy:.1%} on {len(test)} images of {recipe.data}; wrote {out}")
     output.finish(
         {
             "checkpoint": str(out),
-            "data": data,
-            "hardware": hardware,
-            "defence": told_defence,
+            **recipe.to_json(),
             "test_accuracy": accuracy,
-            "epochs": [e.as_dict() for e in history],
-            "training": config.as_dict(),
+            "epochs": epochs,
+            "training": config,
         }
     )
-
-
-def _on_the_chip(network: "NetworkConfig", images: "Images", seed: int) -> "nn.Module":
-    """The untrained network in the chip's integers, with other draws for every batch."""
-    from stochi.train.hardware_aware import FreshDraws, hardware_aware
-
-    return FreshDraws(hardware_aware(network.build(), images.inputs[:1]), seed)

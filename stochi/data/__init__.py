@@ -1,7 +1,5 @@
 """Data sets as tensors: images in [0, 1] and integer labels."""
 
-from stochi.data.catalogue import load
-from stochi.data.digits import load_digits
-from stochi.data.images import Images
+import lazy_loader
 
-__all__ = ["Images", "load", "load_digits"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The sets that can be loaded by name."""
+"""Data sets that can be loaded by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from stochi.errors import InputError
 
 @dataclass(frozen=True)
 class DataSet:
-    """What is known of a set before it is read.
+    """Facts about a data set that are known before it is read.
 
     Attributes:
+        name: the name to load it by.
         shape: (channels, height, width) of an image.
-        classes: how many; labels go from 0 to classes − 1.
-        read: data_dir → (training part, test part).
+        classes: number of classes; labels range from 0 to classes − 1.
+        read: function from data_dir to (training part, test part).
     """
 
     name: str
@@ -39,25 +40,29 @@ DATA_SETS = {
 
 
 def find_data_set(name: str) -> DataSet:
-    """The set of that name. InputError, with all names, where there is none."""
+    """Return the data set with this name.
+
+    Raises:
+        InputError: the name is unknown; the message lists all names.
+    """
     if name not in DATA_SETS:
         raise InputError(f"unknown data set {name!r}; known sets: {', '.join(DATA_SETS)}")
     return DATA_SETS[name]
 
 
 def load(name: str, data_dir: str | Path | None = None) -> tuple[Images, Images]:
-    """The training and the test part of a set, in the order in which they are published.
+    """Load the training part and the test part of a set, in the published order.
 
     Args:
         name: ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10`` or ``cifar100``.
-        data_dir: the folder that holds the set's published files (``docs/data.md``), read and
-            checked anew at every call. The digits come with scikit-learn and need none.
+        data_dir: the folder that holds the set's published files (``docs/data.md``). Every call
+            reads and checks them again. The digits come with scikit-learn and need no folder.
 
     Returns:
         Images in [0, 1], float32 (n, channels, height, width), and labels, int64 (n,).
 
     Raises:
-        InputError: the name is unknown, the set is not there, or a file is damaged; the message
+        InputError: the name is unknown, the set is missing, or a file is damaged; the message
             names the file and where the set is published.
     """
     return find_data_set(name).read(data_dir)

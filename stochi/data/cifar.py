@@ -1,6 +1,6 @@
-"""CIFAR-10 and CIFAR-100 in their binary version: a record an image, unpacked or still in the tar.
+"""CIFAR-10 and CIFAR-100 in their binary version, unpacked or in the tar: one record per image.
 
-The Python version is pickles, which can run code, and is never opened.
+The Python version consists of pickles, which can run code, and is never opened.
 """
 
 import gzip
@@ -22,14 +22,15 @@ _PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class CifarSet:
-    """One set of that layout.
+    """A data set in the CIFAR layout.
 
     Attributes:
-        folder, archive: what the authors call the folder and the tar that it comes in.
-        training, test: the files' names.
-        labels: the label bytes before each record's pixels, as (what it is, how many classes);
-            the last one is used.
-        python_version: what gives the pickled version away.
+        published: its title, its files in words, and its address.
+        folder, archive: the authors' names for the folder and for the tar that contains it.
+        training, test: the names of the files.
+        labels: the label bytes before each record's pixels, as (meaning, number of classes); the
+            last one is used.
+        python_version: files and folders by which the pickled version is recognized.
     """
 
     published: Published
@@ -62,27 +63,27 @@ CIFAR100 = CifarSet(
 
 
 def load_cifar10(data_dir: str | Path | None) -> tuple[Images, Images]:
-    """CIFAR-10 (Krizhevsky, 2009): colour images of 32×32 pixels in 10 classes.
+    """Load CIFAR-10 (Krizhevsky, 2009): colour images of 32×32 pixels in 10 classes.
 
     Args:
-        data_dir: the folder that holds the binary version: its files, ``cifar-10-batches-bin/``
-            or ``cifar-10-binary.tar.gz``, which is read in memory.
+        data_dir: the folder that holds the binary version, as its files, as
+            ``cifar-10-batches-bin/`` or as ``cifar-10-binary.tar.gz``, which is read in memory.
 
     Raises:
-        InputError: the set is not there, a file is damaged, or only the Python version is there.
+        InputError: the set is missing, a file is damaged, or only the Python version is there.
     """
     return _load(CIFAR10, data_dir)
 
 
 def load_cifar100(data_dir: str | Path | None) -> tuple[Images, Images]:
-    """CIFAR-100 (Krizhevsky, 2009): colour images of 32×32 pixels, with its 100 fine labels.
+    """Load CIFAR-100 (Krizhevsky, 2009): colour images of 32×32 pixels with the 100 fine labels.
 
     Args:
-        data_dir: the folder that holds the binary version: its files, ``cifar-100-binary/`` or
-            ``cifar-100-binary.tar.gz``, which is read in memory.
+        data_dir: the folder that holds the binary version, as its files, as ``cifar-100-binary/``
+            or as ``cifar-100-binary.tar.gz``, which is read in memory.
 
     Raises:
-        InputError: the set is not there, a file is damaged, or only the Python version is there.
+        InputError: the set is missing, a file is damaged, or only the Python version is there.
     """
     return _load(CIFAR100, data_dir)
 
@@ -102,7 +103,7 @@ def _load(wanted: CifarSet, data_dir: str | Path | None) -> tuple[Images, Images
 
 
 def _find(wanted: CifarSet, folder: Path) -> dict[str, tuple[str, bytes]]:
-    """Each file's name → what to call it in an error, and its content."""
+    """Return for each file name the name to use in errors and the content."""
     names = (*wanted.training, wanted.test)
     archive = folder / wanted.archive
     incomplete = ""
@@ -117,8 +118,8 @@ def _find(wanted: CifarSet, folder: Path) -> dict[str, tuple[str, bytes]]:
     pickled = [folder / name for name in wanted.python_version if (folder / name).exists()]
     if pickled and not incomplete:
         incomplete = (
-            f"{pickled[0]} is the Python version, pickles, which are never loaded: get the"
-            f" binary version, {wanted.archive}"
+            f"{pickled[0]} is the Python version, whose pickles are never loaded; get the binary"
+            f" version, {wanted.archive}"
         )
     raise wanted.published.absent((folder / wanted.folder, folder, archive), incomplete)
 
@@ -126,10 +127,13 @@ def _find(wanted: CifarSet, folder: Path) -> dict[str, tuple[str, bytes]]:
 def _unpack(
     published: Published, archive: Path, names: tuple[str, ...]
 ) -> dict[str, tuple[str, bytes]]:
-    """The named files of a tar.gz, in memory: nothing is written, so no path in it can do harm."""
+    """Read the named files of a tar.gz in memory.
+
+    Nothing is written to disk, so no path in the archive can do harm.
+    """
     files = {}
     with published.reading(archive):
-        # Unzipped as a whole, because tarfile stops before gzip's checksum.
+        # Decompress the whole file, because tarfile stops before gzip's checksum.
         plain = io.BytesIO(gzip.decompress(archive.read_bytes()))
         with tarfile.open(fileobj=plain, mode="r:") as tar:
             for member in tar:
@@ -139,22 +143,22 @@ def _unpack(
                     files[name] = (f"{archive}: {name}", content.read())
         missing = [name for name in names if name not in files]
         if missing:
-            raise InputError(f"it holds no {', '.join(missing)}")
+            raise InputError(f"the archive does not contain {', '.join(missing)}")
     return files
 
 
 def _parse(
     wanted: CifarSet, name: str, called: str, content: bytes
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (n, 3, 32, 32) and labels (n,), both uint8."""
+    """Return pixels (n, 3, 32, 32) and labels (n,), both uint8."""
     record = len(wanted.labels) + _PIXELS
     with wanted.published.reading(called):
         if not content:
             raise InputError("is empty")
         if len(content) % record:
             raise InputError(
-                f"{len(content)} bytes are no whole number of records of {record} bytes: truncated,"
-                f" or not {wanted.published.title}'s {name}"
+                f"{len(content)} bytes are not a whole number of records of {record} bytes; the"
+                f" file is truncated, or it is not {wanted.published.title}'s {name}"
             )
         records = np.frombuffer(content, np.uint8).reshape(-1, record)
         for column, (kind, classes) in enumerate(wanted.labels):
@@ -162,6 +166,6 @@ def _parse(
             if labels.max() >= classes:
                 at = int((labels >= classes).argmax())
                 raise InputError(
-                    f"image {at} has {kind} {labels[at]}; it goes from 0 to {classes - 1}"
+                    f"image {at} has {kind} {labels[at]}; it must be from 0 to {classes - 1}"
                 )
     return records[:, -_PIXELS:].reshape(-1, *SHAPE), labels

@@ -1,4 +1,4 @@
-"""scikit-learn's digits: 1,797 real handwritten digits of 8×8 pixels, inside the package."""
+"""The digits of scikit-learn: 1,797 real handwritten digits of 8×8 pixels, part of that package."""
 
 import numpy as np
 import torch
@@ -10,12 +10,12 @@ SPLIT_SEED = 0
 
 
 def load_digits() -> tuple[Images, Images]:
-    """The training and the held-out test part, always the same split, shuffled.
+    """Load the training part and the held-out test part, shuffled and split always the same way.
 
     The images come from the UCI set "Optical Recognition of Handwritten Digits" (Alpaydin and
-    Kaynak, 1998); pixel values 0 to 16 become 0 to 1. A fifth (359 images) is held out.
+    Kaynak, 1998); pixel values 0 to 16 become 0 to 1. One fifth (359 images) is held out.
     """
-    from sklearn.datasets import load_digits as load
+    from sklearn.datasets import load_digits as load  # slow to import, not needed for other sets
 
     pixels, labels = load(return_X_y=True)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))

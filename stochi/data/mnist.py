@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: four IDX files each, of the same names, gzipped or not."""
+"""MNIST and Fashion-MNIST: four IDX files each, with the same names, gzipped or plain."""
 
 import gzip
 from collections.abc import Sequence
@@ -25,12 +25,13 @@ _IN_WORDS = f"{', '.join(FILES)} (or these with .gz)"
 
 @dataclass(frozen=True)
 class IdxSet:
-    """One set of that layout.
+    """A data set in the MNIST layout.
 
     Attributes:
-        folders: its own folders inside the user's, torchvision's layout among them.
-        first_labels: how the training and the test labels begin. The two sets' files have the same
-            names and sizes, so this is what tells them apart.
+        published: its title, its files in words, and its address.
+        folders: names of its own folders inside the user's, including torchvision's layout.
+        first_labels: the first training labels and the first test labels. The files of both sets
+            have the same names and sizes, so only these labels tell them apart.
     """
 
     published: Published
@@ -55,33 +56,34 @@ FASHION_MNIST = IdxSet(
 
 
 def load_mnist(data_dir: str | Path | None) -> tuple[Images, Images]:
-    """MNIST (LeCun, Bottou, Bengio and Haffner, 1998): handwritten digits of 28×28 pixels.
+    """Load MNIST (LeCun, Bottou, Bengio and Haffner, 1998): handwritten digits of 28×28 pixels.
 
     Args:
-        data_dir: the folder that holds the four files, itself or in ``mnist/`` or ``MNIST/raw/``.
+        data_dir: the folder that holds the four files, directly or in ``mnist/`` or
+            ``MNIST/raw/``.
 
     Raises:
-        InputError: the set is not there, a file is damaged, or it is Fashion-MNIST's.
+        InputError: the set is missing, a file is damaged, or the files are Fashion-MNIST's.
     """
     return _load(MNIST, FASHION_MNIST, data_dir)
 
 
 def load_fashion_mnist(data_dir: str | Path | None) -> tuple[Images, Images]:
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): clothes of 28×28 pixels in 10 classes.
+    """Load Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): clothes of 28×28 pixels in 10 classes.
 
     Args:
-        data_dir: the folder that holds the four files, itself or in ``fashion-mnist/`` or
+        data_dir: the folder that holds the four files, directly or in ``fashion-mnist/`` or
             ``FashionMNIST/raw/``.
 
     Raises:
-        InputError: the set is not there, a file is damaged, or it is MNIST's.
+        InputError: the set is missing, a file is damaged, or the files are MNIST's.
     """
     return _load(FASHION_MNIST, MNIST, data_dir)
 
 
 def _load(wanted: IdxSet, other: IdxSet, data_dir: str | Path | None) -> tuple[Images, Images]:
     folder = wanted.published.existing_folder(data_dir)
-    # A folder of the set's own name comes first: files that lie loose could be the other set's.
+    # A folder with the set's own name comes first: files outside could be the other set's.
     files = _find(wanted.published, [*(folder / name for name in wanted.folders), folder])
     training, test = (
         _read_part(wanted, other, part, files[2 * part], files[2 * part + 1]) for part in (0, 1)
@@ -90,7 +92,7 @@ def _load(wanted: IdxSet, other: IdxSet, data_dir: str | Path | None) -> tuple[I
 
 
 def _find(published: Published, folders: Sequence[Path]) -> list[Path]:
-    """The four files, all from one folder."""
+    """Return the paths of the four files, all from one folder."""
     incomplete = ""
     for folder in folders:
         found = [_plain_or_gzipped(folder / name) for name in FILES]
@@ -117,27 +119,27 @@ def _read_part(
         pixels = parse_idx(_read(image_file), dimensions=3)
         if pixels.shape[1:] != SHAPE[1:]:
             height, width = pixels.shape[1:]
-            raise InputError(f"holds images of {height}×{width} pixels, not 28×28")
+            raise InputError(f"it holds images of {height}×{width} pixels, not 28×28")
     with wanted.published.reading(label_file):
         labels = parse_idx(_read(label_file), dimensions=1)
         if labels.max() >= CLASSES:
             at = int((labels >= CLASSES).argmax())
-            raise InputError(f"label {at} is {labels[at]}; labels go from 0 to {CLASSES - 1}")
+            raise InputError(f"label {at} is {labels[at]}; labels must be from 0 to {CLASSES - 1}")
         if len(labels) != len(pixels):
-            raise InputError(f"holds {len(labels)} labels for {len(pixels)} images")
-    _refuse_other_set(wanted, other, part, label_file, labels)
+            raise InputError(f"it holds {len(labels)} labels for {len(pixels)} images")
+    _check_not_other_set(wanted, other, part, label_file, labels)
     return images_from_bytes(pixels[:, None], labels)
 
 
-def _refuse_other_set(
+def _check_not_other_set(
     wanted: IdxSet, other: IdxSet, part: int, file: Path, labels: np.ndarray
 ) -> None:
     beginning = other.first_labels[part]
     if labels[: len(beginning)].tobytes() == beginning:
         raise InputError(
             f"{file}: these are the labels of {other.published.title}, not of"
-            f" {wanted.published.title}, whose files have the same names; keep each set in a folder"
-            f" of its own, {other.folders[0]}/ and {wanted.folders[0]}/"
+            f" {wanted.published.title}, whose files have the same names; keep each set in its own"
+            f" folder, {other.folders[0]}/ and {wanted.folders[0]}/"
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a set is published, and the one line that says so where its files are missing or bad."""
+"""Where a data set is published, and the errors that report missing or damaged files of it."""
 
 import gzip
 import tarfile
@@ -13,11 +13,11 @@ from stochi.errors import InputError
 
 @dataclass(frozen=True)
 class Published:
-    """A set as its authors publish it.
+    """A data set as its authors publish it.
 
     Attributes:
-        title: what people call it.
-        files: what is looked for, in words.
+        title: its usual name.
+        files: the files to look for, in words.
         address: where to download it.
     """
 
@@ -26,7 +26,11 @@ class Published:
     address: str
 
     def existing_folder(self, data_dir: str | Path | None) -> Path:
-        """The folder that the user named. InputError where none was, or there is no such one."""
+        """Return the folder that the user named.
+
+        Raises:
+            InputError: no folder was named, or it does not exist.
+        """
         if data_dir is None:
             raise InputError(
                 f"{self.title} is not part of this package: put {self.files} into a folder and name"
@@ -35,16 +39,17 @@ class Published:
         folder = Path(data_dir).expanduser()
         if not folder.is_dir():
             raise InputError(
-                f"{folder}: no such folder, so no {self.title}: {self.files}; {self._source()}"
+                f"{folder}: no such folder; {self.title} needs one that holds {self.files};"
+                f" {self._source()}"
             )
         return folder
 
     def absent(self, looked_in: Sequence[Path], found_instead: str = "") -> InputError:
-        """The error for a set that is not there.
+        """Return the error for a set that is missing.
 
         Args:
-            looked_in: every place, in order.
-            found_instead: what was found and does not do, in words.
+            looked_in: all places that were searched, in order.
+            found_instead: what was found but cannot be used, in words.
         """
         places = ", ".join(map(str, looked_in))
         return InputError(
@@ -55,7 +60,7 @@ class Published:
 
     @contextmanager
     def reading(self, file: str | Path) -> Iterator[None]:
-        """Give what goes wrong in the block the file's name, and say what to do."""
+        """Add the file's name and the remedy to any error raised in the block."""
         try:
             yield
         except InputError as error:

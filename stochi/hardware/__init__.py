@@ -1,1 +1,5 @@
-"""What the chip is: its arithmetic, its randomness, its limits. Nothing here knows of networks."""
+"""The chip: its arithmetic, its randomness and its limits, without any network."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,6 @@
-"""What each chip can do. Widths and ranges, the same on both, are in ``fixed_point.py``.
+"""Features and limits of each chip; ``fixed_point.py`` has the widths and ranges, common to both.
 
-Sources: nengo-loihi's validation for Loihi 1; programmable neurons and graded spikes from Intel's
+Sources: nengo-loihi's validation for Loihi 1; for programmable neurons and graded spikes, Intel's
 technology brief "Taking Neuromorphic Computing with Loihi 2 to the Next Level" (2021).
 """
 
@@ -11,14 +11,18 @@ from stochi.errors import InputError
 
 @dataclass(frozen=True)
 class Chip:
-    """What a chip can do.
+    """Features and limits of a chip.
 
     Attributes:
-        programmable_neuron: a neuron may run microcode of its own.
-        configurations: how many distinct (du, dv, refractory period, noise) the neurons of a core
-            can have; None where no limit is known. nengo-loihi's validation has 32 for Loihi 1.
-        thresholds: how many distinct thresholds the neurons of a core can have; None where no
-            limit is known. nengo-loihi's validation has 16 for Loihi 1, marked as to be checked.
+        name: the name by which users choose it.
+        programmable_neuron: whether a neuron can run its own microcode.
+        graded_spikes: whether a spike can carry an integer.
+        configurations: the largest number of distinct (du, dv, refractory period, noise) among the
+            neurons of a core; None if no limit is known. It is 32 for Loihi 1 in nengo-loihi's
+            validation.
+        thresholds: the largest number of distinct thresholds among the neurons of a core; None if
+            no limit is known. It is 16 for Loihi 1 in nengo-loihi's validation, where a comment
+            marks the number as still to be checked.
     """
 
     name: str
@@ -47,7 +51,11 @@ CHIPS = {
 
 
 def find_chip(name: str) -> Chip:
-    """The chip of that name; InputError names the known ones where there is none."""
+    """Return the chip with this name.
+
+    Raises:
+        InputError: the name is unknown; the message lists the known chips.
+    """
     if name not in CHIPS:
         raise InputError(f"unknown chip {name!r}; known chips: {', '.join(CHIPS)}")
     return CHIPS[name]

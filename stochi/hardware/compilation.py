@@ -1,4 +1,4 @@
-"""Compile a loop once and keep it, beside its source or in the user's cache folder."""
+"""Compilation of a loop, kept on disk beside its source or in the user's cache folder."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -8,14 +8,15 @@ from typing import Any
 
 
 def compile_and_keep(make: Callable[[str, bool], Any], modules: Iterable[ModuleType]) -> Any:
-    """What ``make(sources, cache)`` compiles.
+    """Return the function compiled by ``make(sources, cache)``.
 
-    Numba looks for a change only in the file of the function itself, and at the values that it
-    encloses; ``sources``, a digest of all files that are compiled in, is one for it to enclose.
+    To decide whether kept code is current, numba checks only the file of the function itself and
+    the values in its closure. ``sources`` is a digest of all files that are compiled in; the
+    function has it in its closure, so a change in any of them leads to a new compilation.
 
     Args:
-        make: compiles, or loads from where numba keeps compiled code.
-        modules: whose code goes into it.
+        make: compiles the function or loads it from numba's cache.
+        modules: all modules whose code is compiled in.
     """
     digest = hashlib.sha256()
     for module in modules:
@@ -23,5 +24,5 @@ def compile_and_keep(make: Callable[[str, bool], Any], modules: Iterable[ModuleT
         digest.update(Path(module.__file__).read_bytes())
     try:
         return make(digest.hexdigest(), True)
-    except RuntimeError:  # numba found no folder that it may write to
+    except RuntimeError:  # numba found no folder with write permission
         return make(digest.hexdigest(), False)

@@ -1,4 +1,4 @@
-"""Tables of 12-bit decays that stand for a distribution of λ: 2^b equally likely levels."""
+"""Tables of 12-bit decays that represent a distribution of λ by 2^b equally likely levels."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from stochi.errors import InputError
 from stochi.hardware.distributions import DecayDistribution
+from stochi.hardware.draws import LayerDraws
 from stochi.hardware.fixed_point import DECAY_UNITY, Integers
 from stochi.hardware.noise import DECAY_STREAM, random_bytes
 
@@ -15,12 +16,12 @@ _FINE_LEVELS = 2**12
 
 @dataclass(frozen=True)
 class TableError:
-    """How far a table is from the distribution that it stands for, in λ.
+    """Differences in λ between a table and the distribution that it represents.
 
     Attributes:
-        mean: the table's mean, less the distribution's.
-        spread: the same of their standard deviations.
-        largest: the largest distance between two quantiles of the same share, of 4,096.
+        mean: the table's mean less the distribution's.
+        spread: the table's standard deviation less the distribution's.
+        largest: the largest distance between quantiles of the same share, among 4,096 shares.
     """
 
     mean: float
@@ -29,16 +30,17 @@ class TableError:
 
 
 def decay_table(distribution: DecayDistribution, bits: int) -> np.ndarray:
-    """Equally likely levels of λ as 12-bit decays: level i is the quantile at ``(i + ½)/2^b``.
+    """Return equally likely levels of λ as 12-bit decays: level i is the quantile at (i + ½)/2^b.
 
     Args:
-        bits: b, the PRNG bits that choose a level, 1 to 8.
+        distribution: the distribution of λ.
+        bits: b, the number of random bits that choose a level, 1 to 8.
 
     Returns:
         (2^b,) int64, ascending, each in [0, 4096].
 
     Raises:
-        InputError: bits out of range.
+        InputError: ``bits`` is out of range.
     """
     check_bits(bits)
     levels = 2**bits
@@ -60,12 +62,12 @@ def table_error(table: np.ndarray, distribution: DecayDistribution) -> TableErro
 
 
 def quantize_decay(keep: np.ndarray | float) -> np.ndarray:
-    """λ in [0, 1] → the nearest ``round(4096·λ)``, int64 in [0, 4096]."""
+    """Round λ in [0, 1] to 12 bits: ``round(4096·λ)``, int64 in [0, 4096]."""
     return np.asarray(np.rint(np.asarray(keep, dtype=np.float64) * DECAY_UNITY), dtype=np.int64)
 
 
 def check_bits(bits: int) -> None:
-    """Raise InputError unless a decay table can have so many bits."""
+    """Raise InputError unless a decay table can have this number of bits."""
     whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
     if not whole or not 1 <= bits <= MAX_TABLE_BITS:
         raise InputError(
@@ -74,35 +76,22 @@ def check_bits(bits: int) -> None:
 
 
 def draw_decays(
-    table: Integers,
-    samples: Integers,
-    neurons: Integers,
-    *,
-    seed: int,
-    trial: int,
-    layer: int,
-    step: int,
-    redraw: bool,
-    source: str = "philox",
+    table: Integers, samples: Integers, neurons: Integers, draws: LayerDraws, redraw: bool
 ) -> Integers:
-    """Each (sample, neuron)'s decay for a step, (batch, n): :func:`look_up` of a random byte.
+    """Draw a decay for every (sample, neuron) in a time step.
 
-    ``redraw`` draws at every step, else the draw of step 0 lasts. The rest is as in
-    :func:`stochi.hardware.noise.random_bytes`.
+    Args:
+        table: (2^b,) decays, as from :func:`decay_table`.
+        samples, neurons, draws: as for :func:`stochi.hardware.noise.random_bytes`.
+        redraw: whether to draw at every time step; if not, the draw of step 0 lasts.
+
+    Returns:
+        (batch, n), :func:`look_up` of a random byte for each.
     """
-    drawn = random_bytes(
-        samples,
-        neurons,
-        seed=seed,
-        trial=trial,
-        layer=layer,
-        step=step if redraw else 0,
-        stream=DECAY_STREAM,
-        source=source,
-    )
-    return look_up(table, drawn)
+    drawn_at = draws if redraw else draws._replace(step=0)
+    return look_up(table, random_bytes(samples, neurons, drawn_at, DECAY_STREAM))
 
 
 def look_up(table: Integers, drawn: Integers) -> Integers:
-    """The table's decays for drawn bytes in [0, 255]: the leading b bits are the index."""
+    """Return the table's decays for drawn bytes in [0, 255]; the leading b bits are the index."""
     return table[drawn * len(table) >> 8]

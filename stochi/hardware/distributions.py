@@ -1,4 +1,4 @@
-"""Distributions of λ from which neurons may draw, by their quantiles."""
+"""Distributions of λ from which neurons draw, defined by their quantiles."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,27 +17,31 @@ _NORMAL = NormalDist()
 
 
 class DecayDistribution(ABC):
-    """A law of λ = 1 − 1/τ in [0, 1]."""
+    """A distribution of λ = 1 − 1/τ in [0, 1].
+
+    Attributes:
+        name: the name that :func:`make_distribution` takes.
+    """
 
     name: str
 
     @abstractmethod
     def quantile(self, share: float) -> float:
-        """The λ below which a share in (0, 1) of all draws lies."""
+        """Return the λ below which the given share, in (0, 1), of all draws lies."""
 
     @abstractmethod
     def draw(self, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-        """One λ for each element of ``like``, of its shape, type and device."""
+        """Draw one λ for each element of ``like``, with its shape, type and device."""
 
     @cached_property
     def mean(self) -> float:
-        """E[λ], as the mean of its quantiles."""
+        """E[λ], computed as the mean of the quantiles."""
         shares = (np.arange(_MEAN_LEVELS) + 0.5) / _MEAN_LEVELS
         return float(np.mean([self.quantile(share) for share in shares]))
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """What :func:`make_distribution` makes it from again."""
+        """Values from which :func:`make_distribution` builds the same distribution."""
         values: list[float] = []
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
@@ -46,31 +50,36 @@ class DecayDistribution(ABC):
 
 
 class Reparameterized(DecayDistribution):
-    """A law whose draws are a smooth function of its parameters, and of noise that does not depend
-    on them; the parameters, numbers or scalar tensors, are in the order of its fields."""
+    """A distribution whose draws are a smooth function of its parameters and of noise.
+
+    The noise does not depend on the parameters. The parameters are numbers or scalar tensors, in
+    the order of the class's fields.
+
+    Attributes:
+        noise: distribution of the noise, "normal" for N(0, 1) or "uniform" for uniform in (0, 1).
+    """
 
     noise: str
-    """"normal": N(0, 1), or "uniform": in (0, 1)."""
 
     @staticmethod
     @abstractmethod
     def decays(noise: torch.Tensor, *parameters: Any) -> torch.Tensor:
-        """The λ of each element of the noise, ascending with it."""
+        """Return λ for each element of the noise, ascending with the noise."""
 
     @staticmethod
     @abstractmethod
     def project(parameters: torch.Tensor) -> torch.Tensor:
-        """The nearest parameters, (k,), with which there is such a law."""
+        """Return the nearest valid parameters of this distribution, (k,)."""
 
     @classmethod
     def mean_decay(cls, *parameters: Any) -> torch.Tensor:
-        """E[λ], scalar, as a function of the parameters; :attr:`mean` but for rounding."""
+        """Return E[λ], scalar, as a function of the parameters; :attr:`mean` up to rounding."""
         like = torch.as_tensor(parameters[0])
         return cls.decays(cls.noise_levels(_MEAN_LEVELS).to(like), *parameters).mean()
 
     @classmethod
     def noise_levels(cls, levels: int) -> torch.Tensor:
-        """(levels,) float64, the noise's quantiles at (i + ½)/levels."""
+        """Return the noise's quantiles at (i + ½)/levels, (levels,) float64."""
         return _noise_levels(cls.noise, levels)
 
     def draw(self, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
@@ -79,14 +88,17 @@ class Reparameterized(DecayDistribution):
 
     @classmethod
     def draw_noise(cls, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-        """Noise for each element of ``like``, of its shape, type and device."""
+        """Draw noise for each element of ``like``, with its shape, type and device."""
         draw = torch.randn if cls.noise == "normal" else torch.rand
         return draw(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
 @dataclass(frozen=True)
 class LogitNormal(Reparameterized):
-    """``λ = sigmoid(σ·ε)``, ε ~ N(0, 1): RandHet-SNN's (Wang et al., iScience 2025), mean ½."""
+    """``λ = sigmoid(σ·ε)`` with ε ~ N(0, 1), as in RandHet-SNN (Wang et al., iScience 2025).
+
+    Its mean is ½.
+    """
 
     sigma: float = 1.0
     name = "logit-normal"
@@ -118,13 +130,13 @@ class LogitNormal(Reparameterized):
 
     @classmethod
     def mean_decay(cls, *parameters: Any) -> torch.Tensor:
-        """½ whatever σ is: rounding must not become a gradient."""
+        """Return ½ for every σ: a rounding error must not become a gradient."""
         return torch.full_like(torch.as_tensor(parameters[0]), 0.5)
 
 
 @dataclass(frozen=True)
 class Uniform(Reparameterized):
-    """λ uniform between two values in [0, 1]."""
+    """λ uniform between two limits in [0, 1]."""
 
     low: float
     high: float
@@ -133,7 +145,9 @@ class Uniform(Reparameterized):
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.high <= 1:
-            raise InputError(f"λ from {self.low} to {self.high}; both must lie in [0, 1], in order")
+            raise InputError(
+                f"λ from {self.low} to {self.high}; both must lie in [0, 1], in ascending order"
+            )
 
     def quantile(self, share: float) -> float:
         """See :class:`DecayDistribution`."""
@@ -147,7 +161,7 @@ class Uniform(Reparameterized):
 
     @staticmethod
     def project(parameters: torch.Tensor) -> torch.Tensor:
-        """Limits in the wrong order meet in their middle."""
+        """Return valid limits; two in the wrong order both become their mean."""
         low, high = parameters.unbind()
         ordered = parameters if low <= high else parameters.mean().expand(2)
         return ordered.clamp(0, 1)
@@ -155,7 +169,7 @@ class Uniform(Reparameterized):
 
 @dataclass(frozen=True)
 class NormalTau(Reparameterized):
-    """τ normal, in steps; one below 1 counts as 1, which keeps nothing: λ = 1 − 1/max(τ, 1)."""
+    """λ = 1 − 1/max(τ, 1) with a normal τ in time steps; a τ of at most 1 keeps nothing."""
 
     mean_tau: float
     spread: float
@@ -165,8 +179,8 @@ class NormalTau(Reparameterized):
     def __post_init__(self) -> None:
         if not (1 <= self.mean_tau < math.inf and 0 <= self.spread < math.inf):
             raise InputError(
-                f"τ of mean {self.mean_tau} and spread {self.spread} steps; the mean must be at"
-                " least 1, the spread at least 0"
+                f"τ with mean {self.mean_tau} and spread {self.spread} time steps; the mean must be"
+                " at least 1 and the spread at least 0, both finite"
             )
 
     def quantile(self, share: float) -> float:
@@ -199,7 +213,7 @@ class Empirical(DecayDistribution):
 
     @cached_property
     def mean(self) -> float:
-        """Of the values."""
+        """Mean of the values."""
         return float(np.mean(self.values))
 
     def quantile(self, share: float) -> float:
@@ -219,7 +233,7 @@ DISTRIBUTIONS: dict[str, Any] = {
 
 
 def make_distribution(name: str, parameters: tuple[float, ...]) -> DecayDistribution:
-    """The distribution of that name with those parameters, in the order of its fields.
+    """Build the distribution with this name from its parameters, in the order of its fields.
 
     Raises:
         InputError: the name is unknown, or the parameters do not fit it.

@@ -1,6 +1,6 @@
-"""Loihi's integer arithmetic: widths, decays, shifts, saturation. The one definition of it.
+"""Loihi's integer arithmetic: widths, decays, shifts and saturation, defined only here.
 
-The functions use operators that numpy arrays, torch tensors and integers in a compiled loop share,
+The functions use operators common to numpy arrays, torch tensors and integers in a compiled loop,
 so training, the engine and the Lava processes run the same lines. No intermediate value needs more
 than 32 bits: a 24-bit state is multiplied by a 12-bit decay in two halves.
 
@@ -22,27 +22,33 @@ STATE_MAX = 2 ** (STATE_BITS - 1) - 1
 DECAY_BITS = 12
 DECAY_UNITY = 2**DECAY_BITS
 ALIGN_SHIFT = 6
-"""Synaptic input and threshold mantissas are shifted left by this, to align with the states."""
+"""Left shift that aligns synaptic input and threshold mantissas with the states."""
 THRESHOLD_MANTISSA_MAX = 2**17 - 1
 BIAS_MANTISSA_MIN, BIAS_MANTISSA_MAX = -(2**12), 2**12 - 1
 BIAS_EXPONENT_MAX = 7
 WEIGHT_EXPONENT_MIN, WEIGHT_EXPONENT_MAX = -8, 7
 WEIGHT_MAGNITUDE_MAX = 255
-"""Of weights of one sign; of both signs, they are even, from −256 to 254."""
+"""Largest magnitude of weights of one sign; if signs mix, weights are even, from −256 to 254."""
 WEIGHT_MIXED_MIN, WEIGHT_MIXED_MAX = -256, 254
 CURRENT_KEEP_MAX = DECAY_UNITY - 1
-"""``4095 − du``: Loihi adds 1 to a current's decay, so that it cannot last forever."""
+"""Largest ``4095 − du``: Loihi adds 1 to a current's decay, so no current lasts forever."""
 REFRACTORY_MAX = 63
-"""Steps: RefractDelay has 6 bits in Loihi's compartment profile (CxProfileCfg of its SDK)."""
+"""Longest refractory period in time steps.
+
+RefractDelay has 6 bits in Loihi's compartment profile (CxProfileCfg of its SDK).
+"""
 GRADED_INPUT_MAX = 255
 NOISE_EXPONENT_MAX = 23
 NOISE_MANTISSA_MIN, NOISE_MANTISSA_MAX = -(2**3), 2**3 - 1
-"""Of the stock generator's offset. No public source gives its width; 4 bits are assumed."""
+"""Range of the stock generator's offset; no public source gives its width, 4 bits are assumed."""
 
 
 def narrow(value: Integers) -> Integers:
-    """The value itself. In a compiled loop, where numba widens all arithmetic to 64 bits, it is cut
-    to the 32 bits that hold it, so that twice as many neurons fit a vector register."""
+    """Return the value, narrowed to 32 bits in a compiled loop.
+
+    There numba widens all arithmetic to 64 bits; 32 bits hold every value, and twice as many
+    neurons fit in a vector register.
+    """
     return value
 
 
@@ -55,9 +61,11 @@ def _narrow(value):  # type: ignore[no-untyped-def]
 
 @register_jitable
 def scale_by_decay(state: Integers, keep: Integers | int) -> Integers:
-    """``trunc(state · keep / 2¹²)``, toward zero: Loihi's decay, where ``keep = 4096 − d``.
+    """Return ``trunc(state · keep / 2¹²)``, toward zero: Loihi's decay, with ``keep = 4096 − d``.
 
-    ``state`` lies in ±2³⁰, ``keep`` in [0, 4096].
+    Args:
+        state: in ±2³⁰.
+        keep: in [0, 4096].
     """
     sign = narrow(state >> 31)  # 0 or −1
     magnitude = narrow((state ^ sign) - sign)
@@ -68,7 +76,7 @@ def scale_by_decay(state: Integers, keep: Integers | int) -> Integers:
 
 @register_jitable
 def shift(value: Integers, exponent: int) -> Integers:
-    """``value · 2^exponent``; a negative exponent shifts right, rounding down as Lava does."""
+    """Return ``value · 2^exponent``; a negative exponent rounds down, as in Lava."""
     return value << exponent if exponent >= 0 else value >> -exponent
 
 
@@ -82,9 +90,9 @@ def saturate(state: Integers) -> Integers:
 
 @register_jitable
 def wrap(current: Integers) -> Integers:
-    """Wrap a synaptic current once around 24 bits, as the bit-accurate LIF of Lava does.
+    """Wrap a synaptic current once around 24 bits, as Lava's bit-accurate LIF does.
 
-    Values end in (−2²³, 2²³]; +2²³ itself is kept, as there. Inputs must lie in ±2²⁴.
+    Inputs must lie in ±2²⁴. Results lie in (−2²³, 2²³]; +2²³ itself is kept, as in Lava.
     """
     above = narrow(2**STATE_BITS * (current > STATE_MAX + 1))
     below = narrow(2**STATE_BITS * (current <= -(STATE_MAX + 1)))

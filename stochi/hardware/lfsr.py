@@ -1,13 +1,13 @@
-"""A shift register of 32 bits with linear feedback, as chips have it for a generator.
+"""A 32-bit shift register with linear feedback, a random generator of the kind found on chips.
 
 Bits follow ``b[n+32] = b[n+22] ⊕ b[n+2] ⊕ b[n+1] ⊕ b[n]`` (a Fibonacci register with the polynomial
-x³² + x²² + x² + x + 1, taps 32, 22, 2, 1 of Xilinx's XAPP052). It is primitive: a register
-runs through all 2³² − 1 values but 0 before it repeats. Bit i of a register is ``b[n+i]``; its low
-byte is drawn, and the register moves on by 8 bits, so that every bit is used once; 8 and the period
-have no common factor, so bytes repeat after 2³² − 1 of them.
+x³² + x²² + x² + x + 1, taps 32, 22, 2, 1 of Xilinx's XAPP052). The polynomial is primitive: a
+register runs through all 2³² − 1 values except 0 before it repeats. Bit i of a register is
+``b[n+i]``. Each draw takes the low byte and advances the register by 8 bits, so every bit is used
+once. Since 8 and the period have no common factor, the bytes repeat after 2³² − 1 of them.
 
-Registers are uint32 values as int64. The lines use operators that numpy, torch and integers in a
-compiled loop share.
+Registers are uint32 values stored as int64. The code uses operators common to numpy, torch and
+integers in a compiled loop.
 """
 
 from typing import Any
@@ -21,20 +21,20 @@ from stochi.hardware.fixed_point import Integers
 WIDTH = 32
 POLYNOMIAL = 1 << 32 | 1 << 22 | 1 << 2 | 1 << 1 | 1
 _FRESH = 10
-"""From the highest tap below 32 so many new bits follow before one depends on a new one."""
+"""Number of new bits before one depends on another new one: 32 less the highest tap below."""
 
 
 @register_jitable
 def advance(registers: Integers, bits: int) -> Integers:
-    """Registers so many bits later, 1 to 10: more need more calls."""
+    """Return the registers after 1 to 10 more bits; larger numbers need several calls."""
     fed = (registers ^ registers >> 1 ^ registers >> 2 ^ registers >> 22) & (1 << bits) - 1
     return registers >> bits | fed << WIDTH - bits
 
 
 def jump(registers: Integers, bits: int) -> Integers:
-    """Registers any number of bits later, in the time that 32 take one by one.
+    """Return the registers after any number of bits, in the time of 32 single steps.
 
-    A register's bits p later are the sum, without carry, of those that are i later, over the terms
+    A register after p bits is the sum, without carry, of the registers after i bits, over the terms
     xⁱ of x^p modulo the polynomial.
     """
     terms = power_of_x(bits)
@@ -47,9 +47,13 @@ def jump(registers: Integers, bits: int) -> Integers:
 
 
 def power_of_x(exponent: int) -> int:
-    """``x^exponent`` modulo the polynomial, over the field of two elements: bit i is the term xⁱ.
+    """Return ``x^exponent`` modulo the polynomial, over the field of two elements.
 
-    ``exponent`` is not negative.
+    Args:
+        exponent: at least 0.
+
+    Returns:
+        An integer whose bit i is the coefficient of xⁱ.
     """
     power = 1
     for bit in bin(exponent)[2:]:
@@ -60,14 +64,14 @@ def power_of_x(exponent: int) -> int:
 
 
 def next_bytes(registers: Integers, count: int) -> Integers:
-    """The next bytes of each register.
+    """Return the next bytes of each register.
 
     Args:
-        registers: (batch,).
-        count: at least 1.
+        registers: (batch,) int64.
+        count: number of bytes, at least 1.
 
     Returns:
-        (batch, count) int64 in [0, 255], of the kind (numpy or torch, device) of the argument.
+        (batch, count) int64 in [0, 255], of the argument's kind (numpy or torch, device).
     """
     first = []
     for _ in range(min(count, WIDTH)):
@@ -75,8 +79,8 @@ def next_bytes(registers: Integers, count: int) -> Integers:
         registers = advance(registers, 8)
     library: Any = torch if isinstance(registers, torch.Tensor) else np
     drawn = library.stack(first, 1)
-    # The recurrence holds for bits 8 apart, so for bytes, and for bytes 2^k apart: over the
-    # two-element field P(x)² = P(x²).
+    # The recurrence also holds for bits 8 apart, so for bytes, and for bytes 2^k apart, because
+    # P(x)² = P(x²) over the two-element field.
     while drawn.shape[1] < count:
         known = drawn.shape[1]
         apart = 1 << (known // WIDTH).bit_length() - 1

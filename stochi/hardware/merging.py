@@ -1,21 +1,25 @@
-"""Fewer distinct integers, for neurons that share the few settings of a core."""
+"""Reduction of distinct integers, for neurons that share the few settings of a core."""
 
 import numpy as np
 
 
 def merge_values(values: np.ndarray, most: int) -> np.ndarray:
-    """At most so many distinct integers, with a small squared distance (k-means, from levels that
-    are evenly spaced; the same every time).
+    """Merge integers into at most ``most`` distinct ones, with a small squared distance.
 
-    A merged value lies between the least and the largest of those that it replaces, so positive
-    ones stay positive.
+    The method is k-means from evenly spaced levels, so the result is the same every time. A merged
+    value lies between the smallest and the largest of the values that it replaces, so positive
+    values stay positive.
 
     Args:
-        values: integers of any shape; where no more than ``most`` are distinct, they stay.
+        values: integers of any shape; unchanged if at most ``most`` of them are distinct.
+        most: largest number of distinct integers in the result.
+
+    Returns:
+        Integers of the same shape.
     """
     if len(np.unique(values)) <= most:
         return values
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import KMeans  # slow to import, and rarely needed
 
     column = values.reshape(-1, 1).astype(np.float64)
     spaced = np.linspace(values.min(), values.max(), most).reshape(-1, 1)

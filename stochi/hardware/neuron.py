@@ -1,8 +1,8 @@
-"""One step of the chip's neurons, as a pure function on integers: the one definition of it.
+"""One time step of the chip's neurons as pure functions on integers, defined only here.
 
-Training (hardware-aware), the engine and the Lava processes all call it, on numpy arrays, torch
+The twin in training, the engine and the Lava processes all call them, on numpy arrays, torch
 tensors or, in a compiled loop, one neuron's integers. The rules are those of lava-nc 0.10.0's
-bit-accurate LIF (``lava/proc/lif/models.py``) wherever that has the feature.
+bit-accurate LIF (``lava/proc/lif/models.py``) for every feature that it has.
 """
 
 from typing import Any, NamedTuple
@@ -21,12 +21,12 @@ from stochi.hardware.fixed_point import (
 
 
 class NeuronState(NamedTuple):
-    """What neurons remember, as integers of any kind; what they do not need is the number 0.
+    """State of neurons as integers of any kind; a part that they do not need is the number 0.
 
     Attributes:
         membrane: in ±(2²³ − 1).
         current: synaptic memory, 24 bits.
-        waiting: steps until it may integrate again, in a refractory period.
+        waiting: time steps left of the refractory period, until the neuron integrates again.
     """
 
     membrane: Any
@@ -44,24 +44,28 @@ def integrate(
     programmable: bool,
     current_noise: Integers | int = 0,
 ) -> NeuronState:
-    """Everything but spikes.
+    """Update currents and membranes by one time step, without spikes.
 
-    ``u := wrap(trunc(k_u·u / 2¹²) + (a << 6) + noise)``, with a the synaptic sum, already shifted
-    by the weight exponent. Then Loihi's own neuron does
-    ``v := saturate(trunc(k·v / 2¹²) + u + bias)``. A programmable one scales its input by the
-    (drawn) decay too,
+    The current becomes ``u := wrap(trunc(k_u·u / 2¹²) + (a << 6) + noise)``, with the synaptic sum
+    a already shifted by the weight exponent. Loihi's own neuron then computes
+    ``v := saturate(trunc(k·v / 2¹²) + u + bias)``. A programmable neuron also scales its input by
+    the (drawn) decay,
     ``v := saturate(trunc(k·v / 2¹²) + trunc((2¹² − k)·(u + bias) / 2¹²))``, the integer form of
     ``u := λu + (1 − λ)I`` (RandHet-SNN, Wang et al., iScience 2025). A neuron in its refractory
-    period keeps its membrane; its current goes on, as in Lava's ``LIFRefractory``.
+    period keeps its membrane, while its current still changes, as in Lava's ``LIFRefractory``.
 
     Args:
-        state: before the step.
+        state: the state before the step.
         synaptic: a, with ``|a << 6|`` below 2²³.
-        keep: ``4096 − dv`` in [0, 4096]; 4096 does not leak.
-        current_keep: ``4095 − du`` in [0, 4095]; 0 is a neuron without synaptic memory.
-        bias: the effective bias, ``mantissa << exponent``, in units of the membrane, and with it
-            what a noise generator adds to the membrane.
-        current_noise: what a noise generator adds to the current.
+        keep: ``4096 − dv`` in [0, 4096]; with 4096 the membrane does not leak.
+        current_keep: ``4095 − du`` in [0, 4095]; with 0 the neuron has no synaptic memory.
+        bias: the effective bias, ``mantissa << exponent``, in units of the membrane, plus the
+            noise that a generator adds to the membrane.
+        programmable: whether the neuron is a programmable one.
+        current_noise: the noise that a generator adds to the current.
+
+    Returns:
+        The state after integration, before spikes.
     """
     decayed = scale_by_decay(state.current, current_keep)
     current = wrap(narrow(decayed + narrow(synaptic << ALIGN_SHIFT) + current_noise))
@@ -78,10 +82,14 @@ def integrate(
 def fire(
     state: NeuronState, threshold_mantissa: Integers, subtract: bool, refractory: int
 ) -> tuple[Integers, NeuronState]:
-    """Spikes (bool) where ``v > mantissa << 6``, strictly, and no refractory period runs.
+    """Emit spikes and reset the membranes that fired.
 
-    Those membranes are set to 0 or, with ``subtract``, lose the threshold. A spike at step t is
-    followed by ``refractory`` steps without integration.
+    A neuron fires if ``v > mantissa << 6``, strictly, and it is not in a refractory period. Its
+    membrane is set to 0 or, with ``subtract``, reduced by the threshold. A spike at step t is
+    followed by ``refractory`` time steps without integration.
+
+    Returns:
+        Spikes (bool) and the state after them.
     """
     level = narrow(threshold_mantissa << ALIGN_SHIFT)
     spikes = (state.waiting == 0) & (state.membrane > level)

@@ -1,18 +1,19 @@
-"""From real weights, biases and thresholds to a chip's mantissas and exponents.
+"""Quantization: from real weights, biases and thresholds to a chip's mantissas and exponents.
 
-One scale S per layer ties the chip's integers to the model's units: a synaptic sum ``a`` stands
-for the current a / S, a membrane v for v / (64·S). S is free, since weights, bias and threshold
-all scale with it; it is chosen so that the weights use their whole 8 bits, and its power of two
-(the weight exponent) as large as it can be without any overflow, whatever the input.
+One scale S per layer relates the chip's integers to the model's units: a synaptic sum ``a`` stands
+for the current a / S, a membrane v for v / (64·S). S is free, because weights, bias and threshold
+all scale with it. It is chosen so that the weights use all of their 8 bits, and so that its power
+of two (the weight exponent) is as large as possible without overflow for any input.
 
-The lowering and the hardware-aware training both call :func:`quantize_layer`, so the deployed
-integers are the trained ones.
+The lowering and hardware-aware training both call :func:`quantize_layer`, so the deployed integers
+are the trained ones.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import torch
 
@@ -33,11 +34,11 @@ from stochi.hardware.rounding import round_keeping_row_sums
 
 
 @dataclass(frozen=True)
-class SynapseValues:
-    """One of a layer's weight matrices, real.
+class ProjectionValues:
+    """Real weights of one of a layer's projections.
 
     Attributes:
-        weight: (outputs, inputs…), input gain already folded in.
+        weight: (outputs, inputs…), with the input gain folded in.
         input_scale: integers at the input per unit of the real input (255 for 8-bit images).
         input_max: the largest integer that can arrive on one synapse.
     """
@@ -48,13 +49,13 @@ class SynapseValues:
 
 
 @dataclass(frozen=True)
-class QuantizedSynapses:
-    """One of a layer's weight matrices on the chip.
+class QuantizedProjection:
+    """Integer weights of one of a layer's projections on the chip.
 
     Attributes:
-        weight: int64 mantissas of the real weight's shape: even in [−256, 254] where signs mix,
-            else of one sign with a magnitude of at most 255.
-        exponent: the synaptic sum is shifted by it, in [−8, 7].
+        weight: int64 mantissas in the shape of the real weight: even in [−256, 254] if signs mix,
+            otherwise of one sign with a magnitude of at most 255.
+        exponent: the shift of the synaptic sum, in [−8, 7].
     """
 
     weight: torch.Tensor
@@ -63,17 +64,17 @@ class QuantizedSynapses:
 
 @dataclass(frozen=True)
 class QuantizedLayer:
-    """A layer's numbers on the chip. All tensors int64, on the device of the weights.
+    """A layer's integers on the chip. All tensors are int64, on the device of the weights.
 
     Attributes:
-        synapses: in the order given.
-        bias_mantissa: of the real bias's shape, in [−4096, 4095].
+        projections: in the order of the arguments.
+        bias_mantissa: in the shape of the real bias, in [−4096, 4095].
         bias_exponent: in [0, 7]; the membrane's bias is ``mantissa << exponent``.
-        threshold_mantissa: of the real threshold's shape, in [0, 2¹⁷ − 1].
+        threshold_mantissa: in the shape of the real threshold, in [0, 2¹⁷ − 1].
         scale: S, synaptic integers per unit of current.
     """
 
-    synapses: tuple[QuantizedSynapses, ...]
+    projections: tuple[QuantizedProjection, ...]
     bias_mantissa: torch.Tensor
     bias_exponent: int
     threshold_mantissa: torch.Tensor
@@ -87,29 +88,89 @@ class QuantizedLayer:
 
 def quantize_layer(
     name: str,
-    synapses: Sequence[SynapseValues],
+    projections: Sequence[ProjectionValues],
     bias: torch.Tensor,
     threshold: torch.Tensor,
     *,
     headroom: float = 1.0,
     scale: float | None = None,
 ) -> QuantizedLayer:
-    """Put one layer on the chip's grid.
+    """Quantize one layer.
 
     Args:
         name: the layer's name, for errors.
-        synapses: all that feed the layer; the one with the largest weights has all 8 bits, the
-            others may lose one, since they share S.
-        bias: real bias, gain folded in.
-        threshold: real thresholds > 0, of any shape; a tensor of no elements where there is none.
-        headroom: how many times one step's largest input the states must hold without overflow.
-        scale: S, where it is given from outside, instead of the largest that fits.
+        projections: all projections into the layer. The one with the largest weights uses all 8
+            bits; the others may lose one bit, because they share S.
+        bias: real bias, with the gain folded in.
+        threshold: real thresholds > 0, of any shape; a tensor without elements if the layer has no
+            threshold.
+        headroom: number of largest inputs of one time step that the states must hold without
+            overflow.
+        scale: S, if it is prescribed; otherwise the largest S that fits is chosen.
 
     Raises:
-        LoweringError: a value is not finite, a threshold not positive, or the layer does not
+        LoweringError: a value is not finite, a threshold is not positive, or the layer does not
             fit any weight exponent.
     """
-    weights = [values.weight.detach().double() for values in synapses]
+    layer = _check_and_measure(name, projections, bias, threshold)
+    fit = _choose_scale(layer, headroom, scale)
+    bias_mantissa, bias_exponent = _round_bias(layer, fit.scale)
+    return QuantizedLayer(
+        projections=fit.projections,
+        bias_mantissa=bias_mantissa,
+        bias_exponent=bias_exponent,
+        threshold_mantissa=_round_threshold(layer, fit.scale),
+        scale=fit.scale,
+    )
+
+
+def to_integers(values: torch.Tensor, scale: float) -> torch.Tensor:
+    """Return ``round(values · scale)`` as int64, with halves rounded to even."""
+    return torch.round(values.detach().double() * scale).long()
+
+
+@dataclass(frozen=True)
+class _RealLayer:
+    """A layer's checked real values in float64, and the magnitudes that limit its scale.
+
+    Attributes:
+        weights: of each projection, in the model's units.
+        scaled: of each projection, the weights per integer at the input.
+        units: of each projection, :func:`_smallest_unit` of the scaled weights.
+        input_maxima: of each projection, the largest integer that can arrive on one synapse.
+    """
+
+    name: str
+    weights: list[torch.Tensor]
+    scaled: list[torch.Tensor]
+    units: list[float]
+    input_maxima: list[int]
+    bias: torch.Tensor
+    largest_bias: float
+    threshold: torch.Tensor
+    largest_threshold: float
+
+    @property
+    def largest_weight(self) -> float:
+        """The largest magnitude of a weight."""
+        return max(float(weight.abs().max()) for weight in self.weights)
+
+
+class _Fit(NamedTuple):
+    """A scale that fits, and the weights quantized with it."""
+
+    scale: float
+    projections: tuple[QuantizedProjection, ...]
+
+
+def _check_and_measure(
+    name: str,
+    projections: Sequence[ProjectionValues],
+    bias: torch.Tensor,
+    threshold: torch.Tensor,
+) -> _RealLayer:
+    """Check a layer's real values, as described for :func:`quantize_layer`."""
+    weights = [values.weight.detach().double() for values in projections]
     bias, threshold = bias.detach().double(), threshold.detach().double()
     for what, tensors in (("weight", weights), ("bias", [bias]), ("threshold", [threshold])):
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
@@ -118,71 +179,94 @@ def quantize_layer(
                 " it before lowering"
             )
     if not all(weight.numel() for weight in weights):
-        raise LoweringError(f"layer {name!r}: it has no weights")
+        raise LoweringError(f"layer {name!r}: a projection has no weights")
     if threshold.numel() and float(threshold.min()) <= 0:
         raise LoweringError(
-            f"layer {name!r}: threshold {float(threshold.min()):g}; a chip needs one above 0"
+            f"layer {name!r}: threshold {float(threshold.min()):g} is not positive; a chip needs a"
+            " threshold above 0"
         )
-    scaled = [w / values.input_scale for w, values in zip(weights, synapses, strict=True)]
-    units = [_smallest_unit(weight) for weight in scaled]
-    largest_unit = max(units) or 1.0
-    largest_bias = float(bias.abs().max()) if bias.numel() else 0.0
-    largest_threshold = float(threshold.max()) if threshold.numel() else 0.0
-    exponents = range(WEIGHT_EXPONENT_MAX, WEIGHT_EXPONENT_MIN - 1, -1)
-    scales = [2.0**exponent / largest_unit for exponent in exponents] if scale is None else [scale]
+    scaled = [w / values.input_scale for w, values in zip(weights, projections, strict=True)]
+    return _RealLayer(
+        name=name,
+        weights=weights,
+        scaled=scaled,
+        units=[_smallest_unit(weight) for weight in scaled],
+        input_maxima=[values.input_max for values in projections],
+        bias=bias,
+        largest_bias=float(bias.abs().max()) if bias.numel() else 0.0,
+        threshold=threshold,
+        largest_threshold=float(threshold.max()) if threshold.numel() else 0.0,
+    )
 
-    @cache  # most scales that are tried give the same mantissas
-    def on_grid(number: int, steps_per_unit: float) -> tuple[torch.Tensor, int]:
-        mantissas = _mantissas(scaled[number], steps_per_unit)
+
+def _choose_scale(layer: _RealLayer, headroom: float, scale: float | None) -> _Fit:
+    """Find the largest scale with which the layer fits the chip; only ``scale`` if it is given."""
+    largest_unit = max(layer.units) or 1.0
+    tried = range(WEIGHT_EXPONENT_MAX, WEIGHT_EXPONENT_MIN - 1, -1)
+    scales = [2.0**exponent / largest_unit for exponent in tried] if scale is None else [scale]
+
+    @cache  # most of the scales give the same mantissas
+    def round_weights(number: int, steps_per_unit: float) -> tuple[torch.Tensor, int]:
+        mantissas = _mantissas(layer.scaled[number], steps_per_unit)
         return mantissas, _largest_row(mantissas)
 
-    for scale in scales:
-        aligned = 2.0**ALIGN_SHIFT * scale
-        chosen = [_weight_exponent(unit, scale) for unit in units]
-        grids = [on_grid(number, scale / 2.0**e) for number, e in enumerate(chosen)]
-        drive = aligned * largest_bias + sum(
-            2.0 ** (ALIGN_SHIFT + e) * values.input_max * largest_row
-            for e, (_, largest_row), values in zip(chosen, grids, synapses, strict=True)
+    for candidate in scales:
+        aligned = 2.0**ALIGN_SHIFT * candidate
+        exponents = [_weight_exponent(unit, candidate) for unit in layer.units]
+        rounded = [round_weights(number, candidate / 2.0**e) for number, e in enumerate(exponents)]
+        drive = aligned * layer.largest_bias + sum(
+            2.0 ** (ALIGN_SHIFT + e) * input_max * largest_row
+            for e, (_, largest_row), input_max in zip(
+                exponents, rounded, layer.input_maxima, strict=True
+            )
         )
         if (
             drive * headroom <= STATE_MAX
-            and max(chosen) <= WEIGHT_EXPONENT_MAX
-            and round(largest_threshold * scale) <= THRESHOLD_MANTISSA_MAX
-            and aligned * largest_bias <= BIAS_MANTISSA_MAX * 2.0**BIAS_EXPONENT_MAX
+            and max(exponents) <= WEIGHT_EXPONENT_MAX
+            and round(layer.largest_threshold * candidate) <= THRESHOLD_MANTISSA_MAX
+            and aligned * layer.largest_bias <= BIAS_MANTISSA_MAX * 2.0**BIAS_EXPONENT_MAX
         ):
-            break
-    else:
-        largest_weight = max(float(weight.abs().max()) for weight in weights)
-        raise LoweringError(
-            f"layer {name!r}: with {sum(w[0].numel() for w in weights)} inputs and a largest weight"
-            f" of {largest_weight:g} no weight exponent from {WEIGHT_EXPONENT_MIN} to"
-            f" {WEIGHT_EXPONENT_MAX} keeps bias {largest_bias:g}, threshold"
-            f" {largest_threshold:g} and the sums within 24 bits;"
-            + (
-                f" its states pile up {headroom:g} inputs, so lower the steps"
-                if headroom > 1
-                else " scale the layer's weights up, or its bias down"
-            )
-        )
-    bias_exponent = max(
-        0, math.ceil(math.log2(max(aligned * largest_bias, 1.0) / BIAS_MANTISSA_MAX))
+            quantized = [
+                QuantizedProjection(mantissas, e)
+                for (mantissas, _), e in zip(rounded, exponents, strict=True)
+            ]
+            return _Fit(candidate, tuple(quantized))
+    raise _fits_nowhere(layer, headroom)
+
+
+def _fits_nowhere(layer: _RealLayer, headroom: float) -> LoweringError:
+    """Return the error for a layer that fits no weight exponent."""
+    remedy = (
+        f" its states accumulate {headroom:g} inputs, so use fewer time steps"
+        if headroom > 1
+        else " scale the layer's weights up, or its bias down"
     )
-    threshold_mantissa = torch.round(threshold * scale).long()
-    if threshold.numel() and int(threshold_mantissa.min()) < 1:
-        raise LoweringError(
-            f"layer {name!r}: threshold {float(threshold.min()):g} rounds to 0 on the chip; its"
-            f" weights (largest {max(float(w.abs().max()) for w in weights):g}) are too large"
-            " beside it"
-        )
-    return QuantizedLayer(
-        synapses=tuple(
-            QuantizedSynapses(mantissas, e) for (mantissas, _), e in zip(grids, chosen, strict=True)
-        ),
-        bias_mantissa=torch.round(bias * aligned / 2.0**bias_exponent).long(),
-        bias_exponent=bias_exponent,
-        threshold_mantissa=threshold_mantissa,
-        scale=scale,
+    return LoweringError(
+        f"layer {layer.name!r}: with {sum(w[0].numel() for w in layer.weights)} inputs and a"
+        f" largest weight of {layer.largest_weight:g} no weight exponent from"
+        f" {WEIGHT_EXPONENT_MIN} to {WEIGHT_EXPONENT_MAX} keeps bias {layer.largest_bias:g},"
+        f" threshold {layer.largest_threshold:g} and the sums within 24 bits;{remedy}"
     )
+
+
+def _round_bias(layer: _RealLayer, scale: float) -> tuple[torch.Tensor, int]:
+    """Return the bias as (mantissas, exponent), with the smallest exponent that fits."""
+    aligned = 2.0**ALIGN_SHIFT * scale
+    exponent = max(
+        0, math.ceil(math.log2(max(aligned * layer.largest_bias, 1.0) / BIAS_MANTISSA_MAX))
+    )
+    return torch.round(layer.bias * aligned / 2.0**exponent).long(), exponent
+
+
+def _round_threshold(layer: _RealLayer, scale: float) -> torch.Tensor:
+    """Return the threshold mantissas, none of them 0."""
+    mantissas = torch.round(layer.threshold * scale).long()
+    if layer.threshold.numel() and int(mantissas.min()) < 1:
+        raise LoweringError(
+            f"layer {layer.name!r}: threshold {float(layer.threshold.min()):g} rounds to 0 on the"
+            f" chip; its weights (largest {layer.largest_weight:g}) are too large compared with it"
+        )
+    return mantissas
 
 
 def _is_mixed(weight: torch.Tensor) -> bool:
@@ -190,21 +274,21 @@ def _is_mixed(weight: torch.Tensor) -> bool:
 
 
 def _smallest_unit(weight: torch.Tensor) -> float:
-    """The real value of one mantissa step with which the weights just fit their 8 bits."""
+    """Return the smallest real value of a mantissa step with which the weights fit 8 bits."""
     limit = WEIGHT_MIXED_MAX if _is_mixed(weight) else WEIGHT_MAGNITUDE_MAX
     return float(weight.abs().max()) / limit
 
 
 def _weight_exponent(unit: float, scale: float) -> int:
-    """The finest exponent with which the weights fit their mantissas."""
+    """Return the smallest exponent with which the weights fit their mantissas."""
     if unit == 0:
         return 0
-    # A rounding error must not cost a bit where unit and scale were made for each other.
+    # If the scale was derived from this unit, a rounding error must not cost a bit.
     return max(math.ceil(math.log2(unit * scale) - 1e-9), WEIGHT_EXPONENT_MIN)
 
 
 def _mantissas(weight: torch.Tensor, steps_per_unit: float) -> torch.Tensor:
-    """Mantissas in Loihi's weight formats, int64."""
+    """Round weights to int64 mantissas in Loihi's weight formats."""
     steps = weight * steps_per_unit
     if _is_mixed(weight):
         even = 2 * round_keeping_row_sums(steps / 2)
@@ -215,8 +299,3 @@ def _mantissas(weight: torch.Tensor, steps_per_unit: float) -> torch.Tensor:
 
 def _largest_row(weight: torch.Tensor) -> int:
     return int(weight.abs().flatten(1).sum(1).max())
-
-
-def to_integers(values: torch.Tensor, scale: float) -> torch.Tensor:
-    """Real values → ``round(values · scale)``, int64, halves to even."""
-    return torch.round(values.detach().double() * scale).long()

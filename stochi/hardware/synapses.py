@@ -1,10 +1,10 @@
-"""Exact integer synapses: sums that no floating-point unit can round.
+"""Exact integer synapses, whose sums no floating-point unit can round.
 
-Integer sums run in floating-point matrix products only while every partial sum is exact, in any
-order: in float32 while they stay below 2²⁴, else in float64 (a Program's are below 2²⁵, by its
-rules). Convolutions gather their inputs and multiply; algorithms that transform (Winograd, FFT)
-are not exact and are never asked for. Nor is TF32 or bf16: where a user has allowed those for
-float32 products, float64 is used.
+Integer sums run as floating-point matrix products only if every partial sum is exact in any order:
+in float32 if they stay below 2²⁴, otherwise in float64 (the rules of a Program keep them below
+2²⁵). Convolutions gather their inputs and multiply; algorithms that transform (Winograd, FFT) are
+not exact and are never used. Neither is TF32 or bf16: if the user has allowed them for float32
+products, float64 is used.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,18 @@ from torch.nn import functional
 
 FLOAT32_SUM_LIMIT = 2**24
 _GATHERED_ELEMENTS = 2**24
-"""At most so many gathered inputs at a time, 64 MiB of float32."""
+"""Largest number of inputs gathered at a time, 64 MiB of float32."""
 
 
 def partial_sum_bound(weight: torch.Tensor) -> float:
-    """What no partial sum of integer weights (outputs, …) times inputs of at most 1 exceeds, in
-    units of what floats must resolve.
+    """Return a bound on the partial sums of integer weights times inputs of at most 1.
 
-    Inputs are never negative, so every partial sum lies between that of the negative and that of
-    the positive weights; sums of even weights are even, so their unit is 2.
+    Inputs are never negative, so every partial sum lies between the sum of the negative and the sum
+    of the positive weights. The bound is in units of the smallest difference that floats must
+    resolve: sums of even weights are even, so their unit is 2.
+
+    Args:
+        weight: (outputs, …) integers.
     """
     if not weight.numel():
         return 0.0
@@ -35,11 +38,12 @@ def partial_sum_bound(weight: torch.Tensor) -> float:
 def exact_weight(
     weight: torch.Tensor, largest_input: int, bound: float | None = None
 ) -> torch.Tensor:
-    """Integer weights (outputs, …) in the narrowest float in which no partial sum is rounded.
+    """Return integer weights in the narrowest float type in which no partial sum is rounded.
 
     Args:
-        largest_input: the largest number that can arrive on one synapse, ≥ 0.
-        bound: the weights' :func:`partial_sum_bound`, where it is known.
+        weight: (outputs, …) integers.
+        largest_input: the largest integer that can arrive on one synapse, ≥ 0.
+        bound: the weights' :func:`partial_sum_bound`, if it is known.
     """
     bound = partial_sum_bound(weight) if bound is None else bound
     narrow = bound * largest_input <= FLOAT32_SUM_LIMIT and _float32_is_float32()
@@ -47,7 +51,15 @@ def exact_weight(
 
 
 def exact_linear(inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """(batch, in) integers and (out, in) from :func:`exact_weight` → (batch, out) int32."""
+    """Multiply inputs by weights exactly.
+
+    Args:
+        inputs: (batch, in) integers.
+        weight: (out, in) from :func:`exact_weight`.
+
+    Returns:
+        (batch, out) int32.
+    """
     return (inputs.to(weight.dtype) @ weight.T).int()
 
 
@@ -59,8 +71,15 @@ def exact_conv2d(
     dilation: tuple[int, int],
     groups: int,
 ) -> torch.Tensor:
-    """(batch, C, H, W) integers and (O, C/groups, kH, kW) from :func:`exact_weight`
-    → (batch, O, H', W') int32."""
+    """Convolve inputs with weights exactly.
+
+    Args:
+        inputs: (batch, C, H, W) integers.
+        weight: (O, C/groups, kH, kW) from :func:`exact_weight`.
+
+    Returns:
+        (batch, O, H', W') int32.
+    """
     batch, _, *sizes = inputs.shape
     outputs, _, *kernel = weight.shape
     height, width = windows(sizes, kernel, stride, padding, dilation)
@@ -84,7 +103,7 @@ def _gather_and_multiply(
 ) -> torch.Tensor:
     outputs, _, *kernel = weight.shape
     if inputs.device.type == "cpu" and groups == 1 and dilation == (1, 1):
-        # torch's own of that kind; conv2d would choose by shape, and ask for others too.
+        # This kernel of torch gathers too; conv2d may choose a transforming one, by shape.
         return torch.ops.aten._slow_conv2d_forward(
             inputs, weight, kernel, None, stride, padding
         ).int()
@@ -101,13 +120,23 @@ def exact_sum_pool2d(
     stride: tuple[int, int],
     padding: tuple[int, int],
 ) -> torch.Tensor:
-    """(batch, C, H, W) integers → (batch, C, H', W') int32, zeros outside, sums not means."""
+    """Sum inputs over pooling windows exactly, with zeros outside the image.
+
+    Args:
+        inputs: (batch, C, H, W) integers.
+
+    Returns:
+        (batch, C, H', W') int32, sums rather than means.
+    """
     padded = functional.pad(inputs.double(), (padding[1], padding[1], padding[0], padding[0]))
     return functional.avg_pool2d(padded, kernel, stride, divisor_override=1).int()
 
 
 def _float32_is_float32() -> bool:
-    """Whether torch multiplies float32 as such; older switches show in these settings too."""
+    """Return whether torch multiplies float32 without a narrower type.
+
+    Torch's older switches change these settings too.
+    """
     backends: Any = torch.backends
     settings = (backends.mkldnn.matmul.fp32_precision, backends.cuda.matmul.fp32_precision)
     return all(setting in ("none", "ieee") for setting in settings)
@@ -120,7 +149,7 @@ def windows(
     padding: tuple[int, int],
     dilation: tuple[int, int],
 ) -> tuple[int, int]:
-    """How many windows of a convolution or pooling fit, (height, width)."""
+    """Return the number of windows of a convolution or pooling, (height, width)."""
     height, width = (
         (size + 2 * pad - spread * (side - 1) - 1) // hop + 1
         for size, pad, spread, side, hop in zip(

@@ -1,6 +1,5 @@
-"""The RandHet study: is a network with random τ harder to attack, on the GPU and on the chip?"""
+"""The RandHet study: whether random τ is harder to attack, in floats and on the chip."""
 
-from stochi.study.conduct import conduct
-from stochi.study.plan import StudyPlan, plan_for
+import lazy_loader
 
-__all__ = ["StudyPlan", "conduct", "plan_for"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

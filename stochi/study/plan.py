@@ -1,314 +1,273 @@
-"""What the study asks: which networks, attacked how, on which side."""
+"""How large a study is: its networks, images, attacks and their budgets."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from stochi.errors import InputError
+from stochi.study.victims import BASELINES, DEFENCES, NEURONS, Victim
 
-NEURONS = {
-    "LIF": "mean",
-    "RandHet-SNN": "step",
-    "RandHet-SNN**": "forward",
-}
-"""What the paper calls the networks, and when their neurons draw λ."""
-DEFENCES = ("none", "fgsm", "pgd", "rat", "sr", "hire")
-BASELINES = {"weight-noise": 0.25, "spike-pruning": 0.2, "input-noise": 0.1, "resize-pad": 0.25}
-"""Plain LIF networks that are random elsewhere, and how much (``stochi.train.randomization``)."""
-FLOAT = "float"
-STAND_INS = ("decay", "membrane", "none")
-"""What the chip may do in place of drawing τ; see docs/noise.md."""
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Victim:
-    """A network to train and attack.
+class TrainingPlan:
+    """How networks are trained.
 
     Attributes:
-        neuron: a key of ``NEURONS``.
-        defence: what it is trained with, of ``DEFENCES``.
-        randomization: of ``BASELINES``, or "" for none.
-        sigma: the spread of λ's logit.
-        seed: of the training.
+        images: number of training images, from the front of the training set.
+        epochs: largest number of epochs.
+        seeds: number of trainings of each network, whose results are averaged.
+        time_steps: number of time steps that an image is shown.
+        epsilon: ε of adversarial training, in (0, 1].
     """
 
-    neuron: str = "LIF"
-    defence: str = "none"
-    randomization: str = ""
-    sigma: float = 1.0
-    seed: int = 0
+    images: int = 1438
+    epochs: int = 25
+    seeds: int = 1
+    time_steps: int = 8
+    epsilon: float = 25 / 255
 
-    @property
-    def random_tau(self) -> bool:
-        """Whether its neurons draw λ."""
-        return self.neuron != "LIF"
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """Where it can run: as trained, and on the chip with each stand-in. What the baselines draw
-        no chip draws; a plain LIF has no τ to stand in for."""
-        if self.randomization:
-            return (FLOAT,)
-        return (FLOAT, *STAND_INS) if self.random_tau else (FLOAT, "none")
-
-    @property
-    def title(self) -> str:
-        """As in tables."""
-        name = f"LIF, {self.randomization}" if self.randomization else self.neuron
-        return name if self.sigma == 1.0 else f"{name}, σ = {self.sigma:g}"
+    def __post_init__(self) -> None:
+        _check_counts(
+            training_images=self.images,
+            epochs=self.epochs,
+            seeds=self.seeds,
+            time_steps=self.time_steps,
+        )
+        _check_epsilon("training_epsilon", self.epsilon)
 
 
 @dataclass(frozen=True)
-class Question:
-    """How often is a victim right, there, when shown this?
+class PGDPlan:
+    """The budget of PGD; the other attacks share its ε and its number of EOT draws.
 
     Attributes:
-        place: "float", or the stand-in that it has on the chip.
-        attack: "clean", "noise", "fgsm", "pgd", "auto-rand" or "square".
-        made_on: "own" (on the place's own model), "float" (transferred), or "" where no model
-            matters.
-        epsilon: ε; steps, draws: of the attack.
-        images: how many, from the front of the test set.
+        epsilon: ε in (0, 1], the largest change of a pixel.
+        iterations: number of iterations.
+        draws: number of EOT samples.
     """
 
-    place: str
-    attack: str = "clean"
-    made_on: str = ""
-    epsilon: float = 0.0
-    steps: int = 0
-    draws: int = 0
-    images: int = 0
+    epsilon: float = 25 / 255
+    iterations: int = 20
+    draws: int = 10
+
+    def __post_init__(self) -> None:
+        _check_counts(iterations=self.iterations, draws=self.draws)
+        _check_epsilon("epsilon", self.epsilon)
+
+
+@dataclass(frozen=True)
+class SquarePlan:
+    """The Square attack, which needs many answers.
+
+    Attributes:
+        images: largest number of attacked images.
+        iterations: number of squares that are tried.
+    """
+
+    images: int = 100
+    iterations: int = 300
+
+    def __post_init__(self) -> None:
+        _check_counts(square_images=self.images, square_iterations=self.iterations)
+
+
+@dataclass(frozen=True)
+class AutoAttackPlan:
+    """AutoAttack in its version for random models.
+
+    Attributes:
+        images: largest number of attacked images.
+        iterations: number of iterations of each of its attacks.
+    """
+
+    images: int = 359
+    iterations: int = 20
+
+    def __post_init__(self) -> None:
+        _check_counts(auto_attack_images=self.images, auto_attack_iterations=self.iterations)
+
+
+@dataclass(frozen=True)
+class CurvePlan:
+    """Curves of accuracy under PGD against its budget, one part of it varied at a time, and σ.
+
+    Attributes:
+        images: largest number of attacked images.
+        epsilons, iterations, draws: values of each part of PGD's budget, besides the standard one.
+        sigmas: spreads of λ's logit, besides 1.
+        defences: the defences of the networks that have curves. The random baselines are trained
+            with these defences, too.
+    """
+
+    images: int = 359
+    epsilons: tuple[float, ...] = (5 / 255, 10 / 255, 15 / 255, 35 / 255, 1.0)
+    iterations: tuple[int, ...] = (1, 5, 10, 50)
+    draws: tuple[int, ...] = (1, 20, 30)
+    sigmas: tuple[float, ...] = (0.25, 0.5, 2.0, 4.0)
+    defences: tuple[str, ...] = ("none", "pgd")
+
+    def __post_init__(self) -> None:
+        _check_counts(curve_images=self.images)
+
+
+@dataclass(frozen=True)
+class SimilarityPlan:
+    """Cosines between the gradients, and between the perturbations, of different draws.
+
+    Attributes:
+        images: largest number of images.
+        draws: number of draws that are compared.
+    """
+
+    images: int = 64
+    draws: int = 8
+
+    def __post_init__(self) -> None:
+        _check_counts(similarity_images=self.images, similarity_draws=self.draws)
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """How much of it. What is recorded with every answer is :meth:`training` or the question.
+    """How large a study is.
 
     Attributes:
-        data: the data set's name.
-        time_steps: that an image is shown.
-        training_images, images: from the front of its training and test parts.
-        epochs, seeds: of the training.
-        trials: repetitions of every accuracy, each with other draws.
-        epsilon: ε of the attacks; training_epsilon: ε of adversarial training.
-        steps, draws: of PGD.
-        black_box_images, squares: of the Square attack, which asks many questions.
-        auto_images, auto_steps: of AutoAttack, and the steps of its parts.
-        curve_images, curve_epsilons, curve_steps, curve_draws: PGD's budget, varied one at a time.
-        sigmas: other spreads of λ's logit than 1.
-        curve_defences: those with which budgets, σ and the random baselines are looked at.
-        calibration_images: that additive noise is fitted to.
-        similarity_images, similarity_draws: for the cosine similarities between draws.
+        data: name of the data set.
+        images: number of test images, from the front of the test set; no attack takes more.
+        trials: number of repetitions of every accuracy, each with other draws.
+        calibration_images: number of training images that additive noise is fitted to.
+        defences: the defences that networks are trained with.
+        baselines: the random baselines, keys of ``stochi.study.victims.BASELINES``.
+        training: how networks are trained.
+        pgd: the budget of PGD, and ε and EOT draws of all attacks.
+        square, auto_attack: the other attacks.
+        curves: the values over which PGD's budget and σ are varied.
+        similarity: the comparison of draws.
+
+    Raises:
+        InputError: a number is out of range, or a defence or baseline is unknown.
     """
 
     data: str = "digits"
-    time_steps: int = 8
-    training_images: int = 1438
     images: int = 359
-    epochs: int = 25
-    seeds: int = 1
     trials: int = 10
-    epsilon: float = 25 / 255
-    training_epsilon: float = 25 / 255
-    steps: int = 20
-    draws: int = 10
-    black_box_images: int = 100
-    squares: int = 300
-    auto_images: int = 359
-    auto_steps: int = 20
-    curve_images: int = 359
-    curve_epsilons: tuple[float, ...] = (5 / 255, 10 / 255, 15 / 255, 35 / 255, 1.0)
-    curve_steps: tuple[int, ...] = (1, 5, 10, 50)
-    curve_draws: tuple[int, ...] = (1, 20, 30)
-    sigmas: tuple[float, ...] = (0.25, 0.5, 2.0, 4.0)
-    defences: tuple[str, ...] = DEFENCES
-    curve_defences: tuple[str, ...] = ("none", "pgd")
-    baselines: tuple[str, ...] = tuple(BASELINES)
     calibration_images: int = 256
-    similarity_images: int = 64
-    similarity_draws: int = 8
+    defences: tuple[str, ...] = DEFENCES
+    baselines: tuple[str, ...] = tuple(BASELINES)
+    training: TrainingPlan = field(default_factory=TrainingPlan)
+    pgd: PGDPlan = field(default_factory=PGDPlan)
+    square: SquarePlan = field(default_factory=SquarePlan)
+    auto_attack: AutoAttackPlan = field(default_factory=AutoAttackPlan)
+    curves: CurvePlan = field(default_factory=CurvePlan)
+    similarity: SimilarityPlan = field(default_factory=SimilarityPlan)
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if isinstance(value, int) and value < 1:
-                raise InputError(f"{name} is {value}; it must be at least 1")
-        for name in ("epsilon", "training_epsilon"):
-            if not 0 < getattr(self, name) <= 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must lie in (0, 1]")
-        for name, known in (
-            ("defences", DEFENCES),
-            ("curve_defences", self.defences),
-            ("baselines", tuple(BASELINES)),
-        ):
-            unknown = set(getattr(self, name)) - set(known)
-            if unknown:
-                raise InputError(
-                    f"unknown {name} {', '.join(sorted(unknown))}; known: {', '.join(known)}"
-                )
+        _check_counts(
+            images=self.images, trials=self.trials, calibration_images=self.calibration_images
+        )
+        _check_names("defences", self.defences, DEFENCES)
+        _check_names("curve_defences", self.curves.defences, self.defences)
+        _check_names("baselines", self.baselines, tuple(BASELINES))
 
-    def training(self, victim: Victim) -> dict[str, Any]:
-        """All that a victim's weights depend on."""
-        return {
-            "victim": asdict(victim),
-            "data": self.data,
-            "time_steps": self.time_steps,
-            "training_images": self.training_images,
-            "epochs": self.epochs,
-            "training_epsilon": self.training_epsilon if victim.defence != "none" else None,
-        }
+    def with_options(
+        self,
+        *,
+        epsilon: float | None = None,
+        training_epsilon: float | None = None,
+        images: int | None = None,
+        training_images: int | None = None,
+        epochs: int | None = None,
+        seeds: int | None = None,
+    ) -> "StudyPlan":
+        """Return the same plan with other values for the options that are given.
 
-    def main_victims(self) -> Iterator[Victim]:
-        """Every neuron with every defence, and the baselines with those of the curves."""
-        for seed in range(self.seeds):
+        Args:
+            epsilon: ε of all attacks; the values on the curve against ε stay.
+            training_epsilon: ε of adversarial training.
+            images: number of test images.
+            training_images: number of training images.
+            epochs: largest number of epochs.
+            seeds: number of trainings of each network.
+
+        Raises:
+            InputError: an option is out of range.
+        """
+        training, pgd = self.training, self.pgd
+        return replace(
+            self,
+            images=_given(images, self.images),
+            training=replace(
+                training,
+                images=_given(training_images, training.images),
+                epochs=_given(epochs, training.epochs),
+                seeds=_given(seeds, training.seeds),
+                epsilon=_given(training_epsilon, training.epsilon),
+            ),
+            pgd=replace(pgd, epsilon=_given(epsilon, pgd.epsilon)),
+        )
+
+    def victims(self) -> Iterator[Victim]:
+        """Yield every network once."""
+        main = list(self._main_victims())
+        yield from main
+        for victim in main:
+            if victim.neuron == "RandHet-SNN" and victim.defence in self.curves.defences:
+                for sigma in self.curves.sigmas:
+                    yield replace(victim, sigma=sigma)
+
+    def has_curves(self, victim: Victim) -> bool:
+        """Return whether PGD's budget is varied on this network."""
+        plain = not victim.randomization and victim.sigma == 1.0
+        return plain and victim.defence in self.curves.defences
+
+    @property
+    def square_images(self) -> int:
+        """Number of images under the Square attack."""
+        return min(self.square.images, self.images)
+
+    @property
+    def auto_attack_images(self) -> int:
+        """Number of images under AutoAttack."""
+        return min(self.auto_attack.images, self.images)
+
+    @property
+    def curve_images(self) -> int:
+        """Number of images under PGD with another budget than the standard one."""
+        return min(self.curves.images, self.images)
+
+    @property
+    def similarity_images(self) -> int:
+        """Number of images on which draws are compared."""
+        return min(self.similarity.images, self.images)
+
+    def _main_victims(self) -> Iterator[Victim]:
+        """Yield every neuron with every defence, and the baselines with those of the curves."""
+        for seed in range(self.training.seeds):
             for defence in self.defences:
                 for neuron in NEURONS:
                     yield Victim(neuron, defence, seed=seed)
-            for defence in self.curve_defences:
+            for defence in self.curves.defences:
                 for randomization in self.baselines:
                     yield Victim("LIF", defence, randomization, seed=seed)
 
-    def sigma_victims(self) -> Iterator[Victim]:
-        """Random τ with other spreads."""
-        for victim in self.main_victims():
-            if victim.neuron == "RandHet-SNN" and victim.defence in self.curve_defences:
-                for sigma in self.sigmas:
-                    yield replace(victim, sigma=sigma)
 
-    def victims(self) -> Iterator[Victim]:
-        """All of them, each once."""
-        yield from self.main_victims()
-        yield from self.sigma_victims()
-
-    def has_curves(self, victim: Victim) -> bool:
-        """Whether ε, steps and draws are varied."""
-        plain = not victim.randomization and victim.sigma == 1.0
-        return plain and victim.defence in self.curve_defences
-
-    def clean(self, place: str) -> Question:
-        """Right on the images as they are?"""
-        return Question(place, images=self.images)
-
-    def pgd(self, place: str, made_on: str = "own", **changed: Any) -> Question:
-        """Right under PGD?"""
-        standard = Question(
-            place, "pgd", made_on, self.epsilon, self.steps, self.draws, self.images
-        )
-        return replace(standard, **changed)
-
-    def questions(self, victim: Victim) -> list[Question]:
-        """All that is asked about a victim, each once."""
-        found: dict[Question, None] = {}
-        for place in victim.places:
-            found[self.clean(place)] = None
-            found[self.pgd(place)] = None
-            if place != FLOAT:
-                found[self.pgd(place, "float")] = None
-            if victim.sigma == 1.0:
-                found.update(dict.fromkeys(self._others(place)))
-            if self.has_curves(victim):
-                found.update(dict.fromkeys(self._curves(place)))
-        return list(found)
-
-    def _others(self, place: str) -> Iterator[Question]:
-        yield self.fgsm(place)
-        yield self.noise(place)
-        yield self.auto(place)
-        yield self.square(place)
-
-    def _curves(self, place: str) -> Iterator[Question]:
-        for axis, values in self.curves().items():
-            for value in values:
-                yield self.on_curve(place, axis, value)
-
-    def curves(self) -> dict[str, tuple[float, ...]]:
-        """What is varied of PGD → its values, without the standard one."""
-        return {
-            "epsilon": self.curve_epsilons,
-            "steps": self.curve_steps,
-            "draws": self.curve_draws,
-        }
-
-    def on_curve(self, place: str, axis: str, value: float) -> Question:
-        """Right under PGD with that changed?"""
-        changed: dict[str, Any] = {axis: value}
-        return self.pgd(place, images=min(self.curve_images, self.images), **changed)
-
-    @property
-    def images_for_similarity(self) -> int:
-        """As many as the plan says and there are."""
-        return min(self.similarity_images, self.images)
-
-    def fgsm(self, place: str) -> Question:
-        """Right under one step?"""
-        return replace(self.pgd(place), attack="fgsm", steps=1)
-
-    def noise(self, place: str) -> Question:
-        """Right under uniform noise?"""
-        return Question(place, "noise", "", self.epsilon, images=self.images)
-
-    def auto(self, place: str) -> Question:
-        """Right under AutoAttack's recipe for random models?"""
-        asked = replace(self.pgd(place), attack="auto-rand", steps=self.auto_steps)
-        return replace(asked, images=min(self.auto_images, self.images))
-
-    def square(self, place: str) -> Question:
-        """Right under an attack without gradients?"""
-        asked = replace(self.pgd(place), attack="square", steps=self.squares)
-        return replace(asked, images=min(self.black_box_images, self.images))
+def _given(option: Value | None, standard: Value) -> Value:
+    return standard if option is None else option
 
 
-FULL = StudyPlan()
-QUICK = StudyPlan(
-    images=100,
-    epochs=10,
-    trials=5,
-    steps=10,
-    draws=5,
-    black_box_images=32,
-    squares=50,
-    auto_steps=5,
-    curve_epsilons=(10 / 255, 1.0),
-    curve_steps=(1,),
-    curve_draws=(1,),
-    sigmas=(2.0,),
-    defences=("none", "pgd"),
-    baselines=("input-noise",),
-    calibration_images=64,
-    similarity_images=16,
-    similarity_draws=4,
-)
-
-SMALL = StudyPlan(
-    time_steps=4,
-    training_images=5000,
-    images=1000,
-    epochs=8,
-    trials=5,
-    steps=10,
-    draws=5,
-    black_box_images=50,
-    squares=100,
-    auto_images=125,
-    auto_steps=10,
-    curve_images=100,
-    curve_epsilons=(4 / 255, 1.0),
-    curve_steps=(1, 20),
-    curve_draws=(1, 10),
-    sigmas=(0.5, 2.0),
-    defences=("none", "fgsm"),
-    curve_defences=("fgsm",),
-    baselines=("input-noise",),
-    calibration_images=64,
-    similarity_images=32,
-)
-"""What two cores do of convolutional networks in an hour or two."""
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"{name} is {count}; it must be at least 1")
 
 
-def plan_for(data: str, quick: bool) -> StudyPlan:
-    """The plan for a data set: ``FULL`` for the digits, ``SMALL`` for others, whose networks are
-    convolutional, or ``QUICK``. CIFAR's ε are the RandHet paper's."""
-    plan = QUICK if quick else FULL if data == "digits" else SMALL
-    plan = replace(plan, data=data)
-    if data.startswith("cifar"):
-        plan = replace(plan, epsilon=8 / 255, training_epsilon=4 / 255)
-    return plan
+def _check_epsilon(name: str, epsilon: float) -> None:
+    if not 0 < epsilon <= 1:
+        raise InputError(f"{name} is {epsilon}; it must lie in (0, 1]")
+
+
+def _check_names(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
+    unknown = set(names) - set(known)
+    if unknown:
+        raise InputError(f"unknown {what} {', '.join(sorted(unknown))}; known: {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""How much the directions in which an attacker is sent depend on the draws."""
+"""How much the directions that an attacker follows depend on the draws."""
 
 from dataclasses import replace
 
@@ -6,21 +6,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stochi.attacks import PGD
 from stochi.attacks.expectation import answers
+from stochi.attacks.pgd import PGD
+from stochi.data.images import Images
 
 
-def gradient_similarities(
-    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, draws: int
-) -> torch.Tensor:
-    """The mean cosine between the cross-entropy's gradients of two draws, (images,).
+def gradient_similarities(model: nn.Module, images: Images, draws: int) -> torch.Tensor:
+    """Return the mean cosine between the cross-entropy's gradients of two draws, (images,).
 
-    The RandHet paper (Wang et al., iScience 2025) compares such gradients. Where one is 0, as
-    that of a model without doubt can be, the cosine counts as 0.
+    The RandHet paper (Wang et al., iScience 2025) compares such gradients. If a gradient is 0, as
+    it can be if the model is sure of its answer, its cosines count as 0.
 
     Args:
-        model, inputs, labels: as for an attack, whose seeds they draw from; draws: at least 2.
+        model: images → (batch, classes) logits, which draws from torch's global generator.
+        images: images with their true classes.
+        draws: number of draws, at least 2.
     """
+    inputs, labels = images.inputs, images.labels
     repeated = inputs.detach().repeat(draws, *(1,) * (inputs.dim() - 1)).requires_grad_(True)
     with torch.enable_grad():
         logits = answers(model, repeated, 1)[0]
@@ -30,22 +32,26 @@ def gradient_similarities(
 
 
 def perturbation_similarities(
-    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, attack: PGD, draws: int
+    model: nn.Module, images: Images, attack: PGD, draws: int
 ) -> torch.Tensor:
-    """The mean cosine between the perturbations that an attack finds with other draws, (images,).
+    """Return the mean cosine between the perturbations that an attack finds, (images,).
 
     Args:
-        attack: one draw a step, without a random start, so that only the draws differ.
+        model, images: as for :func:`gradient_similarities`.
+        attack: the attack, which runs with ``draws`` seeds, its own and the next ones. It has one
+            draw an iteration and no random start, so that only the model's draws differ.
+        draws: number of perturbations that are compared, at least 2.
     """
     found = [
-        replace(attack, seed=attack.seed + number)(model, inputs, labels) - inputs
+        replace(attack, seed=attack.seed + number)(model, images.inputs, images.labels)
+        - images.inputs
         for number in range(draws)
     ]
     return mean_cosines(torch.stack(found).flatten(2))
 
 
 def mean_cosines(vectors: torch.Tensor) -> torch.Tensor:
-    """(draws, images, n) → (images,) the mean cosine over pairs of different draws."""
+    """Return the mean cosine over all pairs of different draws, (draws, images, n) → (images,)."""
     draws = len(vectors)
     units = functional.normalize(vectors.double(), dim=2)
     sums = torch.einsum("din,ein->i", units, units) - units.square().sum((0, 2))

@@ -1,7 +1,8 @@
-"""Answers on disk, one file each, so that an interrupted study goes on where it stopped."""
+"""Answers on disk, one file each, so that an interrupted study continues where it stopped."""
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,62 +11,76 @@ import torch
 from stochi.errors import InputError
 from stochi.files import written_aside
 
+Key = Mapping[str, object]
+"""All that an answer depends on, as plain values; see ``stochi.study.keys``."""
+
 
 class Store:
-    """A folder of answers, each named by the digest of all that it depends on."""
+    """A folder of answers and weights, each file named by the digest of its key."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
-    def get(self, about: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer about that, or None.
+    def get(self, key: Key) -> dict[str, Any] | None:
+        """Return the answer with this key, or None if there is none.
 
         Raises:
             InputError: its file is damaged.
         """
-        path = self._path(about, "json")
+        path = self.path(key, "json")
         if not path.is_file():
             return None
         try:
             content = json.loads(path.read_text())
             answer = content["answer"]
-            foreign = content["about"] != _plain(about)
+            foreign = content["about"] != _as_read(key)
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: a damaged answer; delete it, it is found anew") from error
+            raise InputError(
+                f"{path}: damaged answer; delete the file, and the study finds the answer again"
+            ) from error
         if foreign or not isinstance(answer, dict):
-            raise InputError(f"{path}: an answer to something else; delete it")
+            raise InputError(
+                f"{path}: answer to another question; delete the file, and the study finds the"
+                " right one"
+            )
         return answer
 
-    def put(self, about: dict[str, Any], answer: dict[str, Any]) -> None:
-        """Keep an answer."""
-        with written_aside(self._path(about, "json")) as aside:
-            aside.write_text(json.dumps({"about": _plain(about), "answer": answer}) + "\n")
+    def put(self, key: Key, answer: Mapping[str, object]) -> None:
+        """Keep an answer, of plain values."""
+        with written_aside(self.path(key, "json")) as aside:
+            aside.write_text(json.dumps({"about": _as_read(key), "answer": answer}) + "\n")
 
-    def get_weights(self, about: dict[str, Any]) -> dict[str, torch.Tensor] | None:
-        """The weights that were trained so, or None. Nothing is unpickled but tensors.
+    def get_weights(self, key: Key) -> dict[str, torch.Tensor] | None:
+        """Return the weights with this key, or None if there are none.
+
+        Only tensors are unpickled.
 
         Raises:
-            InputError: the file is damaged.
+            InputError: their file is damaged.
         """
-        path = self._path(about, "pt")
+        path = self.path(key, "pt")
         if not path.is_file():
             return None
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch.load raises many kinds for a file that is not its own
-            raise InputError(f"{path}: damaged weights; delete the file") from error
+        except Exception as error:  # torch.load raises many types for a file that is not its own
+            raise InputError(
+                f"{path}: damaged weights; delete the file, and the study trains the network again"
+            ) from error
         assert isinstance(weights, dict)
         return weights
 
-    def put_weights(self, about: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    def put_weights(self, key: Key, weights: dict[str, torch.Tensor]) -> None:
         """Keep weights."""
-        with written_aside(self._path(about, "pt")) as aside:
+        with written_aside(self.path(key, "pt")) as aside:
             torch.save(weights, aside)
 
-    def _path(self, about: dict[str, Any], ending: str) -> Path:
-        text = json.dumps(about, sort_keys=True)
+    def path(self, key: Key, ending: str) -> Path:
+        """Return the path of the file with this key and ending."""
+        text = json.dumps(key, sort_keys=True)
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.{ending}"
 
 
-def _plain(about: dict[str, Any]) -> Any:
-    return json.loads(json.dumps(about))
+def _as_read(key: Key) -> object:
+    """Return a key as it is read from a file, with lists for tuples."""
+    return json.loads(json.dumps(key))

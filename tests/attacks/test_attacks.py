@@ -27,7 +27,7 @@ from tests.conftest import conv_net
 
 
 class Noisy(nn.Module):
-    """A linear classifier whose gradient is mostly noise, so that only its mean is of use."""
+    """A linear classifier whose gradient is mostly noise, so that only its mean is useful."""
 
     def __init__(self, noise: float) -> None:
         super().__init__()
@@ -41,19 +41,19 @@ class Noisy(nn.Module):
 ATTACKS = [
     UniformNoise(0.1),
     FGSM(0.1, draws=2),
-    MIFGSM(0.1, steps=3, draws=2),
-    PGD(0.1, steps=3, draws=2),
-    PGD(0.1, steps=2, draws=2, restarts=3),
-    PGD(0.1, steps=2, draws=2, grid=255),
-    APGD(0.1, steps=3, draws=2),
-    APGD(0.1, steps=3, draws=2, loss="dlr", restarts=2),
-    APGD(0.1, steps=2, draws=2, loss="targeted-dlr", targets=2),
-    FAB(0.1, steps=3, draws=2),
-    FAB(0.1, steps=2, draws=2, targets=2, restarts=2, grid=255),
-    AutoAttack(0.1, steps=2, draws=2),
-    AutoAttack(0.1, steps=2, draws=2, version="standard", squares=3),
-    Square(0.1, steps=5, draws=2, restarts=2),
-    HopSkipJump(0.1, steps=1, directions=5, starts=5, draws=2),
+    MIFGSM(0.1, iterations=3, draws=2),
+    PGD(0.1, iterations=3, draws=2),
+    PGD(0.1, iterations=2, draws=2, restarts=3),
+    PGD(0.1, iterations=2, draws=2, grid=255),
+    APGD(0.1, iterations=3, draws=2),
+    APGD(0.1, iterations=3, draws=2, loss="dlr", restarts=2),
+    APGD(0.1, iterations=2, draws=2, loss="targeted-dlr", targets=2),
+    FAB(0.1, iterations=3, draws=2),
+    FAB(0.1, iterations=2, draws=2, targets=2, restarts=2, grid=255),
+    AutoAttack(0.1, iterations=2, draws=2),
+    AutoAttack(0.1, iterations=2, draws=2, version="standard", squares=3),
+    Square(0.1, iterations=5, draws=2, restarts=2),
+    HopSkipJump(0.1, iterations=1, directions=5, starts=5, draws=2),
 ]
 
 
@@ -81,27 +81,27 @@ def test_a_budget_takes_the_place_of_epsilon(attack: ImageAttack) -> None:
         assert torch.equal(attack(net, x, y, 0.0), x)
 
 
-def test_auto_attack_tells_its_parts() -> None:
+def test_auto_attack_reports_its_parts() -> None:
     net, x = conv_net(), torch.rand(4, 2, 8, 8)
     with torch.no_grad():
         y = net(x).argmax(1)
-    said: list[str] = []
-    attack = AutoAttack(1 / 255, steps=1, draws=1, version="standard", squares=1)
-    replace(attack, progress=said.append)(net, x, y)
+    lines: list[str] = []
+    attack = AutoAttack(1 / 255, iterations=1, draws=1, version="standard", squares=1)
+    replace(attack, progress=lines.append)(net, x, y)
     parts = [part.name for part in attack.parts()]
-    starts = [line for line in said if line.endswith(" of 4 images")]
+    starts = [line for line in lines if line.endswith(" of 4 images")]
     assert [line.rpartition(", ")[0] for line in starts] == parts[: len(starts)] and starts
-    assert set(said) - set(starts) <= {f"{parts[-1]}: 1 of 1 squares"}
-    assert replace(attack, progress=said.append) == attack
+    assert set(lines) - set(starts) <= {f"{parts[-1]}: 1 of 1 squares"}
+    assert replace(attack, progress=lines.append) == attack
 
 
-@pytest.mark.parametrize(("steps", "told"), [(1, [1]), (20, list(range(2, 21, 2)))])
-def test_square_tells_how_far_it_is(steps: int, told: list[int]) -> None:
+@pytest.mark.parametrize(("iterations", "reported"), [(1, [1]), (20, list(range(2, 21, 2)))])
+def test_square_reports_its_progress(iterations: int, reported: list[int]) -> None:
     pytest.importorskip("art")
-    said: list[str] = []
-    attack = Square(1 / 255, steps=steps, draws=1, progress=said.append)
+    lines: list[str] = []
+    attack = Square(1 / 255, iterations=iterations, draws=1, progress=lines.append)
     attack(conv_net(), torch.rand(2, 2, 8, 8), torch.tensor([0, 1]))
-    assert said == [f"{attack.name}: {step} of {steps} squares" for step in told]
+    assert lines == [f"{attack.name}: {tried} of {iterations} squares" for tried in reported]
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
@@ -109,14 +109,14 @@ def test_attacks_can_be_sent_to_other_processes(attack: ImageAttack) -> None:
     assert pickle.loads(pickle.dumps(attack)) == attack
 
 
-def test_pgd_finds_the_corner_that_a_linear_model_fears_most() -> None:
+def test_pgd_finds_the_worst_corner_of_a_linear_model() -> None:
     model, x, y = Noisy(0.0), 0.3 + 0.4 * torch.rand(5, 20), torch.zeros(5, dtype=torch.long)
-    adversarial = PGD(0.1, steps=20, draws=1)(model, x, y)
+    adversarial = PGD(0.1, iterations=20, draws=1)(model, x, y)
     worst = x + 0.1 * (model.weight[1] - model.weight[0]).sign()
     assert torch.allclose(adversarial, worst, atol=1e-6)
 
 
-def test_more_draws_make_the_expected_gradient_truer() -> None:
+def test_more_draws_make_the_expected_gradient_more_accurate() -> None:
     model, x, y = Noisy(3.0), torch.rand(1, 20), torch.zeros(1, dtype=torch.long)
     truth = model.weight[1] - model.weight[0]
     similar = []
@@ -146,7 +146,7 @@ def test_draws_side_by_side_are_the_mean_of_draws_one_by_one() -> None:
     assert torch.allclose(together, leaf.grad, atol=1e-6)
 
 
-def test_each_image_keeps_the_candidate_that_does_worst() -> None:
+def test_each_image_keeps_the_candidate_with_the_fewest_right_answers() -> None:
     model, y = Noisy(0.0), torch.zeros(2, dtype=torch.long)
     good, bad = torch.zeros(1, 20), torch.ones(1, 20)
     good[0, :5], bad[0, :5] = 1, 0
@@ -160,14 +160,14 @@ def test_each_image_keeps_the_candidate_that_does_worst() -> None:
         (PGD, {"epsilon": -0.1}),
         (PGD, {"epsilon": 2}),
         (PGD, {"epsilon": float("nan")}),
-        (PGD, {"steps": 0}),
+        (PGD, {"iterations": 0}),
         (PGD, {"draws": 0}),
         (PGD, {"restarts": 0}),
         (PGD, {"grid": 0}),
         (MIFGSM, {"momentum": -1.0}),
         (APGD, {"loss": "l2"}),
         (APGD, {"targets": 0}),
-        (FAB, {"steps": 0}),
+        (FAB, {"iterations": 0}),
         (FAB, {"restarts": 0}),
         (FAB, {"targets": 0}),
         (AutoAttack, {"version": "plus"}),
@@ -176,13 +176,13 @@ def test_each_image_keeps_the_candidate_that_does_worst() -> None:
         (HopSkipJump, {"queries": 0}),
     ],
 )
-def test_bad_options_are_refused(make: type[ImageAttack], bad: dict) -> None:
+def test_bad_options_raise(make: type[ImageAttack], bad: dict) -> None:
     with pytest.raises(InputError):
         make(**{"epsilon": 0.1, **bad})
 
 
 @pytest.mark.parametrize("seed", [1.5, "1", None, True, -1, 2**64, 2**70])
-def test_a_seed_that_no_generator_takes_is_refused(seed: object) -> None:
+def test_a_seed_that_no_generator_accepts_raises(seed: object) -> None:
     for make in (PGD, Square, UniformNoise):
         with pytest.raises(InputError, match=f"seed is {seed}; it must be a whole number from 0"):
             make(0.1, seed=seed)
@@ -191,9 +191,9 @@ def test_a_seed_that_no_generator_takes_is_refused(seed: object) -> None:
 
 
 @pytest.mark.parametrize("seed", [2**64 - 1, np.int64(3), np.uint64(2**64 - 1)])
-def test_every_other_seed_is_taken(seed: int) -> None:
+def test_every_other_seed_is_accepted(seed: int) -> None:
     net, x, y = conv_net(), torch.rand(2, 2, 8, 8), torch.arange(2)
-    for attack in (UniformNoise(0.1, seed), Square(0.1, seed, steps=1, draws=1)):
+    for attack in (UniformNoise(0.1, seed), Square(0.1, seed, iterations=1, draws=1)):
         same = replace(attack, seed=int(seed))
         assert torch.equal(attack(net, x, y), same(net, x, y))
 
@@ -204,20 +204,20 @@ def test_every_other_seed_is_taken(seed: int) -> None:
         (torch.rand(2, 2, 8, 8), torch.zeros(1).long(), "one label is needed"),
         (torch.rand(0, 2, 8, 8), torch.zeros(0).long(), "at least one"),
         (torch.rand(2, 2, 8, 8), torch.zeros(2), "whole numbers"),
-        (torch.rand(2, 2, 8, 8), torch.full((2,), -1), "from 0 on"),
+        (torch.rand(2, 2, 8, 8), torch.full((2,), -1), "0 or more"),
         (torch.rand(2, 2, 8, 8) * 255, torch.zeros(2).long(), r"in \[0, 1\]"),
         (torch.full((2, 2, 8, 8), torch.nan), torch.zeros(2).long(), "nan"),
         (torch.zeros(2, 2, 8, 8, dtype=torch.uint8), torch.zeros(2).long(), "divide by 255"),
     ],
 )
-def test_what_are_no_labelled_images_is_refused(
+def test_inputs_that_are_not_labelled_images_raise(
     inputs: torch.Tensor, labels: torch.Tensor, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         PGD(0.1)(conv_net(), inputs, labels)
 
 
-def test_a_model_that_gives_no_logits_is_refused() -> None:
+def test_a_model_without_logits_raises() -> None:
     with pytest.raises(InputError, match="classes"):
         PGD(0.1)(nn.Identity(), torch.rand(2, 1, 8, 8), torch.zeros(2).long())
 
@@ -228,9 +228,9 @@ def test_square_takes_images_only() -> None:
 
 
 def test_square_reaches_every_pixel() -> None:
-    """ART's own never draws the last row and column."""
+    """ART alone never draws the last row and column."""
     model, x = nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), torch.full((1, 1, 6, 6), 0.5)
-    found = Square(0.1, steps=300, draws=1)(model, x, model(x).argmax(1))
+    found = Square(0.1, iterations=300, draws=1)(model, x, model(x).argmax(1))
     with torch.no_grad():
         label = int(model(x).argmax())
         other = int((model(found) - 10 * functional.one_hot(torch.tensor([label]), 3)).argmax())
@@ -238,7 +238,7 @@ def test_square_reaches_every_pixel() -> None:
     assert torch.allclose(found, worst, atol=1e-6)
 
 
-def test_without_art_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_art_the_error_gives_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for attack in (APGD(0.1), AutoAttack(0.1), Square(0.1), HopSkipJump(0.1)):
         with pytest.raises(ArtUnavailable, match="pip install") as caught:
@@ -254,8 +254,8 @@ def test_attacks_stay_on_their_device(attack: ImageAttack) -> None:
     assert found.device == x.device and float((found - x).abs().max()) <= 0.1 + 1e-6
 
 
-@pytest.mark.parametrize("attack", [PGD(0.1, steps=1), Square(0.1, steps=1), FGSM(0.1)])
-def test_a_model_that_cannot_be_judged_is_refused(attack: ImageAttack) -> None:
+@pytest.mark.parametrize("attack", [PGD(0.1, iterations=1), Square(0.1, iterations=1), FGSM(0.1)])
+def test_a_model_that_cannot_be_judged_raises(attack: ImageAttack) -> None:
     if isinstance(attack, Square):
         pytest.importorskip("art")
     x, y = torch.rand(3, 2, 8, 8), torch.arange(3)
@@ -272,7 +272,7 @@ def test_a_model_that_cannot_be_judged_is_refused(attack: ImageAttack) -> None:
         attack(conv_net(), x, y + 3)
 
 
-def test_sound_weights_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checking_finite_weights_synchronises_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU every tensor that becomes a bool is a synchronisation."""
     net, asked = conv_net(), []
     to_bool = torch.Tensor.__bool__
@@ -282,27 +282,24 @@ def test_sound_weights_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> N
     check_weights(nn.ReLU())  # which has none
 
 
-def test_answers_that_are_no_numbers_are_refused_and_nothing_stays_behind() -> None:
+def test_infinite_answers_raise_and_no_hook_stays() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(128, 5))
     late = nn.Sequential(net, nn.Hardtanh(-torch.inf, torch.inf))
     late.register_forward_hook(lambda module, given, output: output * torch.inf)
     with pytest.raises(InputError, match="answers are not finite"):
-        PGD(0.1, steps=1)(late, torch.rand(3, 2, 8, 8), torch.arange(3))
-    PGD(0.1, steps=1)(net, torch.rand(3, 2, 8, 8), torch.arange(3))
+        PGD(0.1, iterations=1)(late, torch.rand(3, 2, 8, 8), torch.arange(3))
+    PGD(0.1, iterations=1)(net, torch.rand(3, 2, 8, 8), torch.arange(3))
     assert not net._forward_hooks
 
 
 class Own(ImageAttack):
-    """An attack of the user's own, which does what ``kind`` says."""
+    """A user's own attack, whose result is of one ``kind``."""
 
     kind = "nothing"
 
     @property
-    def name(self) -> str:
+    def title(self) -> str:
         return self.kind
-
-    def with_budget(self, budget: float) -> "Own":
-        return replace(self, epsilon=budget)
 
     def perturb(self, model, inputs, labels, generator):  # type: ignore[no-untyped-def]
         if self.kind == "in place":
@@ -317,7 +314,7 @@ class Own(ImageAttack):
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("kind", "message"),
     [
         ("nothing", "returned a NoneType"),
         ("few", r"returned torch.float32 of shape \(1, 2, 8, 8\)"),
@@ -327,16 +324,14 @@ class Own(ImageAttack):
     ],
 )
 @pytest.mark.parametrize("grid", [None, 255])
-def test_what_an_attack_of_one_s_own_returns_is_checked(
-    kind: str, says: str, grid: int | None
-) -> None:
+def test_the_result_of_a_users_attack_is_checked(kind: str, message: str, grid: int | None) -> None:
     attack = Own(0.1, grid=grid)
     object.__setattr__(attack, "kind", kind)
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=message):
         attack(conv_net(), torch.rand(3, 2, 8, 8) * 0.5, torch.arange(3))
 
 
-def test_the_caller_s_images_are_not_changed_in_place() -> None:
+def test_the_callers_images_are_not_changed_in_place() -> None:
     attack, images = Own(0.1), torch.rand(3, 2, 8, 8)
     object.__setattr__(attack, "kind", "in place")
     before = images.clone()
@@ -347,41 +342,41 @@ def test_the_caller_s_images_are_not_changed_in_place() -> None:
 def test_a_model_in_train_mode_keeps_its_statistics() -> None:
     net = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(128, 5)).train()
     before = {name: values.clone() for name, values in net.state_dict().items()}
-    PGD(0.1, steps=2)(net, torch.rand(6, 2, 8, 8), torch.arange(6) % 5)
+    PGD(0.1, iterations=2)(net, torch.rand(6, 2, 8, 8), torch.arange(6) % 5)
     assert net.training
     assert all(torch.equal(values, before[name]) for name, values in net.state_dict().items())
 
 
 @pytest.mark.parametrize("step_size", [0.0, -1.0, float("nan"), float("inf")])
-def test_steps_that_lead_nowhere_are_refused(step_size: float) -> None:
+def test_a_useless_step_size_raises(step_size: float) -> None:
     with pytest.raises(InputError, match="step_size is"):
         PGD(0.1, step_size=step_size)
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda: PGD("0.1"), "epsilon is 0.1"),
-        (lambda: PGD(0.1, steps=2.5), "steps is 2.5; it must be a whole"),
+        (lambda: PGD(0.1, iterations=2.5), "iterations is 2.5; it must be a whole"),
         (lambda: PGD(0.1, grid=2.5), "grid is 2.5"),
         (lambda: PGD(0.1)("program", torch.rand(1, 4), torch.zeros(1).long()), "a torch model"),
         (lambda: PGD(0.1)(conv_net(), np.zeros((1, 2, 8, 8)), np.zeros(1)), "must be tensors"),
     ],
 )
-def test_what_is_of_the_wrong_kind_is_refused(make, says: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(InputError, match=says):
+def test_values_of_the_wrong_type_raise(make, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=message):
         make()
 
 
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a.uses_model], ids=lambda a: a.name)
-def test_images_that_the_model_does_not_take_are_refused(attack: ImageAttack) -> None:
+def test_images_that_the_model_does_not_take_raise(attack: ImageAttack) -> None:
     x, y = torch.rand(2, 1, 3, 7), torch.zeros(2, dtype=torch.long)
     with pytest.raises(InputError, match=r"the model fails on inputs \(2, 1, 3, 7\): .*21"):
         attack(nn.Sequential(nn.Flatten(), nn.Linear(20, 3)), x, y)
 
 
-def test_a_model_of_one_class_is_refused() -> None:
+def test_a_model_of_one_class_raises() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
     images, labels = torch.rand(2, 1, 4, 4), torch.zeros(2).long()
     with pytest.raises(InputError, match="1 class"):
-        PGD(0.1, steps=1, draws=1)(model, images, labels)
+        PGD(0.1, iterations=1, draws=1)(model, images, labels)

@@ -7,7 +7,7 @@ from stochi.attacks.box_projection import onto_plane
 
 
 def shortest(point: np.ndarray, value: float, gradient: np.ndarray) -> float | None:
-    """By a linear program, how far the nearest point of the plane is; None where none is."""
+    """Return the distance to the plane by a linear program, None if no image lies on it."""
     pixels = len(point)
     within = np.concatenate([np.eye(pixels), -np.eye(pixels)])
     found = linprog(
@@ -23,7 +23,7 @@ def shortest(point: np.ndarray, value: float, gradient: np.ndarray) -> float | N
 
 
 def random_cases(count: int, pixels: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Images of which some pixels lie on the border of [0, 1] and some have no gradient."""
+    """Return images with some pixels on the border of [0, 1] and some without a gradient."""
     points = (3 * torch.rand(count, pixels, dtype=torch.float64) - 1).clamp(0, 1)
     gradients = torch.randn(count, pixels, dtype=torch.float64)
     gradients[torch.rand(count, pixels) < 0.2] = 0
@@ -55,7 +55,7 @@ def test_by_hand() -> None:
     points = torch.tensor([[0.5, 0.9], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
     gradients = torch.tensor([[1.0, 1.0], [2.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
     values = torch.tensor([-0.4, 0.5, 3.0, 0.0])
-    # The second pixel stops at 1; only the first has a slope; no slope; on the plane already.
+    # The second pixel stops at 1; only the first has a slope; no slope; already on the plane.
     wanted = torch.tensor([[0.8, 1.0], [0.25, 0.5], [0.5, 0.5], [0.5, 0.5]])
     assert torch.allclose(onto_plane(points, values, gradients), wanted, atol=1e-6)
 

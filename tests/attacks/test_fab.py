@@ -14,7 +14,7 @@ PIXELS = 30
 
 
 class Linear(nn.Module):
-    """A linear classifier, with noise on its weights that is drawn anew for each image."""
+    """A linear classifier with noise on its weights, drawn anew for each image."""
 
     def __init__(self, classes: int = 5, noise: float = 0.0) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ def distances(found: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 
 
 def shortest_to_any_class(model: Linear, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """(batch,) how far the nearest boundary with another class is, within [0, 1]."""
+    """Return the distance to the nearest boundary with another class within [0, 1], (batch,)."""
     logits, lengths = model(x), []
     for target in range(logits.shape[1]):
         lead = logits[:, target] - logits.gather(1, y[:, None])[:, 0]
@@ -55,15 +55,15 @@ def nearest_found(model: nn.Module, x: torch.Tensor, y: torch.Tensor, attack: FA
 def test_the_nearest_wrong_image_of_a_linear_model() -> None:
     model, x = Linear(), 0.3 + 0.4 * torch.rand(20, PIXELS)
     y = model(x).argmax(1)
-    # With room on all sides the boundary of two classes is |lead| / |slope|₁ away.
+    # With room on all sides, the boundary of two classes is |lead| / |slope|₁ away.
     lead = model(x).gather(1, y[:, None]) - model(x)
     slopes = (model.weight[None] - model.weight[y][:, None]).abs().sum(2)
     shortest = (lead / slopes).masked_fill(functional.one_hot(y, 5).bool(), torch.inf).amin(1)
-    found = nearest_found(model, x, y, FAB(0.1, steps=10, draws=1))
+    found = nearest_found(model, x, y, FAB(0.1, iterations=10, draws=1))
     assert torch.allclose(found, shortest, rtol=0.01, atol=0) and bool((found > shortest).all())
     for share, wrong in ((0.99, 0.0), (1.01, 1.0)):
         answers = [
-            model(FAB(share * float(far), steps=10, draws=1)(model, image[None], label[None]))
+            model(FAB(share * float(far), iterations=10, draws=1)(model, image[None], label[None]))
             for image, label, far in zip(x[:4], y, shortest, strict=False)
         ]
         assert float((torch.cat(answers).argmax(1) != y[:4]).double().mean()) == wrong
@@ -73,17 +73,19 @@ def test_the_nearest_wrong_image_where_pixels_end() -> None:
     model, x = Linear(), (2 * torch.rand(20, 1, 5, 6) - 0.5).clamp(0, 1)
     y = model(x).argmax(1)
     shortest = shortest_to_any_class(model, x.flatten(1), y)
-    found = nearest_found(model, x, y, FAB(0.1, steps=20, draws=1, restarts=2))
+    found = nearest_found(model, x, y, FAB(0.1, iterations=20, draws=1, restarts=2))
     assert torch.allclose(found, shortest, rtol=0.01, atol=0)
 
 
-def test_more_draws_find_the_truer_direction() -> None:
+def test_more_draws_find_a_more_accurate_direction() -> None:
     model, x = Linear(2, noise=3.0), 0.3 + 0.4 * torch.rand(10, PIXELS)
     y = (x @ model.weight.T).argmax(1)
     towards = (model.weight[1 - y] - model.weight[y]).sign()
     alike = [
         float(
-            ((FAB(0.1, steps=10, draws=draws)(model, x, y) - x).sign() == towards).double().mean()
+            ((FAB(0.1, iterations=10, draws=draws)(model, x, y) - x).sign() == towards)
+            .double()
+            .mean()
         )
         for draws in (2, 100)
     ]
@@ -92,7 +94,7 @@ def test_more_draws_find_the_truer_direction() -> None:
 
 def test_a_random_model_is_taken_beyond_its_boundary() -> None:
     net, shown = trained_net("step"), some_images(12)
-    attack = FAB(0.25, steps=30, draws=5, targets=1)
+    attack = FAB(0.25, iterations=30, draws=5, targets=1)
     found = attack(net, shown.inputs, shown.labels)
     (targets,) = nearest_classes(net, shown.inputs, shown.labels, 5, 1)
     nearest = attack.search(net, shown.inputs, shown.labels, targets, torch.Generator())
@@ -103,23 +105,23 @@ def test_a_random_model_is_taken_beyond_its_boundary() -> None:
     assert right[0] > 0.85 and right[1] > 0.15 and right[2] < 0.05
 
 
-def test_the_seed_makes_a_random_model_s_images_repeat() -> None:
+def test_the_seed_makes_a_random_models_images_repeat() -> None:
     net, shown = trained_net("step"), some_images(5)
-    attack = FAB(0.1, steps=3, draws=3, targets=2, restarts=2)
+    attack = FAB(0.1, iterations=3, draws=3, targets=2, restarts=2)
     found = attack(net, shown.inputs, shown.labels)
     assert torch.equal(found, attack(net, shown.inputs, shown.labels))
     assert not torch.equal(found, replace(attack, seed=1)(net, shown.inputs, shown.labels))
 
 
 class Flat(nn.Module):
-    """Its answer has a gradient, which is 0."""
+    """A model whose answer has a gradient of 0."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return 0 * x.flatten(1)[:, :3] + torch.tensor([1.0, 0.0, 0.5])
 
 
 def test_without_a_gradient_nothing_moves() -> None:
-    x, attack = torch.rand(3, 4, 4).round(decimals=1), FAB(0.1, steps=3)
+    x, attack = torch.rand(3, 4, 4).round(decimals=1), FAB(0.1, iterations=3)
     for label in (0, 1):  # right and wrong, whatever is shown
         y, targets = torch.full((3,), label), torch.full((3,), 2)
         assert torch.equal(attack.search(Flat(), x, y, targets, torch.Generator()), x)
@@ -132,7 +134,7 @@ def test_without_a_gradient_nothing_moves() -> None:
 def test_one_image_two_classes(dtype: torch.dtype) -> None:
     model, x = Linear(2), 0.3 + 0.4 * torch.rand(1, 2, PIXELS // 2, dtype=dtype)
     y = model(x).argmax(1)
-    found = FAB(0.3, steps=5, draws=1)(model, x, y)
+    found = FAB(0.3, iterations=5, draws=1)(model, x, y)
     assert found.dtype == dtype and found.shape == x.shape
     assert bool((model(found).argmax(1) != y).all())
 
@@ -150,7 +152,7 @@ def test_targets_are_the_classes_with_the_highest_logits() -> None:
     assert len(nearest_classes(model, images, labels, 1, 2)) == 2
 
 
-def test_the_standard_version_has_the_paper_s_parts_in_its_order() -> None:
+def test_the_standard_version_has_the_papers_parts_in_its_order() -> None:
     attack = AutoAttack(0.1, version="standard", seed=3, draws=7)
     ce, dlr, fab, square = attack.parts()
     assert isinstance(ce, APGD) and isinstance(dlr, APGD) and isinstance(square, Square)

@@ -14,7 +14,7 @@ from tests.attacks.trained import some_images, trained_net
 
 
 def right(share: float, images: int = 200) -> torch.Tensor:
-    """(2, images), the first ``share`` of which are right."""
+    """Return (2, images) answers, right for the first ``share`` of the images."""
     return (torch.arange(images) < share * images).expand(2, -1)
 
 
@@ -33,7 +33,7 @@ def test_an_honest_model_shows_no_sign() -> None:
 
 
 @pytest.mark.parametrize("name", ["single_step", "black_box", "transferred", "noise"])
-def test_an_attack_that_knows_less_and_does_better_is_a_sign(name: str) -> None:
+def test_a_stronger_attack_that_knows_less_is_a_sign(name: str) -> None:
     (finding,) = find_masking(right(0.5), **{name: right(0.3)})
     assert finding.sign.startswith(name.replace("_", " "))
     assert finding.value == pytest.approx(0.2)
@@ -41,27 +41,27 @@ def test_an_attack_that_knows_less_and_does_better_is_a_sign(name: str) -> None:
     assert set(finding.as_dict()) == {"sign", "value", "low", "high", "limit"}
 
 
-def test_what_an_unbounded_attack_leaves_is_a_sign() -> None:
+def test_right_answers_under_an_unbounded_attack_are_a_sign() -> None:
     (finding,) = find_masking(right(0.5), unbounded=right(0.2))
     assert finding.value == pytest.approx(0.2) and finding.low > finding.limit
 
 
-def test_chance_is_no_sign() -> None:
+def test_chance_is_not_a_sign() -> None:
     assert find_masking(right(0.5, 20), noise=right(0.45, 20)) == []
 
 
 def test_a_larger_budget_that_helps_the_defender_is_a_sign() -> None:
     honest = {1: right(0.5), 10: right(0.4), 50: right(0.41, 200)}
-    assert find_helpful_budgets("steps", honest) == []
-    (finding,) = find_helpful_budgets("steps", {**honest, 50: right(0.48)})
-    assert finding.sign == "steps 50 leaves more right than steps 10"
+    assert find_helpful_budgets("iterations", honest) == []
+    (finding,) = find_helpful_budgets("iterations", {**honest, 50: right(0.48)})
+    assert finding.sign == "iterations 50 leaves more right than iterations 10"
     assert finding.value == pytest.approx(0.08)
     assert 0.02 == finding.limit < finding.low < 0.08 < finding.high
 
 
-def test_other_images_are_refused() -> None:
-    with pytest.raises(InputError, match=r"steps 2 .* steps 1 .*same images"):
-        find_helpful_budgets("steps", {1: right(0.5), 2: right(0.5, 10)})
+def test_other_images_raise() -> None:
+    with pytest.raises(InputError, match=r"iterations 2 .* iterations 1 .*same images"):
+        find_helpful_budgets("iterations", {1: right(0.5), 2: right(0.5, 10)})
     with pytest.raises(InputError, match="same images"):
         find_masking(right(0.5), noise=right(0.5, 10))
     with pytest.raises(InputError, match="same images"):

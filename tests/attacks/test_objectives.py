@@ -29,11 +29,11 @@ def test_margin_and_ratios_by_hand() -> None:
     )
 
 
-def test_the_ratio_does_not_know_the_scale() -> None:
+def test_the_ratio_does_not_depend_on_the_scale() -> None:
     assert torch.allclose(dlr(1000 * LOGITS, LABELS), dlr(LOGITS, LABELS))
 
 
-def test_equal_logits_as_spike_counts_have_them_stay_finite() -> None:
+def test_equal_logits_like_those_of_spike_counts_stay_finite() -> None:
     logits = torch.zeros(2, 2, 5, requires_grad=True)
     tied = torch.cat([logits, torch.ones(2, 2, 3)], 2)
     value = dlr(tied, LABELS)

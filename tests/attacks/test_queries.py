@@ -1,13 +1,14 @@
-"""Attacks by queries: on a Program, and on events."""
+"""Attacks by queries, on a Program and on events."""
 
 import pytest
 import torch
 from torch import nn
 
 from stochi.attacks import PGD, GreedySpikes, HopSkipJump, ProgramModel, Square
-from stochi.deploy import Program, lower
+from stochi.deploy import lower
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.program import Program
 from stochi.sim import run
 from tests.conftest import conv_net, dense_net
 
@@ -16,7 +17,7 @@ def image_program() -> Program:
     return lower(to_nir(conv_net(), torch.rand(1, 2, 8, 8)))
 
 
-def test_a_program_answers_anew_and_counts() -> None:
+def test_a_program_draws_anew_and_counts() -> None:
     program, x = image_program(), torch.rand(5, 2, 8, 8)
     model = ProgramModel(program, seed=9)
     for trial in range(2):
@@ -32,7 +33,10 @@ def test_lava_answers_as_the_engine_does() -> None:
 
 @pytest.mark.parametrize(
     "attack",
-    [Square(0.1, steps=4, draws=2), HopSkipJump(0.1, steps=1, directions=5, starts=5, draws=2)],
+    [
+        Square(0.1, iterations=4, draws=2),
+        HopSkipJump(0.1, iterations=1, directions=5, starts=5, draws=2),
+    ],
     ids=["Square", "HopSkipJump"],
 )
 def test_query_attacks_run_on_a_program(attack: Square | HopSkipJump) -> None:
@@ -45,23 +49,23 @@ def test_query_attacks_run_on_a_program(attack: Square | HopSkipJump) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [({"seed": -1}, "seed is -1"), ({"backend": "gpu"}, "backend is 'gpu'"), ({}, "a Program is")],
 )
-def test_a_program_model_is_checked_when_it_is_made(change: dict, says: str) -> None:
+def test_a_program_model_is_checked_when_it_is_made(change: dict, message: str) -> None:
     net = dense_net()
     program = lower(to_nir(net, torch.rand(1, 1, 4, 4))) if change else net
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=message):
         ProgramModel(program, **{"seed": 0, **change})  # type: ignore[arg-type]
 
 
-def test_a_program_has_no_gradient_and_the_way_out_is_named() -> None:
+def test_a_program_has_no_gradient_and_the_error_names_the_twin() -> None:
     with pytest.raises(InputError, match="twin_of"):
         PGD(0.1)(ProgramModel(image_program(), 9), torch.rand(1, 2, 8, 8), torch.zeros(1).long())
 
 
 class Weighted(nn.Module):
-    """Each event adds its weight to the wrong class."""
+    """A model in which each event adds its weight to the wrong class."""
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__()
@@ -82,7 +86,7 @@ def test_the_flips_that_matter_most_are_found() -> None:
     found = GreedySpikes(1, draws=1)(Weighted(weight), events, label)
     assert (found != events).nonzero().tolist() == [[2, 0, 0]]
     found = GreedySpikes(2, draws=1)(Weighted(weight), events, label)
-    # The second one makes the answer wrong: the third flip of a larger budget is not needed.
+    # The second flip makes the answer wrong, so a larger budget does not make a third one.
     assert (found != events).nonzero().tolist() == [[1, 0, 2], [2, 0, 0]]
     assert torch.equal(found, GreedySpikes(1, draws=1)(Weighted(weight), events, label, 12))
 
@@ -94,10 +98,10 @@ def test_no_flip_that_helps_the_model_is_made() -> None:
 
 
 def test_flips_on_a_program_keep_to_the_budget_and_repeat() -> None:
-    net = dense_net(steps=4)
+    net = dense_net(4)
     net.events = True
     events = (torch.rand(4, 3, 1, 4, 4) < 0.4).float()
-    program = lower(to_nir(dense_net(steps=4), events[0, :1]), events=True)
+    program = lower(to_nir(dense_net(4), events[0, :1]), events=True)
     labels = run(program, events, seed=1).predictions()
     attack = GreedySpikes(3, candidates=20, draws=3)
     found = attack(ProgramModel(program, 9), events, labels)
@@ -117,12 +121,12 @@ def test_flips_are_counted(budget: float) -> None:
 
 
 @pytest.mark.parametrize("events", [torch.rand(3, 1, 4), torch.zeros(3, 1)])
-def test_what_are_no_events_is_refused(events: torch.Tensor) -> None:
+def test_inputs_that_are_not_events_raise(events: torch.Tensor) -> None:
     with pytest.raises(InputError, match="exactly 0 or 1"):
         GreedySpikes(3)(Weighted(torch.ones(3, 4)), events, torch.zeros(1).long())
 
 
-def test_images_and_events_each_name_the_other_s_attacks() -> None:
+def test_errors_on_images_and_events_name_the_attacks_to_use() -> None:
     model, images, labels = nn.Flatten(), torch.rand(6, 1, 4, 4), torch.arange(6)
     events = torch.zeros(4, 6, 1, 4, 4)
     with pytest.raises(InputError, match=r"\(4, 6, 1, 4, 4\).*PGD takes images.*GreedySpikes"):
@@ -133,9 +137,9 @@ def test_images_and_events_each_name_the_other_s_attacks() -> None:
         GreedySpikes(3)(model, images[:1].transpose(0, 1).expand(1, 6, 4, 4), labels)
 
 
-def test_attacks_on_images_are_sent_away_by_a_program_of_events() -> None:
+def test_attacks_on_images_raise_on_a_program_of_events() -> None:
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)), events=True)
     frames = (torch.rand(3, 1, 4, 4) < 0.4).float()
     with pytest.raises(InputError, match=r"takes events, .* use GreedySpikes"):
-        Square(0.1, steps=1)(ProgramModel(program, 9), frames, torch.arange(3))
+        Square(0.1, iterations=1)(ProgramModel(program, 9), frames, torch.arange(3))
     assert ProgramModel(program, 9)(frames).shape == (3, 3)

@@ -8,7 +8,7 @@ from stochi.attacks.expectation import expected_gradient
 from stochi.deploy import lower
 from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.train.hardware_aware import FreshDraws, twin_of
+from stochi.train.twin.model import FreshDraws, twin_of
 from tests.conftest import conv_net
 
 
@@ -43,17 +43,17 @@ def test_spikes_stay_and_gradients_change(model: nn.Module) -> None:
     assert torch.equal(gradient, expected_gradient(model, x, y, 2))  # the model stayed as it was
 
 
-def test_attacks_run_on_it() -> None:
+def test_attacks_run_on_a_model_with_another_surrogate() -> None:
     x, y = torch.rand(2, 2, 8, 8), torch.arange(2)
     steep = with_surrogate(conv_net(), surrogate.fast_sigmoid(slope=1000))
-    assert PGD(0.1, steps=2, draws=2)(steep, x, y).shape == x.shape
+    assert PGD(0.1, iterations=2, draws=2)(steep, x, y).shape == x.shape
 
 
-def test_what_changes_the_spikes_is_refused() -> None:
+def test_a_surrogate_that_changes_the_spikes_raises() -> None:
     with pytest.raises(InputError, match="forward pass"):
         with_surrogate(conv_net(), torch.sigmoid)
 
 
-def test_a_model_without_spikes_is_refused() -> None:
+def test_a_model_without_spiking_neurons_raises() -> None:
     with pytest.raises(InputError, match="no spiking neuron"):
         with_surrogate(nn.Linear(2, 2), surrogate.atan())

@@ -15,7 +15,7 @@ TRIALS = 40
 
 @cache
 def trained_net(sampling: str) -> RepeatSteps:
-    """On the digits, 64-64-10; "step" draws τ at every step, "mean" is not random."""
+    """Train 64-64-10 on the digits; "step" draws τ at every time step, "mean" is not random."""
     training, _ = load("digits")
     with torch.random.fork_rng():
         net, _ = train_classifier(
@@ -28,12 +28,12 @@ def trained_net(sampling: str) -> RepeatSteps:
 
 
 def some_images(count: int) -> Images:
-    """Held-out digits."""
+    """Return held-out digits."""
     return load("digits")[1].first(count)
 
 
 def right_answers(model: nn.Module, shown: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """(trials, images) bool, on draws that no attack has seen."""
+    """Return (trials, images) bool, on draws that no attack has seen."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(12345)
         return answers(model, shown, TRIALS).argmax(2) == labels

@@ -1,77 +1,50 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stochi.attacks import APGD, FGSM, PGD, AutoAttack, Square, UniformNoise
-from stochi.commands.attacks import read_attacks
-from stochi.commands.main import main
+from stochi.commands.attack_choice import read_attacks
+from stochi.commands.main import COMMANDS
 from stochi.deploy import Program
 from stochi.files import written_aside
 from stochi.train.checkpoint import load_checkpoint
+from tests.commands.conftest import Run
 
-COMMANDS = ("demo", "train", "export", "deploy", "simulate", "attack", "parity", "doctor")
-
-
-def stochi(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
-) -> tuple[int, str, str]:
-    """Run a command in this process: exit status, stdout, stderr."""
-    monkeypatch.setattr(sys, "argv", ["stochi", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
+NAMES = (
+    *("demo", "train", "tune", "export", "deploy", "show", "simulate", "attack", "parity"),
+    *("study", "doctor"),
+)
 
 
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path: Path):  # type: ignore[no-untyped-def]
-    monkeypatch.chdir(tmp_path)
-    return lambda *words: stochi(monkeypatch, capsys, *words)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One small training run, exported and lowered, through the command line."""
-    folder = tmp_path_factory.mktemp("trained")
-    for words in (
-        ["train", "--epochs", "3", "--steps", "4", "--out", "m.pt"],
-        ["export", "m.pt", "--out", "m.nir"],
-        ["deploy", "m.nir", "--out", "m.program"],
-        ["deploy", "m.nir", "--events", "--out", "events.program"],
-    ):
-        subprocess.run([sys.executable, "-m", "stochi", *words], cwd=folder, check=True)
-    return folder
-
-
-def test_help_of_everything(run) -> None:  # type: ignore[no-untyped-def]
-    for words in ([], ["--help"], *([name, "--help"] for name in COMMANDS)):
+def test_help_of_everything(run: Run) -> None:
+    for words in ([], ["--help"], *([name, "--help"] for name in NAMES)):
         status, out, err = run(*words)
         assert status == 0 and "Usage" in out and not err
-    assert all(name in run("--help")[1] for name in COMMANDS)
+        assert ("--json" in out) == (words not in ([], ["--help"]))
+    assert all(name in run("--help")[1] for name in NAMES)
+    assert tuple(COMMANDS) == NAMES
 
 
-def test_the_line_from_training_to_parity(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_line_from_training_to_parity(run: Run, trained: Path) -> None:
     status, out, _ = run(
         *("parity", str(trained / "m.pt"), str(trained / "m.program"), "--no-lava", "--json"),
         *("--trials", "2", "--exact", "16", "--attack-images", "8", "--out", "new/r.json"),
     )
     report = json.loads(out)
     assert status == 0 and report["mismatches"] == 0 and report["compared"] > 100_000
-    assert report["accuracy"][0]["chip"]["value"] > 0.5
+    assert report["accuracy"][0]["sides"]["chip"]["value"] > 0.5
     assert json.loads(Path("new/r.json").read_text()) == report
 
 
-def test_deploy_fits_noise_and_says_what_is_left(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_deploy_fits_noise_and_reports_the_errors_that_remain(run: Run, trained: Path) -> None:
     words = ("deploy", str(trained / "m.nir"), "--noise", "membrane", "--images", "32")
     status, out, _ = run(*words, "--out", "fitted.program", "--json")
-    told = json.loads(out)
-    assert status == 0 and told["warnings"] == []
-    assert [fit["layer"] for fit in told["fits"]] == ["network.lif1", "network.lif2"]
-    for fit in told["fits"]:
+    found = json.loads(out)
+    assert status == 0 and found["warnings"] == []
+    assert [fit["layer"] for fit in found["fits"]] == ["network.lif1", "network.lif2"]
+    for fit in found["fits"]:
         assert fit["stand_in"]["generator"]["target"] == "membrane"
         assert fit["rate"] == pytest.approx(fit["reference_rate"], rel=0.03)
     status, out, _ = run(
@@ -82,19 +55,20 @@ def test_deploy_fits_noise_and_says_what_is_left(run, trained: Path) -> None:  #
 
 
 def test_a_tuned_network_is_deployed_and_compared_with_what_it_was_tuned_to(
-    run,  # type: ignore[no-untyped-def]
+    run: Run,
     trained: Path,
 ) -> None:
     net = str(trained / "m.pt")
     deploy = ("deploy", "--noise", "membrane", "--out")
     assert run(*deploy, "fitted.program", str(trained / "m.nir"), "--images", "16")[0] == 0
     status, out, _ = run(
-        *("train", "--tune", net, "--program", "fitted.program", "--epochs", "1"),
-        *("--out", "tuned.pt", "--json"),
+        *("tune", net, "fitted.program", "--epochs", "1", "--out", "tuned.pt", "--json"),
     )
-    assert status == 0 and len(json.loads(out)["losses"]) == 1
+    found = json.loads(out)
+    assert status == 0 and len(found["losses"]) == 1
+    assert found["training"]["epochs"] == 1 and found["training"]["tuned_from"] == net
     assert run("export", "tuned.pt", "--out", "tuned.nir")[0] == 0
-    taken_over = ("tuned.nir", "--calibration", "fitted.program")
+    taken_over = ("tuned.nir", "--fitted", "fitted.program")
     assert run(*deploy, "tuned.program", *taken_over)[0] == 0
     status, out, _ = run(
         *("parity", net, "tuned.program", "--lowered-from", "tuned.pt", "--no-lava", "--json"),
@@ -106,17 +80,17 @@ def test_a_tuned_network_is_deployed_and_compared_with_what_it_was_tuned_to(
     status, out, _ = run(*words, "--exact", "8", "--epsilon", "0")
     assert status == 1 and json.loads(out)["mismatches"] > 0
     assert "lowered from another model" in json.loads(out)["warnings"][0]
-    words = ("attack", net, "tuned.program", "--images", "4", "--trials", "1", "--steps", "1")
-    status, out, _ = run(*words)
+    words = ("attack", net, "tuned.program", "--images", "4", "--trials", "1")
+    status, out, _ = run(*words, "--iterations", "1")
     assert status == 1 and "lowered from another model" in out
 
 
-def test_training_in_the_chip_s_integers(run) -> None:  # type: ignore[no-untyped-def]
-    words = ("train", "--hardware", "--epochs", "2", "--steps", "4", "--out", "m.pt", "--json")
-    status, out, _ = run(*words)
-    told = json.loads(out)
-    losses = [epoch["loss"] for epoch in told["epochs"]]
-    assert status == 0 and told["hardware"] and losses[1] < losses[0]
+def test_training_in_the_chip_s_integers(run: Run) -> None:
+    words = ("train", "--hardware", "--epochs", "2", "--time-steps", "4", "--out", "m.pt")
+    status, out, _ = run(*words, "--json")
+    found = json.loads(out)
+    losses = [epoch["loss"] for epoch in found["epochs"]]
+    assert status == 0 and found["hardware"] and losses[1] < losses[0]
     assert run("export", "m.pt", "--out", "m.nir")[0] == 0
     assert run("deploy", "m.nir", "--out", "m.program")[0] == 0
     status, out, _ = run(
@@ -126,27 +100,27 @@ def test_training_in_the_chip_s_integers(run) -> None:  # type: ignore[no-untype
     assert status == 0 and json.loads(out)["mismatches"] == 0
 
 
-def test_a_defence_is_trained_with_and_recorded(run) -> None:  # type: ignore[no-untyped-def]
-    words = ("train", "--defence", "rat", "--epsilon", "0.05", "--epochs", "1", "--steps", "2")
-    status, out, _ = run(*words, "--json")
-    told = {"name": "rat", "epsilon": 0.05, "draws": 2, "beta": 0.004}
-    assert status == 0 and json.loads(out)["defence"] == told
-    assert load_checkpoint("runs/model.pt")[1]["training"]["defence"] == told
+def test_a_defence_is_trained_with_and_recorded(run: Run) -> None:
+    words = ("train", "--defence", "rat", "--epsilon", "0.05", "--epochs", "1")
+    status, out, _ = run(*words, "--time-steps", "2", "--json")
+    found = {"name": "rat", "epsilon": 0.05, "draws": 2, "beta": 0.004}
+    assert status == 0 and json.loads(out)["defence"] == found
+    assert load_checkpoint("runs/model.pt")[1]["training"]["defence"] == found
     shown = run("train", "--help")[1]
     assert all(name in shown for name in ("fgsm", "pgd", "rat", "sr", "hire"))
 
 
-def test_deploy_takes_the_tables_bits(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_deploy_takes_the_tables_bits(run: Run, trained: Path) -> None:
     words = ("deploy", str(trained / "m.nir"), "--bits", "3", "--out", "few.program")
     status, out, _ = run(*words)
     assert status == 0 and "levels" in out
     assert len(Program.load("few.program").layers[0].decay.values) == 8
 
 
-def test_a_random_source_goes_from_deploy_to_parity(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_random_source_goes_from_deploy_to_parity(run: Run, trained: Path) -> None:
     words = ("deploy", str(trained / "m.nir"), "--random-source", "lfsr", "--out", "lfsr.program")
     assert run(*words)[0] == 0
-    assert Program.load("lfsr.program").random_source == "lfsr"
+    assert Program.load("lfsr.program").target.random_source == "lfsr"
     status, out, _ = run(
         *("parity", str(trained / "m.pt"), "lfsr.program", "--no-lava", "--json"),
         *("--trials", "2", "--exact", "8", "--attack-images", "4"),
@@ -156,7 +130,7 @@ def test_a_random_source_goes_from_deploy_to_parity(run, trained: Path) -> None:
     assert report["configuration"]["random_source"] == "lfsr"
 
 
-def test_simulate_repeats_byte_for_byte(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_simulate_repeats_byte_for_byte(run: Run, trained: Path) -> None:
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         words = ("simulate", str(trained / "m.program"), "--images", "8", "--seed", seed)
         status, out, _ = run(*words, "--out", name, "--json")
@@ -166,30 +140,30 @@ def test_simulate_repeats_byte_for_byte(run, trained: Path) -> None:  # type: ig
         assert not np.array_equal(first["spikes.network.lif1"], other["spikes.network.lif1"])
 
 
-def test_attack_reports_both_sides(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_attack_reports_both_sides(run: Run, trained: Path) -> None:
     status, out, _ = run(
         *("attack", str(trained / "m.pt"), str(trained / "m.program"), "--images", "16"),
-        *("--steps", "2", "--draws", "2", "--trials", "2", "--json"),
+        *("--iterations", "2", "--draws", "2", "--trials", "2", "--json"),
     )
     entries = json.loads(out)["accuracy"]
     assert status == 0
-    assert [e["made_on"] for e in entries] == [None, None, "float", "hardware_aware"]
+    assert [e["made_on"] for e in entries] == [None, None, "float", "twin"]
 
 
-def test_attacks_by_name_over_budgets_as_a_figure(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_attacks_by_name_over_budgets_as_a_figure(run: Run, trained: Path) -> None:
     status, out, _ = run(
         *("attack", str(trained / "m.pt"), str(trained / "m.program"), "--images", "8"),
-        *("--attack", "fgsm,square", "--epsilons", "0.05,0.2", "--steps", "2", "--draws", "2"),
-        *("--trials", "2", "--figure", "new/f.png", "--json"),
+        *("--attack", "fgsm,square", "--epsilons", "0.05,0.2", "--iterations", "2"),
+        *("--draws", "2", "--trials", "2", "--figure", "new/f.png", "--json"),
     )
     report = json.loads(out)
     assert status == 0 and Path("new/f.png").read_bytes().startswith(b"\x89PNG")
     shown = [(e["attack"].split(" ")[0], e["epsilon"], e["made_on"]) for e in report["accuracy"]]
     assert len(shown) == 1 + 2 * (1 + 2 + 2)
-    assert ("Square-2", 0.2, "chip") in shown and ("FGSM", 0.05, "hardware_aware") in shown
+    assert ("Square-2", 0.2, "chip") in shown and ("FGSM", 0.05, "twin") in shown
 
 
-def test_parity_with_an_ablation(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_parity_with_an_ablation(run: Run, trained: Path) -> None:
     words = ("parity", str(trained / "m.pt"), str(trained / "m.program"), "--no-lava", "--ablation")
     few = ("--trials", "2", "--images", "16", "--exact", "4", "--attack-images", "8")
     status, out, _ = run(*words, *few, "--attack", "fgsm")
@@ -200,8 +174,8 @@ def test_parity_with_an_ablation(run, trained: Path) -> None:  # type: ignore[no
 
 
 @pytest.mark.slow
-def test_a_quick_study(run) -> None:  # type: ignore[no-untyped-def]
-    status, out, _ = run("attack", "study", "--quick", "--out", "study", "--json")
+def test_a_quick_study(run: Run) -> None:
+    status, out, _ = run("study", "--quick", "--out", "study", "--json")
     found = json.loads(out)
     assert status == 0 and {path.name for path in Path("study").iterdir()} == {
         *("answers", "study.json", "curves.png", "similarities.png")
@@ -214,7 +188,7 @@ def test_a_quick_study(run) -> None:  # type: ignore[no-untyped-def]
     assert plain["PGD"] < plain["noise"] and plain["clean"] > 0.9
 
 
-def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
+def test_doctor_reports_what_works(run: Run) -> None:
     status, out, _ = run("doctor", "--json")
     found = json.loads(out)
     assert status == 0 and found["back_ends"]["engine on the CPU"]["works"]
@@ -222,21 +196,21 @@ def test_doctor_tells_what_works(run) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_an_option_is_for_the_attacks_that_have_it() -> None:
-    noise, fgsm, pgd = read_attacks("fgsm,pgd", 0.1, steps=3, draws=2, restarts=4)
+    noise, fgsm, pgd = read_attacks("fgsm,pgd", 0.1, iterations=3, draws=2, restarts=4)
     assert (noise.name, fgsm.name) == (UniformNoise(0.1).name, FGSM(0.1, draws=2).name)
-    assert pgd == PGD(0.1, steps=3, draws=2, restarts=4, grid=255)
+    assert pgd == PGD(0.1, iterations=3, draws=2, restarts=4, grid=255)
 
 
-def test_steps_of_auto_standard_are_those_of_its_apgds() -> None:
-    """As the help and docs/attacks.md say."""
-    _, attack = read_attacks("auto-standard", 0.1, steps=3)
+def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
+    """Check what the help and docs/attacks.md describe."""
+    _, attack = read_attacks("auto-standard", 0.1, iterations=3)
     assert isinstance(attack, AutoAttack)
-    assert {part.steps for part in attack.parts() if isinstance(part, APGD)} == {3}
-    assert [part.steps for part in attack.parts() if isinstance(part, Square)] == [2500]
+    assert {part.iterations for part in attack.parts() if isinstance(part, APGD)} == {3}
+    assert [part.iterations for part in attack.parts() if isinstance(part, Square)] == [2500]
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["export", "missing.pt"], "missing.pt: no such file; 'stochi train' writes"),
         (["export", "text.txt"], "text.txt: not a Stochi checkpoint"),
@@ -247,21 +221,26 @@ def test_steps_of_auto_standard_are_those_of_its_apgds() -> None:
         (["train", "--out", "."], ".: a folder, not a file; give the name of a file"),
         (["deploy", "m.nir", "--chip", "loihi9"], "unknown chip 'loihi9'; known chips: loihi1"),
         (["deploy", "m.nir", "--noise", "pink"], "noise is 'pink'"),
-        (["deploy", "m.nir", "--steps", "0"], "steps is 0"),
+        (["deploy", "m.nir", "--time-steps", "0"], "time_steps is 0"),
         (["deploy", "m.nir", "--bits", "9"], "bits is 9; a decay table has"),
         (["deploy", "m.nir", "--noise", "none", "--bits", "3"], "'none' draws no decays"),
         (["deploy", "m.nir", "--noise", "current", "--bits", "3"], "'current' draws no decays"),
         (["deploy", "m.nir", "--noise", "current", "--images", "0"], "0 images were asked for"),
         (["deploy", "m.nir", "--random-source", "dice"], "random_source is 'dice'"),
         (["deploy", "m.nir", "--noise", "none", "--random-source", "lfsr"], "draws nothing"),
-        (["deploy", "m.nir", "--images", "5"], "--images is of noise that is fitted"),
-        (["deploy", "m.nir", "--data-dir", "."], "--data-dir is of noise that is fitted"),
-        (["deploy", "m.nir", "--chip", "loihi1"], "show it binary events and say so"),
+        (["deploy", "m.nir", "--images", "5"], "--images is for noise that is fitted"),
+        (["deploy", "m.nir", "--data-dir", "."], "--data-dir is for noise that is fitted"),
+        (
+            ["deploy", "m.nir", "--chip", "loihi1"],
+            "lower the graph for binary events (events=True, --events)",
+        ),
         (["deploy", "m.nir", "--noise", "current", "--events"], "data sets here are images; fit"),
         (["simulate", "events.program"], "events.program takes binary events"),
         (["parity", "m.pt", "events.program"], "events.program takes binary events"),
         (["attack", "m.pt", "events.program"], "events.program takes binary events"),
-        (["train", "--tune", "m.pt", "--program", "events.program"], "takes binary events"),
+        (["tune", "m.pt", "events.program"], "events.program takes binary events"),
+        (["show", "missing.program"], "missing.program: no such file; 'stochi deploy' writes"),
+        (["show", "m.nir"], "m.nir: not a Stochi Program"),
         (["simulate", "text.txt"], "text.txt: not a Stochi Program"),
         (["simulate", "m.nir"], "m.nir: not a Stochi Program"),
         (["simulate", "m.program", "--seed", "-1"], "seed is -1"),
@@ -270,23 +249,34 @@ def test_steps_of_auto_standard_are_those_of_its_apgds() -> None:
         (["simulate", "m.program", "--device", "abacus"], "unknown device 'abacus'"),
         (["train", "--seed", "-3"], "seed is -3"),
         (["train", "--sampling", "never"], "sampling is 'never'"),
-        (["train", "--sampling", "mean", "--bits", "4"], "--bits is of random decays"),
-        (["train", "--sampling", "mean", "--sigma", "2"], "--sigma is of random decays"),
+        (["train", "--sampling", "mean", "--bits", "4"], "--bits is for random decays"),
+        (["train", "--sampling", "mean", "--sigma", "2"], "--sigma is for random decays"),
         (["train", "--sigma", "-1"], "sigma is -1"),
         (["train", "--epochs", "0"], "epochs is 0"),
         (["train", "--epochs", "many"], "epochs"),
+        (["train", "--time-steps", "0"], "time_steps is 0; a sample needs at least 1"),
         (["train", "--defence", "hope"], "defence is 'hope'; choose from fgsm, pgd, rat, sr, hire"),
         (["train", "--defence", "pgd", "--epsilon", "2"], "epsilon is 2"),
         (["train", "--defence", "pgd", "--epsilon", "0"], "--epsilon 0 moves no pixel"),
-        (["train", "--defence", "sr", "--epsilon", "0.1"], "'sr' has no epsilon"),
-        (["train", "--epsilon", "0.1"], "--epsilon is of a defence"),
-        (["train", "--tune", "m.pt"], "--program PROGRAM go together"),
-        (["train", "--tune", "m.pt", "--program", "m.program", "--sigma", "2"], "--sigma is of a"),
-        (["train", "--tune", "m.pt", "--program", "m.program", "--defence", "sr"], "--defence is"),
-        (["train", "--tune", "text.txt", "--program", "m.program"], "not a Stochi checkpoint"),
-        (["train", "--tune", "m.pt", "--program", "m.program", "--epochs", "0"], "epochs is 0"),
-        (["deploy", "m.nir", "--calibration", "m.program"], "leave calibration out"),
-        (["deploy", "m.nir", "--noise", "membrane", "--calibration", "m.program"], "holds no fit"),
+        (["train", "--defence", "sr", "--epsilon", "0.1"], "'sr' has no parameter epsilon"),
+        (["train", "--epsilon", "0.1"], "--epsilon is an option of a defence"),
+        (["train", "--tune", "m.pt"], "No such option: --tune"),
+        (["train", "--tune", "m.pt", "--program", "m.program"], "No such option: --tune"),
+        (["train", "--steps", "4"], "No such option: --steps"),
+        (["tune", "m.pt"], "Missing argument 'program'"),
+        (["tune", "m.pt", "m.program", "--sigma", "2"], "No such option: --sigma"),
+        (["tune", "m.pt", "m.program", "--defence", "sr"], "No such option: --defence"),
+        (["tune", "m.pt", "m.program", "--device", "cuda"], "No such option: --device"),
+        (["tune", "text.txt", "m.program"], "not a Stochi checkpoint"),
+        (["tune", "m.pt", "text.txt"], "text.txt: not a Stochi Program"),
+        (["tune", "m.pt", "m.program", "--epochs", "0"], "epochs is 0"),
+        (["tune", "m.pt", "m.program", "--data", "mnist"], "m.pt takes images of 1×8×8 in 10"),
+        (
+            ["deploy", "m.nir", "--fitted", "m.program"],
+            "'decay' is not fitted to data; leave fitted out",
+        ),
+        (["deploy", "m.nir", "--noise", "membrane", "--fitted", "m.program"], "holds no fit"),
+        (["deploy", "m.nir", "--calibration", "m.program"], "No such option: --calibration"),
         (["parity", "m.pt", "m.program", "--trials", "0"], "trials is 0"),
         (["parity", "m.pt", "m.program", "--epsilon", "7"], "epsilon is 7"),
         (["parity", "m.pt", "m.program", "--epsilons", "0.1,x"], "--epsilons is '0.1,x'"),
@@ -295,12 +285,15 @@ def test_steps_of_auto_standard_are_those_of_its_apgds() -> None:
         (["parity", "m.pt", "m.program", "--attack", "tickle"], "attack is 'tickle'; choose from"),
         (["attack", "m.pt", "m.program", "--attack", "pgd,"], "attack is ''"),
         (["attack", "m.pt", "m.program", "--epsilons", "0.1,2"], "epsilon is 2"),
-        (["attack", "m.pt", "m.program", "--steps", "0"], "steps is 0"),
+        (["attack", "m.pt", "m.program", "--iterations", "0"], "iterations is 0"),
         (
             ["attack", "m.pt", "m.program", "--attack", "fgsm,mi-fgsm", "--restarts", "3"],
             "fgsm,mi-fgsm has no restarts; leave --restarts out, or choose from pgd, apgd,",
         ),
-        (["attack", "m.pt", "m.program", "--attack", "fgsm", "--steps", "3"], "fgsm has no steps"),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "fgsm", "--iterations", "3"],
+            "fgsm has no iterations",
+        ),
         (
             ["attack", "m.pt", "m.program", "--attack", "noise", "--draws", "3"],
             "noise has no draws",
@@ -311,23 +304,24 @@ def test_steps_of_auto_standard_are_those_of_its_apgds() -> None:
         (["attack", "m.pt", "m.program", "--epsilon", "0", "--epsilons", "0"], "both given"),
         (["parity", "m.pt", "m.program", "--attack-images", "0"], "attack_images is 0"),
         (["attack", "m.pt", "text.txt"], "text.txt: not a Stochi Program"),
-        (["attack", "study", "--seeds", "0"], "seeds is 0"),
-        (["attack", "study", "--images", "9999"], "images is 9999; digits has 359"),
-        (["attack", "study", "--epsilon", "2"], "epsilon is 2"),
-        (["attack", "study", "--processes", "-1"], "processes is -1"),
-        (["attack", "study", "--data", "shapes"], "unknown data set 'shapes'"),
+        (["study", "--seeds", "0"], "seeds is 0"),
+        (["study", "--images", "9999"], "images is 9999; digits has 359"),
+        (["study", "--epsilon", "2"], "epsilon is 2"),
+        (["study", "--processes", "-1"], "processes is -1"),
+        (["study", "--data", "shapes"], "unknown data set 'shapes'"),
+        (["attack", "study"], "Missing argument 'program'"),
         (["demo", "--seed", "-1"], "seed is -1"),
         (["demo", "--epsilon", "-1"], "epsilon is -1"),
         (["demo", "--unknown"], "unknown"),
         (["fly"], "fly"),
     ],
-    ids=" ".join,
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_mistakes_are_one_line_and_status_2_and_write_nothing(
-    run,  # type: ignore[no-untyped-def]
+    run: Run,
     trained: Path,
     words: list[str],
-    says: str,
+    message: str,
 ) -> None:
     Path("text.txt").write_text("not what was asked for")
     for name in ("m.pt", "m.nir", "m.program", "events.program"):
@@ -335,11 +329,11 @@ def test_mistakes_are_one_line_and_status_2_and_write_nothing(
     before = sorted(Path().rglob("*"))
     status, out, err = run(*words)
     assert status == 2 and out == ""
-    assert err.startswith("stochi: ") and err.count("\n") == 1 and says in err
+    assert err.startswith("stochi: ") and err.count("\n") == 1 and message in err
     assert sorted(Path().rglob("*")) == before
 
 
-def test_an_unwritable_place_is_one_line(run, trained: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_unwritable_place_is_one_line(run: Run, trained: Path) -> None:
     Path("file").write_text("in the way")
     status, _, err = run("deploy", str(trained / "m.nir"), "--out", "file/p.program")
     assert status == 2 and err.count("\n") == 1 and "file" in err
@@ -351,11 +345,12 @@ def test_an_unwritable_place_is_one_line(run, trained: Path) -> None:  # type: i
         ("export", "m.pt"),
         ("deploy", "m.nir"),
         ("simulate", "m.program"),
+        ("tune", "m.pt", "m.program"),
         ("parity", "m.pt", "m.program"),
     ],
 )
-def test_a_folder_in_place_of_a_file_is_told_before_the_work(
-    run,  # type: ignore[no-untyped-def]
+def test_a_folder_in_place_of_a_file_is_reported_before_the_work(
+    run: Run,
     trained: Path,
     words: tuple[str, ...],
 ) -> None:
@@ -366,13 +361,13 @@ def test_a_folder_in_place_of_a_file_is_told_before_the_work(
     assert err == "stochi: folder: a folder, not a file; give the name of a file\n"
 
 
-def test_an_unwritable_folder_is_told_by_the_name_that_was_asked_for(
+def test_an_unwritable_folder_is_reported_by_the_name_that_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(**options: object) -> None:  # as a folder without permission; root has them all
+    def fail(**options: object) -> None:  # like a folder without permission; root has them all
         raise PermissionError(13, "Permission denied", str(tmp_path / ".r.json.x.part"))
 
-    monkeypatch.setattr("stochi.files.tempfile.mkstemp", refuse)
+    monkeypatch.setattr("stochi.files.tempfile.mkstemp", fail)
     with pytest.raises(PermissionError) as error, written_aside(tmp_path / "r.json"):
         pass
     assert error.value.filename == str(tmp_path / "r.json")
@@ -380,11 +375,11 @@ def test_an_unwritable_folder_is_told_by_the_name_that_was_asked_for(
 
 @pytest.mark.slow
 @pytest.mark.lava
-def test_demo_ends_well(run) -> None:  # type: ignore[no-untyped-def]
+def test_demo_ends_well(run: Run) -> None:
     status, out, _ = run("demo", "--json")
     report = json.loads(out)
     assert status == 0 and report["mismatches"] == 0
-    assert report["accuracy"][0]["float"]["value"] >= 0.97
+    assert report["accuracy"][0]["sides"]["float"]["value"] >= 0.97
     left = {path.name for path in Path("runs/demo").iterdir()}
     assert left == {
         *("model.pt", "model.nir", "model.program", "report.json", "report.html", "report.png")

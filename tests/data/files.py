@@ -19,12 +19,12 @@ Arrays = list[tuple[np.ndarray, np.ndarray]]
 
 
 def idx(array: np.ndarray) -> bytes:
-    """An IDX file of unsigned bytes."""
+    """Return the content of an IDX file of unsigned bytes."""
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 def write_mnist(folder: Path, seed: int = 0, count: int = 40, zipped: bool = False) -> Arrays:
-    """Write the four files; the training and the test part that they hold."""
+    """Write the four files and return their training part and test part."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
@@ -42,7 +42,7 @@ def write_mnist(folder: Path, seed: int = 0, count: int = 40, zipped: bool = Fal
 
 
 def write_cifar10(folder: Path, seed: int = 0, count: int = 8) -> Arrays:
-    """Write five batches and the test batch, of ``count`` images each; the two parts."""
+    """Write five batches and the test batch, of ``count`` images each, and return both parts."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     batches = []
@@ -57,7 +57,7 @@ def write_cifar10(folder: Path, seed: int = 0, count: int = 8) -> Arrays:
 
 
 def write_cifar100(folder: Path, seed: int = 0, count: int = 8) -> Arrays:
-    """Write both files; the two parts with their fine labels."""
+    """Write both files and return both parts with their fine labels."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
@@ -74,7 +74,7 @@ def write_cifar100(folder: Path, seed: int = 0, count: int = 8) -> Arrays:
 
 
 def pack(archive: Path, folder: str, files: dict[str, bytes]) -> None:
-    """Write a tar.gz as the authors pack it: one folder, and in it the files."""
+    """Write a tar.gz as the authors pack it: one folder that contains the files."""
     with tarfile.open(archive, "w:gz") as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(f"{folder}/{name}")

@@ -29,13 +29,13 @@ def check(loaded: tuple[Images, Images], written: Arrays) -> None:
         assert images.inputs.dtype == torch.float32 and images.labels.dtype == torch.int64
         assert images.inputs.shape == pixels.shape
         assert float(images.inputs.min()) >= 0 and float(images.inputs.max()) <= 1
-        # As the chip's input does it: the very bytes come back.
+        # The chip's input rounds like this and recovers the same bytes.
         assert np.array_equal((images.inputs.double() * 255).round().numpy(), pixels)
         assert np.array_equal(images.labels.numpy(), labels)
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_files_that_lie_in_the_folder_itself(tmp_path: Path, name: str) -> None:
+def test_files_directly_in_the_folder(tmp_path: Path, name: str) -> None:
     written = WRITERS[name](tmp_path)
     check(load(name, tmp_path), written)
     check(load(name, str(tmp_path)), written)
@@ -52,7 +52,7 @@ def test_files_that_lie_in_the_folder_itself(tmp_path: Path, name: str) -> None:
         ("cifar100", "cifar-100-binary"),
     ],
 )
-def test_folders_of_the_sets_own_names(tmp_path: Path, name: str, folder: str) -> None:
+def test_folders_with_the_sets_own_names(tmp_path: Path, name: str, folder: str) -> None:
     written = WRITERS[name](tmp_path / folder)
     check(load(name, tmp_path), written)
 
@@ -69,7 +69,9 @@ def test_gzipped_files(tmp_path: Path) -> None:
         ("cifar100", "cifar-100-binary", "cifar-100-binary.tar.gz"),
     ],
 )
-def test_a_tar_is_read_where_it_lies(tmp_path: Path, name: str, folder: str, archive: str) -> None:
+def test_a_tar_is_read_without_unpacking(
+    tmp_path: Path, name: str, folder: str, archive: str
+) -> None:
     written = WRITERS[name](tmp_path / "elsewhere")
     files = {path.name: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()}
     (tmp_path / "data").mkdir()
@@ -92,7 +94,7 @@ def test_the_digits_need_no_folder() -> None:
         assert torch.equal(ours.inputs, theirs.inputs) and torch.equal(ours.labels, theirs.labels)
 
 
-def test_an_unknown_name_lists_the_known() -> None:
+def test_an_unknown_name_raises_with_the_known_names() -> None:
     with pytest.raises(
         InputError, match="known sets: digits, mnist, fashion-mnist, cifar10, cifar100"
     ):

@@ -1,4 +1,4 @@
-"""Fitting additive noise: that it finds what can be found, the same every time, and says so."""
+"""Fits of additive noise: their quality, that they repeat exactly, and their warnings."""
 
 import warnings
 from dataclasses import replace
@@ -9,17 +9,18 @@ from torch import nn
 
 from stochi.deploy import CalibrationWarning, MergedThresholds, Program, calibrate, lower
 from stochi.deploy.calibration import compare_inputs, noise_amplitude, observe
-from stochi.deploy.program import NOISE_TARGETS
-from stochi.deploy.stand_in import make_stand_in
+from stochi.deploy.lowering.stand_in import make_stand_in
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.hardware.draws import RANDOM_SOURCES, Draws
 from stochi.hardware.fixed_point import ALIGN_SHIFT
-from stochi.hardware.noise import RANDOM_SOURCES, draw_generator
+from stochi.hardware.noise import draw_generator
+from stochi.parity.records.comparison import compare_records
+from stochi.parity.records.twin import record_twin
+from stochi.program.target import NOISE_TARGETS
 from stochi.sim import run
-from stochi.sim.hardware_record import record_hardware_model
-from stochi.sim.mismatch import compare_records
-from stochi.sim.run import PROBES
-from stochi.train import RandomTauLeaky, hardware_aware
+from stochi.sim.recording import PROBES
+from stochi.train import RandomTauLeaky, make_twin
 from stochi.train.networks import two_layer_net
 from tests.conftest import conv_net, dense_net
 
@@ -37,7 +38,7 @@ def fitted(graph) -> Program:  # type: ignore[no-untyped-def]
 
 
 def test_rates_come_out_as_with_drawn_decays(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
-    """On other draws than those of the fit, and nearer than moments alone or no noise."""
+    """On draws that the fit did not see, and nearer than with moments only or without noise."""
     exact = lower(graph)
     moments, _ = calibrate(graph, IMAGES, method="moments")
 
@@ -60,16 +61,13 @@ def test_the_same_data_give_the_same_program(graph, fitted: Program, tmp_path) -
 
 @pytest.mark.parametrize("amplitude", [0.003, 0.1, 0.25, 1.7])
 def test_noise_has_the_size_that_was_asked_for(amplitude: float) -> None:
-    """In units of the model: an integer of the generator, over 64·S."""
+    """In the model's units: an integer of the generator over 64·S."""
     stand_in = make_stand_in("membrane", amplitude, 3000.0, 1.0)
     assert stand_in.generator is not None and 1500 < stand_in.scale <= 3000
     drawn = draw_generator(
         torch.arange(64),
         torch.arange(512),
-        seed=0,
-        trial=0,
-        layer=0,
-        step=0,
+        Draws().at(0, 0),
         mantissa=0,
         exponent=stand_in.generator.exponent,
     )
@@ -78,8 +76,7 @@ def test_noise_has_the_size_that_was_asked_for(amplitude: float) -> None:
 
 
 def test_noise_on_a_nearly_full_current_halves_the_scale() -> None:
-    """16 inputs with the largest weight take 98.8 % of the current's 24 bits; how much of them the
-    noise leaves free depends on its size."""
+    """The amplitude decides whether it fits, as 16 inputs take 98.8 % of the current's 24 bits."""
     ratios = set()
     for sigma in (0.5, 0.7, 0.9, 1.1, 1.3):
         net = dense_net(sigma=sigma)
@@ -89,7 +86,7 @@ def test_noise_on_a_nearly_full_current_halves_the_scale() -> None:
             net.network.fc1.bias.zero_()
         graph = to_nir(net, IMAGES[:1])
         programs = [calibrate(graph, IMAGES, noise=n, method="moments")[0] for n in NOISE_TARGETS]
-        scales = {p.noise: p.layers[0].scale for p in programs}
+        scales = {p.target.noise: p.layers[0].scale for p in programs}
         ratios.add(scales["current"] / scales["membrane"])
     assert ratios == {0.5, 1.0}
 
@@ -99,13 +96,13 @@ def test_noise_too_small_for_the_generator_is_left_out() -> None:
 
 
 def test_the_moment_matched_amplitude_by_hand() -> None:
-    """The formula on recorded membranes, with the sums made anew from the images."""
+    """The formula on recorded membranes, with sums computed again from the images."""
     exact = lower(to_nir(dense_net(), IMAGES[:1]))
     layer = exact.layers[0]
     record = run(exact, IMAGES, seed=2**31 + 2, probes=PROBES)
-    weight = torch.from_numpy(layer.synapses[0].weight).double()
+    weight = torch.from_numpy(layer.projections[0].weight).double()
     pixels = torch.round(IMAGES.double() * 255).flatten(1)
-    sums = torch.floor(pixels @ weight.T * 2.0 ** layer.synapses[0].weight_exponent)
+    sums = torch.floor(pixels @ weight.T * 2.0 ** layer.projections[0].weight_exponent)
     drive = sums * 64 + torch.from_numpy(layer.bias()).double()
     membrane = record.membrane["network.lif1"].double()
     before = torch.cat([torch.zeros_like(membrane[:1]), membrane[:-1]])
@@ -126,34 +123,35 @@ def test_noise_on_the_current_is_noise_on_the_membrane_without_synaptic_memory(
 
 @pytest.mark.parametrize("source", RANDOM_SOURCES)
 @pytest.mark.parametrize("build", [dense_net, conv_net])
-def test_the_hardware_aware_twin_has_the_chip_s_integers(build, source: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_twin_has_the_chip_s_integers(build, source: str) -> None:  # type: ignore[no-untyped-def]
     net = build()
     images = IMAGES if build is dense_net else torch.rand(32, 2, 8, 8)
     options = {"noise": "membrane", "random_source": source}
     program = lower(to_nir(net, images[:1]), calibration=images, **options)
-    twin = hardware_aware(net, images[:1], calibration=program, **options)
-    ours = record_hardware_model(twin, program, images[:9], seed=3, trial=2)
+    twin = make_twin(net, images[:1], fitted=program, **options)
+    ours = record_twin(twin, program, images[:9], Draws(3, 2, source=source))
     theirs = run(program, images[:9], seed=3, trial=2, probes=PROBES)
     assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
 
 
 def test_it_is_fitted_with_the_program_s_own_random_source(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
     program, fits = calibrate(graph, IMAGES, random_source="lfsr")
-    assert program.random_source == "lfsr" and fitted.random_source == "philox"
+    sources = (program.target.random_source, fitted.target.random_source)
+    assert sources == ("lfsr", "philox")
     for layer in program.layers[:1]:
         assert layer.threshold_factor != fitted.layer(layer.name).threshold_factor
     assert all(abs(fit.rate_error) < 0.03 for fit in fits)
 
 
 def test_tuned_weights_keep_the_fit(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
-    """Lowered with the Program's own fit, a graph gives that Program; other weights keep S."""
-    again = lower(graph, noise="membrane", calibration=fitted)
+    """A graph gives the same Program with the Program's own fit; other weights keep S."""
+    again = lower(graph, noise="membrane", fitted=fitted)
     left, right = (run(p, IMAGES, seed=1, probes=PROBES) for p in (fitted, again))
     assert sum(c.mismatches for c in compare_records(left, right)) == 0
     net = dense_net()
     with torch.no_grad():
         net.network.fc1.weight *= 0.9
-    tuned = lower(to_nir(net, IMAGES[:1]), noise="membrane", calibration=fitted)
+    tuned = lower(to_nir(net, IMAGES[:1]), noise="membrane", fitted=fitted)
     assert tuned.layers[0].scale == fitted.layers[0].scale
     assert tuned.layers[0].generator == fitted.layers[0].generator
 
@@ -165,7 +163,7 @@ def test_lava_has_the_same_noise(fitted: Program) -> None:
     assert sum(c.mismatches for c in compare_records(left, right)) == 0
 
 
-def test_equal_laws_differ_by_chance_only() -> None:
+def test_equal_distributions_differ_by_chance_only() -> None:
     torch.manual_seed(0)
     mean_error, ratio = compare_inputs(torch.randn(8, 300, 40), torch.randn(8, 300, 40))
     assert abs(mean_error) < 0.02 and abs(ratio - 1) < 0.02
@@ -173,7 +171,7 @@ def test_equal_laws_differ_by_chance_only() -> None:
     assert mean_error == pytest.approx(1, abs=0.05) and ratio == pytest.approx(4, rel=0.05)
 
 
-def test_a_fit_to_one_sample_many_times_over_is_told(graph) -> None:  # type: ignore[no-untyped-def]
+def test_a_fit_to_equal_samples_warns(graph) -> None:  # type: ignore[no-untyped-def]
     with pytest.warns(CalibrationWarning, match="all 5 samples .* are the same"):
         calibrate(graph, torch.zeros(5, 1, 4, 4), method="moments")
     with warnings.catch_warnings():
@@ -181,15 +179,15 @@ def test_a_fit_to_one_sample_many_times_over_is_told(graph) -> None:  # type: ig
         calibrate(graph, IMAGES[:1], method="moments")
 
 
-def test_a_fit_that_another_source_draws_for_is_told(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
+def test_a_fit_that_was_made_for_another_source_warns(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
     with pytest.warns(CalibrationWarning, match="random_source='philox'"):
-        lower(graph, noise="membrane", calibration=fitted, random_source="lfsr")
+        lower(graph, noise="membrane", fitted=fitted, random_source="lfsr")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        lower(graph, noise="membrane", calibration=fitted)
+        lower(graph, noise="membrane", fitted=fitted)
 
 
-def test_a_layer_that_cannot_be_matched_is_told(graph, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_layer_that_cannot_be_matched_warns(graph, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("stochi.deploy.calibration.RATE_MARGIN", -1.0)
     with pytest.warns(CalibrationWarning, match="network.lif1.*off the reference"):
         lower(graph, noise="membrane", calibration=IMAGES)
@@ -198,7 +196,7 @@ def test_a_layer_that_cannot_be_matched_is_told(graph, monkeypatch: pytest.Monke
         calibrate(graph, IMAGES, method="moments")
 
 
-def test_merged_thresholds_are_told_once() -> None:
+def test_merged_thresholds_are_warned_of_once() -> None:
     net = dense_net()
     net.network.fc1 = torch.nn.Linear(16, 20)
     net.network.lif1 = RandomTauLeaky(threshold=0.1 + torch.rand(20), init_hidden=True)
@@ -217,6 +215,7 @@ def test_merged_thresholds_are_told_once() -> None:
     [
         ({"noise": "membrane"}, "fitted to data"),
         ({"noise": "none", "calibration": IMAGES}, "leave calibration out"),
+        ({"noise": "decay", "fitted": lower(to_nir(dense_net(), IMAGES[:1]))}, "leave fitted out"),
         ({"noise": "membrane", "calibration": IMAGES[:0]}, "holds no sample"),
         ({"noise": "membrane", "calibration": IMAGES[:, :, :3]}, "this Program takes"),
         ({"noise": "membrane", "calibration": torch.nan * IMAGES}, "range from"),
@@ -227,19 +226,40 @@ def test_bad_calibrations_are_refused(graph, options: dict, says: str) -> None: 
         lower(graph, **options)
 
 
+@pytest.mark.parametrize("noise", NOISE_TARGETS)
+def test_a_program_as_calibration_is_refused_with_the_way_out(
+    graph, fitted: Program, noise: str
+) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=r"calibration is a Program; pass it as fitted= .*fit"):
+        lower(graph, noise=noise, calibration=fitted)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"calibration is a Program; pass it as fitted= .*fit"):
+        calibrate(graph, fitted, noise=noise)  # type: ignore[arg-type]
+
+
+def test_data_and_a_fit_together_are_refused(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=r"both calibration and fitted .*pass one of them"):
+        lower(graph, noise="membrane", calibration=IMAGES, fitted=fitted)
+
+
+@pytest.mark.parametrize("noise", ["membrane", "current", "none"])
+def test_a_fit_that_is_not_a_program_is_refused(graph, noise: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=r"fitted is a Tensor; pass a Program as fitted="):
+        lower(graph, noise=noise, fitted=IMAGES)  # type: ignore[arg-type]
+
+
 def test_a_fit_is_taken_over_only_where_it_belongs(graph, fitted: Program) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match="holds no fit of 'membrane'"):
-        lower(graph, noise="membrane", calibration=lower(graph))
+        lower(graph, noise="membrane", fitted=lower(graph))
     renamed = replace(fitted.layers[0], name="other")
     second = fitted.layers[1]
-    fed = replace(second, synapses=(replace(second.synapses[0], source="other"),))
+    fed = replace(second, projections=(replace(second.projections[0], source="other"),))
     with pytest.raises(InputError, match="another network"):
-        lower(graph, noise="membrane", calibration=replace(fitted, layers=(renamed, fed)))
+        lower(graph, noise="membrane", fitted=replace(fitted, layers=(renamed, fed)))
 
 
 def test_a_twin_of_fitted_noise_needs_the_fit() -> None:
-    with pytest.raises(InputError, match="pass the lowered Program"):
-        hardware_aware(dense_net(), IMAGES[:1], noise="membrane")
+    with pytest.raises(InputError, match="pass the Program with the fit as fitted="):
+        make_twin(dense_net(), IMAGES[:1], noise="membrane")
 
 
 def test_a_fit_is_not_taken_over_by_a_network_of_another_size() -> None:
@@ -249,6 +269,6 @@ def test_a_fit_is_not_taken_over_by_a_network_of_another_size() -> None:
 
     images = torch.rand(8, 1, 4, 4)
     fitted, _ = calibrate(to_nir(net(12), images[:1]), images, method="moments")
-    lower(to_nir(net(12), images[:1]), noise="membrane", calibration=fitted)
+    lower(to_nir(net(12), images[:1]), noise="membrane", fitted=fitted)
     with pytest.raises(InputError, match="fitted to another network"):
-        lower(to_nir(net(13), images[:1]), noise="membrane", calibration=fitted)
+        lower(to_nir(net(13), images[:1]), noise="membrane", fitted=fitted)

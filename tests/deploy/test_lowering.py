@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from stochi.deploy import MergedDecays, MergedThresholds, lower
-from stochi.deploy.program import Convolution
+from stochi.deploy.graph.file import read_graph
 from stochi.errors import GraphError, InputError, LoweringError
-from stochi.export import evaluate, to_nir
-from stochi.graph_file import read_graph
+from stochi.export import to_nir
+from stochi.export.evaluation import evaluate
+from stochi.program.layers import Convolution
 from stochi.sim import run
 from tests.conftest import NETWORKS, conv_net
 
@@ -45,8 +46,8 @@ def test_integers_stand_for_the_graph_s_numbers() -> None:
         "network.fc",
     ]
     first, second, readout = program.layers
-    conv = first.synapses[0]
-    step = 2.0 ** first.synapses[0].weight_exponent * 255 / first.scale
+    conv = first.projections[0]
+    step = 2.0 ** first.projections[0].weight_exponent * 255 / first.scale
     real = graph.nodes["network.conv1"].weight
     errors = (conv.weight * step - real) / (2 * step)  # even mantissas, where signs mix
     assert np.abs(errors).max() <= 1 and np.abs(errors.sum((1, 2, 3))).max() <= 0.5
@@ -56,7 +57,7 @@ def test_integers_stand_for_the_graph_s_numbers() -> None:
         < 0.01
     )
     # Groups come back from the metadata, and pooling's divisor is in the scale.
-    grouped = next(s for s in second.synapses[0].stages if isinstance(s, Convolution))
+    grouped = next(s for s in second.projections[0].stages if isinstance(s, Convolution))
     assert grouped.groups == 2 and grouped.weight.shape == (6, 2, 3, 3)
     assert not readout.spikes and first.decay.programmable and len(first.decay.values) == 256
 
@@ -78,9 +79,11 @@ def test_steps_dt_and_events_are_found_or_asked_for() -> None:
     with pytest.raises(InputError, match="pass dt"):
         lower(graph)
     program = lower(graph, dt=DT, events=True)
-    assert (program.steps, program.dt, program.input_levels) == (8, DT, 1)
+    target = program.target
+    assert (target.time_steps, target.dt, target.input_levels) == (8, DT, 1)
     noted = chain(affine(), lif(), dt=DT, steps=3)
-    assert lower(noted).steps == 3 and lower(noted, steps=5).steps == 5
+    assert lower(noted).target.time_steps == 3
+    assert lower(noted, time_steps=5).target.time_steps == 5
     with pytest.raises(InputError, match="leave out dt"):
         lower(noted, dt=1e-4)
 
@@ -92,12 +95,12 @@ def test_heterogeneous_neurons_get_decays_of_their_own() -> None:
     decay = program.layers[0].decay
     assert decay is not None and decay.values.tolist() == [2048, 3072, 3584]
     assert not decay.programmable
-    dense = program.layers[0].synapses[0]
+    dense = program.layers[0].projections[0]
     assert np.abs(dense.weight[2]).max() < np.abs(dense.weight[0]).max()
 
 
 def test_loihi_1_merges_decays_that_a_core_cannot_tell_apart() -> None:
-    """And says so; what fits a core, and Loihi 2, stay as they are."""
+    """With a warning; decays that fit a core, or are for Loihi 2, do not change."""
     rng = np.random.default_rng(0)
     weight, ones = rng.standard_normal((100, 4)), np.ones(100)
     tau = rng.uniform(2, 9, 100) * DT
@@ -114,7 +117,7 @@ def test_loihi_1_merges_decays_that_a_core_cannot_tell_apart() -> None:
 
 
 def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
-    """And says so; Loihi 2, and thresholds that are equal once they are rounded, stay."""
+    """With a warning; thresholds that round to equal values, or are for Loihi 2, do not change."""
     rng = np.random.default_rng(0)
     weight, ones = rng.standard_normal((100, 4)), np.ones(100)
     thresholds = rng.uniform(0.05, 2, 100)
@@ -147,7 +150,7 @@ def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
         (lambda: chain(affine(), lif()), {"chip": "loihi3"}, "unknown chip 'loihi3'"),
         (lambda: chain(affine(), lif()), {"noise": "loud"}, "noise is 'loud'"),
         (lambda: chain(affine(), lif()), {"random_source": "dice"}, "random_source is 'dice'"),
-        (lambda: chain(affine(), lif()), {"steps": 0}, "steps is 0"),
+        (lambda: chain(affine(), lif()), {"time_steps": 0}, "time_steps is 0"),
         (lambda: chain(affine(), lif()), {"dt": -1.0}, "dt is -1"),
         (lambda: chain(affine(), lif()), {"calibration": torch.ones(1)}, "leave calibration out"),
         (lambda: chain(affine(), lif()), {"chip": "loihi1"}, "graded"),
@@ -167,12 +170,12 @@ def test_random_neurons_need_a_programmable_chip() -> None:
     graph = to_nir(conv_net(), torch.rand(1, 2, 8, 8))
     with pytest.raises(LoweringError, match=r"network\.lif1.*programmable.*noise='none'"):
         lower(graph, chip="loihi1", events=True)
-    assert lower(graph, chip="loihi1", noise="none", events=True).chip == "loihi1"
+    assert lower(graph, chip="loihi1", noise="none", events=True).target.chip == "loihi1"
 
 
 def test_a_graph_of_another_framework_runs(shared: Path) -> None:
     graph = read_graph(shared / "nir" / "lif_norse.nir")
-    program = lower(graph, dt=1e-4, steps=100, events=True)
+    program = lower(graph, dt=1e-4, time_steps=100, events=True)
     frames = (torch.rand(100, 20, *program.input_shape) > 0.5).float()
     rates = run(program, frames).logits
     expected = evaluate(graph, frames, 100, 1e-4).mean(0)

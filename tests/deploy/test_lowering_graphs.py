@@ -1,4 +1,4 @@
-"""Graphs that are no chains, and every kind of neuron, against real-valued equations."""
+"""Graphs other than chains, and every kind of neuron, against real-valued equations."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from stochi.deploy import Program, lower
-from stochi.deploy.layer_order import order_layers
+from stochi.deploy.graph.file import read_graph
+from stochi.deploy.graph.order import order_layers
 from stochi.errors import GraphError, LoweringError
-from stochi.graph_file import read_graph
 from stochi.sim import run
 
 DT = 1e-3
@@ -18,7 +18,7 @@ STEPS = 30
 
 
 def graph(edges: str, shape: tuple[int, ...] = (6,), **nodes: nir.NIRNode) -> nir.NIRGraph:
-    """``"input a, a n1, n1 output"`` and nodes by name."""
+    """Make a graph from edges ``"input a, a n1, n1 output"`` and nodes by name."""
     pairs = [tuple(edge.split()) for edge in edges.split(", ")]
     outputs = next(nodes[a].output_type["output"] for a, b in pairs if b == "output")
     ends = {"input": nir.Input(np.array(shape)), "output": nir.Output(outputs)}
@@ -45,7 +45,7 @@ def cuba(n: int) -> nir.CubaLIF:
 
 
 def lowered(*args: object, **kwargs: object) -> Program:
-    return lower(graph(*args, **kwargs), dt=DT, steps=STEPS, events=True)  # type: ignore[arg-type]
+    return lower(graph(*args, **kwargs), dt=DT, time_steps=STEPS, events=True)  # type: ignore[arg-type]
 
 
 def events(*shape: int) -> torch.Tensor:
@@ -83,7 +83,7 @@ class Neurons:
 
 
 def simulate(inputs: torch.Tensor, neurons: Neurons, current) -> np.ndarray:  # type: ignore[no-untyped-def]
-    """``current(x[t], last spikes)`` drives the neurons; their spikes at every step."""
+    """Drive neurons with ``current(x[t], last spikes)``; return their spikes at every time step."""
     found, last = [], np.zeros(neurons.node.v_threshold.shape)
     for x in inputs.double().numpy():
         last = neurons.step(current(x, last))
@@ -119,7 +119,7 @@ def test_each_neuron_does_what_its_equations_say(node: nir.NIRNode, options: dic
 
 def test_a_current_based_neuron_gets_its_bias_through_a_synapse() -> None:
     program = lowered("input a, a n, n output", a=affine(9, 6), n=cuba(9))
-    assert [s.source for s in program.layers[0].synapses] == ["input", "constant"]
+    assert [s.source for s in program.layers[0].projections] == ["input", "constant"]
     assert not np.any(program.layers[0].bias_mantissa)
 
 
@@ -135,7 +135,7 @@ def test_recurrent_spikes_arrive_a_step_later() -> None:
 def test_a_delay_in_a_loop_counts_as_its_one_step(steps: int, lasts: int) -> None:
     nodes = {"a": linear(9, 6), "w": linear(9, 9), "d": nir.Delay(np.full(9, steps * DT))}
     program = lowered("input a, a n, n d, d w, w n, n output", **nodes, n=lif(9))
-    assert [int(s.delay) for s in program.layers[0].synapses] == [0, lasts]
+    assert [int(s.delay) for s in program.layers[0].projections] == [0, lasts]
 
 
 def test_residual_paths_add_up() -> None:
@@ -146,7 +146,7 @@ def test_residual_paths_add_up() -> None:
         **{"a": a, "b": b, "c": c, "n1": lif(9), "n2": lif(9)},
     )
     assert [layer.name for layer in program.layers] == ["n1", "n2"]
-    assert sorted(s.source for s in program.layers[1].synapses) == ["input", "n1", "n1"]
+    assert sorted(s.source for s in program.layers[1].projections) == ["input", "n1", "n1"]
     inputs = events(6)
     first, second = Neurons(lif(9)), Neurons(lif(9))
 
@@ -164,14 +164,14 @@ def test_two_sources_of_the_same_weights_count_their_bias_once() -> None:
         "input a, a n1, n1 c, c n2, n1 s, n2 s, s m, m output", **nodes, m=lif(5, 8 * DT)
     )
     layer = program.layer("m")
-    assert [s.source for s in layer.synapses] == ["n1", "n2"]
-    assert np.array_equal(layer.synapses[0].weight, layer.synapses[1].weight)
+    assert [s.source for s in layer.projections] == ["n1", "n2"]
+    assert np.array_equal(layer.projections[0].weight, layer.projections[1].weight)
     real = layer.bias() / (64 * layer.scale) * 8  # the gain of dt/τ is folded in
     assert np.abs(real - shared.bias).max() < 0.02
 
 
 def test_weights_that_arrive_twice_bring_their_bias_twice() -> None:
-    """Once straight, once through an inner graph that only passes on."""
+    """Once directly, and once through an inner graph that only passes values on."""
     inner = nir.NIRGraph(
         {"input": nir.Input(np.array([1])), "output": nir.Output(np.array([1]))},
         [("input", "output")],
@@ -186,7 +186,7 @@ def test_weights_that_arrive_twice_bring_their_bias_twice() -> None:
             n=nir.LI(zero + DT, zero + 1, zero),
         ),
         dt=DT,
-        steps=1,
+        time_steps=1,
     )
     scale = 64 * program.layers[0].scale
     for value, expected in ((0.0, 0.5), (1.0, 1.5)):
@@ -198,7 +198,7 @@ def test_delays_are_axonal_and_in_steps() -> None:
     delay = nir.Delay(np.array([0, 1, 2, 3, 0, 1]) * DT)
     a = linear(9, 6)
     program = lowered("input d, d a, a n, n output", d=delay, a=a, n=lif(9))
-    assert program.layers[0].synapses[0].delay.tolist() == [0, 1, 2, 3, 0, 1]
+    assert program.layers[0].projections[0].delay.tolist() == [0, 1, 2, 3, 0, 1]
     inputs = events(6)
     shifted = torch.zeros_like(inputs)
     for place, steps in enumerate((0, 1, 2, 3, 0, 1)):
@@ -245,7 +245,7 @@ def test_a_graph_inside_a_graph_is_taken_apart() -> None:
         },
         [("input", "a"), ("a", "r"), ("r", "output")],
     )
-    program = lower(nested, dt=DT, steps=STEPS, events=True)
+    program = lower(nested, dt=DT, time_steps=STEPS, events=True)
     flat = lowered("input a, a r, r w, w r, r output", a=linear(9, 6), r=lif(9), w=w)
     assert [layer.name for layer in program.layers] == ["r.lif"]
     inputs = events(6)
@@ -253,9 +253,9 @@ def test_a_graph_inside_a_graph_is_taken_apart() -> None:
 
 
 def test_a_recurrent_graph_of_snntorch_keeps_its_spikes(shared: Path) -> None:
-    """The public network whose accuracy fell from 95 to 49 % on the way to Lava."""
+    """The public network whose accuracy fell from 95 to 49 % on its way to Lava."""
     braille = read_graph(shared / "nir" / "braille_noDelay_bias_zero.nir")
-    program = lower(braille, dt=1e-4, steps=256, events=True)
+    program = lower(braille, dt=1e-4, time_steps=256, events=True)
     torch.manual_seed(0)
     inputs = (torch.rand(256, 10, 12) > 0.85).float()
     nodes = braille.nodes
@@ -292,7 +292,7 @@ def test_a_recurrent_graph_of_snntorch_keeps_its_spikes(shared: Path) -> None:
     [
         ({"a": ["in"], "b": ["a"], "c": ["b"]}, "abc"),
         ({"c": ["a", "b"], "b": ["a"], "a": ["in"]}, "abc"),
-        # A loop of a and b feeds c, which is as near to the input as a: no false feedback.
+        # A loop of a and b feeds c, which is as near to the input as a, without false feedback.
         ({"c": ["in", "b"], "a": ["in", "b"], "b": ["a"]}, "abc"),
         ({"a": ["in", "a"], "b": ["a", "c"], "c": ["b"]}, "abc"),
     ],
@@ -317,7 +317,7 @@ def test_layers_come_after_their_sources(sources: dict, expected: str) -> None:
         (
             lambda: graph("input a, a n, n output", a=linear(6, 6), n=lif(6, refractory=0.5 * DT)),
             LoweringError,
-            "n.*refractory period.*no whole number",
+            "n.*refractory period.*not a whole number",
         ),
         (
             lambda: graph("input a, a n, n output", a=linear(6, 6), n=lif(6, refractory=1.0)),

@@ -1,5 +1,6 @@
-"""Which network a Program comes from, and what is said of one that it does not come from."""
+"""The network that a Program comes from, and the errors for another one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,10 @@ from torch import nn
 
 from stochi.deploy import CalibrationWarning, Program, calibrate, lower
 from stochi.deploy.origin import lower_again
-from stochi.deploy.weight_comparison import share_of_other_weights, weight_cosine
 from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.sim import check_parity
+from stochi.parity import check_parity
+from stochi.program.comparison import share_of_other_weights, weight_cosine
 from stochi.train import twin_of
 from stochi.train.networks import two_layer_net
 
@@ -69,25 +70,25 @@ def test_a_network_of_other_layers_is_refused(other: nn.Module, says: str) -> No
         check_parity(other, program, (IMAGES, LABELS), lava=False)
 
 
-def test_parity_says_where_the_program_is_of_other_weights() -> None:
+def test_parity_warns_if_the_program_has_other_weights() -> None:
     program = lower(graph(net()))
     ours, foreign = (
         check_parity(model, program, (IMAGES, LABELS), lava=False, trials=1, margins=None)
         for model in (net(), net(seed=1))
     )
     assert not ours.other_weights and not ours.mismatches
-    assert foreign.mismatches and foreign.as_dict()["other_weights"]
+    assert foreign.mismatches and foreign.to_json()["other_weights"]
     assert "lowered from another model" in foreign.warnings()[0]
     assert "lowered_from" in foreign.warnings()[0]
-    foreign.other_weights["network.lif1"] = 0.01
-    assert not any("older Stochi" in warning for warning in foreign.warnings())
+    some = replace(foreign, other_weights={**foreign.other_weights, "network.lif1": 0.01})
+    assert not any("lower the model again" in warning for warning in some.warnings())
 
 
 def test_a_fit_for_other_weights_is_taken_over_with_a_warning() -> None:
     fitted, _ = calibrate(graph(net()), IMAGES)
 
     def take_over(model: nn.Module) -> Program:
-        return lower(graph(model), noise="membrane", calibration=fitted)
+        return lower(graph(model), noise="membrane", fitted=fitted)
 
     tuned = net()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The user's choice of the decay tables' bits, and that every side takes it."""
+"""The choice of the decay tables' bits, on the chip and in the twin."""
 
 import pytest
 import torch
@@ -6,12 +6,13 @@ import torch
 from stochi.deploy import lower
 from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.sim import check_parity, run
-from stochi.sim.hardware_record import record_hardware_model
-from stochi.sim.mismatch import compare_records
-from stochi.sim.run import PROBES
-from stochi.train import RandomTauLeaky, hardware_aware
-from stochi.train.hardware_aware import twin_of
+from stochi.hardware.draws import Draws
+from stochi.parity import check_parity
+from stochi.parity.records.comparison import compare_records
+from stochi.parity.records.twin import record_twin
+from stochi.sim import run
+from stochi.sim.recording import PROBES
+from stochi.train import RandomTauLeaky, make_twin, twin_of
 from tests.conftest import NETWORKS, conv_net, dense_net
 
 IMAGES = torch.rand(9, 1, 4, 4, generator=torch.Generator().manual_seed(3))
@@ -27,8 +28,8 @@ def test_twin_and_engine_draw_from_tables_of_the_chosen_bits(network: str, varia
     program = lower(to_nir(net, images[:1]), bits=3)
     assert all(len(layer.decay.values) == 8 for layer in program.layers if layer.decay.drawn)
     theirs = run(program, images, seed=3, trial=2, probes=PROBES)
-    for twin in (twin_of(program, net, images[:1]), hardware_aware(net, images[:1], bits=3)):
-        ours = record_hardware_model(twin, program, images, seed=3, trial=2)
+    for twin in (twin_of(program, net, images[:1]), make_twin(net, images[:1], bits=3)):
+        ours = record_twin(twin, program, images, Draws(3, 2))
         assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
     other = lower(to_nir(net, images[:1]))
     assert len(other.layers[0].decay.values) == 2 ** variant.get("bits", 8)
@@ -40,7 +41,7 @@ def test_layers_may_have_different_bits() -> None:
     images = torch.rand(9, 2, 8, 8)
     program = lower(to_nir(net, images[:1]))
     assert [len(layer.decay.values) for layer in program.layers[:2]] == [4, 256]
-    ours = record_hardware_model(twin_of(program, net, images[:1]), program, images, 1, 0)
+    ours = record_twin(twin_of(program, net, images[:1]), program, images, Draws(1))
     theirs = run(program, images, seed=1, probes=PROBES)
     assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
 
@@ -58,16 +59,20 @@ def test_bits_out_of_range_are_refused(bits: object) -> None:
     with pytest.raises(InputError, match="1 to 8"):
         lower(to_nir(net, IMAGES[:1]), bits=bits)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="1 to 8"):
-        hardware_aware(net, IMAGES[:1], bits=bits)  # type: ignore[arg-type]
+        make_twin(net, IMAGES[:1], bits=bits)  # type: ignore[arg-type]
 
 
 def test_bits_that_nothing_would_use_are_refused() -> None:
     graph = to_nir(dense_net(), IMAGES[:1])
-    for noise, calibration in (("none", None), ("membrane", IMAGES), ("current", lower(graph))):
+    for noise, given in (
+        ("none", {}),
+        ("membrane", {"calibration": IMAGES}),
+        ("current", {"fitted": lower(graph)}),
+    ):
         with pytest.raises(InputError, match=f"'{noise}' draws no decays.*leave bits out"):
-            lower(graph, noise=noise, calibration=calibration, bits=3)
+            lower(graph, noise=noise, bits=3, **given)
     plain = to_nir(dense_net(sampling="mean"), IMAGES[:1])
     with pytest.raises(InputError, match="this graph has no neurons that draw"):
         lower(plain, bits=3)
     with pytest.raises(InputError, match="'elsewhere' has no neurons that draw"):
-        hardware_aware(dense_net(), IMAGES[:1], bits={"elsewhere": 3})
+        make_twin(dense_net(), IMAGES[:1], bits={"elsewhere": 3})

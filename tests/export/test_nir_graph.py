@@ -8,9 +8,10 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from stochi.deploy.graph.file import read_graph, write_graph
 from stochi.errors import ExportError, GraphError
-from stochi.export import evaluate, to_nir
-from stochi.graph_file import read_graph, write_graph
+from stochi.export import to_nir
+from stochi.export.evaluation import evaluate
 from stochi.train import RandomTauLeaky
 from stochi.train.networks import RepeatSteps
 from tests.conftest import NETWORKS, conv_net
@@ -156,7 +157,7 @@ RANDOM = {"init_hidden": True}
 
 
 @pytest.mark.parametrize(
-    ("layers", "says"),
+    ("layers", "message"),
     [
         ([nn.Linear(4, 4), leaky()], "1.*reset_mechanism='zero'"),
         ([nn.Linear(4, 4), nn.MaxPool1d(2), RandomTauLeaky(**RANDOM)], "1.*MaxPool1d"),
@@ -172,13 +173,15 @@ RANDOM = {"init_hidden": True}
         ([nn.Linear(4, 4), RandomTauLeaky(sampling="fixed", **RANDOM)], "not drawn yet"),
     ],
 )
-def test_what_cannot_be_exported_is_refused_by_name(layers: list[nn.Module], says: str) -> None:
+def test_layers_that_cannot_be_exported_are_errors_that_name_them(
+    layers: list[nn.Module], message: str
+) -> None:
     net = RepeatSteps(nn.Sequential(*layers), 2).eval()
-    with pytest.raises(ExportError, match=says):
+    with pytest.raises(ExportError, match=message):
         to_nir(net, torch.rand(3, 4))
 
 
-def test_output_arithmetic_that_the_graph_lacks_is_refused() -> None:
+def test_output_arithmetic_that_the_graph_lacks_is_an_error() -> None:
     class Scaled(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -195,7 +198,7 @@ def test_output_arithmetic_that_the_graph_lacks_is_refused() -> None:
 
 
 @pytest.mark.parametrize("sample", [torch.rand(0, 4), torch.rand(4), [1.0]])
-def test_bad_samples_are_refused(sample: torch.Tensor) -> None:
+def test_bad_samples_are_errors(sample: torch.Tensor) -> None:
     net = RepeatSteps(nn.Sequential(OrderedDict(fc=nn.Linear(4, 4), lif=RandomTauLeaky(**RANDOM))))
     with pytest.raises(ExportError, match="sample"):
         to_nir(net, sample)
@@ -214,7 +217,7 @@ def test_nan_weights_are_named() -> None:
         to_nir(net, torch.rand(1, 2, 8, 8))
 
 
-def test_bad_graph_files_are_told_apart(tmp_path: Path) -> None:
+def test_errors_name_the_bad_graph_file(tmp_path: Path) -> None:
     with pytest.raises(GraphError, match="no such file"):
         read_graph(tmp_path / "missing.nir")
     (tmp_path / "text.nir").write_text("not HDF5")

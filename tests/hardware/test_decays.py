@@ -17,7 +17,7 @@ from stochi.hardware.distributions import (
 )
 
 
-def test_table_has_the_distribution_s_quantiles_and_moments() -> None:
+def test_table_has_the_distributions_quantiles_and_moments() -> None:
     table = decay_table(LogitNormal(1.0), 8) / 4096
     assert len(table) == 256
     assert (np.diff(table) >= 0).all()
@@ -32,7 +32,7 @@ def test_no_spread_is_one_level() -> None:
 
 
 @pytest.mark.parametrize(("sigma", "bits"), [(-1, 8), (math.nan, 8), (1, 0), (1, 9)])
-def test_out_of_range_is_refused(sigma: float, bits: int) -> None:
+def test_values_out_of_range_raise(sigma: float, bits: int) -> None:
     with pytest.raises(InputError):
         decay_table(LogitNormal(sigma), bits)
 
@@ -47,7 +47,7 @@ def test_decays_are_rounded_to_12_bits() -> None:
     assert quantize_decay(np.array([0.0, 0.50001, 1.0])).tolist() == [0, 2048, 4096]
 
 
-LAWS = [
+DISTRIBUTION_EXAMPLES = [
     LogitNormal(1.5),
     Uniform(0.2, 0.9),
     NormalTau(3.0, 1.0),
@@ -55,30 +55,30 @@ LAWS = [
 ]
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
-def test_draws_follow_their_quantiles(law: DecayDistribution) -> None:
-    """Kolmogorov's distance of 20,000 draws, within its critical value of 0.1 %."""
-    drawn = law.draw(torch.empty(20_000), torch.Generator().manual_seed(0)).double()
+@pytest.mark.parametrize("distribution", DISTRIBUTION_EXAMPLES, ids=lambda one: one.name)
+def test_draws_follow_their_quantiles(distribution: DecayDistribution) -> None:
+    """Kolmogorov's distance of 20,000 draws is below its critical value at 0.1 %."""
+    drawn = distribution.draw(torch.empty(20_000), torch.Generator().manual_seed(0)).double()
     assert float(drawn.min()) >= 0 and float(drawn.max()) <= 1
-    assert float(drawn.mean()) == pytest.approx(law.mean, abs=4 * float(drawn.std()) / 141)
+    assert float(drawn.mean()) == pytest.approx(distribution.mean, abs=4 * float(drawn.std()) / 141)
     for share in np.linspace(0.05, 0.95, 19):
-        level = law.quantile(float(share))
+        level = distribution.quantile(float(share))
         below, up_to = (
             float((drawn < level - 1e-6).double().mean()),
             float((drawn <= level + 1e-6).double().mean()),
         )
         assert below - 0.0138 <= share <= up_to + 0.0138
-    assert make_distribution(law.name, law.parameters) == law
-    assert set(DISTRIBUTIONS) == {law.name for law in LAWS}
+    assert make_distribution(distribution.name, distribution.parameters) == distribution
+    assert set(DISTRIBUTIONS) == {one.name for one in DISTRIBUTION_EXAMPLES}
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
-def test_a_table_s_error_falls_with_its_bits(law: DecayDistribution) -> None:
-    errors = [table_error(decay_table(law, bits), law) for bits in (2, 8)]
+@pytest.mark.parametrize("distribution", DISTRIBUTION_EXAMPLES, ids=lambda one: one.name)
+def test_a_tables_error_falls_with_its_bits(distribution: DecayDistribution) -> None:
+    errors = [table_error(decay_table(distribution, bits), distribution) for bits in (2, 8)]
     assert errors[1].largest <= errors[0].largest
     assert abs(errors[1].mean) < 2e-3 and abs(errors[1].spread) < 2e-3
-    exact = np.array([law.quantile((i + 0.5) / 256) for i in range(256)])
-    assert np.abs(decay_table(law, 8) / 4096 - exact).max() <= 0.5 / 4096
+    exact = np.array([distribution.quantile((i + 0.5) / 256) for i in range(256)])
+    assert np.abs(decay_table(distribution, 8) / 4096 - exact).max() <= 0.5 / 4096
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,6 @@ def test_a_table_s_error_falls_with_its_bits(law: DecayDistribution) -> None:
         lambda: make_distribution("uniform", (1.0,)),
     ],
 )
-def test_laws_that_make_no_sense_are_refused(make) -> None:  # type: ignore[no-untyped-def]
+def test_impossible_distributions_raise(make) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError):
         make()

@@ -1,4 +1,4 @@
-"""The shift register: its bits, its period, what it draws, and how draws hang together."""
+"""The shift register: its bits, its period, its draws, and how the draws depend on each other."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import torch
 from scipy import stats
 
 from stochi.errors import InputError
+from stochi.hardware.draws import LayerDraws
 from stochi.hardware.lfsr import WIDTH, advance, jump, next_bytes, power_of_x
 from stochi.hardware.noise import (
     UNIFORM_MAX,
@@ -20,7 +21,7 @@ PERIOD_FACTORS = (3, 5, 17, 257, 65537)
 
 
 def one_bit_at_a_time(register: int, bits: int) -> np.ndarray:
-    """The recurrence as its definition has it, on a list of bits."""
+    """Apply the recurrence's definition to a list of bits."""
     sequence = [register >> place & 1 for place in range(WIDTH)]
     for n in range(bits - WIDTH):
         sequence.append(sequence[n + 22] ^ sequence[n + 2] ^ sequence[n + 1] ^ sequence[n])
@@ -28,17 +29,20 @@ def one_bit_at_a_time(register: int, bits: int) -> np.ndarray:
 
 
 def bits_of(drawn: np.ndarray) -> np.ndarray:
-    """(n,) bytes → (8·n,) bits in the order of the register."""
+    """Return the bits of (n,) bytes, (8·n,), in the order of the register."""
     return np.unpackbits(drawn.astype(np.uint8), bitorder="little").astype(np.int64)
 
 
-def draw(samples, neurons, **changed):  # type: ignore[no-untyped-def]
-    where = {"seed": 1, "trial": 2, "layer": 3, "step": 4, "stream": 0, "source": "lfsr"}
-    return random_bytes(samples, neurons, **(where | changed))
+def layer_draws(**changed):  # type: ignore[no-untyped-def]
+    return LayerDraws(seed=1, trial=2, layer=3, step=4, source="lfsr")._replace(**changed)
+
+
+def draw(samples, neurons, stream=0, **changed):  # type: ignore[no-untyped-def]
+    return random_bytes(samples, neurons, layer_draws(**changed), stream)
 
 
 def test_the_bytes_are_those_of_a_register_that_moves_bit_by_bit() -> None:
-    """For all neurons of all steps in turn, from a word of Philox."""
+    """The bits run through all neurons of all time steps in turn, from a word of Philox."""
     samples = np.arange(3) + 2**32 - 3
     seen = np.concatenate([draw(samples, np.arange(37), step=step) for step in range(5)], 1)
     counter = (samples * 0 + 2**32 - 1, samples * 0, samples, samples * 0 + (3 << 16))
@@ -54,7 +58,7 @@ def test_any_number_of_bytes_is_a_prefix(count: int) -> None:
 
 
 @pytest.mark.parametrize("bits", [0, 1, 7, 8, 31, 32, 33, 1000, 12_345])
-def test_a_jump_is_so_many_steps(bits: int) -> None:
+def test_a_jump_equals_its_number_of_steps(bits: int) -> None:
     stepped = start = np.array([1, 2**32 - 1, 0x9E3779B9])
     for _ in range(bits):
         stepped = advance(stepped, 1)
@@ -64,14 +68,16 @@ def test_a_jump_is_so_many_steps(bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", range(1, 11))
-def test_several_bits_at_once_are_so_many_steps(bits: int) -> None:
+def test_several_bits_at_once_equal_a_jump(bits: int) -> None:
     register = np.array([1, 2**32 - 1, 0x9E3779B9])
     assert np.array_equal(advance(register, bits), jump(register, bits))
 
 
 def test_the_polynomial_is_primitive() -> None:
-    """x has the order 2³² − 1, so that all registers but 0 lie on one cycle; and so have 8 bits at
-    once, which have no factor in common with it."""
+    """The order of x is 2³² − 1, so all registers except 0 lie on one cycle.
+
+    The order of x⁸ is the same, because 8 and 2³² − 1 have no common factor.
+    """
     assert np.prod(PERIOD_FACTORS) == PERIOD
     assert power_of_x(PERIOD) == 1
     for factor in PERIOD_FACTORS:
@@ -91,9 +97,8 @@ def test_numpy_and_torch_draw_the_same_in_any_batch() -> None:
     whole = draw(np.arange(7), np.arange(100))
     assert np.array_equal(whole, draw(torch.arange(7), torch.arange(100)).numpy())
     assert np.array_equal(whole[3:], draw(np.arange(3, 7), np.arange(100)))
-    generator = {"seed": 1, "trial": 2, "layer": 3, "step": 4, "mantissa": -1, "exponent": 9}
     left, right = (
-        draw_generator(one.arange(7), one.arange(100), source="lfsr", **generator)
+        draw_generator(one.arange(7), one.arange(100), layer_draws(), mantissa=-1, exponent=9)
         for one in (np, torch)
     )
     assert np.array_equal(left, right.numpy())
@@ -114,7 +119,7 @@ def test_every_coordinate_changes_the_draw(name: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [{"seed": -1}, {"trial": 2**32}, {"step": 0.5}, {"source": "dice"}])
-def test_bad_coordinates_are_refused(bad: dict) -> None:
+def test_bad_coordinates_raise(bad: dict) -> None:
     with pytest.raises(InputError, match=next(iter(bad))):
         draw(np.arange(1), np.arange(1), **bad)
 
@@ -128,11 +133,13 @@ def test_bytes_are_uniform() -> None:
     assert abs(drawn.var() / variance - 1) < 4 * np.sqrt(0.8 / drawn.size)
 
 
-def test_the_stock_generator_s_values_are_uniform() -> None:
+def test_the_stock_generators_values_are_uniform() -> None:
     """Moments, and a chi-square test against 255 equally likely values."""
-    where = {"seed": 1, "trial": 2, "layer": 3, "mantissa": 0, "exponent": 7, "source": "lfsr"}
     drawn = np.stack(
-        [draw_generator(np.arange(64), np.arange(512), step=step, **where) for step in range(16)]
+        [
+            draw_generator(np.arange(64), np.arange(512), layer_draws(step=step), 0, 7)
+            for step in range(16)
+        ]
     )
     variance = (255**2 - 1) / 12
     assert abs(drawn.mean()) < 4 * np.sqrt(variance / drawn.size)
@@ -159,8 +166,8 @@ def test_pairs_of_draws_are_uncorrelated() -> None:
             assert abs(pair[0, 1]) < 4 / np.sqrt(first.size), name
 
 
-def test_five_bits_add_up_to_nothing_everywhere() -> None:
-    """The correlation that it has and Philox has not: bits n, n+1, n+2, n+22 and n+32."""
+def test_five_bits_sum_to_zero_everywhere() -> None:
+    """The register has this correlation, Philox does not: bits n, n+1, n+2, n+22 and n+32."""
     sums = {}
     for source in ("lfsr", "philox"):
         bits = bits_of(draw(np.arange(1), np.arange(10_000), source=source)[0])
@@ -171,8 +178,8 @@ def test_five_bits_add_up_to_nothing_everywhere() -> None:
 
 
 @pytest.mark.parametrize("apart", [1, 2, 4, 64])
-def test_so_do_five_neurons_bytes(apart: int) -> None:
-    """As far apart, in neurons and on into the next steps, and 2^k times as far."""
+def test_the_bytes_of_five_neurons_sum_to_zero(apart: int) -> None:
+    """At the same distances in neurons, also into the next time steps, and at 2^k times these."""
     drawn = np.concatenate(
         [draw(np.arange(3), np.arange(1000), step=step) for step in range(4)], axis=1
     )
@@ -181,7 +188,7 @@ def test_so_do_five_neurons_bytes(apart: int) -> None:
     assert not np.bitwise_xor.reduce(shifted).any()
 
 
-def test_four_bytes_tell_all_that_follow() -> None:
+def test_four_bytes_determine_all_that_follow() -> None:
     drawn = draw(np.arange(5), np.arange(500))
     register = sum(drawn[:, place] << 8 * place for place in range(4))
     assert np.array_equal(next_bytes(register, 500), drawn)
@@ -196,6 +203,6 @@ def test_registers_that_overlap_draw_the_same_elsewhere() -> None:
     assert np.corrcoef(drawn.ravel(), one_bit_on.ravel())[0, 1] == pytest.approx(0.5, abs=0.02)
 
 
-def test_registers_that_add_up_draw_bytes_that_do() -> None:
+def test_the_bytes_of_a_sum_of_registers_are_the_sum_of_theirs() -> None:
     one, two = first_register((1, 2), np.arange(2), 3, 0)[:, None]
     assert np.array_equal(next_bytes(one ^ two, 500), next_bytes(one, 500) ^ next_bytes(two, 500))

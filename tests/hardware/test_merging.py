@@ -18,7 +18,7 @@ def test_merging_keeps_what_fits_and_moves_the_rest_little() -> None:
 
 
 def test_merged_values_stay_between_those_that_they_replace() -> None:
-    """So a threshold never becomes 0, however uneven the values are."""
+    """A threshold therefore never becomes 0, however uneven the values are."""
     rng = np.random.default_rng(1)
     for _ in range(20):
         values = np.ceil(np.exp(rng.uniform(0, 11, 60))).astype(np.int64)

@@ -23,10 +23,11 @@ def wrapped(x: int) -> int:
 
 @pytest.mark.parametrize("array", [np.array, torch.tensor], ids=["numpy", "torch"])
 @pytest.mark.parametrize("programmable", [True, False])
-@given(STATES, STATES, st.integers(0, 2), SUMS, KEEPS, st.integers(0, 4095), BIASES)
+@given(st.tuples(STATES, STATES, st.integers(0, 2)), SUMS, KEEPS, st.integers(0, 4095), BIASES)
 def test_integration_follows_its_formulas(  # type: ignore[no-untyped-def]
-    array, programmable, v, u, waiting, a, keep, current_keep, bias
+    array, programmable, before, a, keep, current_keep, bias
 ) -> None:
+    v, u, waiting = before
     current = wrapped(truncated(current_keep * u) + (a << 6))
     drive = current + bias
     if programmable:

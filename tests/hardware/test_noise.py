@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from stochi.errors import InputError
+from stochi.hardware.draws import LayerDraws
 from stochi.hardware.noise import philox4x32, random_bytes
 
 # Known answers of Philox4x32-10 from Random123 (Salmon et al. 2011), file kat_vectors.
@@ -28,9 +29,9 @@ def test_philox_gives_the_published_answers(counter, key, expected, array) -> No
     assert tuple(int(word[0]) for word in words) == expected
 
 
-def draw(samples, neurons, **changed):  # type: ignore[no-untyped-def]
-    where = {"seed": 1, "trial": 2, "layer": 3, "step": 4, "stream": 0} | changed
-    return random_bytes(samples, neurons, **where)
+def draw(samples, neurons, stream=0, **changed):  # type: ignore[no-untyped-def]
+    draws = LayerDraws(seed=1, trial=2, layer=3, step=4)._replace(**changed)
+    return random_bytes(samples, neurons, draws, stream)
 
 
 def test_numpy_and_torch_draw_the_same_in_any_batch() -> None:
@@ -38,7 +39,7 @@ def test_numpy_and_torch_draw_the_same_in_any_batch() -> None:
     assert np.array_equal(whole, draw(torch.arange(7), torch.arange(100)).numpy())
     shard = draw(np.arange(3, 7), np.arange(100))
     assert np.array_equal(whole[3:], shard)
-    # Fewer neurons are a prefix: a draw does not depend on the layer's size.
+    # Fewer neurons give a prefix: a draw does not depend on the layer's size.
     assert np.array_equal(whole[:, :33], draw(np.arange(7), np.arange(33)))
 
 
@@ -62,7 +63,7 @@ def test_bytes_are_uniform_and_neighbours_independent() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"seed": -1}, {"seed": 2**32}, {"layer": 2**16}, {"trial": 0.5}])
-def test_coordinates_out_of_range_are_refused(bad: dict) -> None:
+def test_coordinates_out_of_range_raise(bad: dict) -> None:
     with pytest.raises(InputError, match=next(iter(bad))):
         draw(np.arange(1), np.arange(1), **bad)
 

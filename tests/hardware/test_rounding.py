@@ -17,7 +17,7 @@ def test_sums_are_kept_by_the_fewest_changes(
     assert float((rounded - values).sum(1).abs().max()) <= 0.5 + 1e-9
     missing = (values - nearest).sum(1).round().abs()
     assert torch.equal((rounded != nearest).sum(1).double(), missing)
-    # Those that were changed were nearer to the other side than any that was not.
+    # The changed values were nearer to the other side than any unchanged one.
     distance = (values - nearest).abs()
     changed = rounded != nearest
     for row in range(rows):
@@ -27,9 +27,9 @@ def test_sums_are_kept_by_the_fewest_changes(
             assert distance[row][changed[row]].min() >= distance[row][same_way].max() - 1e-12
 
 
-def test_errors_that_add_up_are_made_up_for() -> None:
+def test_errors_that_add_up_are_compensated() -> None:
     alike = round_keeping_row_sums(torch.full((2, 10), 0.4).double())
-    assert alike.tolist() == [[1.0] * 4 + [0.0] * 6] * 2  # of equal errors the first ones
+    assert alike.tolist() == [[1.0] * 4 + [0.0] * 6] * 2  # the first ones of equal errors
     kernels = torch.full((3, 2, 3, 3), -1.7).double()
     assert round_keeping_row_sums(kernels).flatten(1).sum(1).tolist() == [-31, -31, -31]
 

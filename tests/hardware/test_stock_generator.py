@@ -1,10 +1,11 @@
-"""The stock noise generator: its values, its law, and that draws do not hang together."""
+"""The stock noise generator: its values, their distribution and their independence."""
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from stochi.hardware.draws import LayerDraws
 from stochi.hardware.noise import (
     UNIFORM_MAX,
     draw_generator,
@@ -13,9 +14,9 @@ from stochi.hardware.noise import (
 )
 
 
-def draw(samples, neurons, **changed):  # type: ignore[no-untyped-def]
-    where = {"seed": 1, "trial": 2, "layer": 3, "step": 4, "mantissa": 0, "exponent": 7} | changed
-    return draw_generator(samples, neurons, **where)
+def draw(samples, neurons, exponent=7, **changed):  # type: ignore[no-untyped-def]
+    draws = LayerDraws(seed=1, trial=2, layer=3, step=4)._replace(**changed)
+    return draw_generator(samples, neurons, draws, mantissa=0, exponent=exponent)
 
 
 def every_code(mantissa: int, exponent: int) -> np.ndarray:
@@ -32,7 +33,7 @@ def test_all_codes_of_two_bytes_are_spread_over_255_values() -> None:
 @pytest.mark.parametrize("mantissa", [-8, 0, 1, 7])
 @pytest.mark.parametrize("exponent", [0, 3, 5, 6, 7, 8, 12, 16])
 def test_the_formula_in_real_numbers(mantissa: int, exponent: int) -> None:
-    """Under 7 an exponent acts as one more, and the value is cut toward zero."""
+    """An exponent below 7 acts like the next larger one, and values are truncated toward zero."""
     acting = exponent + 1 if exponent < 7 else exponent
     exact = (every_code(0, 7) + 64 * mantissa) * 2.0 ** (acting - 7)
     values = every_code(mantissa, exponent)
@@ -74,6 +75,6 @@ def test_draws_are_independent_of_their_neighbours() -> None:
     for name, other in others.items():
         correlation = np.corrcoef(first.ravel(), other.ravel())[0, 1]
         assert abs(correlation) < 4 / np.sqrt(first.size), name
-        # Squares too: an amplitude may hang together where a sign does not.
+        # Squares too: amplitudes can be correlated even if signs are not.
         squares = np.corrcoef(first.ravel() ** 2, np.asarray(other, float).ravel() ** 2)[0, 1]
         assert abs(squares) < 4 / np.sqrt(first.size), name

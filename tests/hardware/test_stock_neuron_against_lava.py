@@ -8,7 +8,7 @@ STATES = 1_000_000
 
 
 @pytest.mark.lava
-def test_the_stock_neuron_is_lava_s_bit_accurate_lif() -> None:
+def test_the_stock_neuron_equals_lavas_bit_accurate_lif() -> None:
     """Lava's own model, driven without a runtime, on a million random and extreme states."""
     from stochi.sim.lava.compatibility import import_lava
 

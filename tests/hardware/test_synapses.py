@@ -21,7 +21,7 @@ def integers(low: int, high: int, *shape: int) -> torch.Tensor:
 
 
 def slow_conv(x, w, stride, padding, dilation, groups):  # type: ignore[no-untyped-def]
-    """The definition of a convolution, in integers."""
+    """Convolve by definition, in integers."""
     x = functional.pad(x, (padding[1], padding[1], padding[0], padding[0]))
     kh, kw = w.shape[2:]
     height = (x.shape[2] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
@@ -47,7 +47,7 @@ PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 @settings(max_examples=60, deadline=None)
 @given(PAIRS, PAIRS, st.tuples(st.integers(0, 3), st.integers(0, 3)), PAIRS, st.integers(1, 3))
-def test_any_convolution_is_its_definition(kernel, stride, padding, dilation, groups) -> None:  # type: ignore[no-untyped-def]
+def test_any_convolution_follows_its_definition(kernel, stride, padding, dilation, groups) -> None:  # type: ignore[no-untyped-def]
     x = integers(0, 255, 3, 2 * groups, 7, 8)
     w = integers(-256, 254, 3 * groups, 2, *kernel)
     options = (stride, padding, dilation, groups)
@@ -72,7 +72,7 @@ def test_even_weights_have_one_more_bit_in_a_float() -> None:
     assert exact_linear(torch.full((1, 300), 255), exact_weight(w, 255)).item() == 300 * 254 * 255
 
 
-def test_parts_of_a_batch_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_a_batch_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     x, w = integers(0, 255, 7, 2, 5, 5), exact_weight(integers(-256, 254, 3, 2, 3, 3), 255)
     whole = exact_conv2d(x, w, (1, 1), (1, 1), (1, 1), 1)
     monkeypatch.setattr(synapses, "_GATHERED_ELEMENTS", 1000)
@@ -102,7 +102,7 @@ def low_precision(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("low_precision")
-def test_a_user_s_low_precision_does_not_reach_us() -> None:
+def test_a_users_low_precision_has_no_effect() -> None:
     x, w = integers(0, 255, 64, 300), integers(-256, 254, 64, 300)
     weight = exact_weight(w, 255)
     assert weight.dtype == torch.float64

@@ -1,33 +1,33 @@
-"""Many random Programs on the engine and on Lava, value for value, with a count of what they held.
+"""Many random Programs on the engine and on Lava, compared value by value and counted by kind.
 
     .venv/bin/python -m tests.sim.deep_run --programs 10000
 
-Hypothesis draws the Programs from fixed seeds, so that a run can be repeated. A mismatch stops it,
-and Hypothesis prints the smallest Program that shows it.
+Hypothesis draws the Programs from fixed seeds, so that a run can be repeated. The run stops at a
+mismatch, and Hypothesis prints the smallest Program that shows it.
 """
 
 import argparse
 import time
 from collections import Counter
-from typing import Any
 
 import joblib
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from stochi.commands.console import Output
-from stochi.deploy.program import CONSTANT, INPUT, Program
+from stochi.parity.records.comparison import compare_records
+from stochi.program.layers import CONSTANT, INPUT
+from stochi.program.program import Program
 from stochi.sim import run
-from stochi.sim.mismatch import compare_records
-from stochi.sim.run import PROBES
+from stochi.sim.inputs import check_inputs
+from stochi.sim.lava.session import LavaSession
+from stochi.sim.recording import PROBES, Probes
 from tests.sim.random_programs import Case, cases
 
 CHUNK = 100
 
 
 def run_chunk(number: int, programs: int) -> Counter[str]:
-    """Compare so many Programs; returns what was counted."""
-    from stochi.sim.lava.session import LavaSession
-
+    """Compare a number of Programs, and return the counts."""
     counts: Counter[str] = Counter()
 
     @seed(number)
@@ -40,15 +40,10 @@ def run_chunk(number: int, programs: int) -> Counter[str]:
     )
     @given(cases())
     def compare(case: Case) -> None:
-        options: dict[str, Any] = {
-            "seed": case.seed,
-            "trial": case.trial,
-            "first_sample": case.first_sample,
-            "probes": PROBES,
-        }
-        engine = run(case.program, case.inputs, **options)
+        engine = run(case.program, case.inputs, probes=PROBES, **case.coordinates)
+        shown = check_inputs(case.program, case.inputs)
         with LavaSession(case.program, case.side_by_side) as session:
-            lava = session.run(case.inputs, **options)
+            lava = session.run(shown, case.draws, Probes(PROBES))
         comparisons = compare_records(engine, lava)
         different = sum(c.mismatches for c in comparisons)
         different += int((engine.logits != lava.logits).sum())
@@ -64,15 +59,15 @@ def run_chunk(number: int, programs: int) -> Counter[str]:
 
 
 def features(program: Program) -> list[str]:
-    """What a Program holds of the things that can go wrong."""
+    """List the features of a Program that can go wrong."""
     found = ["layers"] * len(program.layers)
-    if program.random_source == "lfsr":
+    if program.target.random_source == "lfsr":
         found.append("programs that draw from an LFSR")
     order = {layer.name: place for place, layer in enumerate(program.layers)}
     for place, layer in enumerate(program.layers):
         decay = layer.decay
         flags = {
-            "layers with several inputs": len(layer.synapses) > 1,
+            "layers with several inputs": len(layer.projections) > 1,
             "layers that draw their decays": decay.drawn,
             "programmable layers": decay.programmable,
             "current-based layers": layer.current_keep is not None,
@@ -82,11 +77,11 @@ def features(program: Program) -> list[str]:
             "layers with a noise generator": layer.generator is not None,
         }
         found += [name for name, flag in flags.items() if flag]
-        for synapses in layer.synapses:
-            found += [f"{type(stage).__name__} stages" for stage in synapses.stages]
-            if synapses.source not in (INPUT, CONSTANT) and order[synapses.source] >= place:
+        for projection in layer.projections:
+            found += [f"{type(stage).__name__} stages" for stage in projection.stages]
+            if projection.source not in (INPUT, CONSTANT) and order[projection.source] >= place:
                 found.append("recurrent connections")
-            if synapses.delay.ndim:
+            if projection.delay.ndim:
                 found.append("connections with delays of each axon's own")
     return found
 
@@ -109,7 +104,7 @@ def main() -> None:
         if done % 10 == 0 or done == chunks:
             minutes = (time.perf_counter() - start) / 60
             output.progress(f"{counts['programs']:,} Programs, {minutes:.0f} min")
-    rows = [["what", "how many"]]
+    rows = [["what", "number"]]
     first = ["programs", "compared values", "mismatches", "spikes", "layers"]
     for name in [*first, *sorted(set(counts) - set(first))]:
         rows.append([name, f"{counts[name]:,}"])

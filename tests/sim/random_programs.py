@@ -1,4 +1,4 @@
-"""Random Programs of every kind that can be lowered, and what to show them, for Hypothesis."""
+"""Random Programs of every kind that can be lowered, and inputs for them, for Hypothesis."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from stochi.deploy.program import (
+from stochi.hardware.draws import RANDOM_SOURCES, Draws
+from stochi.hardware.fixed_point import ALIGN_SHIFT, STATE_MAX, WEIGHT_EXPONENT_MIN
+from stochi.hardware.noise import largest_generator_value
+from stochi.program.layers import (
     CONSTANT,
     INPUT,
-    NOISE_TARGETS,
     Convolution,
     Decay,
     Dense,
@@ -18,40 +20,48 @@ from stochi.deploy.program import (
     Generator,
     Layer,
     OneToOne,
-    Program,
+    Projection,
+    Shape,
     Stage,
     SumPool,
-    Synapses,
+    shape_after,
 )
-from stochi.deploy.stage_shapes import shape_after
-from stochi.hardware.fixed_point import ALIGN_SHIFT, STATE_MAX, WEIGHT_EXPONENT_MIN
-from stochi.hardware.noise import RANDOM_SOURCES, largest_generator_value
-
-Shape = tuple[int, ...]
+from stochi.program.program import Program
+from stochi.program.target import NOISE_TARGETS, Target
 
 
 @dataclass(frozen=True)
 class Case:
-    """A Program, what is shown to it, and how it runs."""
+    """A Program, its inputs, and how it runs.
+
+    Attributes:
+        inputs: as for ``stochi.sim.run``.
+        draws: draws of the run, from the Program's random source.
+        side_by_side: number of samples side by side in Lava's processes.
+    """
 
     program: Program
     inputs: torch.Tensor
-    seed: int
-    trial: int
-    first_sample: int
+    draws: Draws
     side_by_side: int
+
+    @property
+    def coordinates(self) -> dict[str, int]:
+        """Arguments of ``stochi.sim.run`` for these draws."""
+        draws = self.draws
+        return {"seed": draws.seed, "trial": draws.trial, "first_sample": draws.first_sample}
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Any Program of up to four layers, with random weights at and within the grid's edges."""
+    """Draw a Program of up to four layers, with weights at the grid's edges and within them."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     levels = draw(st.sampled_from([1, 1, 255, 37]))
     input_shape = draw(
         st.one_of(
             st.tuples(st.integers(1, 12)),
             st.tuples(st.integers(1, 3), st.integers(3, 7), st.integers(3, 7)),
-            # So many places that a window over all of them counts past 8 bits.
+            # A window over all of these places counts more spikes than 8 bits hold.
             st.tuples(st.just(1), st.integers(24, 26), st.integers(24, 26)),
         )
     )
@@ -72,41 +82,37 @@ def cases(draw: st.DrawFn) -> Case:
             if further is not None:
                 wiring[name].append((source, further))
     read = f"layer{count - 1}"
-    sources = {source for synapses in wiring.values() for source, _ in synapses}
+    sources = {source for inputs in wiring.values() for source, _ in inputs}
     silent = read not in sources and draw(st.booleans())
     layers = tuple(
         draw(_layer(name, shapes, wiring, levels, rng, silent and name == read)) for name in wiring
     )
-    program = Program(
-        chip="loihi2",
-        noise="decay",
-        input_shape=input_shape,
-        input_levels=levels,
-        steps=draw(st.integers(1, 5)),
-        dt=1e-3,
-        layers=layers,
-        output=read,
-        readout=draw(st.sampled_from(["membrane", "input"])) if silent else "spikes",
-        random_source=draw(st.sampled_from(RANDOM_SOURCES)),
-    )
+    time_steps = draw(st.integers(1, 5))
+    readout = draw(st.sampled_from(["membrane", "input"])) if silent else "spikes"
+    source = draw(st.sampled_from(RANDOM_SOURCES))
+    target = Target("loihi2", "decay", time_steps, levels, 1e-3, source)
+    program = Program(target, input_shape, layers, read, readout)
     batch = draw(st.integers(1, 4))
-    each_step = (program.steps,) if draw(st.booleans()) else ()
+    each_step = (time_steps,) if draw(st.booleans()) else ()
     shown = rng.random((*each_step, batch, *input_shape))
     if levels == 1:
         shown = shown < draw(st.sampled_from([0.1, 0.5, 1.0]))
     return Case(
         program,
         torch.from_numpy(shown.astype(np.float32)),
-        seed=draw(st.integers(0, 2**32 - 1)),
-        trial=draw(st.integers(0, 2**32 - 1)),
-        first_sample=draw(st.sampled_from([0, 1, 2**31])),
+        Draws(
+            seed=draw(st.integers(0, 2**32 - 1)),
+            trial=draw(st.integers(0, 2**32 - 1)),
+            first_sample=draw(st.sampled_from([0, 1, 2**31])),
+            source=source,
+        ),
         side_by_side=draw(st.integers(1, batch)),
     )
 
 
 @st.composite
 def _stages(draw: st.DrawFn, shape: Shape, rng: np.random.Generator) -> tuple[Stage, ...]:
-    """Stages that take ``shape``; whatever shape they end in."""
+    """Draw stages for an input of this shape; they end in any shape."""
     stages: list[Stage] = []
     if len(shape) == 3 and draw(st.booleans()):
         stages.append(draw(_pooling(shape)))
@@ -135,7 +141,7 @@ def _stages(draw: st.DrawFn, shape: Shape, rng: np.random.Generator) -> tuple[St
 def _stages_to(
     draw: st.DrawFn, shape: Shape, target: Shape, rng: np.random.Generator, constant: bool
 ) -> tuple[Stage, ...] | None:
-    """Stages from one shape to another, or None where nothing simple leads there."""
+    """Draw stages from one shape to another, or None if there are no simple ones."""
     if shape == target and (constant or draw(st.booleans())):
         return (OneToOne(_weights(rng, draw(st.sampled_from([(), shape])))),)
     if len(target) == 1:
@@ -188,7 +194,7 @@ def _layer(
     noise = 0
     if generator is not None and generator.target == "current":
         noise = largest_generator_value(generator.mantissa, generator.exponent)
-    synapses = []
+    projections = []
     for source, stages in wiring[name]:
         late = source in order and order.index(source) >= order.index(name)
         delay = np.asarray(draw(st.integers(late, 3)), np.int32)
@@ -196,7 +202,7 @@ def _layer(
             delay = rng.integers(late, 4, shapes[source]).astype(np.int32)
         budget = (STATE_MAX - noise) / 2**ALIGN_SHIFT / len(wiring[name])
         largest = levels if source == INPUT else 1
-        synapses.append(_fitted(Synapses(source, stages, 0, delay), largest, budget, draw))
+        projections.append(_fitted(Projection(source, stages, 0, delay), largest, budget, draw))
     per_neuron = st.sampled_from([(), shape])
     drawn = draw(st.booleans())
     size = (2 ** draw(st.integers(1, 8)),) if drawn else draw(per_neuron)
@@ -205,7 +211,7 @@ def _layer(
     return Layer(
         name=name,
         shape=shape,
-        synapses=tuple(synapses),
+        projections=tuple(projections),
         bias_mantissa=_edged(rng, -4096, 4095, (draw(st.sampled_from([1, shape[0]])),), np.int16),
         bias_exponent=draw(st.integers(0, 7)),
         decay=Decay(
@@ -221,30 +227,30 @@ def _layer(
 
 
 def _generators() -> st.SearchStrategy[Generator]:
-    """Noise of up to a sixth of the states' range."""
+    """Return generators whose noise takes up to a sixth of the states' range."""
     return st.builds(
         Generator, st.sampled_from(NOISE_TARGETS), st.integers(-8, 7), st.integers(0, 18)
     )
 
 
-def _fitted(synapses: Synapses, largest: int, budget: float, draw: st.DrawFn) -> Synapses:
-    """With an exponent, and if need be smaller weights, that keep a step's sum within 24 bits."""
-    bound = synapses.largest_sum(largest)
+def _fitted(projection: Projection, largest: int, budget: float, draw: st.DrawFn) -> Projection:
+    """Choose an exponent, and smaller weights if necessary, that keep the sums within 24 bits."""
+    bound = projection.largest_sum(largest)
     while bound * 2.0**WEIGHT_EXPONENT_MIN > budget:
         stages = tuple(
             stage
             if isinstance(stage, SumPool | Flatten)
             else replace(stage, weight=(np.trunc(stage.weight / 4) * 2).astype(np.int16))
-            for stage in synapses.stages
+            for stage in projection.stages
         )
-        synapses = replace(synapses, stages=stages)
-        bound = synapses.largest_sum(largest)
+        projection = replace(projection, stages=stages)
+        bound = projection.largest_sum(largest)
     top = 7 if bound == 0 else min(7, math.floor(math.log2(budget / bound)))
-    return replace(synapses, weight_exponent=draw(st.integers(max(top - 3, -8), top)))
+    return replace(projection, weight_exponent=draw(st.integers(max(top - 3, -8), top)))
 
 
 def _weights(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Mantissas on Loihi's grid: of both signs and even, or of one; some all at the edges."""
+    """Draw mantissas on Loihi's grid: even ones of both signs, or any of one sign."""
     kind = rng.integers(4)
     if kind == 0:
         weight = rng.choice([-256, 254, 0, 2, -2], shape)
@@ -258,7 +264,7 @@ def _weights(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def _edged(rng: np.random.Generator, low: int, high: int, shape: Shape, dtype: type) -> np.ndarray:
-    """Integers in [low, high], a third of them at the ends."""
+    """Draw integers in [low, high], a third of them at the ends."""
     values = rng.integers(low, high + 1, shape)
     return np.asarray(
         np.where(rng.random(shape) < 1 / 3, rng.choice([low, high], shape), values), dtype

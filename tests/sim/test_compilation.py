@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from numba.core import caching
 
-from stochi.sim.compiled import compilation, kernel
+from stochi.sim.engine.compiled import compilation, kernel
 
 
 def test_what_is_compiled_in_is_part_of_the_cache_s_key() -> None:

@@ -1,4 +1,3 @@
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +6,16 @@ import pytest
 import torch
 
 from stochi.deploy import lower
-from stochi.deploy.program import Decay, Dense, Flatten, Layer, OneToOne, Program, SumPool, Synapses
 from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.hardware.noise import RANDOM_SOURCES, random_bytes
+from stochi.hardware.draws import RANDOM_SOURCES, Draws
+from stochi.hardware.noise import random_bytes
+from stochi.parity.records.comparison import compare_records
+from stochi.program.layers import Decay, Dense, Flatten, Layer, OneToOne, Projection, SumPool
+from stochi.program.program import Program
+from stochi.program.target import Target
 from stochi.sim import run
-from stochi.sim.mismatch import compare_records
-from stochi.sim.run import PROBES
+from stochi.sim.recording import PROBES
 from tests.conftest import NETWORKS, conv_net, dense_net
 
 
@@ -23,7 +25,7 @@ def program() -> Program:
 
 
 def test_a_dense_program_by_hand_in_python_integers() -> None:
-    """The whole of a small network, re-derived with Python's own integers."""
+    """A whole small network, computed again with Python's own integers."""
     net = dense_net()
     program = lower(to_nir(net, torch.rand(1, 1, 4, 4)))
     images = torch.rand(3, 1, 4, 4)
@@ -31,7 +33,7 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
     hidden, readout = program.layers
 
     def weights(layer):  # type: ignore[no-untyped-def]
-        return layer.synapses[0].weight.tolist()
+        return layer.projections[0].weight.tolist()
 
     def shifted(total: int, exponent: int) -> int:
         return total << exponent if exponent >= 0 else total >> -exponent
@@ -44,15 +46,15 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
     for sample in range(3):
         pixels = [round(float(p) * 255) for p in images[sample].double().flatten()]
         v, out = [0] * 12, [0] * 3
-        for step in range(program.steps):
+        for step in range(program.target.time_steps):
             drawn = random_bytes(
-                np.array([sample]), np.arange(12), seed=7, trial=1, layer=0, step=step
+                np.array([sample]), np.arange(12), Draws(seed=7, trial=1).at(0, step)
             )[0].tolist()
             spikes = []
             for n, row in enumerate(weights(hidden)):
                 a = shifted(
                     sum(w * x for w, x in zip(row, pixels, strict=True)),
-                    hidden.synapses[0].weight_exponent,
+                    hidden.projections[0].weight_exponent,
                 )
                 k = table[drawn[n]]
                 current = (a << 6) + int(hidden.bias()[n])
@@ -64,11 +66,11 @@ def test_a_dense_program_by_hand_in_python_integers() -> None:
             for n, row in enumerate(weights(readout)):
                 a = shifted(
                     sum(w * x for w, x in zip(row, spikes, strict=True)),
-                    readout.synapses[0].weight_exponent,
+                    readout.projections[0].weight_exponent,
                 )
                 out[n] += (a << 6) + int(readout.bias()[n])
             assert record.membrane["network.fc2"][step, sample].tolist() == out
-        logits = [o / (64 * readout.scale * program.steps) for o in out]
+        logits = [o / (64 * readout.scale * program.target.time_steps) for o in out]
         assert record.logits[sample].tolist() == pytest.approx(logits, rel=1e-12)
 
 
@@ -105,8 +107,8 @@ def test_the_engine_s_own_shards_change_nothing(
 ) -> None:
     images = torch.rand(7, 2, 8, 8)
     whole = run(program, images, seed=5, probes=PROBES)
-    states = sum(layer.neurons for layer in program.layers) * program.steps
-    monkeypatch.setattr(sys.modules["stochi.sim.run"], "SHARD_VALUES", 2 * states)
+    states = sum(layer.neurons for layer in program.layers) * program.target.time_steps
+    monkeypatch.setattr("stochi.sim.engine.backend.SHARD_VALUES", 2 * states)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     seen: list[tuple[int, int]] = []
@@ -162,24 +164,15 @@ def test_a_window_may_pool_more_spikes_than_8_bits_count(delayed: bool) -> None:
     layer = Layer(
         name="readout",
         shape=(2,),
-        synapses=(Synapses("input", stages, 0, delay),),
+        projections=(Projection("input", stages, 0, delay),),
         bias_mantissa=np.zeros(1, np.int16),
         bias_exponent=0,
         decay=Decay(np.asarray(4096), False, False, False),
         threshold_mantissa=None,
         scale=1.0,
     )
-    program = Program(
-        chip="loihi2",
-        noise="none",
-        input_shape=(1, 16, 16),
-        input_levels=1,
-        steps=2,
-        dt=1e-3,
-        layers=(layer,),
-        output="readout",
-        readout="membrane",
-    )
+    target = Target("loihi2", "none", time_steps=2, input_levels=1, dt=1e-3)
+    program = Program(target, (1, 16, 16), (layer,), "readout", "membrane")
     events = torch.ones(2, 1, 1, 16, 16)
     membrane = run(program, events, probes=("membrane",)).membrane["readout"]
     seen = [0, 1] if delayed else [1, 2]
@@ -201,8 +194,8 @@ def test_padded_pooling_may_make_a_map_larger(
     layer = Layer(
         name="lif",
         shape=(channels, out, out),
-        synapses=(
-            Synapses("input", (weights, pooling) if after_weights else (pooling, weights), 0),
+        projections=(
+            Projection("input", (weights, pooling) if after_weights else (pooling, weights), 0),
         ),
         bias_mantissa=np.zeros(1, np.int16),
         bias_exponent=0,
@@ -211,7 +204,8 @@ def test_padded_pooling_may_make_a_map_larger(
         scale=1.0,
     )
     shape = (channels, side, side)
-    program = Program("loihi2", "none", shape, 1, 3, 1e-3, (layer,), "lif", "spikes")
+    target = Target("loihi2", "none", time_steps=3, input_levels=1, dt=1e-3)
+    program = Program(target, shape, (layer,), "lif", "spikes")
     events = (torch.rand(3, 2, *shape) < 0.4).float()
     pooled = torch.nn.functional.avg_pool2d(
         events.flatten(0, 1), kernel, 1, padding, divisor_override=1
@@ -228,7 +222,7 @@ def test_padded_pooling_may_make_a_map_larger(
 
 def test_images_are_frames_that_do_not_change(program: Program) -> None:
     images = torch.rand(2, 2, 8, 8)
-    frames = images.expand(program.steps, -1, -1, -1, -1)
+    frames = images.expand(program.target.time_steps, -1, -1, -1, -1)
     assert torch.equal(run(program, images).logits, run(program, frames).logits)
 
 
@@ -250,7 +244,7 @@ def test_the_same_record_saves_the_same_bytes(program: Program, tmp_path) -> Non
         (torch.rand(0, 2, 8, 8), {}, "holds no sample"),
         (2 * torch.ones(1, 2, 8, 8), {}, "range from"),
         (torch.full((1, 2, 8, 8), torch.nan), {}, "range from"),
-        (torch.rand(7, 1, 2, 8, 8), {}, "7 steps"),
+        (torch.rand(7, 1, 2, 8, 8), {}, "7 time steps"),
         (torch.rand(1, 2, 8, 8), {"backend": "gpu"}, "backend is 'gpu'"),
         (torch.rand(1, 2, 8, 8), {"seed": -1}, "seed is -1"),
         (torch.rand(1, 2, 8, 8), {"seed": "one"}, "seed is one"),
@@ -269,7 +263,7 @@ def test_bad_inputs_are_refused(program: Program, inputs, options: dict, says: s
 @pytest.mark.cuda
 @pytest.mark.parametrize("source", RANDOM_SOURCES)
 def test_cuda_gives_the_same_integers(program: Program, source: str) -> None:
-    program = replace(program, random_source=source)
+    program = replace(program, target=replace(program.target, random_source=source))
     images = torch.rand(5, 2, 8, 8)
     ours = run(program, images, probes=PROBES)
     theirs = run(program, images, probes=PROBES, device="cuda")

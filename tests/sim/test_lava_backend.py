@@ -15,16 +15,18 @@ import torch
 from torch import nn
 
 from stochi.deploy import lower
-from stochi.deploy.program import Program
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.hardware.draws import Draws
+from stochi.parity.records.comparison import compare_records
+from stochi.parity.records.twin import record_twin
+from stochi.program.program import Program
 from stochi.sim import run
-from stochi.sim.hardware_record import record_hardware_model
+from stochi.sim.inputs import check_inputs
 from stochi.sim.lava.runtime import LavaRunError
 from stochi.sim.lava.session import LavaSession
-from stochi.sim.mismatch import compare_records
-from stochi.sim.run import PROBES
-from stochi.train import RandomTauLeaky, hardware_aware
+from stochi.sim.recording import PROBES, Probes
+from stochi.train import RandomTauLeaky, make_twin
 from stochi.train.networks import RepeatSteps
 from tests.conftest import conv_net, dense_net, run_once
 
@@ -87,7 +89,7 @@ def test_convolutions_and_pooling_after_weights_have_the_engine_s_integers(optio
         net.network[4].weight *= 3
     program = lower(to_nir(net, images[:1]))
     assert_same(program, images)
-    twin = record_hardware_model(hardware_aware(net, images[:1]), program, images, 0, 0)
+    twin = record_twin(make_twin(net, images[:1]), program, images, Draws())
     compared = compare_records(twin, run(program, images, probes=PROBES))
     assert sum(c.mismatches for c in compared) == 0
 
@@ -99,7 +101,7 @@ def test_event_frames_have_the_engine_s_integers() -> None:
         nir.Affine(rng.standard_normal((5, 6)), 0.1 * rng.standard_normal(5)),
         nir.LIF(2e-3 * n, n, 0 * n, 0.4 * n),
     )
-    program = lower(graph, dt=1e-3, steps=6, events=True)
+    program = lower(graph, dt=1e-3, time_steps=6, events=True)
     assert_same(program, (torch.rand(6, 4, 6) > 0.5).float())
 
 
@@ -122,7 +124,7 @@ def test_a_run_leaves_nothing_behind() -> None:
     assert not [p for p in multiprocessing.active_children() if "SystemProcess" in p.name]
 
 
-def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stochi.sim.lava.session.SIDE_BY_SIDE_NEURONS", 8 * 12)
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
     images, seen = torch.rand(20, 1, 4, 4), []
@@ -138,12 +140,13 @@ def test_a_session_takes_many_batches() -> None:
     with LavaSession(program, 3) as session:
         for trial, batch in enumerate((4, 1, 3)):
             images = torch.rand(batch, 2, 8, 8)
+            draws = Draws(seed=4, trial=trial, first_sample=10 * trial)
+            lava = session.run(check_inputs(program, images), draws, Probes(PROBES))
             options = {"seed": 4, "trial": trial, "first_sample": 10 * trial}
-            lava = session.run(images, probes=PROBES, **options)
             engine = run(program, images, probes=PROBES, **options)
             assert sum(c.mismatches for c in compare_records(engine, lava)) == 0
             with pytest.raises(InputError):
-                session.run(images[:, :1])
+                check_inputs(program, images[:, :1])
 
 
 def test_a_dead_process_is_an_error_and_ends_the_others() -> None:
@@ -151,14 +154,14 @@ def test_a_dead_process_is_an_error_and_ends_the_others() -> None:
     with pytest.raises(LavaRunError), LavaSession(program, 2) as session:
         actors = session.runtime.process.runtime._messaging_infrastructure.actors
         actors[0].kill()
-        session.run(torch.rand(2, 1, 4, 4))
+        session.run(torch.rand(1, 2, 1, 4, 4), Draws())
     assert not [p for p in multiprocessing.active_children() if "SystemProcess" in p.name]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_however_a_run_ends_so_do_its_processes(tmp_path: Path, how: signal.Signals) -> None:
-    """Ctrl-C reaches the whole group, Lava's processes too; the others only the parent."""
+    """Ctrl-C reaches the whole group with Lava's processes, other signals only the parent."""
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
     program.save(tmp_path / "p.program")
     code = (
@@ -184,7 +187,7 @@ def test_however_a_run_ends_so_do_its_processes(tmp_path: Path, how: signal.Sign
 
 
 def group_ends(group: int, seconds: float) -> bool:
-    """Whether a process group is empty within that time."""
+    """Return whether a process group becomes empty within a time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:

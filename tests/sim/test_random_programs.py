@@ -2,24 +2,20 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
+from stochi.hardware.draws import Draws
+from stochi.parity.records.comparison import compare_records
 from stochi.sim import Record, run
-from stochi.sim.mismatch import compare_records
-from stochi.sim.recording import Recording
-from stochi.sim.run import PROBES, _run_torch
+from stochi.sim.engine.backend import _run_torch
+from stochi.sim.inputs import check_inputs
+from stochi.sim.lava.session import LavaSession
+from stochi.sim.recording import PROBES, Probes, Recording
 from tests.sim.random_programs import Case, cases
 
 relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def on_engine(case: Case) -> Record:
-    return run(
-        case.program,
-        case.inputs,
-        seed=case.seed,
-        trial=case.trial,
-        first_sample=case.first_sample,
-        probes=PROBES,
-    )
+    return run(case.program, case.inputs, probes=PROBES, **case.coordinates)
 
 
 def mismatches(left: Record, right: Record) -> int:
@@ -30,32 +26,20 @@ def mismatches(left: Record, right: Record) -> int:
 @settings(relaxed, max_examples=300)
 @given(cases())
 def test_the_compiled_engine_has_the_torch_engine_s_integers(case: Case) -> None:
-    batch = case.inputs.shape[-1 - len(case.program.input_shape)]
-    torch_record = Recording(case.program, batch, PROBES, None)
-    shown = case.inputs
-    if shown.dim() == len(case.program.input_shape) + 1:
-        shown = shown.unsqueeze(0)
+    shown = check_inputs(case.program, case.inputs)
+    recording = Recording(case.program, shown.shape[1], Probes(PROBES))
     cpu = torch.device("cpu")
-    _run_torch(
-        case.program, shown, torch_record, case.seed, case.trial, case.first_sample, cpu, None
-    )
-    assert mismatches(on_engine(case), torch_record.finish()) == 0
+    _run_torch(case.program, shown, case.draws, recording, cpu, lambda done, total: None)
+    assert mismatches(on_engine(case), recording.finish()) == 0
 
 
 @pytest.mark.lava
 @settings(relaxed, max_examples=60)
 @given(cases())
 def test_lava_has_the_engine_s_integers(case: Case) -> None:
-    from stochi.sim.lava.session import LavaSession
-
+    shown = check_inputs(case.program, case.inputs)
     with LavaSession(case.program, case.side_by_side) as session:
-        lava = session.run(
-            case.inputs,
-            seed=case.seed,
-            trial=case.trial,
-            first_sample=case.first_sample,
-            probes=PROBES,
-        )
-        again = session.run(case.inputs, seed=1)
+        lava = session.run(shown, case.draws, Probes(PROBES))
+        again = session.run(shown, Draws(seed=1, source=case.draws.source))
     assert mismatches(on_engine(case), lava) == 0
     assert torch.equal(again.logits, run(case.program, case.inputs, seed=1).logits)

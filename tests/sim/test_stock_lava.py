@@ -1,4 +1,4 @@
-"""Our Lava processes against Lava's own Dense, Conv and LIF, wherever those can do the same."""
+"""Stochi's Lava processes against Lava's own Dense, Conv and LIF, if those can do the same."""
 
 from collections import OrderedDict
 
@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from stochi.deploy import lower
-from stochi.deploy.program import Program
 from stochi.errors import LoweringError
 from stochi.export import to_nir
+from stochi.program.program import Program
 from stochi.sim import run
 from stochi.train import RandomTauLeaky
 from stochi.train.networks import RepeatSteps
@@ -81,13 +81,13 @@ def test_currents_of_events() -> None:
         b=affine(4, 8, 0.0),
         n2=cuba(4),
     )
-    program = lower(chain, dt=DT, steps=12, events=True)
+    program = lower(chain, dt=DT, time_steps=12, events=True)
     assert program.layers[0].current_keep is not None
     assert_stock_membranes(program, (torch.rand(12, 3, 6) > 0.5).float())
 
 
 def test_recurrence() -> None:
-    # Stock synapses keep a spike from one sample to the next, so there is only one.
+    # Stock synapses keep a spike from one sample to the next, so there is only one sample.
     loop = graph(
         *[("input", "a"), ("a", "n"), ("n", "w"), ("w", "n"), ("n", "b"), ("b", "m")],
         ("m", "output"),
@@ -97,8 +97,8 @@ def test_recurrence() -> None:
         b=affine(3, 8, 0.0),
         m=cuba(3),
     )
-    program = lower(loop, dt=DT, steps=20, events=True)
-    assert [s.source for s in program.layers[0].synapses] == ["input", "n"]
+    program = lower(loop, dt=DT, time_steps=20, events=True)
+    assert [s.source for s in program.layers[0].projections] == ["input", "n"]
     assert_stock_membranes(program, (torch.rand(20, 1, 6) > 0.5).float())
 
 

@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from stochi.sim.threads import in_threads, one_torch_thread
+from stochi.sim.engine.threads import in_threads, one_torch_thread
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from stochi.attacks import PGD
+from stochi.data.images import Images
 from stochi.study.similarity import (
     gradient_similarities,
     mean_cosines,
@@ -20,11 +21,11 @@ def test_mean_cosines_of_known_vectors() -> None:
 
 def test_a_model_without_randomness_sends_everyone_the_same_way() -> None:
     torch.manual_seed(0)
-    model, images = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), torch.rand(5, 1, 4, 4)
-    labels = torch.tensor([0, 1, 2, 0, 1])
-    assert gradient_similarities(model, images, labels, 4).tolist() == pytest.approx([1.0] * 5)
-    attack = PGD(0.1, steps=3, draws=1, use_random_start=False)
-    found = perturbation_similarities(model, images, labels, attack, 3)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    images = Images(torch.rand(5, 1, 4, 4), torch.tensor([0, 1, 2, 0, 1]))
+    assert gradient_similarities(model, images, 4).tolist() == pytest.approx([1.0] * 5)
+    attack = PGD(0.1, iterations=3, draws=1, use_random_start=False)
+    found = perturbation_similarities(model, images, attack, 3)
     assert found.tolist() == pytest.approx([1.0] * 5)
 
 
@@ -35,6 +36,6 @@ def test_noise_alone_sends_them_anywhere() -> None:
             return torch.einsum("ni,nic->nc", flat, torch.randn(*flat.shape, 3))
 
     torch.manual_seed(0)
-    images, labels = torch.rand(200, 1, 8, 8), torch.zeros(200, dtype=torch.long)
-    found = gradient_similarities(Noise(), images, labels, 6)
+    images = Images(torch.rand(200, 1, 8, 8), torch.zeros(200, dtype=torch.long))
+    found = gradient_similarities(Noise(), images, 6)
     assert abs(float(found.mean())) < 0.02

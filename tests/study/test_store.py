@@ -9,12 +9,12 @@ from stochi.study.store import Store
 
 def test_answers_come_back(tmp_path: Path) -> None:
     store = Store(tmp_path / "new")
-    about = {"epsilon": 0.1, "steps": (1, 2)}
-    assert store.get(about) is None
-    store.put(about, {"right": [1, 2]})
-    assert store.get(about) == {"right": [1, 2]}
-    assert Store(tmp_path / "new").get(about) == {"right": [1, 2]}
-    assert store.get({**about, "epsilon": 0.2}) is None
+    key = {"epsilon": 0.1, "steps": (1, 2)}
+    assert store.get(key) is None
+    store.put(key, {"right": [1, 2]})
+    assert store.get(key) == {"right": [1, 2]}
+    assert Store(tmp_path / "new").get(key) == {"right": [1, 2]}
+    assert store.get({**key, "epsilon": 0.2}) is None
 
 
 def test_weights_come_back(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_weights_come_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"about": {}}', '{"about": {}, "answer": {}}'])
-def test_damaged_answers_are_told(tmp_path: Path, text: str) -> None:
+def test_damaged_answers_raise(tmp_path: Path, text: str) -> None:
     store = Store(tmp_path)
     store.put({"a": 1}, {"b": 2})
     (path,) = tmp_path.iterdir()
@@ -35,7 +35,7 @@ def test_damaged_answers_are_told(tmp_path: Path, text: str) -> None:
         store.get({"a": 1})
 
 
-def test_damaged_weights_are_told(tmp_path: Path) -> None:
+def test_damaged_weights_raise(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put_weights({"a": 1}, {"weight": torch.zeros(1000)})
     (path,) = tmp_path.iterdir()

@@ -1,4 +1,4 @@
-"""Training steps of a hardware-aware model."""
+"""Training steps of a twin."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from stochi.train import set_draws
 def losses_of_training(
     twin: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int
 ) -> list[float]:
-    """Train on one batch, with other draws at each step; the losses."""
+    """Train on one batch, with other draws in each step; returns the losses."""
     optimizer = torch.optim.Adam(twin.parameters(), 0.02)
     losses = []
     for trial in range(steps):

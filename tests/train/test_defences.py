@@ -10,17 +10,17 @@ from stochi.attacks import PGD, with_surrogate
 from stochi.attacks.expectation import answers, judge
 from stochi.data import Images, load
 from stochi.errors import InputError
-from stochi.sim.statistics import Z95, estimate_difference
-from stochi.train import RepeatSteps, hardware_aware
-from stochi.train.adversarial_training import FGSMTraining, PGDTraining
-from stochi.train.crafted_noise import CraftedNoise
-from stochi.train.defence import Defence
-from stochi.train.defences import DEFENCES, make_defence
-from stochi.train.hardware_aware import FreshDraws
+from stochi.statistics.intervals import Z95, estimate_difference
+from stochi.train import RepeatSteps
+from stochi.train.defences.adversarial_training import FGSMTraining, PGDTraining
+from stochi.train.defences.catalogue import DEFENCES, make_defence
+from stochi.train.defences.crafted_noise import CraftedNoise
+from stochi.train.defences.defence import Defence
+from stochi.train.defences.orthogonal_retraction import retract
+from stochi.train.defences.sparse_gradients import SparseGradients, true_against_best_wrong
 from stochi.train.networks import small_conv_net, two_layer_net
-from stochi.train.orthogonal_retraction import retract
-from stochi.train.sparse_gradients import SparseGradients, true_against_best_wrong
 from stochi.train.training import TrainingConfig, train_classifier
+from stochi.train.twin.model import FreshDraws, make_twin
 from tests.attacks.trained import right_answers, trained_net
 from tests.conftest import conv_net, dense_net
 
@@ -32,7 +32,7 @@ def trained(name: str | None, sampling: str) -> nn.Module:
     """On the digits, 64-64-10, with a defence or without; all else is the same."""
     if name is None:
         return trained_net(sampling)
-    parameters = {"steps": 3, "draws": 1} if name == "pgd" else {}
+    parameters = {"iterations": 3, "draws": 1} if name == "pgd" else {}
     model, _ = train_classifier(
         lambda: two_layer_net(hidden=(64, 64), sampling=sampling),
         load("digits")[0],
@@ -88,7 +88,7 @@ def test_training_repeats_from_its_seed(name: str) -> None:
     state = torch.get_rng_state()
     first, second, plain = (
         train_classifier(
-            lambda: small_conv_net(steps=3, channels=(4, 8)), images, config, defence=defence
+            lambda: small_conv_net(time_steps=3, channels=(4, 8)), images, config, defence=defence
         )[0].state_dict()
         for defence in (make_defence(name), make_defence(name), None)
     )
@@ -102,7 +102,7 @@ def test_training_repeats_from_its_seed(name: str) -> None:
 def test_the_twin_in_the_chip_s_integers_is_trained_too(name: str, build) -> None:  # type: ignore[no-untyped-def]
     net = build()
     inputs = torch.rand(6, 2, 8, 8) if build is conv_net else torch.rand(6, 1, 4, 4)
-    twin = FreshDraws(hardware_aware(net, inputs[:1]), seed=1).train()
+    twin = FreshDraws(make_twin(net, inputs[:1]), seed=1).train()
     defence = make_defence(name)
     defence.loss(twin, inputs, torch.arange(6) % 3).backward()
     weights = [p for n, p in twin.named_parameters() if n.endswith("weight")]
@@ -111,7 +111,7 @@ def test_the_twin_in_the_chip_s_integers_is_trained_too(name: str, build) -> Non
     assert twin(inputs).isfinite().all()
 
 
-@pytest.mark.parametrize("defence", [FGSMTraining(0.0), PGDTraining(0.0, steps=2)])
+@pytest.mark.parametrize("defence", [FGSMTraining(0.0), PGDTraining(0.0, iterations=2)])
 def test_the_attack_on_a_batch_leaves_batch_norm_alone(defence: FGSMTraining) -> None:
     inputs, labels = torch.rand(16, 2, 8, 8), torch.arange(16) % 5
     found = []
@@ -225,7 +225,8 @@ def frames_of(
 
 @pytest.mark.parametrize("step_size", [None, 0.02])
 def test_hire_shows_other_images_in_each_period(step_size: float | None) -> None:
-    net, inputs, labels = conv_net(steps=7).train(), torch.rand(8, 2, 8, 8), torch.arange(8) % 5
+    net = conv_net(time_steps=7).train()
+    inputs, labels = torch.rand(8, 2, 8, 8), torch.arange(8) % 5
     defence = CraftedNoise(0.05, periods=3, step_size=step_size)
     frames = frames_of(net, defence, inputs, labels)
     moves = (frames - inputs).abs().amax((2, 3, 4))
@@ -262,13 +263,13 @@ def test_hire_climbs_the_loss() -> None:
 
 
 @pytest.mark.parametrize(
-    "name, parameters, says",
+    "name, parameters, message",
     [
         ("hiss", {}, "defence is 'hiss'; choose from fgsm, pgd, rat, sr, hire"),
-        ("sr", {"epsilon": 0.1}, "'sr' has no epsilon; its parameters are coefficient"),
+        ("sr", {"epsilon": 0.1}, "'sr' has no parameter epsilon; its parameters are coefficient"),
         ("fgsm", {"epsilon": float("nan")}, "epsilon is nan"),
         ("pgd", {"epsilon": 1.5}, "epsilon is 1.5"),
-        ("pgd", {"steps": 0}, "steps is 0"),
+        ("pgd", {"iterations": 0}, "iterations is 0"),
         ("rat", {"draws": 0}, "draws is 0"),
         ("rat", {"beta": float("nan")}, "beta is nan"),
         ("rat", {"beta": 0.6}, "beta is 0.6"),
@@ -280,25 +281,25 @@ def test_hire_climbs_the_loss() -> None:
         ("hire", {"step_size": float("nan")}, "step_size is nan"),
     ],
 )
-def test_mistakes_are_named(name: str, parameters: dict, says: str) -> None:
-    with pytest.raises(InputError, match=says):
+def test_mistakes_are_named(name: str, parameters: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         make_defence(name, **parameters)
 
 
-def test_hire_refuses_networks_that_it_cannot_show_periods() -> None:
+def test_hire_needs_a_network_that_can_show_periods() -> None:
     inputs, labels = torch.rand(4, 2, 8, 8), torch.arange(4)
-    with pytest.raises(InputError, match="periods is 5, but the network runs for 4 steps"):
-        CraftedNoise(periods=5).loss(conv_net(steps=4), inputs, labels)
+    with pytest.raises(InputError, match="periods is 5, but the network runs for 4 time steps"):
+        CraftedNoise(periods=5).loss(conv_net(time_steps=4), inputs, labels)
     events = RepeatSteps(nn.Flatten(), 2, events=True)
     for model in (nn.Flatten(), events, nn.Sequential(conv_net(), conv_net())):
         with pytest.raises(InputError, match="crafted noise needs one"):
             CraftedNoise().loss(model, inputs, labels)
 
 
-def test_a_defence_is_told_with_its_parameters() -> None:
+def test_a_defence_s_dictionary_has_its_name_and_parameters() -> None:
     assert make_defence("pgd", epsilon=0.2).as_dict() == {
         "name": "pgd",
         "epsilon": 0.2,
         "draws": 2,
-        "steps": 5,
+        "iterations": 5,
     }

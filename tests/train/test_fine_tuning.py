@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -5,10 +7,11 @@ from stochi.data import load_digits
 from stochi.deploy import calibrate, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.hardware.draws import Draws
+from stochi.parity.records.comparison import compare_records
+from stochi.parity.records.twin import record_twin
 from stochi.sim import run
-from stochi.sim.hardware_record import record_hardware_model
-from stochi.sim.mismatch import compare_records
-from stochi.sim.run import PROBES
+from stochi.sim.recording import PROBES
 from stochi.train import FineTuningConfig, fine_tune
 from stochi.train.networks import small_conv_net
 from stochi.train.training import TrainingConfig, train_classifier
@@ -43,11 +46,11 @@ def test_it_brings_the_chip_nearer_and_deploys_what_was_tuned(trained) -> None: 
     )
     assert losses[-1] < losses[0]
     assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
-    lowered = lower(to_nir(tuned, images.inputs[:1]), noise="membrane", calibration=program)
+    lowered = lower(to_nir(tuned, images.inputs[:1]), noise="membrane", fitted=program)
     exact, untuned, now = (rates(p, test.inputs) for p in (lower(graph), program, lowered))
     for reference, worse, better in zip(exact, untuned, now, strict=True):
         assert abs(better - reference) < abs(worse - reference) / 2
-    ours = record_hardware_model(tuned, lowered, test.inputs[:9], 3, 1)
+    ours = record_twin(tuned, lowered, test.inputs[:9], Draws(3, 1))
     theirs = run(lowered, test.inputs[:9], seed=3, trial=1, probes=PROBES)
     assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
 
@@ -60,7 +63,22 @@ def test_it_repeats_itself(trained) -> None:  # type: ignore[no-untyped-def]
         assert torch.equal(left, right)
 
 
-def test_images_without_labels_are_refused() -> None:
+def test_it_leaves_the_teacher_in_its_mode(trained) -> None:  # type: ignore[no-untyped-def]
+    model, _, program, images, _ = trained
+    teacher = copy.deepcopy(model).train()
+    teacher.network.get_submodule("lif1").eval()
+    modes = [module.training for module in teacher.modules()]
+    seen: list[bool] = []
+    teacher.network.get_submodule("norm1").register_forward_hook(
+        lambda module, *_: seen.append(module.training)
+    )
+    tuned = fine_tune(teacher, program, images.first(64), FineTuningConfig(epochs=1))
+    assert [module.training for module in teacher.modules()] == modes
+    assert seen and not any(seen)
+    assert not any(module.training for module in tuned.modules())
+
+
+def test_images_without_labels_are_an_error() -> None:
     net, images = small_conv_net().eval(), load_digits()[1].first(2)
     program = lower(to_nir(net, images.inputs))
     with pytest.raises(InputError, match="labelled images are needed, this is a Tensor"):
@@ -78,6 +96,6 @@ def test_images_without_labels_are_refused() -> None:
         {"epsilon": float("nan")},
     ],
 )
-def test_bad_configurations_are_refused(options: dict) -> None:
+def test_bad_configurations_are_errors(options: dict) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         FineTuningConfig(**options)

@@ -1,4 +1,4 @@
-"""λ's law as something to learn: gradients, ranges, and the way to the chip."""
+"""Learned distributions of λ: gradients, ranges, and the way to the chip."""
 
 import copy
 import math
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from stochi.deploy import lower
+from stochi.deploy.graph.random_tau import read_random_tau
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.decays import decay_table
@@ -20,21 +21,21 @@ from stochi.hardware.distributions import (
     NormalTau,
     Uniform,
 )
+from stochi.hardware.draws import Draws, LayerDraws
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.hardware.noise import random_bytes
-from stochi.random_tau_metadata import read_random_tau
+from stochi.parity.records.comparison import compare_records
+from stochi.parity.records.twin import record_twin
 from stochi.sim import run
-from stochi.sim.hardware_record import record_hardware_model
-from stochi.sim.mismatch import compare_records
-from stochi.sim.run import PROBES
-from stochi.train import RandomTauLeaky, hardware_aware, set_draws
-from stochi.train.learned_distribution import learned_levels
+from stochi.sim.recording import PROBES
+from stochi.train import RandomTauLeaky, make_twin, set_draws
 from stochi.train.networks import RepeatSteps
+from stochi.train.neurons.learned_distribution import learned_levels
 from tests.conftest import NETWORKS, dense_net
 from tests.train.steps import losses_of_training
 
-LAWS = [LogitNormal(1.3), Uniform(0.2, 0.9), NormalTau(3.0, 0.5)]
-each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+DISTRIBUTIONS = [LogitNormal(1.3), Uniform(0.2, 0.9), NormalTau(3.0, 0.5)]
+each_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda d: d.name)
 
 
 def differences(function, at: list[float], distance: float) -> torch.Tensor:  # type: ignore[no-untyped-def]
@@ -62,17 +63,18 @@ MODES = [
 
 
 @pytest.mark.parametrize(
-    ("law", "mode"),
+    ("distribution", "mode"),
     [
-        (law, mode)
-        for law in LAWS
+        (distribution, mode)
+        for distribution in DISTRIBUTIONS
         for mode in MODES
-        if law.name != "logit-normal" or mode.get("sampling") != "mean"  # which is refused
+        if distribution.name != "logit-normal"
+        or mode.get("sampling") != "mean"  # which is an error
     ],
     ids=str,
 )
 def test_float_gradients_are_those_of_finite_differences(
-    law: DecayDistribution, mode: dict
+    distribution: DecayDistribution, mode: dict
 ) -> None:
     currents = torch.rand(5, 2, 7, dtype=torch.float64)
     weights = torch.rand(5, 2, 7, dtype=torch.float64)
@@ -80,7 +82,7 @@ def test_float_gradients_are_those_of_finite_differences(
     def loss(parameters: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
         neuron = RandomTauLeaky(
             threshold=10,
-            distribution=law,
+            distribution=distribution,
             learn_distribution=True,
             init_hidden=True,
             output=True,
@@ -92,39 +94,41 @@ def test_float_gradients_are_those_of_finite_differences(
         learned.data = torch.tensor(parameters, dtype=torch.float64)
         return (weights * run_neuron(neuron, currents)).sum(), learned
 
-    value, learned = loss(list(law.parameters))
+    value, learned = loss(list(distribution.parameters))
     value.backward()
-    expected = differences(lambda at: loss(at)[0].detach(), list(law.parameters), 1e-6)
+    expected = differences(lambda at: loss(at)[0].detach(), list(distribution.parameters), 1e-6)
     assert learned.grad is not None and float(learned.grad.abs().min()) > 1e-3
     assert torch.allclose(learned.grad, expected, rtol=1e-6, atol=1e-8)
 
 
-@each_law
+@each_distribution
 @pytest.mark.parametrize("bits", [1, 4, 8])
 def test_levels_are_the_chip_s_and_have_the_gradients_of_the_quantiles(
-    law: DecayDistribution, bits: int
+    distribution: DecayDistribution, bits: int
 ) -> None:
     def quantiles(parameters: list[float]) -> torch.Tensor:
-        exact = type(law)(*parameters)
+        exact = type(distribution)(*parameters)
         return torch.tensor([exact.quantile((i + 0.5) / 2**bits) for i in range(2**bits)])
 
-    table = decay_table(law, bits)
-    parameters = torch.tensor(law.parameters, dtype=torch.float64)
-    levels = learned_levels(law, parameters, table)
+    table = decay_table(distribution, bits)
+    parameters = torch.tensor(distribution.parameters, dtype=torch.float64)
+    levels = learned_levels(distribution, parameters, table)
     assert torch.equal(levels, torch.from_numpy(table) / DECAY_UNITY)
-    slopes = torch.autograd.functional.jacobian(lambda p: learned_levels(law, p, table), parameters)
+    slopes = torch.autograd.functional.jacobian(
+        lambda p: learned_levels(distribution, p, table), parameters
+    )
     torch.set_default_dtype(torch.float64)
     try:
-        expected = differences(quantiles, list(law.parameters), 1e-6).T
+        expected = differences(quantiles, list(distribution.parameters), 1e-6).T
     finally:
         torch.set_default_dtype(torch.float32)
     assert torch.allclose(slopes, expected, atol=1e-7)
 
 
-@each_law
+@each_distribution
 @pytest.mark.parametrize("sampling", ["step", "forward"])
 def test_a_float_neuron_with_a_table_passes_gradients_through_its_rounding(
-    law: DecayDistribution, sampling: str
+    distribution: DecayDistribution, sampling: str
 ) -> None:
     """Against the same draws from levels that are not rounded, by finite differences."""
     currents = torch.rand(4, 3, 9, dtype=torch.float64)
@@ -132,7 +136,7 @@ def test_a_float_neuron_with_a_table_passes_gradients_through_its_rounding(
         threshold=10,
         bits=5,
         sampling=sampling,
-        distribution=law,
+        distribution=distribution,
         learn_distribution=True,
         init_hidden=True,
         output=True,
@@ -143,7 +147,7 @@ def test_a_float_neuron_with_a_table_passes_gradients_through_its_rounding(
     drawn = [torch.randint(32, (3, 9), generator=generator) for _ in range(4)]
 
     def reference(parameters: list[float]) -> torch.Tensor:
-        exact = type(law)(*parameters)
+        exact = type(distribution)(*parameters)
         levels = torch.tensor(
             [exact.quantile((i + 0.5) / 32) for i in range(32)], dtype=torch.float64
         )
@@ -153,20 +157,20 @@ def test_a_float_neuron_with_a_table_passes_gradients_through_its_rounding(
             membrane = decay * membrane + (1 - decay) * current
         return membrane.sum()
 
-    expected = differences(reference, list(law.parameters), 1e-6)
+    expected = differences(reference, list(distribution.parameters), 1e-6)
     learned = neuron.distribution_parameters
     assert learned is not None and learned.grad is not None
     assert torch.allclose(learned.grad, expected, rtol=2e-3, atol=1e-3)
 
 
-@each_law
+@each_distribution
 @pytest.mark.parametrize("bits", [None, 3])
-def test_learning_changes_no_value(law: DecayDistribution, bits: int | None) -> None:
+def test_learning_changes_no_value(distribution: DecayDistribution, bits: int | None) -> None:
     currents = torch.rand(4, 3, 9)
     seen = []
     for learn in (False, True):
         neuron = RandomTauLeaky(
-            distribution=law,
+            distribution=distribution,
             bits=bits,
             learn_distribution=learn,
             init_hidden=True,
@@ -180,7 +184,7 @@ def test_learning_changes_no_value(law: DecayDistribution, bits: int | None) -> 
 
 
 @pytest.mark.parametrize(
-    ("law", "outside", "inside"),
+    ("distribution", "outside", "inside"),
     [
         (LogitNormal(1.0), [-0.3], [0.0]),
         (Uniform(0.2, 0.4), [-0.25, 1.5], [0.0, 1.0]),
@@ -189,17 +193,17 @@ def test_learning_changes_no_value(law: DecayDistribution, bits: int | None) -> 
     ],
 )
 def test_parameters_out_of_range_go_to_its_edge_and_can_leave_it(
-    law: DecayDistribution, outside: list[float], inside: list[float]
+    distribution: DecayDistribution, outside: list[float], inside: list[float]
 ) -> None:
-    neuron = RandomTauLeaky(distribution=law, learn_distribution=True, init_hidden=True)
+    neuron = RandomTauLeaky(distribution=distribution, learn_distribution=True, init_hidden=True)
     learned = neuron.distribution_parameters
     assert learned is not None
     learned.data = torch.tensor(outside)
     neuron(torch.rand(2, 3)).sum().backward()
     assert learned.tolist() == inside
-    assert neuron.distribution == type(law)(*inside)
+    assert neuron.distribution == type(distribution)(*inside)
     assert float(neuron.beta) == pytest.approx(neuron.distribution.mean)
-    back = (torch.tensor(inside) + torch.tensor(law.parameters)) / 2
+    back = (torch.tensor(inside) + torch.tensor(distribution.parameters)) / 2
     learned.data = back.clone()
     neuron.reset_mem()
     neuron(torch.rand(2, 3))
@@ -222,15 +226,15 @@ def test_they_travel_with_the_state_dict_and_the_graph() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"distribution": Empirical((0.2, 0.5))}, "no parameters to learn"),
         ({"sampling": "fixed"}, "draws each neuron's decay once"),
         ({"sampling": "mean"}, "½ for every σ"),
     ],
 )
-def test_what_cannot_be_learned_is_refused(options: dict, says: str) -> None:
-    with pytest.raises(InputError, match=says):
+def test_distributions_that_cannot_be_learned_are_errors(options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         RandomTauLeaky(learn_distribution=True, **options)
 
 
@@ -240,10 +244,10 @@ def test_sigma_finds_that_of_a_teacher(bits: int | None, sampling: str) -> None:
     """From how much the teacher's membranes scatter, which is all that σ changes here."""
     options = {"threshold": 10, "sampling": sampling, "init_hidden": True, "output": True}
     currents = torch.ones(3, 64, 200)
-    teacher = RandomTauLeaky(2.0, **options)
+    teacher = RandomTauLeaky(sigma=2.0, **options)
     with torch.no_grad():
         scatter = run_neuron(teacher, currents).var((1, 2))
-    student = RandomTauLeaky(0.5, bits=bits, learn_distribution=True, **options)
+    student = RandomTauLeaky(sigma=0.5, bits=bits, learn_distribution=True, **options)
     optimizer = torch.optim.Adam(student.parameters(), 0.05)
     for _ in range(150):
         error = run_neuron(student, currents).var((1, 2)) / scatter - 1
@@ -253,10 +257,14 @@ def test_sigma_finds_that_of_a_teacher(bits: int | None, sampling: str) -> None:
     assert student.distribution.parameters[0] == pytest.approx(2.0, abs=0.15)
 
 
-def one_layer(law: DecayDistribution, **options: object) -> RepeatSteps:
+def one_layer(distribution: DecayDistribution, **options: object) -> RepeatSteps:
     """Six inputs, forty neurons, whose rates are read."""
     neuron = RandomTauLeaky(
-        threshold=0.3, distribution=law, learn_distribution=True, init_hidden=True, **options
+        threshold=0.3,
+        distribution=distribution,
+        learn_distribution=True,
+        init_hidden=True,
+        **options,
     )
     layers = OrderedDict(fc=nn.Linear(6, 40), lif=neuron)
     with torch.no_grad():
@@ -265,7 +273,7 @@ def one_layer(law: DecayDistribution, **options: object) -> RepeatSteps:
 
 
 @pytest.mark.parametrize(
-    ("law", "options", "noise"),
+    ("distribution", "options", "noise"),
     [
         (LogitNormal(1.3), {}, "decay"),
         (LogitNormal(0.05), {}, "decay"),
@@ -280,24 +288,26 @@ def one_layer(law: DecayDistribution, **options: object) -> RepeatSteps:
     ids=str,
 )
 def test_hardware_gradients_are_those_of_the_real_valued_step(
-    law: DecayDistribution, options: dict, noise: str
+    distribution: DecayDistribution, options: dict, noise: str
 ) -> None:
-    """With the chip's own draws and currents; the reference's membranes are not rounded. Levels
-    that are equal on the chip, of which σ = 0.05 has many, are one level of their mean."""
-    net = one_layer(law, **options)
+    """With the chip's own draws and currents; the reference's membranes are not rounded.
+
+    Levels that are equal on the chip, as many are with σ = 0.05, are one level of their mean.
+    """
+    net = one_layer(distribution, **options)
     images, weights = torch.rand(8, 6), torch.rand(8, 40) - 0.3
-    twin = hardware_aware(net, images[:1], noise=noise).train()
+    twin = make_twin(net, images[:1], noise=noise).train()
     set_draws(twin, seed=4, trial=1)
     currents: list[torch.Tensor] = []
     twin.network.fc.register_forward_hook(lambda _, __, given: currents.append(given.detach()))
     (weights * twin(images)).sum().backward()
     ours = twin.network.lif.distribution_parameters.grad
-    decay = twin.network.lif.hardware.decay
-    parameters = torch.tensor(law.parameters, dtype=torch.float64, requires_grad=True)
-    mean = law.mean_decay(*parameters)  # type: ignore[attr-defined]
+    decay = twin.network.lif.twin.decay
+    parameters = torch.tensor(distribution.parameters, dtype=torch.float64, requires_grad=True)
+    mean = distribution.mean_decay(*parameters)  # type: ignore[attr-defined]
     count = len(decay.values) if decay.drawn else 0
-    noise_levels = law.noise_levels(max(count, 1)).to(torch.float64)  # type: ignore[attr-defined]
-    levels = law.decays(noise_levels, *parameters)  # type: ignore[attr-defined]
+    noise_levels = distribution.noise_levels(max(count, 1)).to(torch.float64)  # type: ignore[attr-defined]
+    levels = distribution.decays(noise_levels, *parameters)  # type: ignore[attr-defined]
     if decay.drawn:
         equal = torch.from_numpy(decay.values[:, None] == decay.values).double()
         levels = equal @ levels / equal.sum(1)
@@ -307,10 +317,8 @@ def test_hardware_gradients_are_those_of_the_real_valued_step(
         current = current.double()
         chosen = mean
         if decay.drawn:
-            where = step if decay.redraw else 0
-            drawn = random_bytes(
-                *(torch.arange(8), torch.arange(40)), seed=4, trial=1, layer=0, step=where
-            )
+            drawn_at = LayerDraws(seed=4, trial=1, layer=0, step=step if decay.redraw else 0)
+            drawn = random_bytes(torch.arange(8), torch.arange(40), drawn_at)
             chosen = levels[drawn * count >> 8]
         if decay.programmable:
             updated = chosen * membrane + (1 - chosen) * current
@@ -326,9 +334,9 @@ def test_hardware_gradients_are_those_of_the_real_valued_step(
     assert torch.allclose(ours.double(), parameters.grad, rtol=1e-3)
 
 
-def test_a_law_that_the_chip_does_not_see_gets_no_gradient() -> None:
+def test_a_distribution_that_the_chip_does_not_see_gets_no_gradient() -> None:
     """The mean is ½ for every σ, and without noise nothing else of it is on the chip."""
-    twin = hardware_aware(one_layer(LogitNormal(1.0)), torch.rand(1, 6), noise="none").train()
+    twin = make_twin(one_layer(LogitNormal(1.0)), torch.rand(1, 6), noise="none").train()
     twin(torch.rand(8, 6)).sum().backward()
     grad = twin.network.lif.distribution_parameters.grad
     assert grad is None or float(grad.abs().max()) == 0
@@ -351,7 +359,7 @@ def test_the_twin_learns_and_deploys_what_it_learned(
     build, shape = NETWORKS[network]
     net = build(learn_distribution=True, **options)
     images, labels = torch.rand(64, *shape), torch.arange(64) % 3
-    twin = hardware_aware(net, images[:1], noise=noise, bits=bits).train()
+    twin = make_twin(net, images[:1], noise=noise, bits=bits).train()
     started = net.network.lif1.distribution
     losses = losses_of_training(twin, images, labels, 30)
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
@@ -360,23 +368,23 @@ def test_the_twin_learns_and_deploys_what_it_learned(
     moved = [abs(a - b) for a, b in zip(learned.parameters, started.parameters, strict=True)]
     assert max(moved) > 0.02
     program = lower(to_nir(twin, images[:1]), noise=noise, bits=bits)
-    ours = record_hardware_model(twin, program, images, 3, 1)
+    ours = record_twin(twin, program, images, Draws(3, 1))
     theirs = run(program, images, seed=3, trial=1, probes=PROBES)
     assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
-    again = hardware_aware(twin, images[:1], noise=noise, bits=bits)
+    again = make_twin(twin, images[:1], noise=noise, bits=bits)
     assert again.network.lif1.learn_distribution
-    ours = record_hardware_model(again, program, images, 3, 1)
+    ours = record_twin(again, program, images, Draws(3, 1))
     assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
 
 
-def test_the_law_alone_lowers_the_twin_s_loss() -> None:
+def test_the_distribution_alone_lowers_the_twin_s_loss() -> None:
     """With all else frozen, towards the rates of a teacher on the chip."""
     images = torch.rand(64, 6)
     torch.manual_seed(1)
     teacher_net = one_layer(LogitNormal(2.5))
     torch.manual_seed(1)
-    teacher = hardware_aware(teacher_net, images[:1])
-    student = hardware_aware(one_layer(LogitNormal(0.5)), images[:1]).train()
+    teacher = make_twin(teacher_net, images[:1])
+    student = make_twin(one_layer(LogitNormal(0.5)), images[:1]).train()
     student.load_state_dict(
         {
             **teacher.state_dict(),
@@ -405,12 +413,12 @@ def draw(model: nn.Module, images: torch.Tensor, trial: int) -> torch.Tensor:
 
 def test_a_copy_learns_by_itself() -> None:
     images = torch.rand(4, 6)
-    twin = hardware_aware(one_layer(LogitNormal(1.0)), images[:1])
+    twin = make_twin(one_layer(LogitNormal(1.0)), images[:1])
     copied = copy.deepcopy(twin)
     before = twin(images).detach()
     copied.network.lif.distribution_parameters.data.fill_(3.0)
     copied(images)
-    tables = [m.network.lif.hardware.decay.values for m in (twin, copied)]
+    tables = [m.network.lif.twin.decay.values for m in (twin, copied)]
     assert np.array_equal(tables[0], decay_table(LogitNormal(1.0), 8))
     assert np.array_equal(tables[1], decay_table(LogitNormal(3.0), 8))
     assert torch.equal(twin(images), before)

@@ -9,7 +9,7 @@ from snntorch import surrogate, utils
 from stochi.errors import InputError
 from stochi.hardware.distributions import LogitNormal, Uniform
 from stochi.train import RandomTauLeaky
-from stochi.train.neurons import random_tau_step
+from stochi.train.neurons.random_tau_leaky import random_tau_step
 
 
 def published_recurrence(currents, decays, threshold, coupled):  # type: ignore[no-untyped-def]
@@ -33,7 +33,7 @@ def published_recurrence(currents, decays, threshold, coupled):  # type: ignore[
 def test_neuron_follows_the_published_recurrence(coupled: bool) -> None:
     currents = 1.5 * torch.rand(12, 3, 5, dtype=torch.float64)
     neuron = RandomTauLeaky(
-        1.3,
+        sigma=1.3,
         sampling="step",
         input_gain="coupled" if coupled else "mean",
         generator=torch.Generator().manual_seed(4),
@@ -63,7 +63,7 @@ def run(neuron: RandomTauLeaky, currents: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", [(7,), (3, 4, 5)])
 @pytest.mark.parametrize("bits", [None, 3])
-def test_sampling_modes_draw_when_they_say(shape: tuple[int, ...], bits: int | None) -> None:
+def test_sampling_modes_draw_when_they_should(shape: tuple[int, ...], bits: int | None) -> None:
     """With one input at the first step, the membrane's ratio over a step is λ itself."""
     currents = torch.zeros(4, 6, *shape)
     currents[0] = 0.4
@@ -93,7 +93,7 @@ def test_sampling_modes_draw_when_they_say(shape: tuple[int, ...], bits: int | N
         assert float(nearest.max()) < 1e-5
 
 
-def test_another_law_can_be_set() -> None:
+def test_another_distribution_can_be_set() -> None:
     neuron = RandomTauLeaky(bits=1)
     neuron.distribution = Uniform(0.5, 0.75)
     assert neuron.levels.tolist() == [0.5625, 0.6875]
@@ -103,7 +103,7 @@ def test_another_law_can_be_set() -> None:
 
 
 def test_lambda_is_logit_normal() -> None:
-    neuron = RandomTauLeaky(2.0)
+    neuron = RandomTauLeaky(sigma=2.0)
     drawn = neuron._draw(torch.zeros(200_000))
     logits = torch.log(drawn / (1 - drawn))
     assert float(logits.mean()) == pytest.approx(0, abs=0.02)
@@ -126,7 +126,10 @@ def test_generator_repeats_and_leaves_torch_s_own_alone() -> None:
     outputs = []
     for seed in (1, 1, 2):
         neuron = RandomTauLeaky(
-            0.8, 0.2, init_hidden=True, generator=torch.Generator().manual_seed(seed)
+            sigma=0.8,
+            threshold=0.2,
+            init_hidden=True,
+            generator=torch.Generator().manual_seed(seed),
         )
         outputs.append(run(neuron, currents))
     assert torch.equal(outputs[0], outputs[1])
@@ -157,7 +160,7 @@ def test_it_is_a_snn_leaky_in_both_styles() -> None:
 
 def test_reset_mechanisms() -> None:
     for mechanism, left in (("zero", 0.0), ("subtract", 0.5), ("none", 1.0)):
-        neuron = RandomTauLeaky(0.0, reset_mechanism=mechanism)
+        neuron = RandomTauLeaky(sigma=0.0, reset_mechanism=mechanism)
         spike, mem = neuron(torch.full((1, 1), 2.0), neuron.init_leaky())
         assert spike.item() == 1 and mem.item() == left
 
@@ -187,6 +190,11 @@ def test_it_can_be_copied_after_use() -> None:
     assert copy.deepcopy(neuron).distribution == LogitNormal(1.0)
 
 
+def test_sigma_is_not_taken_for_the_beta_of_a_snn_leaky() -> None:
+    with pytest.raises(TypeError):
+        RandomTauLeaky(0.95)  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -200,6 +208,6 @@ def test_it_can_be_copied_after_use() -> None:
         {"threshold": torch.tensor([0.5, -0.1])},
     ],
 )
-def test_arguments_out_of_range_are_refused(bad: dict) -> None:
+def test_arguments_out_of_range_are_errors(bad: dict) -> None:
     with pytest.raises(InputError):
         RandomTauLeaky(**bad)

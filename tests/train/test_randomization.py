@@ -8,10 +8,11 @@ from stochi.attacks.expectation import answers
 from stochi.data import load
 from stochi.errors import ExportError, InputError
 from stochi.export import to_nir
-from stochi.train import RandomTauLeaky, RepeatSteps, hardware_aware
+from stochi.train import RandomTauLeaky, RepeatSteps
 from stochi.train.networks import small_conv_net
 from stochi.train.randomization import RANDOMIZATIONS, randomize
 from stochi.train.training import TrainingConfig, measure_accuracy, train_classifier
+from stochi.train.twin.model import make_twin
 from tests.attacks.trained import some_images, trained_net
 from tests.conftest import conv_net, dense_net
 
@@ -63,13 +64,13 @@ def test_nothing_of_it_is_the_model_itself(kind: str) -> None:
 def test_it_trains_and_is_attacked(kind: str) -> None:
     training, test = load("digits")
     model, history = train_classifier(
-        lambda: randomize(small_conv_net(steps=3, channels=(4, 8)), kind, WEAK[kind]),
+        lambda: randomize(small_conv_net(time_steps=3, channels=(4, 8)), kind, WEAK[kind]),
         training,
         TrainingConfig(epochs=3),
     )
     assert history[-1].loss < history[0].loss and measure_accuracy(model, test) > 0.4
     inputs, labels = test.inputs[:6], test.labels[:6]
-    attack = PGD(0.1, steps=2, draws=3)
+    attack = PGD(0.1, iterations=2, draws=3)
     assert torch.equal(attack(model, inputs, labels), attack(model, inputs, labels))
 
 
@@ -85,7 +86,7 @@ def test_an_attacker_s_copy_draws_for_itself(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", RANDOMIZATIONS)
-def test_export_takes_the_model_inside_and_refuses_the_noise(kind: str) -> None:
+def test_the_model_inside_can_be_exported_but_not_the_noise(kind: str) -> None:
     net, images = conv_net(sampling="mean"), torch.rand(2, 2, 8, 8)
     model = randomize(net, kind, STRONG[kind])
     model(images)
@@ -157,13 +158,13 @@ def test_resizing_keeps_what_is_in_the_image() -> None:
 @pytest.mark.parametrize("kind", ["input-noise", "resize-pad"])
 def test_the_twin_in_the_chip_s_integers_sees_random_images(kind: str) -> None:
     net = conv_net(sampling="mean")
-    twin = hardware_aware(net, torch.rand(1, 2, 8, 8), noise="none")
+    twin = make_twin(net, torch.rand(1, 2, 8, 8), noise="none")
     found = answers(randomize(twin, kind, STRONG[kind]), torch.rand(1, 2, 8, 8), 50)
     assert len(found.unique(dim=0)) > 5
 
 
 @pytest.mark.parametrize(
-    "model, kind, strength, says",
+    "model, kind, strength, message",
     [
         (nn.Linear(2, 2), "dice", 0.1, "randomization is 'dice'; choose from weight-noise, spike"),
         (nn.Linear(2, 2), "weight-noise", -0.1, "strength is -0.1"),
@@ -178,15 +179,15 @@ def test_the_twin_in_the_chip_s_integers_sees_random_images(kind: str) -> None:
         (RepeatSteps(nn.Flatten(), 2, events=True), "resize-pad", 0.1, "takes events"),
     ],
 )
-def test_mistakes_are_named(model: nn.Module, kind: str, strength: float, says: str) -> None:
-    with pytest.raises(InputError, match=says):
+def test_mistakes_are_named(model: nn.Module, kind: str, strength: float, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         randomize(model, kind, strength)
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_models_and_inputs_that_do_not_fit_are_errors() -> None:
     with pytest.raises(InputError, match="needs images"):
         randomize(nn.Linear(3, 2), "resize-pad", 0.1)(torch.rand(2, 3))
-    twin = hardware_aware(dense_net(), torch.rand(1, 1, 4, 4))
+    twin = make_twin(dense_net(), torch.rand(1, 1, 4, 4))
     for kind in ("weight-noise", "spike-pruning"):
         with pytest.raises(InputError, match="chip's integers"):
             randomize(twin, kind, 0.1)

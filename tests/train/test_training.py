@@ -13,7 +13,7 @@ from stochi.train.checkpoint import (
 )
 from stochi.train.training import TrainingConfig, measure_accuracy, train_classifier
 
-SMALL = NetworkConfig(steps=3, channels=(4, 8))
+SMALL = NetworkConfig(time_steps=3, channels=(4, 8))
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +62,20 @@ def test_a_checkpoint_holds_the_network(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["m.pt"]
 
 
-def test_a_checkpoint_of_version_1_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_checkpoint_of_an_older_version_is_read(tmp_path: Path, version: int) -> None:
     model = SMALL.build().eval()
     save_checkpoint(tmp_path / "m.pt", model, SMALL, {})
     content = torch.load(tmp_path / "m.pt", weights_only=True)
-    content["version"] = 1
-    del content["network"]["input_shape"], content["network"]["classes"]
+    content["version"] = version
+    content["network"]["steps"] = content["network"].pop("time_steps")
+    if version == 1:
+        del content["network"]["input_shape"], content["network"]["classes"]
     torch.save(content, tmp_path / "old.pt")
     loaded, old = load_checkpoint(tmp_path / "old.pt")
     assert NetworkConfig.from_dict(old["network"]) == SMALL
     assert all(map(torch.equal, model.parameters(), loaded.parameters()))
-    for wrong in ({"version": 3}, {"network": {"input_shape": (1, 8)}}, {"network": {"new": 1}}):
+    for wrong in ({"version": 4}, {"network": {"input_shape": (1, 8)}}, {"network": {"new": 1}}):
         torch.save({**content, **wrong}, tmp_path / "wrong.pt")
         with pytest.raises(CheckpointError, match=r"wrong\.pt"):
             load_checkpoint(tmp_path / "wrong.pt")
@@ -83,13 +86,15 @@ def test_a_checkpoint_whose_weights_do_not_fit_names_the_layer(tmp_path: Path) -
     content = torch.load(tmp_path / "m.pt", weights_only=True)
     content["weights"]["network.readout.weight"] = torch.zeros(3, 3)
     torch.save(content, tmp_path / "m.pt")
-    with pytest.raises(CheckpointError, match=r"readout\.weight: .*\[3, 3\].*again") as told:
+    with pytest.raises(CheckpointError, match=r"readout\.weight: .*\[3, 3\].*again") as caught:
         load_checkpoint(tmp_path / "m.pt")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_a_checkpoint_that_holds_no_numbers_is_refused(tmp_path: Path, value: float) -> None:
+def test_a_checkpoint_with_weights_that_are_not_finite_is_an_error(
+    tmp_path: Path, value: float
+) -> None:
     model = SMALL.build()
     with torch.no_grad():
         model.get_parameter("network.readout.weight")[0, 0] = value
@@ -103,7 +108,7 @@ class Evil:
         return (Path.touch, (Path("evil-ran"),))
 
 
-def test_bad_checkpoints_are_told_apart_and_nothing_runs(
+def test_errors_name_the_bad_checkpoint_and_no_code_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -120,7 +125,7 @@ def test_bad_checkpoints_are_told_apart_and_nothing_runs(
     assert not Path("evil-ran").exists()
 
 
-def test_bad_configurations_are_refused(digits: tuple[Images, Images]) -> None:
+def test_bad_configurations_are_errors(digits: tuple[Images, Images]) -> None:
     for bad in ({"seed": -1}, {"epochs": 0}, {"batch_size": 0}):
         with pytest.raises(InputError, match=next(iter(bad))):
             TrainingConfig(**bad)

@@ -1,4 +1,4 @@
-"""The source of a session: shows a group of samples side by side, one frame a step."""
+"""The source of a session, which shows a group of samples side by side, one frame per step."""
 
 from pathlib import Path
 
@@ -16,7 +16,14 @@ from stochi.sim.lava.jobs import Clock
 
 
 class BatchSource(AbstractProcess):
-    """Sends (side by side, n) values of at most 8 bits, in C order."""
+    """Source that sends (side by side, n) values of at most 8 bits, in C order.
+
+    Args:
+        neurons: number n of values in a frame.
+        folder: folder of the session.
+        steps: time steps of a sample.
+        side_by_side: number of samples in a group.
+    """
 
     def __init__(self, *, neurons: int, folder: Path, steps: int, side_by_side: int) -> None:
         super().__init__(clock=Clock(folder, steps, side_by_side))
@@ -27,7 +34,7 @@ class BatchSource(AbstractProcess):
 @requires(CPU)
 @tag("fixed_pt")
 class PyBatchSource(PyLoihiProcessModel):
-    """Rows beyond the last sample are zeros."""
+    """Model of :class:`BatchSource`; rows after the last sample are zeros."""
 
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.uint8)
 
@@ -37,7 +44,7 @@ class PyBatchSource(PyLoihiProcessModel):
         self.frames: np.ndarray = np.zeros(0)
 
     def run_spk(self) -> None:
-        """Send one step's frames."""
+        """Send the frames of one time step."""
         clock = self.clock
         if clock.tick():
             self.frames = np.load(clock.path / "frames.npy", mmap_mode="r")

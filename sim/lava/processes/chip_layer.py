@@ -1,6 +1,7 @@
-"""A whole layer as one process: its synapses and neurons, several samples side by side."""
+"""A whole layer as one process: its projections and neurons, for several samples side by side."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +16,44 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from stochi.deploy.program import CONSTANT, Layer, Program
+from stochi.program.layers import CONSTANT, Layer
+from stochi.program.program import Program
+from stochi.sim.engine.layer_step import RunningLayer
 from stochi.sim.lava.jobs import Clock
-from stochi.sim.layer_step import (
-    DrawCoordinates,
-    resting_state,
-    step_neurons,
-    synaptic_sums,
-    to_tensors,
-)
-from stochi.sim.torch_engine import sums_at
 
 MAX_SOURCES = 8
+"""Number of ports of a layer's process."""
 
 
 def sources_of(layer: Layer) -> list[str]:
-    """Whose spikes a layer gets through ports; its own it remembers."""
-    names = dict.fromkeys(synapses.source for synapses in layer.synapses)
+    """Return the sources whose spikes arrive through ports; a layer remembers its own spikes."""
+    names = dict.fromkeys(projection.source for projection in layer.projections)
     return [name for name in names if name not in (CONSTANT, layer.name)]
 
 
 class ChipLayer(AbstractProcess):
-    """Layer number ``index`` of a Program. Port ``in<i>`` takes its i-th source's spikes, as
-    (side by side, n) in C order; those of later layers arrive a time step later."""
+    """A layer of a Program.
+
+    Port ``in<i>`` takes the spikes of the layer's i-th source, (side by side, n) in C order. Spikes
+    of later layers arrive a time step later.
+
+    Args:
+        program: the Program.
+        index: the layer's number in the Program.
+        folder: folder of the session.
+        side_by_side: number of samples in a group.
+    """
 
     def __init__(self, *, program: Program, index: int, folder: Path, side_by_side: int) -> None:
-        clock = Clock(folder, program.steps, side_by_side)
+        clock = Clock(folder, program.target.time_steps, side_by_side)
         super().__init__(program=program, index=index, clock=clock)
         layer = program.layers[index]
         names = sources_of(layer)
         for number in range(MAX_SOURCES):
             neurons = 1
             if number < len(names):
-                synapses = next(s for s in layer.synapses if s.source == names[number])
-                neurons = math.prod(program.source_shape(synapses, layer))
+                projection = next(s for s in layer.projections if s.source == names[number])
+                neurons = math.prod(program.source_shape(projection, layer))
             setattr(self, f"in{number}", InPort(shape=(side_by_side, neurons)))
         self.s_out = OutPort(shape=(side_by_side, layer.neurons))
 
@@ -57,7 +62,10 @@ class ChipLayer(AbstractProcess):
 @requires(CPU)
 @tag("fixed_pt")
 class PyChipLayer(PyLoihiProcessModel):
-    """Receives this step's spikes, steps the layer in torch, sends its own in the same step."""
+    """Model of :class:`ChipLayer`, which steps the layer in torch.
+
+    It receives the spikes of a time step, and sends its own in the same time step.
+    """
 
     in0: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.uint8)
     in1: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.uint8)
@@ -71,29 +79,29 @@ class PyChipLayer(PyLoihiProcessModel):
 
     def __init__(self, proc_params: dict) -> None:
         super().__init__(proc_params)
-        # This process was forked: torch's threads stayed behind, and must not be waited for.
+        # Torch's threads do not exist in this forked process, so it must not wait for them.
         torch.set_num_threads(1)
         self.program: Program = proc_params["program"]
         self.index: int = proc_params["index"]
         self.clock: Clock = proc_params["clock"]
         self.layer = self.program.layers[self.index]
-        self.tensors = to_tensors(self.program, self.layer, torch.device("cpu"))
+        self.running = RunningLayer(self.program, self.index, torch.device("cpu"))
         self.names = sources_of(self.layer)
         order = {layer.name: place for place, layer in enumerate(self.program.layers)}
         self.late = {name for name in self.names if order.get(name, -1) > self.index}
-        self.longest = max(synapses.longest_delay for synapses in self.layer.synapses)
+        self.longest = max(projection.longest_delay for projection in self.layer.projections)
         self.past: dict[str, dict[int, torch.Tensor]] = {}
-        self.constant = self._constant_sums()
+        self.constant = self.running.constant_sums()
         self.files: dict[str, np.ndarray] = {}
 
     def run_spk(self) -> None:
-        """One step of one group of samples."""
+        """Run one time step of a group of samples."""
         clock = self.clock
         if clock.tick():
             self._open_files()
         if clock.step == 0:
             self.past = {name: {} for name in (*self.names, self.layer.name)}
-            self.state = resting_state(self.layer, clock.side_by_side, torch.device("cpu"))
+            self.state = self.running.resting_state(clock.side_by_side)
         self._receive()
         with torch.no_grad():
             self._step()
@@ -110,45 +118,24 @@ class PyChipLayer(PyLoihiProcessModel):
                 continue
             arrived = getattr(self, f"in{number}").recv()
             sent_at = self.clock.step - late
-            if sent_at >= 0:  # else it is from the samples before
-                synapses = next(s for s in self.layer.synapses if s.source == name)
-                shape = self.program.source_shape(synapses, self.layer)
+            if sent_at >= 0:  # otherwise the spikes are from the previous samples
+                projection = next(s for s in self.layer.projections if s.source == name)
+                shape = self.program.source_shape(projection, self.layer)
                 values = torch.from_numpy(arrived).view(len(arrived), *shape)
                 self.past[name][sent_at] = values
 
     def _step(self) -> None:
-        clock, layer = self.clock, self.layer
+        clock, running = self.clock, self.running
         assert clock.job is not None
         synaptic = torch.zeros_like(self.state.membrane)
-        if self.constant is not None:
-            synaptic += self.constant
-        for number, synapses in enumerate(layer.synapses):
-            if synapses.source == CONSTANT:
-                continue
-            synaptic += sums_at(
-                self.program,
-                layer,
-                synapses,
-                self.tensors,
-                number,
-                self.past,
-                clock.step,
-                clock.side_by_side,
-            )
-        samples = torch.arange(clock.side_by_side) + clock.rows.start + clock.job.first_sample
-        seed, trial, source = clock.job.seed, clock.job.trial, self.program.random_source
-        draws = DrawCoordinates(seed, trial, samples, source)
-        self.state = step_neurons(
-            layer, self.tensors, self.state, synaptic, draws, self.index, clock.step
-        )
-
-    def _constant_sums(self) -> torch.Tensor | None:
-        sums = [
-            synaptic_sums(synapses, weight, torch.ones((1, *self.layer.shape), dtype=torch.int32))
-            for synapses, weight in zip(self.layer.synapses, self.tensors.weights, strict=True)
-            if synapses.source == CONSTANT
-        ]
-        return sum(sums[1:], sums[0]) if sums else None
+        for number in range(len(self.layer.projections)):
+            sums = self.constant.get(number)
+            if sums is None:
+                sums = running.sums(number, self.past, clock.step, clock.side_by_side)
+            synaptic += sums
+        job_draws = clock.job.draws
+        draws = replace(job_draws, first_sample=job_draws.first_sample + clock.rows.start)
+        self.state = running.step(self.state, synaptic, draws, clock.step)
 
     def _open_files(self) -> None:
         job, name = self.clock.job, self.layer.name

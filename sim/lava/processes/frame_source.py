@@ -1,4 +1,4 @@
-"""The source of a stock network: shows one sample's frame a step, samples after each other."""
+"""The source of a stock network, which shows samples one after another, one frame per step."""
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -12,11 +12,11 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 
 class FrameSource(AbstractProcess):
-    """Sends ``frames[step or 0, sample]``, axes reversed into Lava's order.
+    """Source that sends ``frames[step or 0, sample]``, with the axes reversed to Lava's order.
 
     Args:
-        frames: (1 or steps, samples, *shape) integers.
-        steps: a sample's.
+        frames: (1 or time steps, samples, *shape) integers.
+        steps: time steps of a sample.
     """
 
     def __init__(self, *, frames: np.ndarray, steps: int) -> None:
@@ -28,7 +28,7 @@ class FrameSource(AbstractProcess):
 @requires(CPU)
 @tag("fixed_pt")
 class PyFrameSource(PyLoihiProcessModel):
-    """Sends zeros after the last sample."""
+    """Model of :class:`FrameSource`; it sends zeros after the last sample."""
 
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
 

@@ -1,4 +1,4 @@
-"""The weight exponent that Lava's stock ``Conv`` leaves out."""
+"""The weight exponent, which Lava's stock ``Conv`` ignores."""
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -14,7 +14,7 @@ from stochi.hardware.fixed_point import shift
 
 
 class WeightExponent(AbstractProcess):
-    """Shifts the synaptic sums that pass through, in the same step, as ``Dense`` does itself."""
+    """Shift of the synaptic sums that pass through, in the same time step, as in ``Dense``."""
 
     def __init__(self, *, shape: tuple[int, ...], exponent: int) -> None:
         super().__init__(exponent=exponent)
@@ -26,7 +26,7 @@ class WeightExponent(AbstractProcess):
 @requires(CPU)
 @tag("fixed_pt")
 class PyWeightExponent(PyLoihiProcessModel):
-    """A left shift, or a right shift that rounds down."""
+    """Model of :class:`WeightExponent`: a left shift, or a right shift that rounds down."""
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
@@ -36,5 +36,5 @@ class PyWeightExponent(PyLoihiProcessModel):
         self.exponent: int = proc_params["exponent"]
 
     def run_spk(self) -> None:
-        """Shift one step's sums."""
+        """Shift the sums of one time step."""
         self.a_out.send(shift(self.a_in.recv().astype(np.int64), self.exponent).astype(np.int32))

@@ -1,0 +1,9 @@
+from .calibration import LayerFit as LayerFit
+from .calibration import calibrate as calibrate
+from .graph.file import read_graph as read_graph
+from .graph.file import write_graph as write_graph
+from .lowering.layer import MergedDecays as MergedDecays
+from .lowering.layer import MergedThresholds as MergedThresholds
+from .lowering.stand_in import CalibrationWarning as CalibrationWarning
+from .pipeline import Program as Program
+from .pipeline import lower as lower

@@ -1,0 +1,1 @@
+"""A NIR graph cut into layers, in real numbers."""

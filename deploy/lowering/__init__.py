@@ -1,0 +1,1 @@
+"""Quantization of layers in real numbers to a chip's integers."""

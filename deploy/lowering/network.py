@@ -1,0 +1,128 @@
+"""Lowering of a whole network for a target, with stand-ins that are known."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import nir
+import numpy as np
+
+from stochi.deploy.graph.layers import RealNetwork
+from stochi.deploy.graph.neurons import RealNeuron
+from stochi.deploy.lowering.layer import MergedDecays, MergedThresholds, lower_layer
+from stochi.deploy.lowering.stand_in import StandIn
+from stochi.errors import GraphError, InputError, LoweringError
+from stochi.hardware.chips import find_chip
+from stochi.hardware.draws import check_source
+from stochi.program.program import Program
+from stochi.program.target import IMAGE_LEVELS, NOISES, Target
+
+DEFAULT_TIME_STEPS = 8
+
+
+def make_target(
+    graph: nir.NIRGraph,
+    chip: str,
+    noise: str,
+    *,
+    dt: float | None = None,
+    time_steps: int | None = None,
+    events: bool = False,
+    random_source: str = "philox",
+) -> Target:
+    """Make the target of a graph; the graph's metadata replaces arguments that are not given.
+
+    Args:
+        chip, noise, dt, time_steps, events, random_source: as for :func:`stochi.deploy.lower`.
+
+    Raises:
+        GraphError: the graph is not a NIR graph.
+        InputError: an argument is unknown, out of range or contradicts the graph.
+        LoweringError: the chip does not take such input.
+    """
+    if not isinstance(graph, nir.NIRGraph):
+        raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")
+    chosen = find_chip(chip)
+    if noise not in NOISES:
+        raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")
+    check_source(random_source)
+    dt, time_steps = _find_dt(graph, dt), _find_time_steps(graph, time_steps)
+    if not events and not chosen.graded_spikes:
+        raise LoweringError(
+            f"{chip} has no graded spikes, so images cannot be its input; lower the graph for"
+            " binary events (events=True, --events), or choose loihi2"
+        )
+    return Target(chip, noise, time_steps, 1 if events else IMAGE_LEVELS, dt, random_source)
+
+
+def lower_network(
+    network: RealNetwork, target: Target, stand_ins: Mapping[str, StandIn] | None = None
+) -> Program:
+    """Lower every layer to the chip's integers.
+
+    Args:
+        stand_ins: fitted noise by the layer's name.
+
+    Raises:
+        LoweringError: a layer does not fit the chip.
+        ProgramError: the layers' shapes do not fit each other.
+    """
+    known = stand_ins or {}
+    layers = tuple(lower_layer(layer, target, known.get(layer.name)) for layer in network.layers)
+    read = next(layer for layer in network.layers if layer.name == network.output)
+    return Program(target, network.input_shape, layers, network.output, readout_of(read.neuron))
+
+
+def lower_network_like(
+    program: Program, network: RealNetwork, noise: str, stand_ins: Mapping[str, StandIn]
+) -> Program:
+    """Lower a network for a Program's target, but with the given noise.
+
+    Warnings about merged values are not repeated, because making the Program raised them.
+    """
+    with warnings.catch_warnings():
+        for merged in (MergedDecays, MergedThresholds):
+            warnings.simplefilter("ignore", merged)
+        return lower_network(network, replace(program.target, noise=noise), stand_ins)
+
+
+def readout_of(neuron: RealNeuron | None) -> str:
+    """Return how a layer is read; see :class:`stochi.program.network.Network`.
+
+    Args:
+        neuron: the layer's neurons, or None for integrators.
+    """
+    if neuron is None:
+        return "input"
+    return "membrane" if neuron.threshold is None else "spikes"
+
+
+def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:
+    noted = _metadata(graph).get("dt")
+    if noted is not None and given is not None and not np.isclose(float(noted), given):
+        raise InputError(
+            f"dt is {given:g} s, but the graph was made with dt = {float(noted):g} s; leave out dt"
+        )
+    dt = given if noted is None else float(noted)
+    if dt is not None and not isinstance(dt, int | float | np.floating):
+        raise InputError(f"dt is {dt!r}; it must be a number of seconds")
+    if dt is None:
+        raise InputError(
+            "the graph does not hold the length of its time step; pass dt, the seconds per time"
+            " step that it was trained with (snnTorch, lava-dl and Norse examples use 1e-4 or 1e-3)"
+        )
+    if not dt > 0:
+        raise InputError(f"dt is {dt}; it must be more than 0 seconds")
+    return dt
+
+
+def _find_time_steps(graph: nir.NIRGraph, given: int | None) -> int:
+    found = given if given is not None else _metadata(graph).get("steps", DEFAULT_TIME_STEPS)
+    if not isinstance(found, int | np.integer) or found < 1:
+        raise InputError(f"time_steps is {found!r}; it must be a whole number of at least 1")
+    return int(found)
+
+
+def _metadata(graph: nir.NIRGraph) -> dict[str, Any]:
+    return graph.metadata if isinstance(graph.metadata, dict) else {}

@@ -1,0 +1,77 @@
+"""Lower a graph to a Program, pass by pass: every number onto the chip's grid.
+
+A pass is a function that takes what the previous pass returned. The graph is read into layers of
+real numbers once; the sizes of decay tables are chosen; noise that stands in for drawn decays is
+fitted to data, or taken over from a Program; every layer is quantized; and a fit that was taken
+over is compared with the network that now uses it. To add a pass, write a function from
+``RealNetwork`` to ``RealNetwork``, or from ``Program`` to ``Program``, and call it in :func:`lower`
+at its place in the order.
+"""
+
+import nir
+import torch
+
+from stochi.deploy.calibration import check_fit_options, fit_network
+from stochi.deploy.graph.layers import cut_into_layers
+from stochi.deploy.lowering.network import lower_network, make_target
+from stochi.deploy.lowering.stand_in import take_over, warn_of_other_origin
+from stochi.deploy.lowering.tables import check_table_bits, choose_table_bits
+from stochi.program.program import Program
+from stochi.program.target import NOISE_TARGETS
+
+
+def lower(
+    graph: nir.NIRGraph,
+    chip: str = "loihi2",
+    noise: str = "decay",
+    calibration: torch.Tensor | None = None,
+    *,
+    fitted: Program | None = None,
+    dt: float | None = None,
+    time_steps: int | None = None,
+    events: bool = False,
+    bits: int | None = None,
+    random_source: str = "philox",
+) -> Program:
+    """Lower a graph to a Program; docs/arithmetic.md lists the nodes that can be lowered.
+
+    Args:
+        graph: from ``to_nir`` or another framework, its nodes connected in any way. Integrators
+            read an output that weights feed (the logit is their mean input). The logit of an
+            output that neurons feed is their mean spike, or membrane if they never spike.
+        chip: "loihi2" or "loihi1".
+        noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact);
+            "membrane" or "current" (a stock neuron with mean τ and the stock generator's noise,
+            fitted to data); or "none" (mean τ).
+        calibration: data for fitted noise, a few hundred training inputs as for
+            ``stochi.sim.run``; :func:`stochi.deploy.calibrate` also returns what was fitted.
+        fitted: Program whose fit is taken over instead, for weights that were tuned with it.
+        dt: seconds per time step, if ``graph.metadata["dt"]`` is missing.
+        time_steps: time steps per sample; default ``graph.metadata["steps"]``, else 8.
+        events: whether the input is binary events, not images in [0, 1] (8-bit graded).
+        bits: bits b in 1 to 8 of the tables of 2^b decays; default the metadata's, else 8.
+        random_source: "philox", or "lfsr", a shift register that is more like a chip's own
+            (docs/noise.md gives its cost). It is not taken over with a Program's fit.
+
+    Raises:
+        LoweringError, ProgramError: the graph does not fit the chip; the message names the node.
+        InputError, GraphError: an argument is out of range, or the graph is not valid.
+
+    Warns:
+        CalibrationWarning: a layer could not be matched, or the fit was made for other weights or
+            another source of random bits.
+        MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
+    """
+    target = make_target(
+        graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
+    )
+    check_fit_options(noise, calibration, fitted)
+    check_table_bits(noise, bits)
+    network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
+    if noise in NOISE_TARGETS and fitted is None:
+        return fit_network(network, target, calibration)[0]
+    stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
+    program = lower_network(network, target, stand_ins)
+    if fitted is not None:
+        warn_of_other_origin(fitted, program)
+    return program

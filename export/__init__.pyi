@@ -1,0 +1,1 @@
+from .nir_graph import to_nir as to_nir

@@ -1,0 +1,2 @@
+from .backends import run as run
+from .record import Record as Record

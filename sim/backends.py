@@ -1,0 +1,148 @@
+"""The back ends by name, and :func:`run`, which runs a Program on one of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from stochi.devices import check_device
+from stochi.errors import InputError
+from stochi.hardware.draws import Draws
+from stochi.program.program import Program
+from stochi.sim.engine.backend import Engine
+from stochi.sim.engine.threads import one_torch_thread
+from stochi.sim.inputs import check_inputs
+from stochi.sim.record import Record
+from stochi.sim.recording import PROBES, Probes
+
+Progress = Callable[[int, int], None]
+"""Function of the number of samples that are done and the number of all samples."""
+
+
+class Backend(Protocol):
+    """Something that runs Programs; all back ends give the same integers."""
+
+    def run(
+        self,
+        program: Program,
+        shown: torch.Tensor,
+        draws: Draws,
+        probes: Probes,
+        progress: Progress,
+    ) -> Record:
+        """Run a batch.
+
+        Args:
+            shown: inputs of :func:`stochi.sim.inputs.check_inputs`, on the CPU.
+            draws: draws of the batch, from the Program's random source.
+            probes: what to record.
+            progress: function that is called from time to time.
+        """
+
+
+def _engine(device: str | torch.device, threads: int) -> Backend:
+    return Engine(check_device(device), threads)
+
+
+def _lava(device: str | torch.device, threads: int) -> Backend:
+    if str(device) != "cpu":
+        raise InputError(f"Lava runs on the CPU; leave out device={str(device)!r}")
+    from stochi.sim.lava.backend import LavaBackend  # an optional extra
+
+    return LavaBackend()
+
+
+BACKENDS: dict[str, Callable[[str | torch.device, int], Backend]] = {
+    "engine": _engine,
+    "lava": _lava,
+}
+"""Back end's name → a function that makes it for a device and a number of threads."""
+
+
+def check_backend(backend: str) -> None:
+    """Raise InputError unless there is a back end of that name."""
+    if backend not in BACKENDS:
+        raise InputError(f"backend is {backend!r}; choose from {', '.join(BACKENDS)}")
+
+
+def run(
+    program: Program,
+    inputs: torch.Tensor,
+    backend: str = "engine",
+    *,
+    seed: int = 0,
+    trial: int = 0,
+    probes: tuple[str, ...] = (),
+    first_sample: int = 0,
+    device: str | torch.device = "cpu",
+    progress: Progress | None = None,
+    probe_folder: str | Path | None = None,
+) -> Record:
+    """Show inputs to a Program and record what it does.
+
+    Every sample starts from zero states. The outcome is a pure function of the Program, the
+    inputs, the seed, the trial and the numbers of the samples: all back ends, devices and splits
+    into batches give the same integers.
+
+    Args:
+        program: from ``stochi.deploy.lower``.
+        inputs: (batch, *shape) images in [0, 1] that are shown at every time step, or
+            (time steps, batch, *shape); exactly 0 or 1 for a Program that takes events.
+        backend: "engine" (compiled loops on the CPU, torch on a GPU) or "lava" (Lava's runtime).
+        seed, trial: whole numbers in [0, 2³²) that choose the draws. A trial is a repetition.
+        probes: what to record of every layer at every time step, "spikes" and "membrane".
+        first_sample: number of the first row, so that a part of a batch draws the same as in the
+            whole batch.
+        device: device that the engine computes on. Lava runs on the CPU.
+        progress: function that is called with (done, total) samples from time to time.
+        probe_folder: folder into which probes are written while they are recorded, one .npy file
+            for each layer; the record's tensors then map those files. For runs that do not fit
+            into memory.
+
+    Raises:
+        InputError: an argument is out of range, or the inputs do not fit the Program.
+        LoweringError: ``backend="lava"`` and a layer has too many sources.
+        LavaUnavailable: ``backend="lava"`` and Lava is not installed.
+        LavaRunError: Lava's runtime failed.
+    """
+    check_backend(backend)
+    names = _check_probes(probes)
+    draws = Draws(seed, trial, first_sample, program.target.random_source)
+    # torch's idle threads spin for a while, on the cores that the engine's threads need.
+    with one_torch_thread() as threads:
+        shown = check_inputs(program, inputs)
+        _check_samples(draws, shown.shape[1])
+        chosen = BACKENDS[backend](device, threads)
+        wanted = Probes(names, _make_folder(probe_folder))
+        return chosen.run(program, shown, draws, wanted, progress or _no_progress)
+
+
+def _no_progress(done: int, total: int) -> None:
+    pass
+
+
+def _check_probes(probes: tuple[str, ...] | str) -> tuple[str, ...]:
+    names = (probes,) if isinstance(probes, str) else tuple(probes)
+    unknown = set(names) - set(PROBES)
+    if unknown:
+        raise InputError(f"unknown probes {', '.join(sorted(unknown))}; known: {', '.join(PROBES)}")
+    return names
+
+
+def _check_samples(draws: Draws, batch: int) -> None:
+    if draws.first_sample < 0 or draws.first_sample + batch > 2**32:
+        raise InputError(
+            f"first_sample is {draws.first_sample}; sample numbers run from 0 to 2^32 - 1"
+        )
+
+
+def _make_folder(folder: str | Path | None) -> Path | None:
+    if folder is None:
+        return None
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"probe_folder {path}: {error.strerror}; choose another folder") from None
+    return path

@@ -1,0 +1,269 @@
+"""One time step of a Program's layer in torch: projections are summed, neurons integrate and fire.
+
+The engine uses this on a GPU, where loops are not compiled. The Lava processes use it for their
+part of the batch, and the compiled engine for the sums that do not change. States are passed in and
+returned; a running layer itself never changes.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from stochi.hardware.decays import draw_decays
+from stochi.hardware.draws import Draws
+from stochi.hardware.fixed_point import shift
+from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.noise import draw_generator
+from stochi.hardware.synapses import (
+    exact_conv2d,
+    exact_linear,
+    exact_sum_pool2d,
+    exact_weight,
+)
+from stochi.program.layers import (
+    CONSTANT,
+    INPUT,
+    Convolution,
+    Dense,
+    Flatten,
+    Layer,
+    OneToOne,
+    Projection,
+    Stage,
+    SumPool,
+)
+from stochi.program.network import Network
+
+Past = Mapping[str, Mapping[int, torch.Tensor]]
+"""Source → time step → the values that it sent, (batch, *shape)."""
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """State of a layer after a time step.
+
+    Attributes:
+        spikes: (batch, *shape) bool.
+        neurons: state of the neurons.
+    """
+
+    spikes: torch.Tensor
+    neurons: NeuronState
+
+    @property
+    def membrane(self) -> torch.Tensor:
+        """Membranes after the reset, (batch, *shape) int32."""
+        return self.neurons.membrane
+
+
+class RunningLayer:
+    """A Program's layer on a device, ready to run.
+
+    Args:
+        network: the Program.
+        index: the layer's number in the Program.
+        device: device that the layer computes on.
+        wanted: function that selects the projections whose weights are put on the device.
+
+    Attributes:
+        layer: the layer in the Program.
+        weights: weights of each projection on the device.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        index: int,
+        device: torch.device,
+        wanted: Callable[[Projection], bool] = lambda projection: True,
+    ) -> None:
+        self.network, self.index, self.device = network, index, device
+        self.layer: Layer = network.layers[index]
+        self.weights = tuple(
+            self._weight(projection) if wanted(projection) else torch.zeros(0)
+            for projection in self.layer.projections
+        )
+
+    @cached_property
+    def bias(self) -> torch.Tensor:
+        """Effective bias in units of the membrane, int32, broadcastable over the neurons."""
+        return self._integers(self.layer.bias())
+
+    def resting_state(self, batch: int) -> LayerState:
+        """Return the state before the first time step, all zeros."""
+        layer = self.layer
+        zeros = torch.zeros((batch, *layer.shape), dtype=torch.int32, device=self.device)
+        current = 0 if layer.current_keep is None else zeros
+        return LayerState(
+            zeros.bool(), NeuronState(zeros, current, zeros if layer.refractory else 0)
+        )
+
+    def sums(self, number: int, past: Past, step: int, batch: int) -> torch.Tensor:
+        """Return one projection's shifted sums at a time step, (batch, *layer.shape) int32.
+
+        Args:
+            number: the projection's number in the layer.
+            past: what its source sent; nothing at time steps that are missing.
+            step: the time step, from 0.
+        """
+        projection = self.layer.projections[number]
+        shape = self.network.source_shape(projection, self.layer)
+        resting = torch.zeros((batch, *shape), dtype=torch.int32, device=self.device)
+        delay = self._delays[number]
+        arriving = delayed(past[projection.source], step, delay, resting)
+        return synaptic_sums(projection, self.weights[number], arriving)
+
+    def constant_sums(self, frames: torch.Tensor | None = None) -> dict[int, torch.Tensor]:
+        """Return the sums that are the same at every time step, by the projection's number.
+
+        These are the sums of the constant source and, if one frame is shown at all time steps, of
+        the input without delay.
+
+        Args:
+            frames: (1 or time steps, batch, *shape) int32, or None for the constant source only.
+        """
+        found = {}
+        for number, projection in enumerate(self.layer.projections):
+            if projection.source == CONSTANT:
+                ones = torch.ones((1, *self.layer.shape), dtype=torch.int32, device=self.device)
+                found[number] = synaptic_sums(projection, self.weights[number], ones)
+            elif frames is not None and _never_changes(projection, frames):
+                found[number] = synaptic_sums(projection, self.weights[number], frames[0])
+        return found
+
+    def step(
+        self, state: LayerState, synaptic: torch.Tensor, draws: Draws, step: int
+    ) -> LayerState:
+        """Advance the neurons by a time step.
+
+        Args:
+            synaptic: (batch, *shape) int32, the sum over all projections.
+            draws: draws of the batch.
+            step: the sample's own time step, from 0.
+        """
+        layer, decay, keep, bias = self.layer, self.layer.decay, self._keep, self.bias
+        samples, drawn_at = draws.samples(len(synaptic), self.device), draws.at(self.index, step)
+        if decay.drawn:
+            keep = draw_decays(keep, samples, self._neurons, drawn_at, decay.redraw)
+            keep = keep.view(synaptic.shape)
+        current_noise: torch.Tensor | int = 0
+        generator = layer.generator
+        if generator is not None:
+            noise = draw_generator(
+                samples, self._neurons, drawn_at, generator.mantissa, generator.exponent
+            )
+            noise = noise.view(synaptic.shape).int()
+            if generator.target == "membrane":
+                bias = bias + noise
+            else:
+                current_noise = noise
+        neurons = integrate(
+            state.neurons,
+            synaptic,
+            keep,
+            self._current_keep,
+            bias,
+            decay.programmable,
+            current_noise,
+        )
+        if layer.current_keep is None:
+            neurons = neurons._replace(current=0)
+        if not layer.spikes:
+            return LayerState(torch.zeros_like(synaptic, dtype=torch.bool), neurons)
+        spikes, neurons = fire(neurons, self._threshold, layer.subtract, layer.refractory)
+        return LayerState(spikes, neurons if layer.refractory else neurons._replace(waiting=0))
+
+    @cached_property
+    def _delays(self) -> tuple[torch.Tensor, ...]:
+        return tuple(self._integers(p.delay) for p in self.layer.projections)
+
+    @cached_property
+    def _threshold(self) -> torch.Tensor:
+        mantissa = self.layer.threshold_mantissa
+        return self._integers(0 if mantissa is None else mantissa)
+
+    @cached_property
+    def _keep(self) -> torch.Tensor:
+        return self._integers(self.layer.decay.values)
+
+    @cached_property
+    def _current_keep(self) -> torch.Tensor | int:
+        keep = self.layer.current_keep
+        return 0 if keep is None else self._integers(keep)
+
+    @cached_property
+    def _neurons(self) -> torch.Tensor:
+        return torch.arange(self.layer.neurons, device=self.device)
+
+    def _integers(self, array: object) -> torch.Tensor:
+        return torch.as_tensor(array, dtype=torch.int32).to(self.device)
+
+    def _weight(self, projection: Projection) -> torch.Tensor:
+        """Put weights on the device: integers for one-to-one, floats with exact sums for others."""
+        stages = projection.stages
+        if any(isinstance(stage, OneToOne) for stage in stages):
+            return self._integers(projection.weight)
+        pooled = math.prod(math.prod(s.kernel) for s in stages if isinstance(s, SumPool))
+        largest = self.network.largest_value(projection.source) * pooled
+        weights = torch.from_numpy(projection.weight).to(self.device)
+        return exact_weight(weights, largest, projection.partial_sum_bound)
+
+
+def delayed(
+    past: Mapping[int, torch.Tensor], step: int, delay: torch.Tensor, resting: torch.Tensor
+) -> torch.Tensor:
+    """Return the values that a source sent ``delay`` time steps ago, int32.
+
+    Args:
+        past: (batch, *shape) by time step; nothing was sent at time steps that are missing.
+        delay: int32, () or (*shape).
+        resting: zeros of the source's batch and shape, int32.
+    """
+    if delay.dim() == 0:
+        sent = past.get(step - int(delay))
+        return resting if sent is None else sent.int()
+    arriving = resting.clone()
+    for steps in delay.unique().tolist():
+        sent = past.get(step - steps)
+        if sent is not None:
+            arriving += sent.int() * (delay == steps)
+    return arriving
+
+
+def synaptic_sums(
+    projection: Projection, weight: torch.Tensor, arriving: torch.Tensor
+) -> torch.Tensor:
+    """Return the sums of a projection, shifted by its exponent.
+
+    Args:
+        weight: the projection's weight in :class:`RunningLayer`.
+        arriving: (batch, *source shape) integers.
+
+    Returns:
+        (batch, *layer.shape) int32.
+    """
+    for stage in projection.stages:
+        arriving = _apply(stage, weight, arriving)
+    return shift(arriving, projection.weight_exponent)
+
+
+def _never_changes(projection: Projection, frames: torch.Tensor) -> bool:
+    return projection.source == INPUT and len(frames) == 1 and projection.longest_delay == 0
+
+
+def _apply(stage: Stage, weight: torch.Tensor, arriving: torch.Tensor) -> torch.Tensor:
+    if isinstance(stage, Dense):
+        return exact_linear(arriving, weight)
+    if isinstance(stage, Convolution):
+        return exact_conv2d(
+            arriving, weight, stage.stride, stage.padding, stage.dilation, stage.groups
+        )
+    if isinstance(stage, OneToOne):
+        return arriving * weight
+    if isinstance(stage, SumPool):
+        return exact_sum_pool2d(arriving, stage.kernel, stage.stride, stage.padding)
+    assert isinstance(stage, Flatten)
+    return arriving.flatten(1)

@@ -1,0 +1,27 @@
+"""The Lava back end."""
+
+from collections.abc import Callable
+
+import torch
+
+from stochi.hardware.draws import Draws
+from stochi.program.program import Program
+from stochi.sim.lava.session import LavaSession
+from stochi.sim.record import Record
+from stochi.sim.recording import Probes
+
+
+class LavaBackend:
+    """Lava's runtime, started for every run and ended with it."""
+
+    def run(
+        self,
+        program: Program,
+        shown: torch.Tensor,
+        draws: Draws,
+        probes: Probes,
+        progress: Callable[[int, int], None],
+    ) -> Record:
+        """Run a batch; see :class:`stochi.sim.backends.Backend`."""
+        with LavaSession(program, shown.shape[1]) as session:
+            return session.run(shown, draws, probes, progress)

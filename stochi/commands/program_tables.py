@@ -1,0 +1,104 @@
+"""What a Program holds, as rows of text and as plain values.
+
+Commands import this module inside of functions: it brings torch along.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from stochi.hardware.fixed_point import DECAY_UNITY
+from stochi.program import Decay, Layer, Program
+
+Rows = list[list[str]]
+NOTHING = "–"
+
+
+def program_title(program: Program) -> str:
+    """Return the title of the table of layers."""
+    target = program.target
+    return f"Program for {target.chip}, noise {target.noise}, {target.time_steps} time steps"
+
+
+def layer_rows(program: Program) -> Rows:
+    """Return a row for every layer, after the head."""
+    rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
+    for layer in program.layers:
+        threshold = layer.threshold_mantissa
+        rows.append(
+            [
+                layer.name,
+                "×".join(map(str, layer.shape)),
+                _kind(layer),
+                ", ".join(projection.source for projection in layer.projections),
+                ", ".join(str(projection.weight_exponent) for projection in layer.projections),
+                NOTHING if threshold is None else f"{threshold.min()} … {threshold.max()}",
+                f"{layer.scale:.1f}",
+            ]
+        )
+    return rows
+
+
+def named_cells(rows: Rows) -> list[dict[str, str]]:
+    """Return each row after the head as a dictionary with the head's names."""
+    head, *body = rows
+    return [dict(zip(head, row, strict=True)) for row in body]
+
+
+def find_noise(program: Program) -> dict[str, dict[str, Any]]:
+    """Return plain values of a Program's noise, by layer, for those layers that have some.
+
+    "decays" has the number of "levels" of a layer's decays, their "mean" λ, and whether they are
+    drawn at every time step ("redraw") or once per sample; it is None if they are not drawn.
+    "generator" is the setting of the stock generator, or None. "threshold_factor" is 1 unless a
+    fit changed it.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for layer in program.layers:
+        generator = layer.generator
+        if layer.decay.drawn or generator is not None or layer.threshold_factor != 1:
+            found[layer.name] = {
+                "decays": _drawn(layer.decay) if layer.decay.drawn else None,
+                "generator": None if generator is None else asdict(generator),
+                "threshold_factor": layer.threshold_factor,
+            }
+    return found
+
+
+def noise_rows(noise: dict[str, dict[str, Any]]) -> Rows:
+    """Return a row for every layer of :func:`find_noise`, after the head."""
+    rows = [["layer", "drawn", "levels of λ", "mean λ", "generator exponent", "threshold ×"]]
+    for name, entry in noise.items():
+        decays, generator = entry["decays"], entry["generator"]
+        drawn = []
+        if decays is not None:
+            drawn.append("λ, " + ("every time step" if decays["redraw"] else "once per sample"))
+        if generator is not None:
+            drawn.append(f"{generator['target']} noise, every time step")
+        rows.append(
+            [
+                name,
+                " + ".join(drawn) or "nothing",
+                NOTHING if decays is None else str(decays["levels"]),
+                NOTHING if decays is None else f"{decays['mean']:.4f}",
+                NOTHING if generator is None else str(generator["exponent"]),
+                f"{entry['threshold_factor']:.4f}",
+            ]
+        )
+    return rows
+
+
+def _drawn(decay: Decay) -> dict[str, Any]:
+    mean = float(decay.values.mean()) / DECAY_UNITY
+    return {"levels": len(decay.values), "mean": mean, "redraw": decay.redraw}
+
+
+def _kind(layer: Layer) -> str:
+    decay = layer.decay
+    if not layer.spikes:
+        return "integrator" if int(decay.values.min()) == DECAY_UNITY else "leaky integrator"
+    kind = "random τ" if decay.drawn else "LIF"
+    if layer.generator is not None:
+        kind += f" + {layer.generator.target} noise"
+    if layer.current_keep is not None:
+        kind += ", current-based"
+    return kind + (", programmable" if decay.programmable or layer.subtract else ", stock")

@@ -1,0 +1,87 @@
+"""``stochi tune``, a trained network with its Program in the loop."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stochi.commands.console import Output
+from stochi.commands.data import check_images_fit, load_network, load_program_for_images
+from stochi.commands.options import (
+    CheckpointArgument,
+    CheckpointOutOption,
+    DataDirOption,
+    DataOption,
+    JsonOption,
+    LoweredProgramArgument,
+    TrainingSeedOption,
+)
+from stochi.files import check_output
+
+if TYPE_CHECKING:
+    from stochi.program import Program
+
+EpochsOption = Annotated[int, typer.Option(help="Number of passes over the training images.")]
+
+
+def tune_command(
+    checkpoint: CheckpointArgument,
+    program: LoweredProgramArgument,
+    *,
+    out: CheckpointOutOption = Path("runs/tuned.pt"),
+    seed: TrainingSeedOption = 0,
+    epochs: EpochsOption = 10,
+    data: DataOption = "digits",
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tune a trained network so that its Program answers as the network did.
+
+    Training continues on the twin, with the Program's arithmetic and noise; the network as it was
+    is the teacher. Export the result, and deploy it as the last line of the output shows.
+    """
+    from stochi.data.catalogue import find_data_set
+    from stochi.train import FineTuningConfig, fine_tune, save_checkpoint
+    from stochi.train.checkpoint import in_floats
+
+    output = Output(as_json)
+    check_output(out)
+    config = FineTuningConfig(seed=seed, epochs=epochs)
+    model, network = load_network(checkpoint)
+    lowered = load_program_for_images(program)
+    chosen = find_data_set(data)
+    check_images_fit(chosen, checkpoint, network.input_shape, network.classes)
+    training, _ = chosen.read(data_dir)
+    output.progress(f"Tuning on {len(training)} images of {data}, {epochs} epochs, seed {seed}")
+    losses: list[float] = []
+
+    def show(epoch: int, loss: float) -> None:
+        losses.append(loss)
+        output.progress(f"epoch {epoch:3d}  loss {loss:.4f}")
+
+    tuned, network = in_floats(fine_tune(model, lowered, training, config, progress=show), network)
+    about = {**asdict(config), "data": data, "tuned_from": str(checkpoint)}
+    save_checkpoint(out, tuned, network, {**about, "program": str(program), "losses": losses})
+    options = " ".join(["stochi deploy GRAPH", *deploy_options(lowered, program)])
+    output.line(
+        f"Wrote {out}. Next: stochi export {out}, {options}, and compare with stochi parity"
+        f" {checkpoint} TUNED_PROGRAM --lowered-from {out}"
+    )
+    output.finish({"checkpoint": str(out), "losses": losses, "training": about})
+
+
+def deploy_options(program: "Program", path: Path) -> list[str]:
+    """Return the options with which 'stochi deploy' gives a Program like this one."""
+    from stochi.deploy.lowering.tables import table_bits
+    from stochi.program.target import NOISE_TARGETS
+
+    target, bits = program.target, table_bits(program)
+    options = [f"--noise {target.noise}"]
+    if target.noise in NOISE_TARGETS:
+        options.append(f"--fitted {path}")
+    if bits:
+        options.append(f"--bits {max(bits.values())}")
+    if target.random_source != "philox":
+        options.append(f"--random-source {target.random_source}")
+    return options

@@ -1,0 +1,3 @@
+from .catalogue import load as load
+from .digits import load_digits as load_digits
+from .images import Images as Images

@@ -1,0 +1,1 @@
+"""The chip's properties, each switched on alone in the float model."""

@@ -1,0 +1,1 @@
+"""Comparison of trials in distribution, with tests of equivalence."""

@@ -1,0 +1,115 @@
+"""Signs that gradients are masked, in what a parity check has shown to its sides."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+import torch
+from torch import nn
+
+from stochi.attacks.masking import (
+    Finding,
+    find_helpful_budgets,
+    find_masking,
+    find_zero_gradients,
+    zero_gradients,
+)
+from stochi.data.images import Images
+from stochi.parity.attacked import Attacked, images_at_a_time
+from stochi.parity.results import CHIP, FLOAT, TWIN, MaskingSign
+
+SURFACES = {FLOAT: (FLOAT, FLOAT), CHIP: (TWIN, CHIP)}
+"""Side → the surfaces of the white box and of the black box that know it best."""
+
+
+def find_signs(shown: Sequence[Attacked]) -> list[MaskingSign]:
+    """Signs that :func:`stochi.attacks.masking.find_masking` finds on each side, at each ε.
+
+    The white box is the gradient attack that leaves the side least right, of those made on the
+    side's own surface, and of several steps if there is one. It is compared with everything that
+    knows less, each kind by its best attack. At ε = 1 it is also the attack without a bound. No
+    white box of several steps may leave more right with a larger ε.
+    """
+    found = []
+    for epsilon in sorted({e for one in shown if (e := one.recipe.epsilon) is not None}):
+        same = [one for one in shown if one.recipe.epsilon == epsilon]
+        for side in SURFACES:
+            found += _signs_on(side, epsilon, same)
+    for side in SURFACES:
+        found += _signs_across(side, shown)
+    return found
+
+
+def find_blind_images(
+    side: str, surface: nn.Module, images: Images, draws: int, seed: int, batch_size: int
+) -> list[MaskingSign]:
+    """Whether a side's surface gives images no gradient at all.
+
+    Args:
+        side: "float" or "chip".
+        surface: the model whose gradients an attacker of the side follows.
+        draws: number of EOT samples.
+        seed: of torch's generator, which is left as it was.
+        batch_size: largest number of images at a time.
+    """
+    few = images_at_a_time(images.inputs, draws, batch_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        shares = [
+            zero_gradients(surface, inputs, labels, draws) for inputs, labels in images.split(few)
+        ]
+    return [_sign(side, None, None, found) for found in find_zero_gradients(torch.cat(shares))]
+
+
+def _signs_on(side: str, epsilon: float, shown: Sequence[Attacked]) -> list[MaskingSign]:
+    white, black = SURFACES[side]
+    gradient = [one for one in shown if one.recipe.uses_gradients]
+    own = [one for one in gradient if one.made_on == white]
+    several = _of_several_steps(own)
+    strongest = _strongest(several or own, side)
+    if strongest is None:
+        return []
+    right = strongest.correct[side]
+    less = {
+        "single_step": [one for one in own if several and one.recipe.single_step],
+        "black_box": [
+            one for one in shown if one.made_on == black and not one.recipe.uses_gradients
+        ],
+        "transferred": [one for one in gradient if one.made_on != white],
+        "noise": [one for one in shown if not one.recipe.uses_model],
+    }
+    best = {kind: _strongest(others, side) for kind, others in less.items()}
+    signs = find_masking(
+        right,
+        **{kind: None if one is None else one.correct[side] for kind, one in best.items()},
+        unbounded=right if epsilon == 1 else None,
+    )
+    return [_sign(side, epsilon, strongest.recipe.name, sign) for sign in signs]
+
+
+def _signs_across(side: str, shown: Sequence[Attacked]) -> list[MaskingSign]:
+    """White boxes of several steps that do worse with a larger ε; a single step may overshoot."""
+    families: dict[tuple[str, str], dict[float, torch.Tensor]] = {}
+    white, _ = SURFACES[side]
+    own = [one for one in shown if one.recipe.uses_gradients and one.made_on == white]
+    for one in _of_several_steps(own):
+        epsilon = one.recipe.epsilon
+        if epsilon is not None:
+            family = one.recipe.kind, one.recipe.title
+            families.setdefault(family, {})[epsilon] = one.correct[side]
+    return [
+        _sign(side, None, kind, sign)
+        for (kind, _), right in families.items()
+        for sign in find_helpful_budgets("ε", right)
+    ]
+
+
+def _sign(side: str, epsilon: float | None, white_box: str | None, found: Finding) -> MaskingSign:
+    return MaskingSign(side, epsilon, white_box, **asdict(found))
+
+
+def _of_several_steps(shown: Iterable[Attacked]) -> list[Attacked]:
+    return [one for one in shown if not one.recipe.single_step]
+
+
+def _strongest(shown: Iterable[Attacked], side: str) -> Attacked | None:
+    return min(shown, key=lambda one: float(one.correct[side].double().mean()), default=None)

@@ -1,0 +1,62 @@
+"""Two records of the same run, compared value for value."""
+
+from dataclasses import dataclass
+
+import torch
+
+from stochi.errors import InputError
+from stochi.sim.record import Record
+
+
+@dataclass(frozen=True)
+class FirstMismatch:
+    """First difference of two runs: the earliest step, there the first sample and neuron."""
+
+    step: int
+    sample: int
+    neuron: tuple[int, ...]
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class LayerComparison:
+    """One quantity of one layer, "spikes" or "membrane", at every time step of every sample."""
+
+    layer: str
+    quantity: str
+    compared: int
+    mismatches: int
+    first: FirstMismatch | None
+
+
+def compare_records(left: Record, right: Record) -> list[LayerComparison]:
+    """Compare all layers in order, spikes before membranes.
+
+    Raises:
+        InputError: the records differ in their layers or shapes.
+    """
+    comparisons = []
+    for quantity in ("spikes", "membrane"):
+        ours, theirs = getattr(left, quantity), getattr(right, quantity)
+        if list(ours) != list(theirs):
+            raise InputError(f"the records' {quantity} are of layers {list(ours)}, {list(theirs)}")
+        for layer, values in ours.items():
+            comparisons.append(compare(layer, quantity, values, theirs[layer]))
+    return comparisons
+
+
+def compare(layer: str, quantity: str, left: torch.Tensor, right: torch.Tensor) -> LayerComparison:
+    """Compare (steps, batch, *shape) values of two runs."""
+    if left.shape != right.shape:
+        raise InputError(
+            f"{quantity} of {layer!r} have shapes {tuple(left.shape)} and {tuple(right.shape)}:"
+            " these are not runs of one network; was the Program lowered from this model?"
+        )
+    different = left != right
+    count = int(different.sum())
+    first = None
+    if count:
+        place = tuple(int(i) for i in different.nonzero()[0])
+        first = FirstMismatch(place[0], place[1], place[2:], int(left[place]), int(right[place]))
+    return LayerComparison(layer, quantity, left.numel(), count, first)

@@ -1,0 +1,1 @@
+"""The parity report: typed results, tables, figures, JSON and HTML."""

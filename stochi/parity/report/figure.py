@@ -1,0 +1,78 @@
+"""The parity report as a figure."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stochi.files import written_aside
+from stochi.parity.distribution.results import Distribution
+from stochi.parity.report.report import ParityReport
+from stochi.parity.results import SIDES
+from stochi.statistics.intervals import Estimate
+
+if TYPE_CHECKING:  # matplotlib is slow to import
+    from matplotlib.axes import Axes
+
+
+def draw_report(report: ParityReport, path: str | Path) -> None:
+    """Draw accuracies and each layer's firing rates, with their intervals, as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    _draw_accuracies(left, report)
+    left.set_title(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
+    if report.distribution is not None:
+        _draw_rates(right, report.distribution)
+    with written_aside(path) as aside:
+        figure.savefig(aside, format="png", dpi=130)
+
+
+def error_bars(estimates: list[Estimate]) -> list[list[float]]:
+    """Lengths of error bars in %, downwards and upwards."""
+    return [
+        [100 * (one.value - one.low) for one in estimates],
+        [100 * (one.high - one.value) for one in estimates],
+    ]
+
+
+def _draw_accuracies(axes: "Axes", report: ParityReport) -> None:
+    width = 0.8 / len(SIDES)
+    labels = [
+        row.attack.replace(", ", "\n") + (f"\nmade on {SIDES[row.made_on]}" if row.made_on else "")
+        for row in report.accuracy
+    ]
+    for index, (side, label) in enumerate(SIDES.items()):
+        places = [place + (index - 1) * width for place in range(len(labels))]
+        estimates = [row.sides[side] for row in report.accuracy]
+        values, errors = [100 * one.value for one in estimates], error_bars(estimates)
+        axes.bar(places, values, width, yerr=errors, capsize=2, label=label)
+    axes.set_xticks(range(len(labels)), labels, fontsize=8)
+    axes.set_ylabel("accuracy, %")
+    axes.set_ylim(0, 125)
+    axes.set_yticks(range(0, 101, 20))
+    axes.legend(fontsize=8, loc="upper right")
+
+
+def _draw_rates(axes: "Axes", distribution: Distribution) -> None:
+    """The chip's firing rates against the float model's, by layer, in the margin's band."""
+    compared = {
+        name: (layer.rate.difference, layer.rate.high)
+        for name, layer in distribution.layers.items()
+        if layer.rate is not None
+        and layer.rate.difference is not None
+        and layer.rate.high is not None
+    }
+    margin = 100 * distribution.margins.rate
+    axes.axhspan(-margin, margin, color="C2", alpha=0.15, label=f"margin, ±{margin:g} %")
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    values = [100 * difference for difference, _ in compared.values()]
+    errors = [100 * (high - difference) for difference, high in compared.values()]
+    places = range(len(compared))
+    axes.errorbar(places, values, errors, fmt="o", capsize=4, color="C0", label="90 % interval")
+    axes.set_xticks(places, list(compared), fontsize=8)
+    axes.set_xlim(-0.6, len(compared) - 0.4)
+    axes.set_ylabel("chip − float model, % of the rate")
+    axes.set_title(f"firing rates by layer, {distribution.trials} trials")
+    axes.legend(fontsize=8)

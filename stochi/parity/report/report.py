@@ -1,0 +1,113 @@
+"""The parity report: typed results, a JSON file, an HTML page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stochi.files import written_aside
+from stochi.parity.distribution.results import Distribution
+from stochi.parity.report.page import render_page
+from stochi.parity.report.tables import (
+    ABLATION_TITLE,
+    ACCURACY_TITLE,
+    DIFFERENCES_TITLE,
+    DISTRIBUTION_TITLE,
+    EXACT_TITLE,
+    Rows,
+    ablation_rows,
+    accuracy_rows,
+    difference_rows,
+    distribution_rows,
+    exact_rows,
+)
+from stochi.parity.report.warnings import find_warnings
+from stochi.parity.results import Ablation, AccuracyRow, Configuration, ExactComparison, MaskingSign
+
+FORMAT_VERSION = 4
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """What :func:`stochi.parity.check_parity` found; ``docs/report.md`` describes every field.
+
+    Attributes:
+        configuration: what was asked for.
+        exact: comparisons value for value.
+        accuracy: clean images first, then every attack.
+        distribution: None if it was left out.
+        masking: signs of masked gradients.
+        ablation: None unless it was added.
+        other_weights: if there are mismatches, layer → share of the Program's weights that are not
+            those that the model lowers to.
+    """
+
+    configuration: Configuration
+    exact: Sequence[ExactComparison] = ()
+    accuracy: Sequence[AccuracyRow] = ()
+    distribution: Distribution | None = None
+    masking: Sequence[MaskingSign] = ()
+    ablation: Ablation | None = None
+    other_weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def mismatches(self) -> int:
+        """Number of mismatches in all exact comparisons."""
+        return sum(entry.mismatches for entry in self.exact)
+
+    @property
+    def compared(self) -> int:
+        """Number of values that were compared exactly."""
+        return sum(entry.compared for entry in self.exact)
+
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing the numbers, a sentence each."""
+        return find_warnings(self.exact, self.masking, self.distribution, self.other_weights)
+
+    def table(self) -> Rows:
+        """Rows of accuracies, the first row being the head; Lava's column only if it ran."""
+        return accuracy_rows(self.accuracy)
+
+    def differences_table(self) -> Rows:
+        """Rows of the sides' differences and of flips, the first row being the head."""
+        return difference_rows(self.accuracy)
+
+    def exact_table(self) -> Rows:
+        """Rows of the exact comparisons, the first row being the head."""
+        return exact_rows(self.exact)
+
+    def distribution_table(self) -> Rows:
+        """Rows of the comparisons in distribution, the first row being the head."""
+        return distribution_rows(self.distribution)
+
+    def ablation_table(self) -> Rows:
+        """Rows of the ablation's variants, the first row being the head."""
+        return ablation_rows(self.ablation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values of all of it, as they are saved."""
+        return {
+            "version": FORMAT_VERSION,
+            **asdict(self),
+            "compared": self.compared,
+            "mismatches": self.mismatches,
+            "warnings": self.warnings(),
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the report as JSON, aside and then into place."""
+        with written_aside(path) as aside:
+            aside.write_text(json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the tables as one HTML page that needs nothing else."""
+        tables = {ACCURACY_TITLE: self.table(), DIFFERENCES_TITLE: self.differences_table()}
+        if self.ablation is not None:
+            tables[ABLATION_TITLE] = self.ablation_table()
+        tables[EXACT_TITLE] = self.exact_table()
+        if self.distribution is not None:
+            tables[DISTRIBUTION_TITLE] = self.distribution_table()
+        page = render_page(self.warnings(), tables, asdict(self.configuration))
+        with written_aside(path) as aside:
+            aside.write_text(page, encoding="utf-8")

@@ -1,0 +1,206 @@
+"""A report's results as rows of text; the first row is the head."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+
+from stochi.parity.distribution.results import (
+    AnswerDistribution,
+    Comparison,
+    Distribution,
+    LayerDistribution,
+)
+from stochi.parity.results import (
+    CHIP,
+    CLEAN,
+    SIDES,
+    Ablation,
+    AccuracyRow,
+    ExactComparison,
+    RateShift,
+    Shown,
+)
+from stochi.statistics.intervals import Estimate
+
+Rows = list[list[str]]
+ACCURACY_TITLE = "Accuracy (95 % intervals over images)"
+DIFFERENCES_TITLE = "Differences in points (95 % paired intervals), and how many images flip"
+EXACT_TITLE = "Value for value"
+DISTRIBUTION_TITLE = "In distribution (90 % intervals over images)"
+ABLATION_TITLE = "Each of the chip's properties alone (95 % intervals, paired with the float model)"
+DIFFERENCES = {
+    "chip_minus_float": "chip − float",
+    "twin_minus_float": "twin − float",
+    "chip_minus_twin": "chip − twin",
+}
+FLIPS = {"float_only": "flip: float", "chip_only": "flip: chip", "both": "flip: both"}
+QUANTITIES = {
+    "rate": "firing rate",
+    "fano": "Fano factor",
+    "distance": "spike distance",
+    "distance_across": "  float, chip",
+    "membrane": "membrane W1",
+    "accuracy": "accuracy",
+    "logit_mean": "logit, class",
+    "logit_spread": "logit spread",
+    "agreement": "agreement",
+    "agreement_across": "  float, chip",
+}
+VARIANTS = {
+    "float": "float model",
+    "input": "8-bit input",
+    "weights": "weights",
+    "decays": "decays",
+    "states": "24-bit states",
+    "noise": "noise stand-in",
+    "all": "all: the chip",
+}
+NOTHING = "–"
+
+
+def accuracy_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
+    """What was shown, each side's accuracy, Lava's if it ran, and the chip's difference."""
+    ran = any(row.lava is not None for row in accuracy)
+    rows = [["images shown", *SIDES.values(), *["on Lava"] * ran, "chip − float"]]
+    for row in accuracy:
+        lava = f"{_interval(row.lava)}\n{row.lava.images} images" if row.lava else NOTHING
+        rows.append(
+            [
+                _shown(row),
+                *(_interval(row.sides[side]) for side in SIDES),
+                *[lava] * ran,
+                _points(row.differences["chip_minus_float"]),
+            ]
+        )
+    return rows
+
+
+def difference_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
+    """What was shown, all differences of sides, and how many images flip where."""
+    rows = [["images shown", *DIFFERENCES.values(), *FLIPS.values()]]
+    for row in accuracy:
+        flips = row.flips
+        rows.append(
+            [
+                _shown(row),
+                *(_points(row.differences[name]) for name in DIFFERENCES),
+                *(NOTHING if flips is None else str(len(getattr(flips, name))) for name in FLIPS),
+            ]
+        )
+    return rows
+
+
+def exact_rows(exact: Sequence[ExactComparison]) -> Rows:
+    """Which runs were compared, on what, and how many values differ."""
+    rows = [["compared", "images", "seed", "values", "mismatches"]]
+    for entry in exact:
+        rows.append(
+            [
+                f"{entry.left} and {entry.right}",
+                f"{entry.images} {'attacked' if entry.attack else CLEAN}",
+                str(entry.seed),
+                f"{entry.compared:,}",
+                f"{entry.mismatches:,}",
+            ]
+        )
+    return rows
+
+
+def distribution_rows(distribution: Distribution | None) -> Rows:
+    """What was compared in distribution, and the verdicts.
+
+    Of the classes' logits only the one furthest off is shown. The column "±" has the margins.
+    """
+    rows = [["layer", "quantity", *_two_sides(), "difference, %", "±", "verdict"]]
+    if distribution is None:
+        return rows
+    for name, layer in distribution.layers.items():
+        rows += _titled(name, _quantities(layer))
+    return rows + _titled("network", _quantities(distribution.network))
+
+
+def ablation_rows(ablation: Ablation | None) -> Rows:
+    """Accuracies in %, differences in points, and relative differences of firing rates."""
+    rows = [["alone", "clean", "− float", "attacked", "− float", "firing rates − float, %"]]
+    if ablation is None:
+        return rows
+    for name in (name for name in VARIANTS if name in ablation.variants):
+        variant, reference = ablation.variants[name], name == "float"
+        rows.append(
+            [
+                VARIANTS[name],
+                *_shown_alone(variant.clean, reference),
+                *_shown_alone(variant.attacked, reference),
+                NOTHING if reference else "\n".join(_rate(*each) for each in variant.rates.items()),
+            ]
+        )
+    return rows
+
+
+def _two_sides() -> tuple[str, str]:
+    return SIDES["float"], SIDES[CHIP]
+
+
+def _titled(title: str, rows: Iterator[list[str]]) -> Rows:
+    return [[title if not number else "", *row] for number, row in enumerate(rows)]
+
+
+def _quantities(compared: LayerDistribution | AnswerDistribution) -> Iterator[list[str]]:
+    for field in fields(compared):
+        found, quantity = getattr(compared, field.name), QUANTITIES[field.name]
+        if field.name == "logit_mean":
+            worst = max(found, key=lambda number: _furthest(found[number]))
+            quantity, found = f"{quantity} {worst}", found[worst]
+        if found is not None:
+            yield [quantity, *_cells(found)]
+
+
+def _furthest(entry: Comparison) -> float:
+    return max((abs(end) for end in (entry.low, entry.high) if end is not None), default=0.0)
+
+
+def _cells(entry: Comparison) -> list[str]:
+    return [
+        f"{entry.sides['float']:.4f}",
+        f"{entry.sides[CHIP]:.4f}",
+        _difference(entry),
+        f"{100 * entry.margin:g}",
+        entry.verdict,
+    ]
+
+
+def _difference(entry: Comparison) -> str:
+    if entry.difference is None:
+        return NOTHING
+    text = f"{100 * entry.difference:+.2f}"
+    if entry.low is not None and entry.high is not None:
+        text += f" [{100 * entry.low:+.2f}, {100 * entry.high:+.2f}]"
+    return text
+
+
+def _shown(row: AccuracyRow) -> str:
+    made_on = f"\nmade on {SIDES[row.made_on]}" if row.made_on else ""
+    return f"{row.attack}{made_on}\n{row.sides[CHIP].images} images"
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.1%}\n{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+
+
+def _points(estimate: Estimate) -> str:
+    return _signed(estimate, 1, "\n")
+
+
+def _signed(estimate: Estimate, digits: int, between: str) -> str:
+    value, low, high = (100 * end for end in (estimate.value, estimate.low, estimate.high))
+    return f"{value:+.{digits}f}{between}[{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def _shown_alone(shown: Shown | None, reference: bool) -> list[str]:
+    if shown is None:
+        return [NOTHING, NOTHING]
+    return [_interval(shown.accuracy), NOTHING if reference else _points(shown.minus_float)]
+
+
+def _rate(layer: str, shift: RateShift) -> str:
+    found = shift.minus_float
+    return f"{layer} {NOTHING if found is None else _signed(found, 2, ' ')}"

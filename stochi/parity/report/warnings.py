@@ -1,0 +1,84 @@
+"""What a reader must know before believing a report's numbers."""
+
+from collections.abc import Mapping, Sequence
+
+from stochi.parity.distribution.results import Distribution, Place, comparisons
+from stochi.parity.report.tables import QUANTITIES
+from stochi.parity.results import SIDES, ExactComparison, MaskingSign
+
+FOREIGN_SHARE = 0.1
+"""Share of a layer's weights above which they were trained, not just rounded, otherwise."""
+
+
+def find_warnings(
+    exact: Sequence[ExactComparison],
+    masking: Sequence[MaskingSign],
+    distribution: Distribution | None,
+    other_weights: Mapping[str, float],
+) -> list[str]:
+    """Warnings, a sentence each: other weights, mismatches, masked gradients, differences."""
+    foreign = {name: share for name, share in other_weights.items() if share > FOREIGN_SHARE}
+    found = _of_foreign_weights(foreign)
+    if any(entry.mismatches for entry in exact):
+        found.append(_of_first_mismatch(exact))
+        altered = [name for name, share in other_weights.items() if 0 < share <= FOREIGN_SHARE]
+        if altered and not foreign:
+            found.append(
+                "some of the Program's weights are not those that the model gives, in"
+                f" {', '.join(altered)}: it comes from an older Stochi, which rounded"
+                " otherwise, or was changed; lower the model again"
+            )
+    return found + [_of_masking(sign) for sign in masking] + _of_distribution(distribution)
+
+
+def _of_foreign_weights(foreign: Mapping[str, float]) -> list[str]:
+    if not foreign:
+        return []
+    shares = ", ".join(f"{name} ({share:.0%})" for name, share in foreign.items())
+    return [
+        "the Program was lowered from another model than the one that was named, so two"
+        f" unrelated networks are compared: many weights differ, in {shares}. Pass the"
+        " model that the Program came from; if that was tuned to answer like this one, pass"
+        " this one with that as lowered_from (--lowered-from)"
+    ]
+
+
+def _of_first_mismatch(exact: Sequence[ExactComparison]) -> str:
+    entry = next(entry for entry in exact if entry.mismatches)
+    layer = next(layer for layer in entry.layers if layer.mismatches)
+    first = layer.first
+    assert first is not None
+    return (
+        f"{entry.left} and {entry.right} differ, first in {layer.quantity} of {layer.layer} at"
+        f" step {first.step}, sample {first.sample}, neuron {first.neuron}: {first.left} against"
+        f" {first.right}"
+    )
+
+
+def _of_masking(sign: MaskingSign) -> str:
+    against = f" ({sign.white_box})" if sign.white_box else ""
+    share = f"{sign.value:.1%} ({sign.low:.1%} to {sign.high:.1%})"
+    return (
+        f"gradients look masked on the {SIDES[sign.side]}: {sign.sign}{against}: {share}; honest"
+        f" gradients show at most {sign.limit:.0%}"
+    )
+
+
+def _of_distribution(distribution: Distribution | None) -> list[str]:
+    if distribution is None:
+        return []
+    found = []
+    different = [
+        _name(place)
+        for place, entry in comparisons(distribution.layers, distribution.network)
+        if entry.verdict == "different"
+    ]
+    if different:
+        found.append(f"float model and chip differ beyond the margin in: {'; '.join(different)}")
+    if distribution.left_out:
+        found.append("a single trial shows nothing of variability; run at least 2")
+    return found
+
+
+def _name(place: Place) -> str:
+    return " ".join(QUANTITIES.get(part, part).strip() for part in place[1:])

@@ -1,0 +1,182 @@
+"""What a parity check finds, typed; ``docs/report.md`` describes every field."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stochi.attacks.recipe import Recipe
+from stochi.parity.records.comparison import LayerComparison
+from stochi.statistics.intervals import Estimate
+
+FLOAT, TWIN, CHIP = "float", "twin", "chip"
+SIDES = {FLOAT: "float model", TWIN: "twin", CHIP: "chip"}
+"""The sides that are compared, and their names for people."""
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What was asked for; with models, Program and data it repeats the report.
+
+    Attributes:
+        time_steps: of a sample.
+        attacks: with the budgets that they ran with.
+        epsilons: at which every attack on images ran; None if each had its own budget.
+    """
+
+    chip: str
+    noise: str
+    random_source: str
+    time_steps: int
+    trials: int
+    seeds: tuple[int, ...]
+    exact_images: int
+    attack_images: int
+    attacks: tuple[Recipe, ...]
+    epsilons: tuple[float, ...] | None
+    batch_size: int
+    lava: bool
+
+
+@dataclass(frozen=True)
+class ExactComparison:
+    """Two runs of the chip's arithmetic on the same images and draws, value for value.
+
+    Attributes:
+        left, right: "twin", "engine" or "lava".
+        attack: name of the attack that made the images; None for clean ones.
+        compared, mismatches: sums over ``layers``.
+        lava_accuracy: accuracy of the Lava run, in the first comparison of each run.
+    """
+
+    left: str
+    right: str
+    seed: int
+    images: int
+    attack: str | None
+    compared: int
+    mismatches: int
+    layers: tuple[LayerComparison, ...]
+    lava_accuracy: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Numbers of the images that an attack flips, ascending; no image is in two of them."""
+
+    float_only: tuple[int, ...]
+    chip_only: tuple[int, ...]
+    both: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AccuracyRow:
+    """Accuracy of every side on one set of images.
+
+    Attributes:
+        attack: "clean", or the attack's name with its budget.
+        title: the attack's name without its budget; "clean".
+        made_on: side whose model the attacker used; None if the attack needs none.
+        epsilon: ε; None for clean images and for attacks with another budget.
+        sides: side → its accuracy.
+        differences: "<later>_minus_<earlier>" → their paired difference.
+        flips: None for clean images.
+        lava: accuracy of those images that Lava ran, or None.
+    """
+
+    attack: str
+    title: str
+    made_on: str | None
+    epsilon: float | None
+    sides: Mapping[str, Estimate]
+    differences: Mapping[str, Estimate]
+    flips: Flips | None = None
+    lava: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class MaskingSign:
+    """One sign that a side's gradients are masked.
+
+    Attributes:
+        side: "float" or "chip".
+        epsilon: ε at which it was seen; None for images without gradients and across several ε.
+        white_box: the gradient attack that did worse than it should; None for images without
+            gradients.
+        sign, value, low, high, limit: as in :class:`stochi.attacks.masking.Finding`.
+    """
+
+    side: str
+    epsilon: float | None
+    white_box: str | None
+    sign: str
+    value: float
+    low: float
+    high: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class AblationConfiguration:
+    """What an ablation was asked for."""
+
+    chip: str
+    noise: str
+    images: int
+    attack: str | None
+    attack_images: int
+    trials: int
+    seed: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A variant's accuracy on one set of images, and its paired difference from the float model."""
+
+    accuracy: Estimate
+    minus_float: Estimate
+
+
+@dataclass(frozen=True)
+class RateShift:
+    """A layer's firing rate and its relative difference from the float model's.
+
+    Attributes:
+        rate: spikes per neuron and time step.
+        minus_float: None if only the float model is silent.
+    """
+
+    rate: float
+    minus_float: Estimate | None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The float model with one of the chip's properties, or none, or all.
+
+    Attributes:
+        attacked: None without an attack.
+        rates: layer → its rate on the clean images.
+    """
+
+    clean: Shown
+    attacked: Shown | None
+    rates: Mapping[str, RateShift]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What :func:`stochi.parity.ablate` found.
+
+    Attributes:
+        variants: "float", each switch of :mod:`stochi.parity.ablation.model`, and "all", the
+            Program.
+    """
+
+    configuration: AblationConfiguration
+    variants: Mapping[str, Variant]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values of all of it."""
+        return asdict(self)

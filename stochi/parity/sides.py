@@ -1,0 +1,83 @@
+"""The float model, its twin and the chip, asked in the same way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from stochi.attacks.program_model import ProgramModel
+from stochi.data.images import Images
+from stochi.hardware.draws import Draws
+from stochi.parity.arguments import ATTACKER_SEED
+from stochi.parity.records.float_model import run_float_model
+from stochi.parity.results import CHIP, FLOAT, SIDES, TWIN
+from stochi.program.program import Program
+from stochi.sim.backends import run
+from stochi.train.twin.model import FreshDraws, set_draws
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The sides of a comparison, and its draws.
+
+    Attributes:
+        model, twin, program: the float model, its twin, and the chip's Program.
+        seed: of all draws.
+        trials: number of repetitions, each with other draws.
+        batch_size: number of images that a torch model is shown at a time.
+    """
+
+    model: nn.Module
+    twin: nn.Module
+    program: Program
+    seed: int
+    trials: int
+    batch_size: int
+
+    def predict(self, side: str, inputs: torch.Tensor, trial: int) -> torch.Tensor:
+        """Predict the classes, (images,), in one trial."""
+        if side == CHIP:
+            return run(self.program, inputs, seed=self.seed, trial=trial).predictions()
+        with torch.no_grad():
+            if side == FLOAT:
+                draws = Draws(self.seed, trial)
+                return run_float_model(self.model, inputs, draws, self.batch_size).argmax(1)
+            return torch.cat(
+                [
+                    self._ask_twin(part, number * self.batch_size, trial)
+                    for number, part in enumerate(inputs.split(self.batch_size))
+                ]
+            )
+
+    def correct(
+        self, images: Images, known: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Whether each side is right, side → (trials, images) bool.
+
+        The twin gives the engine's integers, which the exact comparison shows; its accuracy is
+        measured all the same, from the first trial's draws on, as for the others.
+
+        Args:
+            known: side → (trials, images) classes that it is known to predict.
+        """
+        predictions = {side: torch.from_numpy(classes) for side, classes in (known or {}).items()}
+        for side in SIDES:
+            if side not in predictions:
+                answers = [self.predict(side, images.inputs, t) for t in range(self.trials)]
+                predictions[side] = torch.stack(answers)
+        return {side: predictions[side] == images.labels for side in SIDES}
+
+    def surface(self, side: str | None) -> nn.Module:
+        """What an attacker of a side asks, with other draws than the victim's.
+
+        The float model stands in if the attack needs no model.
+        """
+        if side == TWIN:
+            return FreshDraws(self.twin, ATTACKER_SEED)
+        return ProgramModel(self.program, ATTACKER_SEED) if side == CHIP else self.model
+
+    def _ask_twin(self, inputs: torch.Tensor, first_sample: int, trial: int) -> torch.Tensor:
+        set_draws(self.twin, seed=self.seed, trial=trial, first_sample=first_sample)
+        return self.twin(inputs).argmax(1)

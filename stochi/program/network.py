@@ -1,0 +1,57 @@
+"""A network in the chip's integers: what a Program's rules, engines and file speak of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stochi.program.layers import CONSTANT, INPUT, Layer, Projection
+from stochi.program.target import Target
+
+READOUTS = ("spikes", "membrane", "input")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """Layers and what is read of them; nothing is checked here.
+
+    Attributes:
+        target: what the network was lowered for.
+        input_shape: shape of one image or frame.
+        layers: in the order in which a time step computes them, which also numbers them for the
+            noise.
+        output: name of the layer that is read.
+        readout: the logits are the mean over a sample's time steps of that layer's "spikes", its
+            "membrane", or its "input" (the membrane of an integrator over the time steps).
+    """
+
+    target: Target
+    input_shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    output: str
+    readout: str
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs that are read."""
+        return self.layer(self.output).neurons
+
+    @property
+    def draws(self) -> bool:
+        """Whether anything in it is random."""
+        return any(layer.decay.drawn or layer.generator is not None for layer in self.layers)
+
+    def layer(self, name: str) -> Layer:
+        """Find the layer of that name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def source_shape(self, projection: Projection, layer: Layer) -> tuple[int, ...]:
+        """Shape of what arrives at one of a layer's projections."""
+        if projection.source == INPUT:
+            return self.input_shape
+        if projection.source == CONSTANT:
+            return layer.shape
+        return self.layer(projection.source).shape
+
+    def largest_value(self, source: str) -> int:
+        """Largest integer that a source sends."""
+        return self.target.input_levels if source == INPUT else 1

@@ -1,0 +1,50 @@
+"""The Program: a network in the chip's integers that keeps the chip's rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stochi.program.layout import read_network, write_network
+from stochi.program.network import Network
+from stochi.program.rules import check_network
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Program(Network):
+    """A network ready for the chip, valid by construction.
+
+    Attributes:
+        target, input_shape, layers, output, readout: as in
+            :class:`stochi.program.network.Network`.
+
+    Raises:
+        ProgramError: a number breaks a limit of the chip, or of exact arithmetic.
+    """
+
+    def __post_init__(self) -> None:
+        check_network(self)
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{layer.name} {layer.shape}" for layer in self.layers)
+        return (
+            f"Program({self.target.chip}, noise {self.target.noise}, input {self.input_shape},"
+            f" {self.target.time_steps} time steps: {layers})"
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the Program as one versioned file without pickles.
+
+        The same Program gives the same bytes.
+        """
+        write_network(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Program:
+        """Read a Program.
+
+        Raises:
+            ProgramError: the file is missing, foreign, newer or damaged, or what it holds breaks a
+                rule.
+        """
+        return read_network(cls, path)

@@ -1,0 +1,82 @@
+"""Confidence intervals of accuracies and means, over the images of a sample."""
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+
+Z95 = 1.959964
+"""The 97.5 % quantile of the standard normal distribution."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its 95 % interval.
+
+    Attributes:
+        value: the estimate itself.
+        low, high: the ends of the interval.
+        images, trials: sizes of the sample.
+        trial_spread: standard deviation over trials.
+    """
+
+    value: float
+    low: float
+    high: float
+    images: int
+    trials: int
+    trial_spread: float = 0.0
+
+    def as_dict(self) -> dict[str, float]:
+        """Return plain values, for a report."""
+        return asdict(self)
+
+
+def estimate_accuracy(correct: torch.Tensor) -> Estimate:
+    """Estimate an accuracy with Wilson's score interval (Wilson, JASA 1927) over the images.
+
+    Args:
+        correct: (trials, images) bool. Trials repeat the same images and do not enlarge the
+            sample: the interval counts images only.
+    """
+    trials, images = correct.shape
+    by_trial = correct.double().mean(1)
+    mean = float(by_trial.mean())
+    spread = float(by_trial.std(unbiased=True)) if trials > 1 else 0.0
+    square = Z95**2 / images
+    centre = (mean + square / 2) / (1 + square)
+    half = Z95 / (1 + square) * math.sqrt(mean * (1 - mean) / images + square / (4 * images))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    # If all answers are correct, or none, the formula gives the value up to a rounding error.
+    return Estimate(mean, min(low, mean), max(high, mean), images, trials, spread)
+
+
+def estimate_difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
+    """Estimate the mean of ``second − first`` in accuracy, with a paired interval.
+
+    The interval is that of Bonett and Price (J. Educ. Behav. Stat., 2012): the normal interval over
+    the images' differences and two additional ones, +1 and −1. It is therefore informative even if
+    few or no images differ. Each image's difference is averaged over trials.
+
+    Args:
+        first, second: (trials, images) bool, on the same images.
+    """
+    difference = second.double().mean(0) - first.double().mean(0)
+    images = len(difference)
+    centre = float(difference.sum()) / (images + 2)
+    spread = (float(difference.square().sum()) + 2) / (images + 2) - centre**2
+    half = Z95 * math.sqrt(spread / (images + 2))
+    low, high = max(-1.0, centre - half), min(1.0, centre + half)
+    return Estimate(float(difference.mean()), low, high, images, len(first))
+
+
+def estimate_mean(values: torch.Tensor, trials: int) -> Estimate:
+    """Estimate the mean of values with a normal interval.
+
+    Args:
+        values: (images,), each averaged over ``trials`` trials.
+    """
+    count, mean = len(values), float(values.mean())
+    # The spread of a single value is unknown.
+    half = Z95 * float(values.std(unbiased=True)) / math.sqrt(count) if count > 1 else 1.0
+    return Estimate(mean, mean - half, mean + half, count, trials)

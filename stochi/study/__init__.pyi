@@ -1,0 +1,10 @@
+from .execution import conduct as conduct
+from .plan import AutoAttackPlan as AutoAttackPlan
+from .plan import CurvePlan as CurvePlan
+from .plan import PGDPlan as PGDPlan
+from .plan import SimilarityPlan as SimilarityPlan
+from .plan import SquarePlan as SquarePlan
+from .plan import StudyPlan as StudyPlan
+from .plan import TrainingPlan as TrainingPlan
+from .presets import plan_for as plan_for
+from .results import StudyResults as StudyResults

@@ -1,0 +1,106 @@
+"""Running a study: victims side by side in processes, answers kept as soon as they are found."""
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+
+import joblib
+import torch
+
+from stochi.data import load
+from stochi.data.images import Images
+from stochi.errors import InputError
+from stochi.study.answers import Answers
+from stochi.study.evaluation import evaluate
+from stochi.study.examination import examine
+from stochi.study.plan import StudyPlan
+from stochi.study.questions import questions_about
+from stochi.study.results import StudyResults
+from stochi.study.store import Store
+from stochi.study.victims import Victim
+
+WEIGHT_NOISE_COST = 8
+"""Cost of a question about a network with weight noise, in questions about another one.
+
+Its weights differ in every draw, so the draws share no product.
+"""
+
+
+def conduct(
+    plan: StudyPlan,
+    folder: str | Path,
+    data_dir: str | Path | None = None,
+    *,
+    processes: int = 1,
+    progress: Callable[[str], None] = lambda message: None,
+) -> StudyResults:
+    """Conduct a study: find all answers that the folder does not hold yet, and evaluate them.
+
+    Args:
+        plan: the networks and the questions.
+        folder: folder of answers and weights. Each is kept as soon as it is found; a later call
+            with the same folder continues where this one stopped.
+        data_dir: folder of the data set's files.
+        processes: number of victims that are examined at a time.
+        progress: called with a line of text after every victim.
+
+    Raises:
+        InputError: an argument is out of range, the data set has too few images, or a kept file is
+            damaged.
+    """
+    if processes < 1:
+        raise InputError(f"processes is {processes}; it must be at least 1")
+    training, test = load_images(plan, data_dir)
+    answers = Answers(plan, Store(folder))
+    # The costly ones first, so that no process is left with one at the end.
+    victims = sorted(plan.victims(), key=lambda victim: -_cost(victim, plan))
+    # Closed if something is raised here: the processes would finish their victims otherwise.
+    with closing(_examine_all(victims, answers, training, test, processes)) as examined:
+        for done, (victim, found) in enumerate(examined, 1):
+            progress(
+                f"{done} of {len(victims)} networks: {victim.title}, {victim.defence}, {found} new"
+                " answers"
+            )
+    return evaluate(answers)
+
+
+def load_images(plan: StudyPlan, data_dir: str | Path | None) -> tuple[Images, Images]:
+    """Load the plan's training and test images.
+
+    Raises:
+        InputError: the data set has fewer images than the plan asks for.
+    """
+    training, test = load(plan.data, data_dir)
+    for name, images, asked in (
+        ("training_images", training, plan.training.images),
+        ("images", test, plan.images),
+    ):
+        if len(images) < asked:
+            raise InputError(f"{name} is {asked}; {plan.data} has {len(images)} of them")
+    return training.first(plan.training.images), test.first(plan.images)
+
+
+def _examine_all(
+    victims: list[Victim], answers: Answers, training: Images, test: Images, processes: int
+) -> Generator[tuple[Victim, int], None, None]:
+    """Yield each victim, in the order in which they are done, with its number of new answers."""
+    calls = (joblib.delayed(_examine_alone)(v, answers, training, test) for v in victims)
+    yield from joblib.Parallel(n_jobs=processes, return_as="generator_unordered")(calls)
+
+
+def _examine_alone(
+    victim: Victim, answers: Answers, training: Images, test: Images
+) -> tuple[Victim, int]:
+    """Examine a victim with one thread, because processes share the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return victim, examine(victim, answers, training, test)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _cost(victim: Victim, plan: StudyPlan) -> int:
+    """Return the cost of a victim, roughly, in questions."""
+    each = WEIGHT_NOISE_COST if victim.randomization == "weight-noise" else 1
+    return each * len(questions_about(victim, plan))

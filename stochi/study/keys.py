@@ -1,0 +1,73 @@
+"""The keys of stored answers and weights: all that they depend on.
+
+A file is named by the digest of its key, so the names and values in a key never change: with other
+ones, the answers of earlier studies would not be found again. That is why some names differ from
+those in the code, ``steps`` for iterations.
+"""
+
+from stochi.study.plan import StudyPlan
+from stochi.study.questions import Question
+from stochi.study.store import Key
+from stochi.study.victims import FLOAT, Victim
+
+FORMAT = 1
+CHIP_FORMAT = 2
+"""Version of answers from the chip. Raise it when the same network gives other integers."""
+
+
+def answer_key(victim: Victim, plan: StudyPlan, question: Question) -> Key:
+    """Return all that an answer depends on."""
+    key: dict[str, object] = {
+        "format": FORMAT,
+        "training": _training(victim, plan),
+        "question": {
+            "place": question.place,
+            "attack": question.attack,
+            "made_on": question.made_on,
+            "epsilon": question.epsilon,
+            "steps": question.iterations,
+            "draws": question.draws,
+            "images": question.images,
+        },
+        "trials": plan.trials,
+    }
+    if question.place != FLOAT:
+        key["calibration_images"] = plan.calibration_images
+        key["chip_format"] = CHIP_FORMAT
+    return key
+
+
+def similarity_key(victim: Victim, plan: StudyPlan) -> Key:
+    """Return all that the cosines between draws depend on."""
+    return {
+        "format": FORMAT,
+        "training": _training(victim, plan),
+        "similarity": {
+            "images": plan.similarity_images,
+            "draws": plan.similarity.draws,
+            "epsilon": plan.pgd.epsilon,
+            "steps": plan.pgd.iterations,
+        },
+    }
+
+
+def weights_key(victim: Victim, plan: StudyPlan) -> Key:
+    """Return all that a victim's weights depend on."""
+    return {"weights": _training(victim, plan)}
+
+
+def _training(victim: Victim, plan: StudyPlan) -> Key:
+    return {
+        "victim": {
+            "neuron": victim.neuron,
+            "defence": victim.defence,
+            "randomization": victim.randomization,
+            "sigma": victim.sigma,
+            "seed": victim.seed,
+        },
+        "data": plan.data,
+        "time_steps": plan.training.time_steps,
+        "training_images": plan.training.images,
+        "epochs": plan.training.epochs,
+        "training_epsilon": plan.training.epsilon if victim.defence != "none" else None,
+    }

@@ -1,0 +1,81 @@
+"""A victim's network: built, trained with its defence, and kept."""
+
+from dataclasses import fields
+
+import torch
+from torch import nn
+
+from stochi.data.images import Images
+from stochi.study.keys import weights_key
+from stochi.study.plan import StudyPlan
+from stochi.study.store import Store
+from stochi.study.victims import BASELINES, NEURONS, Victim
+from stochi.train.defences.catalogue import DEFENCES, make_defence
+from stochi.train.defences.defence import Defence
+from stochi.train.networks import small_conv_net, two_layer_net
+from stochi.train.randomization import randomize
+from stochi.train.training import TrainingConfig, train_classifier
+
+SMALL_IMAGE = 64
+"""Largest number of values of an image for which a network has linear layers only."""
+
+
+def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store) -> nn.Module:
+    """Return a victim's network in eval mode, with stored weights if there are any.
+
+    Args:
+        images: the training images.
+        store: holds the weights; new ones are put there.
+    """
+    key = weights_key(victim, plan)
+    weights = store.get_weights(key)
+    if weights is None:
+        model, _ = train_classifier(
+            lambda: build_network(victim, plan, images),
+            images,
+            TrainingConfig(seed=victim.seed, epochs=plan.training.epochs),
+            defence=choose_defence(victim, plan),
+        )
+        store.put_weights(key, model.state_dict())
+    else:
+        with torch.random.fork_rng(devices=[]):
+            model = build_network(victim, plan, images)
+        model.load_state_dict(weights)
+    return model.eval()
+
+
+def build_network(victim: Victim, plan: StudyPlan, images: Images) -> nn.Module:
+    """Build a victim's untrained network, with weights from torch's global generator.
+
+    It has two linear layers for images as small as the digits, otherwise two convolutions.
+    """
+    shape = images.inputs.shape[1:]
+    classes = int(images.labels.max()) + 1
+    time_steps, sampling = plan.training.time_steps, NEURONS[victim.neuron]
+    if shape.numel() <= SMALL_IMAGE:
+        net = two_layer_net(
+            shape.numel(),
+            classes=classes,
+            time_steps=time_steps,
+            sigma=victim.sigma,
+            sampling=sampling,
+        )
+    else:
+        net = small_conv_net(
+            (shape[0], shape[1], shape[2]),
+            classes,
+            time_steps=time_steps,
+            sigma=victim.sigma,
+            sampling=sampling,
+        )
+    kind = victim.randomization
+    return randomize(net, kind, BASELINES[kind]) if kind else net
+
+
+def choose_defence(victim: Victim, plan: StudyPlan) -> Defence | None:
+    """Return the defence of a victim's training, at the plan's ε if it has one."""
+    if victim.defence == "none":
+        return None
+    if any(field.name == "epsilon" for field in fields(DEFENCES[victim.defence])):
+        return make_defence(victim.defence, epsilon=plan.training.epsilon)
+    return make_defence(victim.defence)

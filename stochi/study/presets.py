@@ -1,0 +1,68 @@
+"""Ready-made plans."""
+
+from dataclasses import replace
+
+from stochi.study.plan import (
+    AutoAttackPlan,
+    CurvePlan,
+    PGDPlan,
+    SimilarityPlan,
+    SquarePlan,
+    StudyPlan,
+    TrainingPlan,
+)
+
+FULL = StudyPlan()
+"""Every question, on all of the digits' test images."""
+QUICK = StudyPlan(
+    images=100,
+    trials=5,
+    calibration_images=64,
+    defences=("none", "pgd"),
+    baselines=("input-noise",),
+    training=TrainingPlan(epochs=10),
+    pgd=PGDPlan(iterations=10, draws=5),
+    square=SquarePlan(images=32, iterations=50),
+    auto_attack=AutoAttackPlan(iterations=5),
+    curves=CurvePlan(epsilons=(10 / 255, 1.0), iterations=(1,), draws=(1,), sigmas=(2.0,)),
+    similarity=SimilarityPlan(images=16, draws=4),
+)
+"""A look at the digits in a minute or two."""
+SMALL = StudyPlan(
+    images=1000,
+    trials=5,
+    calibration_images=64,
+    defences=("none", "fgsm"),
+    baselines=("input-noise",),
+    training=TrainingPlan(images=5000, epochs=8, time_steps=4),
+    pgd=PGDPlan(iterations=10, draws=5),
+    square=SquarePlan(images=50, iterations=100),
+    auto_attack=AutoAttackPlan(images=125, iterations=10),
+    curves=CurvePlan(
+        images=100,
+        epsilons=(4 / 255, 1.0),
+        iterations=(1, 20),
+        draws=(1, 10),
+        sigmas=(0.5, 2.0),
+        defences=("fgsm",),
+    ),
+    similarity=SimilarityPlan(images=32),
+)
+"""What two cores can do with convolutional networks in an hour or two."""
+
+
+def plan_for(data: str, quick: bool) -> StudyPlan:
+    """Return the plan for a data set.
+
+    It is ``FULL`` for the digits, ``SMALL`` for other sets, whose networks are convolutional, and
+    ``QUICK`` on request. For CIFAR, ε is that of the RandHet paper: 8/255, and 4/255 in training.
+
+    Args:
+        data: name of the data set.
+        quick: whether to ask only a small part, in minutes.
+    """
+    plan = QUICK if quick else FULL if data == "digits" else SMALL
+    plan = replace(plan, data=data)
+    if data.startswith("cifar"):
+        plan = plan.with_options(epsilon=8 / 255, training_epsilon=4 / 255)
+    return plan

@@ -1,0 +1,58 @@
+"""The networks that a study trains and attacks, and the places where each can run."""
+
+from dataclasses import dataclass
+
+NEURONS = {
+    "LIF": "mean",
+    "RandHet-SNN": "step",
+    "RandHet-SNN**": "forward",
+}
+"""The paper's name of a network → when its neurons draw λ."""
+DEFENCES = ("none", "fgsm", "pgd", "rat", "sr", "hire")
+BASELINES = {"weight-noise": 0.25, "spike-pruning": 0.2, "input-noise": 0.1, "resize-pad": 0.25}
+"""Randomization of a plain LIF network → its strength; see ``stochi.train.randomization``."""
+FLOAT = "float"
+"""The place of the float model."""
+STAND_INS = ("decay", "membrane", "none")
+"""The chip's noise in place of drawing τ; see docs/noise.md."""
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A network to train and attack.
+
+    Attributes:
+        neuron: a key of ``NEURONS``.
+        defence: the defence in training, one of ``DEFENCES``.
+        randomization: a key of ``BASELINES``, or "" for none.
+        sigma: spread of λ's logit.
+        seed: seed of the training.
+    """
+
+    neuron: str = "LIF"
+    defence: str = "none"
+    randomization: str = ""
+    sigma: float = 1.0
+    seed: int = 0
+
+    @property
+    def random_tau(self) -> bool:
+        """Whether its neurons draw λ."""
+        return self.neuron != "LIF"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The places where it can run: as a float model, and on the chip with each stand-in.
+
+        No chip draws what the baselines draw. A plain LIF has no random τ to stand in for, so it
+        has one chip, without noise.
+        """
+        if self.randomization:
+            return (FLOAT,)
+        return (FLOAT, *STAND_INS) if self.random_tau else (FLOAT, "none")
+
+    @property
+    def title(self) -> str:
+        """Name in tables and figures."""
+        name = f"LIF, {self.randomization}" if self.randomization else self.neuron
+        return name if self.sigma == 1.0 else f"{name}, σ = {self.sigma:g}"

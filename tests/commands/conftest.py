@@ -1,0 +1,41 @@
+"""What the tests of commands share: running one in this process, and a trained network."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stochi.commands.main import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run a command in this process and an empty folder: exit status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_words(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["stochi", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run_words
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small training run, exported and lowered, through the command line."""
+    folder = tmp_path_factory.mktemp("trained")
+    for words in (
+        ["train", "--epochs", "3", "--time-steps", "4", "--out", "m.pt"],
+        ["export", "m.pt", "--out", "m.nir"],
+        ["deploy", "m.nir", "--out", "m.program"],
+        ["deploy", "m.nir", "--events", "--out", "events.program"],
+    ):
+        subprocess.run([sys.executable, "-m", "stochi", *words], cwd=folder, check=True)
+    return folder

@@ -1,0 +1,73 @@
+"""What ``stochi show`` reports about a Program."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stochi.deploy import Program
+from tests.commands.conftest import Run
+
+
+def test_show_prints_the_layers_that_deploy_prints(run: Run, trained: Path) -> None:
+    status, deployed, _ = run("deploy", str(trained / "m.nir"), "--out", "m.program")
+    assert status == 0
+    status, shown, err = run("show", "m.program")
+    assert status == 0 and not err
+    table = deployed.split("\n\n")[0]
+    assert "network.readout" in table and "threshold" in table
+    assert shown.startswith(table)
+    assert "images in 256 levels of 1×8×8" in shown and "10 classes" in shown
+
+
+def test_show_gives_the_same_as_json(run: Run, trained: Path) -> None:
+    words = ("deploy", str(trained / "m.nir"), "--bits", "3", "--random-source", "lfsr")
+    status, out, _ = run(*words, "--out", "m.program", "--json")
+    deployed = json.loads(out)
+    status, out, err = run("show", "m.program", "--json")
+    shown, program = json.loads(out), Program.load("m.program")
+    assert status == 0 and not err
+    assert shown["layers"] == deployed["layers"]
+    assert shown["target"] == {
+        **{"chip": "loihi2", "noise": "decay", "time_steps": 4, "input_levels": 255},
+        **{"dt": 1e-3, "random_source": "lfsr"},
+    }
+    assert (shown["input_shape"], shown["classes"]) == ([1, 8, 8], 10)
+    assert (shown["output"], shown["readout"]) == ("network.readout", "input")
+    assert set(shown["noise"]) == {"network.lif1", "network.lif2"}
+    first = shown["noise"]["network.lif1"]
+    values = program.layer("network.lif1").decay.values
+    assert first["decays"] == {"levels": 8, "mean": values.mean() / 4096, "redraw": True}
+    assert first["generator"] is None and first["threshold_factor"] == 1
+
+
+def test_show_reports_fitted_noise(run: Run, trained: Path) -> None:
+    words = ("deploy", str(trained / "m.nir"), "--noise", "membrane", "--images", "4")
+    assert run(*words, "--out", "fitted.program")[0] == 0
+    noise = json.loads(run("show", "fitted.program", "--json")[1])["noise"]
+    program = Program.load("fitted.program")
+    for name, entry in noise.items():
+        layer = program.layer(name)
+        assert layer.generator is not None and entry["decays"] is None
+        assert entry["generator"]["exponent"] == layer.generator.exponent
+        assert entry["threshold_factor"] == layer.threshold_factor != 1
+    out = run("show", "fitted.program")[1]
+    assert set(noise) == {"network.lif1", "network.lif2"} and "membrane noise" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--noise", "none"), "Nothing is random in it"),
+        (("--events",), "binary events of 1×8×8"),
+    ],
+)
+def test_show_takes_programs_of_every_kind(
+    run: Run,
+    trained: Path,
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    assert run("deploy", str(trained / "m.nir"), *words, "--out", "p.program")[0] == 0
+    status, out, _ = run("show", "p.program")
+    assert status == 0 and message in out

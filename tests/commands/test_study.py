@@ -1,0 +1,39 @@
+"""``stochi study``, as small as it can be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Run
+from tests.study.test_study import TINY
+
+
+@pytest.mark.filterwarnings("ignore::stochi.deploy.CalibrationWarning")
+def test_a_study_is_conducted_written_and_continued(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def plan_for(data: str, quick: bool) -> object:
+        asked.append((data, quick))
+        return TINY
+
+    monkeypatch.setattr("stochi.study.plan_for", plan_for)
+    words = ("study", "--quick", "--out", "study", "--images", "5", "--processes", "1")
+    status, out, err = run(*words, "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    assert asked == [("digits", True)]
+    assert found["plan"]["images"] == 5
+    assert found["plan"]["training"]["images"] == TINY.training.images
+    assert found == json.loads(Path("study/study.json").read_text())
+    assert {cell["place"] for cell in found["table"]} == {"float", "decay", "membrane", "none"}
+    for name in ("curves.png", "similarities.png"):
+        assert (Path("study") / name).read_bytes().startswith(b"\x89PNG")
+    kept = {path: path.stat().st_mtime_ns for path in Path("study/answers").iterdir()}
+    status, out, err = run(*words)
+    assert status == 0 and ", 0 new answers" in err
+    assert "Accuracy, %" in out and "Wrote study.json, curves.png and similarities.png" in out
+    assert kept == {path: path.stat().st_mtime_ns for path in Path("study/answers").iterdir()}

@@ -1,0 +1,167 @@
+"""A Program's file: the same content and bytes back, old versions, and what is damaged."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stochi.deploy import Program, lower
+from stochi.errors import ProgramError
+from stochi.export import to_nir
+from stochi.program.archive import _checksum
+from stochi.program.layers import CONSTANT, Convolution, Flatten, Generator, OneToOne, SumPool
+from stochi.program.target import Target
+from stochi.sim import run
+from tests.conftest import conv_net
+
+FILES = Path(__file__).parent / "files"
+"""Programs as earlier versions of Stochi wrote them, of a network with every kind of stage."""
+EARLIER = {
+    3: [[-0.921875, -0.378125, -0.3], [-0.621875, -0.478125, -0.1]],
+    4: [[-0.321875, -0.578125, 0.1], [-0.821875, -0.378125, -0.4]],
+}
+"""Version → the logits that the Stochi which wrote the file computed from it."""
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return lower(to_nir(conv_net(), torch.rand(1, 2, 8, 8)))
+
+
+def test_a_loaded_program_runs_the_same_and_saves_the_same_bytes(
+    program: Program, tmp_path: Path
+) -> None:
+    program.save(tmp_path / "a.program")
+    loaded = Program.load(tmp_path / "a.program")
+    loaded.save(tmp_path / "b.program")
+    assert (tmp_path / "a.program").read_bytes() == (tmp_path / "b.program").read_bytes()
+    images = torch.rand(3, 2, 8, 8)
+    assert torch.equal(run(program, images).logits, run(loaded, images).logits)
+
+
+def test_a_generator_is_kept(program: Program, tmp_path: Path) -> None:
+    first, *others = program.layers
+    noisy = replace(first, generator=Generator("membrane", -1, 9))
+    replace(program, layers=(noisy, *others)).save(tmp_path / "noisy.program")
+    assert [layer.generator for layer in Program.load(tmp_path / "noisy.program").layers] == [
+        Generator("membrane", -1, 9),
+        *(None for _ in others),
+    ]
+
+
+def test_a_random_source_is_kept(program: Program, tmp_path: Path) -> None:
+    target = replace(program.target, random_source="lfsr")
+    replace(program, target=target).save(tmp_path / "lfsr.program")
+    assert Program.load(tmp_path / "lfsr.program").target == target
+
+
+def test_version_3_had_no_random_source_but_philox(program: Program, tmp_path: Path) -> None:
+    program.save(tmp_path / "p")
+    with np.load(tmp_path / "p") as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "sha256"}
+    header = json.loads(arrays["header"].tobytes()) | {"version": 3}
+    del header["random_source"]
+    arrays["header"] = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
+    arrays["sha256"] = np.frombuffer(_checksum(arrays), np.uint8)
+    np.savez(tmp_path / "old.npz", **arrays)
+    loaded = Program.load(tmp_path / "old.npz")
+    assert loaded.target.random_source == "philox"
+    images = torch.rand(3, 2, 8, 8)
+    assert torch.equal(run(program, images).logits, run(loaded, images).logits)
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_file_of_an_earlier_stochi_runs_as_it_did(version: int) -> None:
+    program = Program.load(FILES / f"version_{version}.program")
+    source = {3: "philox", 4: "lfsr"}[version]
+    assert program.target == Target("loihi2", "current", 5, 255, 1e-3, source)
+    first, second, last = program.layers
+    assert isinstance(first.projections[0].stages[0], Convolution)
+    assert first.decay.drawn and not second.decay.drawn
+    pooled, recurrent, bias = second.projections
+    assert pooled.stages[:2] == (SumPool((2, 2), (2, 2), (0, 0)), Flatten())
+    assert isinstance(recurrent.stages[0], OneToOne) and recurrent.delay.tolist() == [1, 2, 1, 3]
+    assert bias.source == CONSTANT and second.generator == Generator("current", -1, 9)
+    assert (second.subtract, second.refractory, second.threshold_factor) == (True, 1, 1.25)
+    assert last.threshold_mantissa is None and (program.output, program.readout) == ("c", "input")
+    images = (torch.arange(32).reshape(2, 1, 4, 4) * 8) / 255
+    logits = run(program, images, seed=3, trial=1).logits
+    assert logits.tolist() == EARLIER[version]
+
+
+def test_a_file_of_an_earlier_stochi_is_written_again_byte_for_byte(tmp_path: Path) -> None:
+    path = FILES / "version_4.program"
+    Program.load(path).save(tmp_path / "again.program")
+    with np.load(path, allow_pickle=False) as archive:
+        # Packed here, since other builds of zlib compress the same bytes to others.
+        np.savez_compressed(tmp_path / "packed.npz", **{n: archive[n] for n in archive.files})
+    assert (tmp_path / "again.program").read_bytes() == (tmp_path / "packed.npz").read_bytes()
+
+
+def test_version_3_is_written_as_the_present_version(tmp_path: Path) -> None:
+    program = Program.load(FILES / "version_3.program")
+    other = Program.load(FILES / "version_4.program")
+    program.save(tmp_path / "a.program")
+    replace(other, target=program.target).save(tmp_path / "b.program")
+    assert (tmp_path / "a.program").read_bytes() == (tmp_path / "b.program").read_bytes()
+
+
+def test_every_flipped_byte_or_cut_is_noticed_or_harmless(program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "p.program"
+    program.save(path)
+    whole = path.read_bytes()
+    images = torch.rand(2, 2, 8, 8)
+    expected = run(program, images).logits
+    raised = 0
+    for place in range(0, len(whole), max(1, len(whole) // 120)):
+        for damaged in (
+            whole[:place],
+            whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :],
+        ):
+            path.write_bytes(damaged)
+            try:
+                loaded = Program.load(path)
+            except ProgramError as error:
+                assert str(path) in str(error)
+                raised += 1
+            else:
+                assert torch.equal(run(loaded, images).logits, expected)
+    assert raised > 150
+
+
+def test_foreign_and_newer_files_are_told_apart(program: Program, tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="no such file"):
+        Program.load(tmp_path / "missing")
+    (tmp_path / "text").write_text("hello")
+    np.savez(tmp_path / "other.npz", a=np.arange(3))
+    np.save(tmp_path / "array.npy", np.arange(3))
+    np.savez(tmp_path / "pickled.npz", header=np.array([{"a": 1}], dtype=object))
+    for name in ("text", "other.npz", "array.npy", "pickled.npz"):
+        with pytest.raises(ProgramError, match="not a Stochi Program"):
+            Program.load(tmp_path / name)
+    program.save(tmp_path / "p")
+    with np.load(tmp_path / "p") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    header = json.loads(arrays["header"].tobytes()) | {"version": 99}
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(tmp_path / "newer.npz", **arrays)
+    with pytest.raises(ProgramError, match="version 99"):
+        Program.load(tmp_path / "newer.npz")
+
+
+def test_a_failed_write_leaves_the_old_file(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p"
+    path.write_bytes(b"old")
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    with pytest.raises(OSError, match="disk full"):
+        program.save(path)
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["p"]

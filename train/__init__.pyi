@@ -1,0 +1,15 @@
+from .checkpoint import NetworkConfig as NetworkConfig
+from .checkpoint import load_checkpoint as load_checkpoint
+from .checkpoint import save_checkpoint as save_checkpoint
+from .defences.catalogue import make_defence as make_defence
+from .fine_tuning import FineTuningConfig as FineTuningConfig
+from .fine_tuning import fine_tune as fine_tune
+from .networks import RepeatSteps as RepeatSteps
+from .neurons.random_tau_leaky import RandomTauLeaky as RandomTauLeaky
+from .randomization import randomize as randomize
+from .training import TrainingConfig as TrainingConfig
+from .training import train_classifier as train_classifier
+from .twin.model import FreshDraws as FreshDraws
+from .twin.model import make_twin as make_twin
+from .twin.model import set_draws as set_draws
+from .twin.model import twin_of as twin_of

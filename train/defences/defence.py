@@ -1,0 +1,38 @@
+"""The parts of training that a defence against adversarial attacks can change."""
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Defence:
+    """Plain training, and the base class of the defences, which override its methods.
+
+    The methods draw from torch's default generator, which ``train_classifier`` seeds.
+
+    Attributes:
+        name: the name in ``stochi.train.defences.catalogue.DEFENCES``.
+    """
+
+    name: ClassVar[str] = "none"
+
+    def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the scalar that a training step lowers, the cross-entropy of the logits.
+
+        Args:
+            model: maps images to (batch, classes) logits; in train mode, and left in it.
+            inputs: (batch, *shape) images in [0, 1].
+            labels: (batch,) classes.
+        """
+        return functional.cross_entropy(model(inputs), labels)
+
+    def after_step(self, model: nn.Module) -> None:
+        """Change the weights after the optimizer's step; does nothing by default."""
+
+    def as_dict(self) -> dict[str, float | str]:
+        """Return the name and the parameters as a dictionary, for a checkpoint."""
+        return {"name": self.name, **asdict(self)}

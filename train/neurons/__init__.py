@@ -1,0 +1,1 @@
+"""The neuron that draws its time constant at random."""

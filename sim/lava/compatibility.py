@@ -2,7 +2,8 @@
 
 lava-nc 0.10.0 names Python 3.10. Since 3.11, dataclasses refuse a default value whose class has
 no hash, and ``lava/magma/compiler/var_model.py`` has ``ByteEncoder`` instances as such. Giving
-that one class a hash, in memory and before the file is imported, is all that 3.11 and 3.12 need.
+that one class a hash, in memory and before the file is imported, is all that newer Pythons need.
+It names numpy 1 too; what it needs on numpy 2 is in ``numpy_two``.
 """
 
 import dataclasses
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
+from stochi.sim.lava.numpy_two import adapt_ports
+
 _LAST_ADAPTED = "lava.magma.runtime.message_infrastructure.multiprocessing"
 INSTALL = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
 
@@ -25,26 +28,35 @@ class LavaUnavailable(ImportError):
 
 def lava_status() -> tuple[bool, str]:
     """(True, version) where Lava can be used, else (False, what to do). Imports no Lava."""
-    if importlib.util.find_spec("lava") is None:
+    if not _is_installed():
         return False, f"lava-nc is not installed; type: {INSTALL}"
-    import numpy
-
-    if int(numpy.__version__.split(".")[0]) >= 2:
-        return False, f"numpy is {numpy.__version__}, Lava needs 1.x; type: pip install 'numpy<2'"
     try:
         return True, metadata.version("lava-nc")
     except metadata.PackageNotFoundError:
         return True, "unknown version"
 
 
+def _is_installed() -> bool:
+    """Whether Lava's files are there: ``lava`` and ``lava.magma`` are namespaces, of which pip
+    leaves empty folders behind."""
+    try:
+        return importlib.util.find_spec("lava.magma.core") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def import_lava() -> None:
-    """Import Lava, once, with what newer Pythons need.
+    """Import Lava, once, with what newer Pythons and numpys need.
 
     Raises:
-        LavaUnavailable: it is not installed, or numpy is too new.
+        LavaUnavailable: it is not installed, or its import fails.
     """
-    if _LAST_ADAPTED in sys.modules:
-        return
+    if _LAST_ADAPTED not in sys.modules:
+        _import_adapted()
+    adapt_ports()
+
+
+def _import_adapted() -> None:
     usable, what = lava_status()
     if not usable:
         raise LavaUnavailable(what)

@@ -24,6 +24,7 @@ from stochi.program.layers import INPUT, Convolution, Dense, Flatten, Layer, Pro
 from stochi.program.program import Program
 from stochi.sim.inputs import check_inputs, to_frames
 from stochi.sim.lava.compatibility import import_lava
+from stochi.sim.lava.numpy_two import adapt_convolutions
 from stochi.sim.lava.runtime import LavaRuntime
 
 _MAX_GROUPS = 127
@@ -219,6 +220,7 @@ def _convolution(
     """Make Lava's Conv, which has reversed axes (W, H, C) and flips its kernel."""
     from lava.proc.conv.process import Conv as LavaConv
 
+    adapt_convolutions()
     if isinstance(stage, SumPool):
         channels = shape[0]
         weight = np.ones((channels, 1, *stage.kernel), np.int32)

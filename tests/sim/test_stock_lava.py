@@ -73,6 +73,19 @@ def test_stride_padding_dilation_and_groups() -> None:
     assert_stock_membranes(program, torch.rand(2, 2, 7, 9))
 
 
+def test_more_channels_than_an_int8_counts() -> None:
+    layers = OrderedDict(
+        conv=nn.Conv2d(65, 130, 1, groups=65),
+        lif=RandomTauLeaky(threshold=0.1, init_hidden=True),
+        flatten=nn.Flatten(),
+        fc=nn.Linear(130, 3),
+        out=RandomTauLeaky(threshold=0.05, init_hidden=True),
+    )
+    net = RepeatSteps(nn.Sequential(layers), 4).eval()
+    program = lower(to_nir(net, torch.rand(1, 65, 1, 1)), noise="none")
+    assert_stock_membranes(program, torch.rand(2, 65, 1, 1))
+
+
 def test_currents_of_events() -> None:
     chain = graph(
         *[("input", "a"), ("a", "n1"), ("n1", "b"), ("b", "n2"), ("n2", "output")],

@@ -68,3 +68,16 @@ def test_equal_distributions_are_not_apart_on_average() -> None:
         excess.append(across.mean() - within.mean())
     assert abs(np.mean(excess)) < 4 * np.std(excess) / np.sqrt(200)
     assert covered / 200 > 0.85
+
+
+def test_float32_membranes_are_binned_as_float32_whatever_the_numpy() -> None:
+    # On the borders of bins, where the type decides.
+    values = (np.arange(BINS) * 0.1 - 25.5).astype(np.float32)
+    grid = Grid.around(values)
+    assert type(grid.low) is type(grid.width) is float
+    grid = Grid(low=-25.5, width=0.1, spread=1.0)
+    low, width, unit = (np.array([n], np.float32) for n in (grid.low, grid.width, 3.0))
+    expected = np.clip((values / unit - low) / width, 0, BINS - 1).astype(np.int64)
+    found = MembraneHistogram(grid, 1)
+    found.add(values[None, None], 3.0, trial=0)
+    assert np.array_equal(found.counts[0, 0], np.bincount(expected, minlength=BINS))

@@ -1,5 +1,6 @@
 """Distributions of a layer's membranes, and the distance between two of them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,7 @@ class Grid:
         high = min(highest + room, mean + SPREADS * spread)
         width = (high - low) / (BINS - 1)
         # Resets leave many membranes at exactly 0, which must not be the border of two bins.
-        return Grid((np.floor(low / width) - 0.5) * width, width, spread)
+        return Grid((math.floor(low / width) - 0.5) * width, width, spread)
 
 
 class MembraneHistogram:
@@ -63,7 +64,8 @@ class MembraneHistogram:
         images = membranes.shape[1]
         rows = np.arange(images)[:, None] * BINS
         for values in membranes:
-            bins = (values / np.float64(unit) - self.grid.low) / self.grid.width
+            # By Python's floats, which leave the type of float32 alone on numpy 1 and on 2.
+            bins = (values / float(unit) - self.grid.low) / self.grid.width
             bins = np.clip(bins, 0, BINS - 1).astype(np.int64) + rows
             found = np.bincount(bins.ravel(), minlength=images * BINS)
             self.counts[trial % 2] += found.reshape(images, BINS)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class Record:
 
         Equal records give equal bytes. ``numpy.load`` reads the archive.
         """
-        arrays = {"logits": self.logits.numpy()}
+        arrays: dict[str, Any] = {"logits": self.logits.numpy()}
         arrays |= {f"spikes.{name}": values.numpy() for name, values in self.spikes.items()}
         arrays |= {f"membrane.{name}": values.numpy() for name, values in self.membrane.items()}
         with written_aside(path) as aside, aside.open("wb") as file:

@@ -16,6 +16,8 @@ draws share a block. The code uses operators common to numpy and torch; int64 pr
 2⁶⁴ and thus keep the 64 bits that Philox splits.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numba.extending import register_jitable
@@ -115,7 +117,7 @@ def random_bytes(
         ),
         (draws.seed, draws.trial),
     )
-    stack = torch.stack if isinstance(zero, torch.Tensor) else np.stack
+    stack: Any = torch.stack if isinstance(zero, torch.Tensor) else np.stack
     drawn = stack([(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1)
     return drawn.reshape(len(samples), -1)[:, :count]
 

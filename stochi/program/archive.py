@@ -43,7 +43,7 @@ class Format:
 def write_archive(path: str | Path, form: Format, header: Header, arrays: Arrays) -> None:
     """Write header and arrays, aside and then into place; the same content, the same bytes."""
     whole = {"format": form.name, "version": form.version, **header}
-    stored = dict(arrays)
+    stored: dict[str, Any] = dict(arrays)
     stored[_HEADER] = np.frombuffer(json.dumps(whole, sort_keys=True).encode(), np.uint8)
     stored[_CHECKSUM] = np.frombuffer(_checksum(stored), np.uint8)
     with written_aside(path) as aside, aside.open("wb") as file:

@@ -43,6 +43,7 @@ def demo_command(
 
     The folder then holds the checkpoint, the NIR graph, the Program, the report and a figure.
 
+    If Lava cannot be used, the demo reports why and continues without it.
     Exit status 1 if a single value differs.
     """
     from stochi.attacks import PGD, UniformNoise
@@ -52,12 +53,11 @@ def demo_command(
     from stochi.hardware.draws import check_coordinates
     from stochi.hardware.fixed_point import GRADED_INPUT_MAX
     from stochi.parity import check_parity, draw_report
-    from stochi.sim.lava.compatibility import import_lava
 
     output = Output(as_json)
     check_coordinates(seed=seed)
     attacks = [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), PGD(epsilon, grid=GRADED_INPUT_MAX)]
-    import_lava()
+    lava = _can_use_lava(output)
     training, test = load_digits()
     model = _train(output, training, seed, out / "model.pt")
     output.progress("Exporting to NIR, lowering to Loihi 2")
@@ -73,6 +73,7 @@ def demo_command(
         seeds=(seed, seed + 1),
         exact_images=EXACT_IMAGES,
         attack_images=ATTACK_IMAGES,
+        lava=lava,
         progress=output.progress,
     )
     report.save(out / "report.json")
@@ -101,3 +102,14 @@ def _train(output: Output, images: "Images", seed: int, checkpoint: Path) -> "nn
     about = {**asdict(config), "history": [asdict(epoch) for epoch in history]}
     save_checkpoint(checkpoint, model, network, about)
     return model
+
+
+def _can_use_lava(output: Output) -> bool:
+    from stochi.sim.lava.compatibility import LavaUnavailable, import_lava
+
+    try:
+        import_lava()
+    except LavaUnavailable as error:
+        output.progress(f"Runs on the engine only, not on Lava: {error}")
+        return False
+    return True

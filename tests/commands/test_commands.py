@@ -6,9 +6,12 @@ import pytest
 
 from stochi.attacks import APGD, FGSM, PGD, AutoAttack, Square, UniformNoise
 from stochi.commands.attack_choice import read_attacks
+from stochi.commands.console import Output
+from stochi.commands.demo import _can_use_lava
 from stochi.commands.main import COMMANDS
 from stochi.deploy import Program
 from stochi.files import written_aside
+from stochi.sim.lava.compatibility import LavaUnavailable
 from stochi.train.checkpoint import load_checkpoint
 from tests.commands.conftest import Run
 
@@ -371,6 +374,17 @@ def test_an_unwritable_folder_is_reported_by_the_name_that_was_given(
     with pytest.raises(PermissionError) as error, written_aside(tmp_path / "r.json"):
         pass
     assert error.value.filename == str(tmp_path / "r.json")
+
+
+def test_the_demo_says_why_it_leaves_lava_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> None:
+        raise LavaUnavailable("lava-nc is not installed; type: pip install")
+
+    monkeypatch.setattr("stochi.sim.lava.compatibility.import_lava", missing)
+    assert not _can_use_lava(Output(as_json=False))
+    assert "not on Lava: lava-nc is not installed" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -74,7 +74,10 @@ def _check_cuda() -> tuple[bool, str]:
     import torch
 
     if not torch.cuda.is_available():
-        return False, "this torch sees no GPU; with one, type: pip install torch==2.13.0"
+        return False, (
+            "this torch sees no GPU; with one, type: pip uninstall -y torch &&"
+            " pip install torch==2.13.0"
+        )
     return _check_engine("cuda")
 
 

@@ -1,9 +1,9 @@
-"""Make lava-nc 0.10.0 importable, and say plainly when it is not.
+"""Make lava-nc 0.10.0 importable, or report why it is not.
 
-lava-nc 0.10.0 names Python 3.10. Since 3.11, dataclasses refuse a default value whose class has
-no hash, and ``lava/magma/compiler/var_model.py`` has ``ByteEncoder`` instances as such. Giving
-that one class a hash, in memory and before the file is imported, is all that newer Pythons need.
-It names numpy 1 too; what it needs on numpy 2 is in ``numpy_two``.
+lava-nc 0.10.0 names Python 3.10. Since 3.11, a dataclass may not have a default value whose
+class has no hash, and ``lava/magma/compiler/var_model.py`` has ``ByteEncoder`` instances as
+defaults. Giving that one class a hash, in memory and before the file is imported, is all that newer
+Pythons need. lava-nc also names numpy 1; ``numpy_two`` has what it needs on numpy 2.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class LavaUnavailable(ImportError):
 
 
 def lava_status() -> tuple[bool, str]:
-    """(True, version) where Lava can be used, else (False, what to do). Imports no Lava."""
+    """Return (True, version) if Lava can be used, else (False, what to do); import nothing."""
     if not _is_installed():
         return False, f"lava-nc is not installed; type: {INSTALL}"
     try:
@@ -37,8 +37,10 @@ def lava_status() -> tuple[bool, str]:
 
 
 def _is_installed() -> bool:
-    """Whether Lava's files are there: ``lava`` and ``lava.magma`` are namespaces, of which pip
-    leaves empty folders behind."""
+    """Whether Lava's files are there.
+
+    ``lava`` and ``lava.magma`` are namespaces, of which pip may leave empty folders behind.
+    """
     try:
         return importlib.util.find_spec("lava.magma.core") is not None
     except ModuleNotFoundError:
@@ -46,10 +48,10 @@ def _is_installed() -> bool:
 
 
 def import_lava() -> None:
-    """Import Lava, once, with what newer Pythons and numpys need.
+    """Import Lava, once, adapted to newer Pythons and numpys.
 
     Raises:
-        LavaUnavailable: it is not installed, or its import fails.
+        LavaUnavailable: Lava is not installed, or its import fails.
     """
     if _LAST_ADAPTED not in sys.modules:
         _import_adapted()
@@ -70,10 +72,10 @@ def _import_adapted() -> None:
 
 @contextmanager
 def _adapted() -> Iterator[None]:
-    """While Lava's two files are imported, adapt what they call; then put it back.
+    """Adapt what Lava's two files call while they are imported, and restore it.
 
     ``ByteEncoder`` gets a hash. Lava sets multiprocessing's start method to fork, without which
-    it cannot run; here that does not fail where the program has set a method already.
+    it cannot run; here that does not fail if the program has set a method already.
     """
     make_dataclass, set_method = dataclasses.dataclass, multiprocessing.set_start_method
 

@@ -1,7 +1,7 @@
-"""What lava-nc 0.10.0 needs to run on numpy 2, done in memory; nothing on disk is touched.
+"""Adapt lava-nc 0.10.0 to numpy 2, in memory; nothing on disk changes.
 
-lava-nc 0.10.0 names numpy 1. Two things in it break on numpy 2, and both replacements compute the
-same on numpy 1, so there is one path for either:
+lava-nc 0.10.0 names numpy 1. Two things in it break on numpy 2. Both replacements compute the
+same on numpy 1, so there is one path for both:
 
 - Reshaped ports call ``np.reshape(..., newshape=...)``, a name that numpy 2.4 no longer has.
 - ``Conv`` keeps its kernel size, stride and so on as int8. On numpy 1 a Python integer next to an
@@ -17,16 +17,20 @@ import numpy as np
 
 
 def adapt_ports() -> None:
-    """Let Lava's reshaped ports name no argument that numpy has renamed. May be called again."""
+    """Give Lava's reshaped ports functions that do not name the renamed argument.
+
+    May be called again.
+    """
     port = importlib.import_module("lava.magma.core.process.ports.ports").ReshapePort
     port.get_transform_func_fwd = _to_new_shape
     port.get_transform_func_bwd = _to_old_shape
 
 
 def adapt_convolutions() -> None:
-    """Let Lava's Conv count in Python's integers. May be called again.
+    """Give Lava's Conv sizes that are Python's integers.
 
-    Apart from ``adapt_ports``, since importing Lava's convolution takes half a second, for scipy.
+    May be called again. Separate from ``adapt_ports``, since importing Lava's convolution takes
+    half a second, for scipy.
     """
     utils: Any = importlib.import_module("lava.proc.conv.utils")
     if not hasattr(utils.conv, "__wrapped__"):
@@ -46,7 +50,7 @@ def _reshape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _counting_in_python(conv: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Lava's ``conv`` with its sizes, of any integer type, turned into Python's integers."""
+    """Wrap Lava's ``conv`` so that its sizes, of any integer type, become Python's integers."""
 
     @functools.wraps(conv)
     def convolve(

@@ -1,6 +1,6 @@
 """``python -m stochi`` is the ``stochi`` command."""
 
-from stochi.commands.main import main
+from stochi.commands.app import main
 
 if __name__ == "__main__":
     main()

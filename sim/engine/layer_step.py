@@ -145,7 +145,9 @@ class RunningLayer:
             step: the sample's own time step, from 0.
         """
         layer, decay, keep, bias = self.layer, self.layer.decay, self._keep, self.bias
-        samples, drawn_at = draws.samples(len(synaptic), self.device), draws.at(self.index, step)
+        drawn_at = draws.at(self.index, step)
+        if decay.drawn or layer.generator is not None:
+            samples = draws.samples(len(synaptic), self.device)
         if decay.drawn:
             keep = draw_decays(keep, samples, self._neurons, drawn_at, decay.redraw)
             keep = keep.view(synaptic.shape)

@@ -4,7 +4,7 @@ After Athalye, Carlini and Wagner, ICML 2018, and Carlini et al., 2019, arXiv:19
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 
 import torch
@@ -36,10 +36,6 @@ class Finding:
     low: float
     high: float
     limit: float
-
-    def as_dict(self) -> dict[str, str | float]:
-        """Return plain values, for a report."""
-        return asdict(self)
 
 
 def zero_gradients(

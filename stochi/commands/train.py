@@ -93,11 +93,10 @@ class _Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values of what is not in the configurations."""
-        defence = self.defence
         return {
             "data": self.data,
             "hardware": self.hardware,
-            "defence": None if defence is None else {"name": defence.name, **asdict(defence)},
+            "defence": None if self.defence is None else self.defence.as_dict(),
         }
 
 

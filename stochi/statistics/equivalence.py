@@ -6,8 +6,7 @@ includes the noise of the trials, and never counts the trials of one image as mo
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -35,10 +34,6 @@ class Equivalence:
     margin: float
     p_value: float
     verdict: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, for a report."""
-        return asdict(self)
 
 
 def two_one_sided_tests(values: np.ndarray, margin: float, shares: bool = False) -> Equivalence:

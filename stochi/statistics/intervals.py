@@ -1,7 +1,7 @@
 """Confidence intervals of accuracies and means, over the images of a sample."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 
@@ -26,10 +26,6 @@ class Estimate:
     images: int
     trials: int
     trial_spread: float = 0.0
-
-    def as_dict(self) -> dict[str, float]:
-        """Return plain values, for a report."""
-        return asdict(self)
 
 
 def estimate_accuracy(correct: torch.Tensor) -> Estimate:

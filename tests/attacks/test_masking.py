@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 import torch
 from snntorch import surrogate
@@ -38,7 +40,7 @@ def test_a_stronger_attack_that_knows_less_is_a_sign(name: str) -> None:
     assert finding.sign.startswith(name.replace("_", " "))
     assert finding.value == pytest.approx(0.2)
     assert 0 == finding.limit < finding.low < 0.2 < finding.high
-    assert set(finding.as_dict()) == {"sign", "value", "low", "high", "limit"}
+    assert set(asdict(finding)) == {"sign", "value", "low", "high", "limit"}
 
 
 def test_right_answers_under_an_unbounded_attack_are_a_sign() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stochi.commands.main import main
+from stochi.commands.app import main
 
 Run = Callable[..., tuple[int, str, str]]
 

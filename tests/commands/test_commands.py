@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from stochi.attacks import APGD, FGSM, PGD, AutoAttack, Square, UniformNoise
+from stochi.commands.app import COMMANDS
 from stochi.commands.attack_choice import read_attacks
 from stochi.commands.console import Output
 from stochi.commands.demo import _can_use_lava
-from stochi.commands.main import COMMANDS
 from stochi.deploy import Program
 from stochi.files import written_aside
 from stochi.sim.lava.compatibility import LavaUnavailable

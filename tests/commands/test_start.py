@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import stochi
-from stochi.commands.main import COMMANDS
+from stochi.commands.app import COMMANDS
 from stochi.train import FineTuningConfig, TrainingConfig
 from tests.commands.conftest import Run
 
@@ -33,7 +33,7 @@ def imported_after(code: str) -> str:
     "code",
     [
         "import stochi",
-        "import stochi.commands.main",
+        "import stochi.commands.app",
         *(f"import stochi.commands.{name}" for name in COMMANDS),
     ],
 )
@@ -44,7 +44,7 @@ def test_importing_a_command_imports_nothing_heavy(code: str) -> None:
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"], ["fly"]])
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = (
-        "from stochi.commands.main import main\n"
+        "from stochi.commands.app import main\n"
         f"sys.argv = {['stochi', *words]}\n"
         "try:\n    main()\nexcept SystemExit:\n    pass"
     )
@@ -70,7 +70,7 @@ def test_completion_of_names(line: str, completed: list[str]) -> None:
         "COMP_WORDS": line,
         "COMP_CWORD": str(line.count(" ")),
     }
-    code = "import sys; sys.argv = ['stochi']; from stochi.commands.main import main; main()"
+    code = "import sys; sys.argv = ['stochi']; from stochi.commands.app import main; main()"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=asked
     )

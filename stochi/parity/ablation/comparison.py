@@ -106,18 +106,23 @@ def ablate(
             shown[ATTACKED] = make_attacked(attack, model, few, batch_size)
         running = _Ablated(model, program, images.inputs[:1], seed, batch_size)
         variants = _compare(running, shown, trials, progress)
-    target = program.target
-    configuration = AblationConfiguration(
+    return Ablation(_configuration(running, shown, attack, trials), variants)
+
+
+def _configuration(
+    running: "_Ablated", shown: Mapping[str, Images], attack: Attack | None, trials: int
+) -> AblationConfiguration:
+    target = running.program.target
+    return AblationConfiguration(
         chip=target.chip,
         noise=target.noise,
-        images=len(images),
+        images=len(shown[CLEAN]),
         attack=None if attack is None else attack.name,
         attack_images=len(shown[ATTACKED]) if attack is not None else 0,
         trials=trials,
-        seed=int(seed),
-        batch_size=batch_size,
+        seed=int(running.seed),
+        batch_size=running.batch_size,
     )
-    return Ablation(configuration, variants)
 
 
 def _check_origin(model: nn.Module, program: Program, sample: torch.Tensor) -> None:

@@ -325,7 +325,7 @@ class _Fitting:
 
     def _pass_on(self, target: Layer, name: str, counts: torch.Tensor) -> torch.Tensor:
         """Sum spike counts (trials, images, …) to the input of a following layer."""
-        index = self.reference.layers.index(target)
+        index = self.reference.index(target.name)
         weights = RunningLayer(self.reference, index, counts.device).weights
         total = torch.zeros(())
         for projection, weight in zip(target.projections, weights, strict=True):
@@ -387,7 +387,7 @@ def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:
     Returns:
         The amplitude in the model's units of membrane.
     """
-    index = _number(reference, name)
+    index = reference.index(name)
     running = RunningLayer(reference, index, torch.device("cpu"))
     record = run(reference, data, seed=REFERENCE_SEED, probes=("spikes", "membrane"))
     past: dict[str, dict[int, torch.Tensor]] = {
@@ -425,13 +425,9 @@ def _mean(counts: torch.Tensor) -> float:
 
 def _up_to(program: Program, name: str) -> Program:
     """Cut a Program after a layer, and read that layer; keep all layers if later ones feed back."""
-    layers = program.layers[: _number(program, name) + 1]
+    layers = program.layers[: program.index(name) + 1]
     known = {layer.name for layer in layers}
     later = {layer.name for layer in program.layers} - known
     if any(projection.source in later for layer in layers for projection in layer.projections):
         layers = program.layers
     return replace(program, layers=layers, output=name, readout="spikes")
-
-
-def _number(program: Program, name: str) -> int:
-    return next(i for i, layer in enumerate(program.layers) if layer.name == name)

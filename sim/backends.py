@@ -12,12 +12,9 @@ from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 from stochi.sim.engine.backend import Engine
 from stochi.sim.engine.threads import one_torch_thread
-from stochi.sim.inputs import check_inputs
+from stochi.sim.inputs import check_draws, check_inputs
 from stochi.sim.record import Record
-from stochi.sim.recording import PROBES, Probes
-
-Progress = Callable[[int, int], None]
-"""Function of the number of samples that are done and the number of all samples."""
+from stochi.sim.recording import PROBES, Probes, Progress, ignore_progress
 
 
 class Backend(Protocol):
@@ -112,14 +109,10 @@ def run(
     # torch's idle threads spin for a while, on the cores that the engine's threads need.
     with one_torch_thread() as threads:
         shown = check_inputs(program, inputs)
-        _check_samples(draws, shown.shape[1])
+        check_draws(program, draws, shown.shape[1])
         chosen = BACKENDS[backend](device, threads)
         wanted = Probes(names, _make_folder(probe_folder))
-        return chosen.run(program, shown, draws, wanted, progress or _no_progress)
-
-
-def _no_progress(done: int, total: int) -> None:
-    pass
+        return chosen.run(program, shown, draws, wanted, progress or ignore_progress)
 
 
 def _check_probes(probes: tuple[str, ...] | str) -> tuple[str, ...]:
@@ -128,13 +121,6 @@ def _check_probes(probes: tuple[str, ...] | str) -> tuple[str, ...]:
     if unknown:
         raise InputError(f"unknown probes {', '.join(sorted(unknown))}; known: {', '.join(PROBES)}")
     return names
-
-
-def _check_samples(draws: Draws, batch: int) -> None:
-    if draws.first_sample < 0 or draws.first_sample + batch > 2**32:
-        raise InputError(
-            f"first_sample is {draws.first_sample}; sample numbers run from 0 to 2^32 - 1"
-        )
 
 
 def _make_folder(folder: str | Path | None) -> Path | None:

@@ -3,6 +3,7 @@
 import torch
 
 from stochi.errors import InputError
+from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 
 
@@ -53,4 +54,22 @@ def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
     """Convert checked inputs to int32 frames, ``round(values · levels)``."""
     if program.target.events:
         return inputs.int()
-    return inputs.double().mul_(program.target.input_levels).round_().int()
+    return (inputs.double() * program.target.input_levels).round_().int()
+
+
+def check_draws(program: Program, draws: Draws, batch: int) -> None:
+    """Raise InputError unless a Program can run a batch with these draws.
+
+    Args:
+        batch: number of samples.
+    """
+    if draws.first_sample < 0 or draws.first_sample + batch > 2**32:
+        raise InputError(
+            f"first_sample is {draws.first_sample}; sample numbers run from 0 to 2^32 - 1"
+        )
+    source = program.target.random_source
+    if draws.source != source:
+        raise InputError(
+            f"the draws come from {draws.source!r}, but this Program draws from {source!r}; pass"
+            f" Draws(..., source={source!r})"
+        )

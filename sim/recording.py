@@ -1,5 +1,6 @@
 """Recording of a run's probes while it runs, in memory or in files on disk."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +15,14 @@ _UNFINISHED = ".unfinished"
 _DTYPES = {"spikes": np.bool_, "membrane": np.int32}
 PROBES = tuple(_DTYPES)
 """What can be recorded of a layer."""
+
+
+Progress = Callable[[int, int], None]
+"""Called during a run with the number of samples that are done, and of all samples."""
+
+
+def ignore_progress(done: int, total: int) -> None:
+    """Do nothing with a run's progress."""
 
 
 @dataclass(frozen=True)

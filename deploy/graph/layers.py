@@ -2,7 +2,7 @@
 
 A layer has the form that the chip has: neurons, and every path of linear nodes that leads to them
 from the input or from other neurons. Each path has one set of weights, with pooling before or after
-it. The lowering and hardware-aware training both start from these layers.
+it. The lowering and the twin both start from these layers.
 """
 
 import math

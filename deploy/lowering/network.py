@@ -43,9 +43,8 @@ def make_target(
     """
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")
+    check_noise(noise)
     chosen = find_chip(chip)
-    if noise not in NOISES:
-        raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")
     check_source(random_source)
     dt, time_steps = _find_dt(graph, dt), _find_time_steps(graph, time_steps)
     if not events and not chosen.graded_spikes:
@@ -54,6 +53,12 @@ def make_target(
             " binary events (events=True, --events), or choose loihi2"
         )
     return Target(chip, noise, time_steps, 1 if events else IMAGE_LEVELS, dt, random_source)
+
+
+def check_noise(noise: str) -> None:
+    """Raise InputError unless there is noise of that name."""
+    if noise not in NOISES:
+        raise InputError(f"noise is {noise!r}; choose from {', '.join(NOISES)}")
 
 
 def lower_network(

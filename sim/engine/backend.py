@@ -1,6 +1,5 @@
 """The engine as a back end: compiled loops on the CPU, torch on any other device."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,11 +11,10 @@ from stochi.sim.engine.threads import in_threads
 from stochi.sim.engine.torch_engine import run_torch
 from stochi.sim.inputs import to_frames
 from stochi.sim.record import Record
-from stochi.sim.recording import Probes, Recording
+from stochi.sim.recording import Probes, Progress, Recording
 
 SHARD_VALUES = 2**21
 """Approximate number of states in a shard, over its samples, layers and, if probed, time steps."""
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

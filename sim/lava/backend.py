@@ -1,14 +1,12 @@
 """The Lava back end."""
 
-from collections.abc import Callable
-
 import torch
 
 from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 from stochi.sim.lava.session import LavaSession
 from stochi.sim.record import Record
-from stochi.sim.recording import Probes
+from stochi.sim.recording import Probes, Progress
 
 
 class LavaBackend:
@@ -20,7 +18,7 @@ class LavaBackend:
         shown: torch.Tensor,
         draws: Draws,
         probes: Probes,
-        progress: Callable[[int, int], None],
+        progress: Progress,
     ) -> Record:
         """Run a batch; see :class:`stochi.sim.backends.Backend`."""
         with LavaSession(program, shown.shape[1]) as session:

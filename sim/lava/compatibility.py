@@ -23,7 +23,7 @@ INSTALL = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
 
 
 class LavaUnavailable(ImportError):
-    """Lava cannot be used here; the message says what to type."""
+    """Lava cannot be used here; the message names the command that installs it."""
 
 
 def lava_status() -> tuple[bool, str]:
@@ -37,7 +37,7 @@ def lava_status() -> tuple[bool, str]:
 
 
 def _is_installed() -> bool:
-    """Whether Lava's files are there.
+    """Return whether Lava's files are installed.
 
     ``lava`` and ``lava.magma`` are namespaces, of which pip may leave empty folders behind.
     """

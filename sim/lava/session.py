@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,12 @@ from stochi.errors import LoweringError
 from stochi.hardware.draws import Draws
 from stochi.program.layers import INPUT
 from stochi.program.program import Program
-from stochi.sim.inputs import to_frames
+from stochi.sim.inputs import check_draws, to_frames
 from stochi.sim.lava.compatibility import import_lava
 from stochi.sim.lava.jobs import Job
 from stochi.sim.lava.runtime import LavaRuntime
 from stochi.sim.record import Record
-from stochi.sim.recording import Probes, Recording
+from stochi.sim.recording import Probes, Progress, Recording, ignore_progress
 
 NO_PROBES = Probes()
 SIDE_BY_SIDE_NEURONS = 2**18
@@ -83,7 +82,7 @@ class LavaSession:
         shown: torch.Tensor,
         draws: Draws,
         probes: Probes = NO_PROBES,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Progress = ignore_progress,
     ) -> Record:
         """Run a batch.
 
@@ -99,6 +98,7 @@ class LavaSession:
         program = self.program
         frames = to_frames(program, shown)
         samples = frames.shape[1]
+        check_draws(program, draws, samples)
         job_folder = self.folder / f"job-{self.jobs}"
         recorded = Recording(program, samples, Probes(probes.names, probes.folder or self.folder))
         paths: dict[str, dict[str, str]] = {}

@@ -19,7 +19,7 @@ class MIFGSM(GradientAttack):
     images transfer better to other models.
 
     Attributes:
-        iterations: number of steps.
+        iterations: number of iterations.
         momentum: μ ≥ 0; 1 in the paper.
     """
 

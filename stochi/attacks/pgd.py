@@ -21,7 +21,7 @@ class PGD(GradientAttack):
     over fresh draws.
 
     Attributes:
-        iterations: number of steps of a climb.
+        iterations: number of iterations of a climb.
         draws: EOT samples of an iteration, 1 for a model without randomness.
         step_size: length of a step; 2.5·ε/iterations if not given, as in Madry et al.
         use_random_start: whether a climb starts at a random point of the ε-ball.

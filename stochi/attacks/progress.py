@@ -16,7 +16,7 @@ class ReportsProgress:
     """Base of attacks that report their progress.
 
     Attributes:
-        progress: called with a line now and then. It takes no part in comparisons: attacks that
+        progress: called with a line repeatedly. It takes no part in comparisons: attacks that
             differ only in it are equal.
     """
 

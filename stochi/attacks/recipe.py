@@ -1,4 +1,4 @@
-"""What an attack is, as a value."""
+"""Recipe of an attack: its name, budget and parameters as a value."""
 
 from dataclasses import dataclass, field
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
@@ -42,14 +42,15 @@ NoiseOption = Annotated[
     ),
 ]
 DtOption = Annotated[
-    float | None, typer.Option(help="Length of a time step in seconds, if the graph notes none.")
+    float | None,
+    typer.Option(help="Length of a time step in seconds, if the graph does not give it."),
 ]
 TimeStepsOption = Annotated[
-    int | None, typer.Option(help="Time steps of a sample; by default as the graph notes, or 8.")
+    int | None, typer.Option(help="Time steps of a sample; by default the graph's, else 8.")
 ]
 BitsOption = Annotated[
     int | None,
-    typer.Option(help="Bits of the decay tables, 1 to 8; by default as the graph notes, or 8."),
+    typer.Option(help="Bits of the decay tables, 1 to 8; by default the graph's, else 8."),
 ]
 EventsOption = Annotated[
     bool, typer.Option("--events", help="The input is binary events, not images.")
@@ -57,7 +58,7 @@ EventsOption = Annotated[
 RandomSourceOption = Annotated[
     str,
     typer.Option(
-        help="Source of the random bits: philox, or lfsr, a shift register as chips have it."
+        help="Source of the random bits: philox, or lfsr, a shift register like those of chips."
     ),
 ]
 ImagesOption = Annotated[int, typer.Option(help="Number of training images for the fit of noise.")]
@@ -65,6 +66,15 @@ FittedOption = Annotated[
     Path | None,
     typer.Option(help="Program whose fitted noise is taken over, for a network tuned to it."),
 ]
+
+
+class _Reading(TypedDict):
+    """How a graph is read."""
+
+    dt: float | None
+    time_steps: int | None
+    events: bool
+    random_source: str
 
 
 def deploy_command(
@@ -96,8 +106,12 @@ def deploy_command(
     fitting = noise in NOISE_TARGETS and fitted is None
     _check_given(context, fitting, events, noise)
     read = read_graph(graph)
-    options: dict[str, Any] = {"dt": dt, "time_steps": time_steps, "events": events}
-    options["random_source"] = random_source
+    options: _Reading = {
+        "dt": dt,
+        "time_steps": time_steps,
+        "events": events,
+        "random_source": random_source,
+    }
     fits: tuple[LayerFit, ...] = ()
     with _recorded_warnings() as caught:
         if fitting:
@@ -107,7 +121,7 @@ def deploy_command(
         else:
             known = None if fitted is None else Program.load(fitted)
             program = lower(read, chip, noise, fitted=known, bits=bits, **options)
-    if was_given(context, "random_source") and not program.draws:
+    if was_given(context, "random_source") and not program.is_random:
         raise InputError(
             f"--random-source {random_source}: this Program draws nothing; leave it out"
         )

@@ -145,7 +145,7 @@ def _read_attacks(names: str, budgets: list[float], asked: bool) -> "list[ImageA
         return read_attacks(names, budgets[0])
     if asked:
         raise InputError(
-            "an ε of 0 is no attack; give one above 0, or leave --attack and --epsilons out and"
+            "an ε of 0 is not an attack; give one above 0, or leave --attack and --epsilons out and"
             " give --epsilon 0 for none"
         )
     return []

@@ -5,7 +5,7 @@ for the current a / S, a membrane v for v / (64·S). S is free, because weights,
 all scale with it. It is chosen so that the weights use all of their 8 bits, and so that its power
 of two (the weight exponent) is as large as possible without overflow for any input.
 
-The lowering and hardware-aware training both call :func:`quantize_layer`, so the deployed integers
+The lowering and the twin both call :func:`quantize_layer`, so the deployed integers
 are the trained ones.
 """
 

@@ -5,4 +5,5 @@ from .distribution.verdicts import combine_seeds as combine_seeds
 from .report.figure import draw_report as draw_report
 from .report.report import ParityReport as ParityReport
 from .report.robustness_figure import draw_robustness as draw_robustness
+from .report.schema import report_schema as report_schema
 from .results import Ablation as Ablation

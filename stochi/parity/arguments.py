@@ -53,7 +53,7 @@ def check_attacks(program: Program, attacks: Sequence[Attack], images: int | Non
     """Raise InputError if an attack does not take the Program's inputs, or has no image."""
     instead = (
         "attack events with GreedySpikes itself, on stochi.attacks.ProgramModel(program, seed) and"
-        " on a torch model that takes (steps, batch, *shape)"
+        " on a torch model that takes (time steps, batch, *shape)"
     )
     for attack in attacks:
         if not isinstance(attack, Attack):

@@ -1,4 +1,4 @@
-"""What the sides answer on attacked images, and the rows that show it."""
+"""The sides' answers on attacked images, and the report's rows of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Attacked:
 
 
 def at_each_epsilon(attacks: Sequence[Attack], epsilons: Sequence[float] | None) -> list[Attack]:
-    """Every attack on images at every ε.
+    """Repeat every attack on images at every ε.
 
     Attacks with another budget stay as they are, and so do all if ``epsilons`` is None.
 
@@ -130,7 +130,7 @@ def find_flips(clean: Correct, attacked: Correct) -> Flips:
 
 
 def _compare(correct: Correct) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Every side's accuracy, and the paired differences."""
+    """Estimate every side's accuracy, and the paired differences."""
     sides = {side: estimate_accuracy(correct[side]) for side in SIDES}
     differences = {
         f"{later}_minus_{earlier}": estimate_difference(correct[earlier], correct[later])

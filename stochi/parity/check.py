@@ -212,15 +212,15 @@ class _Check:
                 layers = compare_records(records[left], records[right])
                 found.append(
                     ExactComparison(
-                        left,
-                        right,
-                        seed,
-                        len(images),
-                        attack,
-                        sum(layer.compared for layer in layers),
-                        sum(layer.mismatches for layer in layers),
-                        tuple(layers),
-                        None if found else lava_accuracy,
+                        left=left,
+                        right=right,
+                        seed=seed,
+                        images=len(images),
+                        attack=attack,
+                        compared=sum(layer.compared for layer in layers),
+                        mismatches=sum(layer.mismatches for layer in layers),
+                        layers=tuple(layers),
+                        lava_accuracy=None if found else lava_accuracy,
                     )
                 )
         return found
@@ -276,7 +276,7 @@ class _Check:
         return blind + find_signs(shown)
 
     def other_weights(self, origin: nn.Module) -> dict[str, float]:
-        """By layer, the share of the Program's weights that the model would not give."""
+        """Share of each layer's weights in the Program that the model would not give."""
         program = self.sides.program
         graph = to_nir(origin, self.exact.inputs[:1], program.target.dt)
         again = lower_again(program, graph)

@@ -25,9 +25,9 @@ def find_signs(shown: Sequence[Attacked]) -> list[MaskingSign]:
     """Signs that :func:`stochi.attacks.masking.find_masking` finds on each side, at each ε.
 
     The white box is the gradient attack that leaves the side least right, of those made on the
-    side's own surface, and of several steps if there is one. It is compared with everything that
-    knows less, each kind by its best attack. At ε = 1 it is also the attack without a bound. No
-    white box of several steps may leave more right with a larger ε.
+    side's own surface, and of several iterations if there is one. It is compared with everything
+    that knows less, each kind by its best attack. At ε = 1 it is also the attack without a bound.
+    No white box of several iterations may leave more right with a larger ε.
     """
     found = []
     for epsilon in sorted({e for one in shown if (e := one.recipe.epsilon) is not None}):
@@ -87,7 +87,10 @@ def _signs_on(side: str, epsilon: float, shown: Sequence[Attacked]) -> list[Mask
 
 
 def _signs_across(side: str, shown: Sequence[Attacked]) -> list[MaskingSign]:
-    """White boxes of several steps that do worse with a larger ε; a single step may overshoot."""
+    """Signs of white boxes of several iterations that do worse with a larger ε.
+
+    A single step may overshoot.
+    """
     families: dict[tuple[str, str], dict[float, torch.Tensor]] = {}
     white, _ = SURFACES[side]
     own = [one for one in shown if one.recipe.uses_gradients and one.made_on == white]

@@ -1,4 +1,4 @@
-"""What a parity check finds, typed; ``docs/report.md`` describes every field."""
+"""Typed results of a parity check; ``docs/report.md`` describes every field."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -23,7 +23,7 @@ _HEADER, _CHECKSUM = "header", "sha256"
 
 @dataclass(frozen=True)
 class Format:
-    """What a file says that it is.
+    """Format of a file, and what people call it.
 
     Attributes:
         name: written into the header, which tells the format from others.

@@ -36,13 +36,17 @@ class Network:
         return self.layer(self.output).neurons
 
     @property
-    def draws(self) -> bool:
+    def is_random(self) -> bool:
         """Whether anything in it is random."""
         return any(layer.decay.drawn or layer.generator is not None for layer in self.layers)
 
+    def index(self, name: str) -> int:
+        """Number of the layer of that name."""
+        return next(i for i, layer in enumerate(self.layers) if layer.name == name)
+
     def layer(self, name: str) -> Layer:
         """Find the layer of that name."""
-        return next(layer for layer in self.layers if layer.name == name)
+        return self.layers[self.index(name)]
 
     def source_shape(self, projection: Projection, layer: Layer) -> tuple[int, ...]:
         """Shape of what arrives at one of a layer's projections."""

@@ -80,7 +80,7 @@ def sources_exist_and_come_first(network: Network, layer: Layer) -> str | None:
     for projection in layer.projections:
         source = projection.source
         if np.min(projection.delay) < 0:
-            return f"a delay of {np.min(projection.delay)} steps from {source!r}"
+            return f"a delay of {np.min(projection.delay)} time steps from {source!r}"
         if source in (INPUT, CONSTANT):
             continue
         if source not in order:
@@ -88,19 +88,21 @@ def sources_exist_and_come_first(network: Network, layer: Layer) -> str | None:
         if not network.layer(source).spikes:
             return f"its source {source!r} never spikes; only spikes travel between layers"
         if order[source] >= order[layer.name] and np.min(projection.delay) < 1:
-            return f"its source {source!r} comes later; such a connection needs a delay of 1 step"
+            return (
+                f"its source {source!r} comes later; such a connection needs a delay of 1 time step"
+            )
     return None
 
 
 def shapes_fit(network: Network, layer: Layer) -> str | None:
     if not layer.projections:
-        return "it has no synapses"
+        return "it has no projections"
     for projection in layer.projections:
         shape = network.source_shape(projection, layer)
         if projection.delay.shape not in ((), shape):
             return f"delays of shape {projection.delay.shape} on a source of shape {shape}"
         if sum(isinstance(stage, Weighted) for stage in projection.stages) != 1:
-            return f"its synapses from {projection.source!r} need exactly one stage with weights"
+            return f"its projection from {projection.source!r} needs exactly one stage with weights"
         for stage in projection.stages:
             if isinstance(stage, SumPool) and any(
                 2 * pad > side for pad, side in zip(stage.padding, stage.kernel, strict=True)
@@ -111,9 +113,8 @@ def shapes_fit(network: Network, layer: Layer) -> str | None:
                 return f"{type(stage).__name__} does not fit an input of shape {shape}"
             shape = after
         if shape != layer.shape:
-            return (
-                f"synapses from {projection.source!r} end in {shape}, its neurons are {layer.shape}"
-            )
+            ends = f"its projection from {projection.source!r} ends in shape {shape}"
+            return f"{ends}, its neurons have {layer.shape}"
     parameters = {"threshold": layer.threshold_mantissa, "current_keep": layer.current_keep}
     if not layer.decay.drawn:
         parameters["decay"] = layer.decay.values

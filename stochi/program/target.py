@@ -1,4 +1,4 @@
-"""What a network is lowered for."""
+"""Target of a lowering: the chip, and how a network runs on it."""
 
 from dataclasses import dataclass
 

@@ -283,7 +283,7 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
         (["parity", "m.pt", "m.program", "--trials", "0"], "trials is 0"),
         (["parity", "m.pt", "m.program", "--epsilon", "7"], "epsilon is 7"),
         (["parity", "m.pt", "m.program", "--epsilons", "0.1,x"], "--epsilons is '0.1,x'"),
-        (["parity", "m.pt", "m.program", "--epsilons", "0"], "an ε of 0 is no attack; give one"),
+        (["parity", "m.pt", "m.program", "--epsilons", "0"], "an ε of 0 is not an attack"),
         (["parity", "m.pt", "m.program", "--attack", "pgd", "--epsilon", "0"], "an ε of 0 is no"),
         (["parity", "m.pt", "m.program", "--attack", "tickle"], "attack is 'tickle'; choose from"),
         (["attack", "m.pt", "m.program", "--attack", "pgd,"], "attack is ''"),

@@ -12,6 +12,7 @@ from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 from stochi.sim import Record, run
 from stochi.sim.backends import BACKENDS, Backend, Progress, check_backend
+from stochi.sim.inputs import check_draws
 from stochi.sim.recording import Probes
 from tests.conftest import dense_net
 
@@ -106,3 +107,15 @@ def test_an_unknown_back_end_is_refused_with_the_known_ones(fake: FakeBackend) -
     check_backend("fake")
     with pytest.raises(InputError, match="backend is 'gpu'; choose from engine, lava, fake"):
         check_backend("gpu")
+
+
+def test_inputs_stay_as_they_were(program: Program) -> None:
+    inputs = IMAGES.double() / 3
+    before = inputs.clone()
+    run(program, inputs)
+    assert torch.equal(inputs, before)
+
+
+def test_draws_of_another_random_source_are_refused(program: Program) -> None:
+    with pytest.raises(InputError, match="come from 'philox', but this Program draws from 'lfsr'"):
+        check_draws(program, Draws(), 3)

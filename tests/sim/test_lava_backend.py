@@ -196,3 +196,10 @@ def group_ends(group: int, seconds: float) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_a_session_refuses_draws_of_another_random_source() -> None:
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)), random_source="lfsr")
+    shown = check_inputs(program, torch.rand(2, 1, 4, 4))
+    with LavaSession(program, 2) as session, pytest.raises(InputError, match="pass Draws"):
+        session.run(shown, Draws())

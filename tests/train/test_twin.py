@@ -184,3 +184,8 @@ def test_plain_leaky_neurons_are_an_error_that_names_them() -> None:
     )
     with pytest.raises(ExportError, match=r"network\.1"):
         make_twin(net, torch.rand(1, 3))
+
+
+def test_an_unknown_noise_is_refused() -> None:
+    with pytest.raises(InputError, match="noise is 'pink'"):
+        make_twin(NETWORKS["dense"][0](), torch.rand(1, *NETWORKS["dense"][1]), noise="pink")

@@ -55,7 +55,7 @@ class PGDTraining(FGSMTraining):
     """PGD from a random start, with steps of 2.5·ε/iterations (Madry et al., ICLR 2018).
 
     Attributes:
-        iterations: number of steps of the attack on every batch; 7 on CIFAR-10 in the paper.
+        iterations: number of iterations of the attack on every batch; 7 on CIFAR-10 in the paper.
     """
 
     name: ClassVar[str] = "pgd"

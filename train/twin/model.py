@@ -13,6 +13,7 @@ from torch import nn
 
 from stochi.deploy.graph.layers import RealLayer, RealNetwork, RealProjection, cut_into_layers
 from stochi.deploy.lowering.layer import choose_decay
+from stochi.deploy.lowering.network import check_noise
 from stochi.deploy.lowering.stand_in import StandIn, take_over
 from stochi.deploy.lowering.tables import TableBits, check_table_bits, choose_table_bits
 from stochi.deploy.origin import read_again
@@ -65,6 +66,7 @@ def make_twin(
         MergedDecays, MergedThresholds: as for ``lower``; the latter in the first forward pass.
     """
     draws = Draws(source=random_source)
+    check_noise(noise)
     if noise in NOISE_TARGETS and fitted is None:
         raise InputError(
             f"noise {noise!r} is fitted to data; pass the Program with the fit as fitted="

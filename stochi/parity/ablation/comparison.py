@@ -147,7 +147,7 @@ def _check_origin(model: nn.Module, program: Program, sample: torch.Tensor) -> N
 def _compare(
     running: "_Ablated", shown: Mapping[str, Images], trials: int, progress: Callable[[str], None]
 ) -> dict[str, Variant]:
-    """Every variant beside the first, the float model."""
+    """Run every variant, and compare it with the first, the float model."""
     reference: dict[str, _Outcome] = {}
     variants = {}
     for name in (FLOAT, *switches_of(running.model, running.program), ALL):
@@ -223,7 +223,11 @@ def _observe(run_variant: Run, images: Images, trials: int) -> _Outcome:
 
 
 def _rates(spikes: torch.Tensor) -> np.ndarray:
-    """Spikes per neuron and time step, (time steps, images, *shape) → (images,)."""
+    """Mean spikes per neuron and time step of each image.
+
+    Args:
+        spikes: (time steps, images, *shape) bool.
+    """
     rates: np.ndarray = spikes.double().flatten(2).mean((0, 2)).numpy()
     return rates
 
@@ -245,7 +249,7 @@ def _variant(found: Mapping[str, _Outcome], reference: Mapping[str, _Outcome]) -
 
 
 def _shift(reference: np.ndarray, rates: np.ndarray, trials: int) -> Estimate | None:
-    """Relative difference; None if the layer is silent in the reference only."""
+    """Relative difference of rates; None if the layer is silent in the reference only."""
     values = relative_difference(reference, rates)
     if not np.isfinite(values).all():
         return None

@@ -207,7 +207,7 @@ class AblatedStep(TwinStep):
         return decay, 1 - decay if real.random.input_gain == "coupled" else gain
 
     def _threshold(self, threshold: torch.Tensor) -> torch.Tensor:
-        """In model units."""
+        """Threshold in the model's units."""
         mantissa, found = self.numbers.threshold_mantissa, threshold.detach().double()
         if "weights" in self.switches and mantissa is not None:
             scale = self.numbers.scale * self.threshold_factor

@@ -153,14 +153,14 @@ def _absolute(reference: np.ndarray, other: np.ndarray, margin: float) -> Compar
 
 
 def _spread(reference: np.ndarray, other: np.ndarray, margin: float) -> Comparison:
-    """Of variances, compared as standard deviations."""
+    """Comparison of variances, as standard deviations."""
     growth = square_root(relative_difference(reference, other) + 1) - 1
     test = two_one_sided_tests(growth, margin)
     return _comparison(square_root(reference), square_root(other), test)
 
 
 def _wasserstein(within: np.ndarray, across: np.ndarray, margin: float) -> Comparison:
-    """Of Wasserstein distances: those across the sides beyond those within them.
+    """Comparison of Wasserstein distances: those across the sides with those within them.
 
     Noise as large as the distance between the distributions hides it from that difference. The
     distance across is never too small on average, so "equivalent" also needs that to be within the

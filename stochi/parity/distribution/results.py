@@ -1,4 +1,4 @@
-"""What comparisons in distribution find, typed."""
+"""Typed results of comparisons in distribution."""
 
 import math
 from collections.abc import Iterator, Mapping

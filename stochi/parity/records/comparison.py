@@ -47,7 +47,7 @@ def compare_records(left: Record, right: Record) -> list[LayerComparison]:
 
 
 def compare(layer: str, quantity: str, left: torch.Tensor, right: torch.Tensor) -> LayerComparison:
-    """Compare (steps, batch, *shape) values of two runs."""
+    """Compare (time steps, batch, *shape) values of two runs."""
     if left.shape != right.shape:
         raise InputError(
             f"{quantity} of {layer!r} have shapes {tuple(left.shape)} and {tuple(right.shape)}:"

@@ -1,4 +1,4 @@
-"""What the float model does, as a Record in the model's own units."""
+"""Runs of the float model, as Records in the model's own units."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

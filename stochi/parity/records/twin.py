@@ -1,4 +1,4 @@
-"""What a twin does, as a Record in the chip's integers."""
+"""Runs of a twin, as Records in the chip's integers."""
 
 import torch
 from torch import nn

@@ -62,7 +62,7 @@ class ParityReport:
         return sum(entry.compared for entry in self.exact)
 
     def warnings(self) -> list[str]:
-        """What a reader must know before believing the numbers, a sentence each."""
+        """Sentences that a reader must know before believing the numbers."""
         return find_warnings(self.exact, self.masking, self.distribution, self.other_weights)
 
     def table(self) -> Rows:

@@ -23,7 +23,7 @@ from stochi.statistics.intervals import Estimate
 
 Rows = list[list[str]]
 ACCURACY_TITLE = "Accuracy (95 % intervals over images)"
-DIFFERENCES_TITLE = "Differences in points (95 % paired intervals), and how many images flip"
+DIFFERENCES_TITLE = "Differences in points (95 % paired intervals), and number of images that flip"
 EXACT_TITLE = "Value for value"
 DISTRIBUTION_TITLE = "In distribution (90 % intervals over images)"
 ABLATION_TITLE = "Each of the chip's properties alone (95 % intervals, paired with the float model)"
@@ -58,7 +58,7 @@ NOTHING = "–"
 
 
 def accuracy_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
-    """What was shown, each side's accuracy, Lava's if it ran, and the chip's difference."""
+    """Rows of each side's accuracy, Lava's if it ran, and the chip's difference."""
     ran = any(row.lava is not None for row in accuracy)
     rows = [["images shown", *SIDES.values(), *["on Lava"] * ran, "chip − float"]]
     for row in accuracy:
@@ -75,7 +75,7 @@ def accuracy_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
 
 
 def difference_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
-    """What was shown, all differences of sides, and how many images flip where."""
+    """Rows of all differences of sides, and of the numbers of images that flip."""
     rows = [["images shown", *DIFFERENCES.values(), *FLIPS.values()]]
     for row in accuracy:
         flips = row.flips
@@ -90,7 +90,7 @@ def difference_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
 
 
 def exact_rows(exact: Sequence[ExactComparison]) -> Rows:
-    """Which runs were compared, on what, and how many values differ."""
+    """Rows of the runs that were compared, and the numbers of values that differ."""
     rows = [["compared", "images", "seed", "values", "mismatches"]]
     for entry in exact:
         rows.append(
@@ -106,7 +106,7 @@ def exact_rows(exact: Sequence[ExactComparison]) -> Rows:
 
 
 def distribution_rows(distribution: Distribution | None) -> Rows:
-    """What was compared in distribution, and the verdicts.
+    """Rows of the comparisons in distribution, with their verdicts.
 
     Of the classes' logits only the one furthest off is shown. The column "±" has the margins.
     """
@@ -119,7 +119,7 @@ def distribution_rows(distribution: Distribution | None) -> Rows:
 
 
 def ablation_rows(ablation: Ablation | None) -> Rows:
-    """Accuracies in %, differences in points, and relative differences of firing rates."""
+    """Rows of accuracies in %, differences in points, and relative differences of firing rates."""
     rows = [["alone", "clean", "− float", "attacked", "− float", "firing rates − float, %"]]
     if ablation is None:
         return rows

@@ -1,4 +1,4 @@
-"""What a reader must know before believing a report's numbers."""
+"""Warnings that a reader must know before believing a report's numbers."""
 
 from collections.abc import Mapping, Sequence
 

@@ -140,7 +140,8 @@ def check_fit_options(noise: str, calibration: torch.Tensor | None, fitted: Prog
         surplus = [name for name, value in given.items() if value is not None]
         if surplus:
             raise InputError(
-                f"noise {noise!r} is not fitted to data; leave {' and '.join(surplus)} out"
+                f"noise {noise!r} is not fitted to data; leave {' and '.join(surplus)} out, or"
+                f" choose a noise that is ({', '.join(NOISE_TARGETS)})"
             )
     elif calibration is None and fitted is None:
         raise InputError(

@@ -103,6 +103,11 @@ def run(
         LavaUnavailable: ``backend="lava"`` and Lava is not installed.
         LavaRunError: Lava's runtime failed.
     """
+    if not isinstance(program, Program):
+        raise InputError(
+            f"a Program is needed, but program has type {type(program).__name__}; make one with"
+            " stochi.deploy.lower(graph), or read one with Program.load(path)"
+        )
     check_backend(backend)
     names = _check_probes(probes)
     draws = Draws(seed, trial, first_sample, program.target.random_source)

@@ -19,12 +19,18 @@ def _check_not_folder(target: Path) -> None:
         raise InputError(f"{target}: a folder, not a file; give the name of a file")
 
 
-def check_output(path: str | Path | None) -> None:
-    """Raise InputError unless a file can be written there, before its content is computed."""
+def check_output(path: str | Path | None, *others: str | Path | None) -> None:
+    """Raise InputError unless a file can be written there, before its content is computed.
+
+    Args:
+        others: files that are read, or also written; the path must be none of them.
+    """
     if path is None:
         return
     target = Path(path)
     _check_not_folder(target)
+    if target.resolve() in [Path(other).resolve() for other in others if other is not None]:
+        raise InputError(f"{target} is another file of this command; write to another name")
     folder = next(parent for parent in target.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{target}: {folder} cannot be written into")

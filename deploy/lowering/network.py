@@ -42,7 +42,10 @@ def make_target(
         LoweringError: the chip does not take such input.
     """
     if not isinstance(graph, nir.NIRGraph):
-        raise GraphError(f"a nir.NIRGraph is needed, this is a {type(graph).__name__}")
+        raise GraphError(
+            f"a nir.NIRGraph is needed, but the graph has type {type(graph).__name__}; make one"
+            " with stochi.export.to_nir(model, sample) or stochi.deploy.read_graph(path)"
+        )
     check_noise(noise)
     chosen = find_chip(chip)
     check_source(random_source)

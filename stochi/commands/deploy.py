@@ -102,7 +102,7 @@ def deploy_command(
     from stochi.program.target import NOISE_TARGETS
 
     output = Output(as_json)
-    check_output(out)
+    check_output(out, graph, fitted)
     fitting = noise in NOISE_TARGETS and fitted is None
     _check_given(context, fitting, events, noise)
     read = read_graph(graph)

@@ -28,7 +28,7 @@ def export_command(
     from stochi.export import to_nir
 
     output = Output(as_json)
-    check_output(out)
+    check_output(out, checkpoint)
     model, network = load_network(checkpoint)
     test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
     graph = to_nir(model, test.inputs[:8], dt)

@@ -82,8 +82,8 @@ def parity_command(
     from stochi.parity import check_parity
 
     output = Output(as_json)
-    check_output(out)
-    check_output(html)
+    check_output(out, checkpoint, program, lowered_from, html)
+    check_output(html, checkpoint, program, lowered_from)
     budgets = read_epsilons(context, epsilons, epsilon)
     asked = epsilons is not None or was_given(context, "attack")
     attacks = _read_attacks(attack, budgets, asked)

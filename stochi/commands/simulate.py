@@ -51,7 +51,7 @@ def simulate_command(
     from stochi.statistics.intervals import estimate_accuracy
 
     output = Output(as_json)
-    check_output(out)
+    check_output(out, program)
     loaded = load_program_for_images(program)
     test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
     shown = test.first(images)

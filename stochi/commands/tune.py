@@ -46,7 +46,7 @@ def tune_command(
     from stochi.train.checkpoint import in_floats
 
     output = Output(as_json)
-    check_output(out)
+    check_output(out, checkpoint, program)
     config = FineTuningConfig(seed=seed, epochs=epochs)
     model, network = load_network(checkpoint)
     lowered = load_program_for_images(program)

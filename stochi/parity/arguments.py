@@ -39,8 +39,10 @@ def check_models(*models: nn.Module | None) -> None:
 
 def check_trials(trials: int, seeds: Sequence[int], batch_size: int) -> None:
     """Raise InputError if a number is below 1, or a seed is out of range or the attacker's."""
-    if trials < 1 or not seeds:
-        raise InputError(f"trials is {trials} and seeds {list(seeds)}; both need at least one")
+    if trials < 1:
+        raise InputError(f"trials is {trials}; at least 1 is needed")
+    if not seeds:
+        raise InputError("seeds is empty; pass at least one seed")
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}; a batch holds at least 1 image")
     for seed in seeds:
@@ -55,6 +57,8 @@ def check_attacks(program: Program, attacks: Sequence[Attack], images: int | Non
         "attack events with GreedySpikes itself, on stochi.attacks.ProgramModel(program, seed) and"
         " on a torch model that takes (time steps, batch, *shape)"
     )
+    if not isinstance(attacks, Sequence):
+        raise InputError(f"attacks is {attacks!r}; pass a list of attacks")
     for attack in attacks:
         if not isinstance(attack, Attack):
             raise InputError(

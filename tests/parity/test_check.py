@@ -134,7 +134,8 @@ def test_lava_takes_part(net, program: Program, data: Images) -> None:  # type: 
     ("change", "message"),
     [
         ({"trials": 0}, "trials is 0"),
-        ({"seeds": ()}, "seeds"),
+        ({"seeds": ()}, "seeds is empty"),
+        ({"attacks": PGD(0.1)}, "pass a list of attacks"),
         ({"seeds": (-1,)}, "seed is -1"),
         ({"seeds": (2**31,)}, "attacker"),
         ({"exact_images": 0}, "0 images"),

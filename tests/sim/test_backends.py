@@ -119,3 +119,8 @@ def test_inputs_stay_as_they_were(program: Program) -> None:
 def test_draws_of_another_random_source_are_refused(program: Program) -> None:
     with pytest.raises(InputError, match="come from 'philox', but this Program draws from 'lfsr'"):
         check_draws(program, Draws(), 3)
+
+
+def test_what_is_not_a_program_is_refused_with_what_makes_one(program: Program) -> None:
+    with pytest.raises(InputError, match=r"has type str; make one with stochi\.deploy\.lower"):
+        run("m.program", IMAGES)  # type: ignore[arg-type]

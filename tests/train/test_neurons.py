@@ -211,3 +211,9 @@ def test_sigma_is_not_taken_for_the_beta_of_a_snn_leaky() -> None:
 def test_arguments_out_of_range_are_errors(bad: dict) -> None:
     with pytest.raises(InputError):
         RandomTauLeaky(**bad)
+
+
+def test_a_printed_neuron_shows_its_options() -> None:
+    shown = repr(RandomTauLeaky(sigma=2.0, bits=4, sampling="forward", input_gain="mean"))
+    for option in ("sigma=2.0", "bits=4", "sampling='forward'", "input_gain='mean'"):
+        assert option in shown

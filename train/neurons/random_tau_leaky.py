@@ -215,6 +215,12 @@ class RandomTauLeaky(snn.Leaky):
             self.beta.fill_(distribution.mean)  # for other code; this neuron does not read it
         return distribution, parameters
 
+    def extra_repr(self) -> str:
+        """Return the options that a printed network shows."""
+        options = f"sampling={self.sampling!r}, input_gain={self.input_gain!r}"
+        bits = "" if self.bits is None else f", bits={self.bits}"
+        return f"{self._distribution}, {options}{bits}"
+
     def reset_mem(self) -> torch.Tensor:
         """Forget the membrane; the next input begins a new forward pass."""
         self._begin_pass()

@@ -37,7 +37,7 @@ def _of_foreign_weights(foreign: Mapping[str, float]) -> list[str]:
     shares = ", ".join(f"{name} ({share:.0%})" for name, share in foreign.items())
     return [
         "the Program was lowered from another model than the one that was named, so two"
-        f" unrelated networks are compared: many weights differ, in {shares}. Pass the"
+        f" different networks are compared: many weights differ, in {shares}. Pass the"
         " model that the Program came from; if that was tuned to answer like this one, pass"
         " this one with that as lowered_from (--lowered-from)"
     ]

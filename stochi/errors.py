@@ -25,6 +25,13 @@ class InputError(StochiError, ValueError):
     """Error for data or an option that has the wrong shape, range or type."""
 
 
+def check_at_least_one(**counts: int) -> None:
+    """Raise InputError for the first of these numbers, by name, that is below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"{name} is {count}; it must be at least 1")
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of another library's error, or its type if the message is empty."""
     return (str(error).splitlines() or [type(error).__name__])[0]

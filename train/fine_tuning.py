@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.data.images import Images
-from stochi.errors import InputError
+from stochi.errors import InputError, check_at_least_one
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
 from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
@@ -47,9 +47,9 @@ class FineTuningConfig:
     perturbed_share: float = 0.25
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "teacher_draws"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        check_at_least_one(
+            epochs=self.epochs, batch_size=self.batch_size, teacher_draws=self.teacher_draws
+        )
         for name in ("epsilon", "perturbed_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")

@@ -10,6 +10,12 @@ from stochi.errors import InputError
 from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
 
 
+def check_time_steps(time_steps: int) -> None:
+    """Raise InputError unless a sample has a time step."""
+    if time_steps < 1:
+        raise InputError(f"time_steps is {time_steps}; a sample needs at least 1")
+
+
 class RepeatSteps(nn.Module):
     """Run a one-step network for several time steps and average its output over them.
 
@@ -26,8 +32,7 @@ class RepeatSteps(nn.Module):
 
     def __init__(self, network: nn.Module, time_steps: int = 8, events: bool = False) -> None:
         super().__init__()
-        if time_steps < 1:
-            raise InputError(f"time_steps is {time_steps}; a sample needs at least 1")
+        check_time_steps(time_steps)
         self.network = network
         self.time_steps = time_steps
         self.events = events

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from stochi.data.images import Images
-from stochi.errors import InputError
+from stochi.errors import InputError, check_at_least_one
 from stochi.modes import in_eval_mode
 from stochi.train.defences.defence import Defence
 
@@ -40,9 +40,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; it must be a whole number of at least 0")
-        for name in ("epochs", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        check_at_least_one(epochs=self.epochs, batch_size=self.batch_size, patience=self.patience)
 
 
 @dataclass(frozen=True)

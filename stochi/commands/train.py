@@ -174,6 +174,7 @@ def _choose_defence(name: str | None, epsilon: float | None) -> "Defence | None"
 
 def _check_network(context: typer.Context, network: "NetworkConfig") -> None:
     """Raise InputError if an option of the network is out of range or has no effect."""
+    from stochi.train.networks import check_time_steps
     from stochi.train.neurons.random_tau_leaky import check_neuron_options
 
     check_neuron_options(network.sigma, network.sampling, network.input_gain, network.bits)
@@ -181,8 +182,7 @@ def _check_network(context: typer.Context, network: "NetworkConfig") -> None:
         without_effect = {"sigma": was_given(context, "sigma"), "bits": network.bits is not None}
         for name in (name for name, given in without_effect.items() if given):
             raise InputError(f"--{name} is for random decays; --sampling mean draws none")
-    if network.time_steps < 1:
-        raise InputError(f"time_steps is {network.time_steps}; a sample needs at least 1")
+    check_time_steps(network.time_steps)
 
 
 def _train(

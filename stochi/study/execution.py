@@ -9,7 +9,7 @@ import torch
 
 from stochi.data import load
 from stochi.data.images import Images
-from stochi.errors import InputError
+from stochi.errors import InputError, check_at_least_one
 from stochi.study.answers import Answers
 from stochi.study.evaluation import evaluate
 from stochi.study.examination import examine
@@ -48,8 +48,7 @@ def conduct(
         InputError: an argument is out of range, the data set has too few images, or a kept file is
             damaged.
     """
-    if processes < 1:
-        raise InputError(f"processes is {processes}; it must be at least 1")
+    check_at_least_one(processes=processes)
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))
     # The costly ones first, so that no process is left with one at the end.

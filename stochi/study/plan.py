@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from stochi.errors import InputError
+from stochi.errors import InputError, check_at_least_one
 from stochi.study.victims import BASELINES, DEFENCES, NEURONS, Victim
 
 Value = TypeVar("Value")
@@ -29,7 +29,7 @@ class TrainingPlan:
     epsilon: float = 25 / 255
 
     def __post_init__(self) -> None:
-        _check_counts(
+        check_at_least_one(
             training_images=self.images,
             epochs=self.epochs,
             seeds=self.seeds,
@@ -53,7 +53,7 @@ class PGDPlan:
     draws: int = 10
 
     def __post_init__(self) -> None:
-        _check_counts(iterations=self.iterations, draws=self.draws)
+        check_at_least_one(iterations=self.iterations, draws=self.draws)
         _check_epsilon("epsilon", self.epsilon)
 
 
@@ -70,7 +70,7 @@ class SquarePlan:
     iterations: int = 300
 
     def __post_init__(self) -> None:
-        _check_counts(square_images=self.images, square_iterations=self.iterations)
+        check_at_least_one(square_images=self.images, square_iterations=self.iterations)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class AutoAttackPlan:
     iterations: int = 20
 
     def __post_init__(self) -> None:
-        _check_counts(auto_attack_images=self.images, auto_attack_iterations=self.iterations)
+        check_at_least_one(auto_attack_images=self.images, auto_attack_iterations=self.iterations)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class CurvePlan:
     defences: tuple[str, ...] = ("none", "pgd")
 
     def __post_init__(self) -> None:
-        _check_counts(curve_images=self.images)
+        check_at_least_one(curve_images=self.images)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class SimilarityPlan:
     draws: int = 8
 
     def __post_init__(self) -> None:
-        _check_counts(similarity_images=self.images, similarity_draws=self.draws)
+        check_at_least_one(similarity_images=self.images, similarity_draws=self.draws)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class StudyPlan:
     similarity: SimilarityPlan = field(default_factory=SimilarityPlan)
 
     def __post_init__(self) -> None:
-        _check_counts(
+        check_at_least_one(
             images=self.images, trials=self.trials, calibration_images=self.calibration_images
         )
         _check_names("defences", self.defences, DEFENCES)
@@ -254,12 +254,6 @@ class StudyPlan:
 
 def _given(option: Value | None, standard: Value) -> Value:
     return standard if option is None else option
-
-
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise InputError(f"{name} is {count}; it must be at least 1")
 
 
 def _check_epsilon(name: str, epsilon: float) -> None:

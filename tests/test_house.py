@@ -18,6 +18,7 @@ COMPILED = (
 )
 """Loops that are compiled: numba inlines them, so their size costs nothing."""
 FRONT_DOORS = {
+    "attacks/catalogue.py:make_attack",
     "deploy/pipeline.py:lower",
     "deploy/calibration.py:calibrate",
     "sim/backends.py:run",
@@ -27,7 +28,7 @@ FRONT_DOORS = {
     "train/neurons/random_tau_leaky.py:__init__",
     "train/twin/model.py:make_twin",
 }
-"""Public functions with more parameters; all but the first four are keyword-only."""
+"""Public functions with more parameters; all but the first four parameters are keyword-only."""
 PACKAGES = (
     *("attacks", "data", "deploy", "export", "hardware", "parity", "program", "sim"),
     *("statistics", "study", "train"),

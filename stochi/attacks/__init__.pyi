@@ -1,5 +1,4 @@
 from .apgd import APGD as APGD
-from .art_library import ArtUnavailable as ArtUnavailable
 from .auto_attack import AutoAttack as AutoAttack
 from .base import Attack as Attack
 from .base import ImageAttack as ImageAttack
@@ -13,6 +12,10 @@ from .mi_fgsm import MIFGSM as MIFGSM
 from .pgd import PGD as PGD
 from .program_model import ProgramModel as ProgramModel
 from .recipe import Recipe as Recipe
+from .sa_pgd import SAPGD as SAPGD
 from .square import Square as Square
-from .surrogate import with_surrogate as with_surrogate
+from .surrogates.adaptive import AdaptiveSurrogate as AdaptiveSurrogate
+from .surrogates.copies import with_surrogate as with_surrogate
+from .surrogates.potential import PotentialSurrogate as PotentialSurrogate
+from .surrogates.surrogate import FixedSurrogate as FixedSurrogate
 from .uniform_noise import UniformNoise as UniformNoise

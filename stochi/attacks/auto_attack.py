@@ -1,70 +1,112 @@
 """AutoAttack: several attacks without parameters to tune."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
 from stochi.attacks.apgd import APGD
 from stochi.attacks.base import ImageAttack
-from stochi.attacks.expectation import JUDGING_ROUNDS, expected_outcome, judge
+from stochi.attacks.chosen import Candidate, Chosen
+from stochi.attacks.expectation import expected_outcome, is_random, judging_rounds
 from stochi.attacks.fab import FAB
-from stochi.attacks.gradient import GradientAttack
+from stochi.attacks.pgd import PGD
 from stochi.attacks.progress import ReportsProgress
+from stochi.attacks.sa_pgd import SAPGD
 from stochi.attacks.square import Square
+from stochi.attacks.surrogates.choice import SurrogateChoice, describe_sampling, make_surrogates
+from stochi.attacks.surrogates.replacement import spiking_neurons
+from stochi.attacks.surrogates.surrogate import OwnSurrogate
 from stochi.errors import InputError
 
-VERSIONS = ("rand", "standard")
+VERSION_DRAWS = {"snn": 10, "rand": 20, "standard": 20}
+"""Version → its EOT samples; 20 are those of the paper's "rand"."""
+SHARP = "atan-25"
+"""The fixed surrogate of the version for spiking networks, far sharper than those of training."""
+UNCHANGED = "clean image"
+"""Name of the part for images that no part made worse."""
 
 
 @dataclass(frozen=True)
-class AutoAttack(GradientAttack, ReportsProgress):
-    """AutoAttack (Croce and Hein, ICML 2020), built from ART's parts and our FAB.
+class AutoAttack(ImageAttack, ReportsProgress):
+    """AutoAttack (Croce and Hein, ICML 2020), and a version of it for spiking networks.
 
+    ``"snn"`` changes what decides on a spiking network, the surrogate gradient. It consists of PGD
+    with cosine-decayed steps and SA-PGD, both with the adaptive surrogate; PGD with a fixed sharp
+    one; and APGD on the margin with the adaptive one. On a model without spiking neurons, its parts
+    follow the model's own gradient.
     ``"rand"`` is the paper's version for random models: APGD-CE and APGD-DLR, with EOT.
     ``"standard"`` is APGD-CE, targeted APGD-DLR and FAB-T towards 9 classes each, and Square with
-    5000 queries. ART's own AutoAttack differs: its APGD-DLR is untargeted, it runs DeepFool (in L2)
-    instead of FAB, which ART lacks, and it counts an image as fooled after one wrong answer.
+    5000 queries.
 
     The parts run one after another on the images that were still right in some draw. Each image
     keeps the result that the model gets right least often over fresh draws.
 
     Attributes:
-        version: "rand" or "standard".
-        iterations: iterations of the APGDs and of FAB; 100 in the paper.
+        version: "snn", "rand" or "standard".
+        iterations: iterations of each part but Square; 100 in the paper.
         squares: iterations of Square; 2500 are 5000 queries.
-        draws: number of EOT samples; 20 in the paper's "rand".
+        draws: number of EOT samples; 0 takes the version's own, 10 for "snn", otherwise 20.
+        surrogates: for "rand" and "standard", as for any gradient attack; "snn" has its own.
         progress: called with a line before every part, and while Square runs.
     """
 
     version: str = field(default="rand", kw_only=True)
     iterations: int = field(default=100, kw_only=True)
     squares: int = field(default=2500, kw_only=True)
-    draws: int = field(default=20, kw_only=True)
+    draws: int = field(default=0, kw_only=True)
+    surrogates: SurrogateChoice | Sequence[SurrogateChoice] = field(default="own", kw_only=True)
 
     def __post_init__(self) -> None:
+        if self.version not in VERSION_DRAWS:
+            known = ", ".join(VERSION_DRAWS)
+            raise InputError(f"version is {self.version!r}; choose from {known}")
+        if self.draws == 0:
+            object.__setattr__(self, "draws", VERSION_DRAWS[self.version])
         super().__post_init__()
-        if self.version not in VERSIONS:
-            raise InputError(f"version is {self.version!r}; choose from {', '.join(VERSIONS)}")
-        self.check_counts("squares")
+        self.check_counts("iterations", "squares", "draws")
+        object.__setattr__(self, "surrogates", make_surrogates(self.surrogates))
+        if self.version == "snn" and self.surrogates != (OwnSurrogate(),):
+            raise InputError(
+                'surrogates belong to the versions "rand" and "standard"; "snn" chooses its own'
+            )
 
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"AutoAttack {self.version}-{self.iterations} (EOT {self.draws})"
+        sampling = describe_sampling(self.draws, make_surrogates(self.surrogates))
+        return f"AutoAttack {self.version}-{self.iterations} {sampling}"
 
-    def parts(self) -> Sequence[ImageAttack]:
-        """Return the attacks that it consists of, in their order."""
-        epsilon, seed, iterations, draws = self.epsilon, self.seed, self.iterations, self.draws
-        first = APGD(epsilon, seed, iterations, draws=draws)
+    def parts(self, spiking: bool = True) -> Sequence[ImageAttack]:
+        """Return the attacks that it consists of, in their order.
+
+        Args:
+            spiking: whether the model has spiking neurons, whose surrogate can be replaced.
+        """
+        epsilon, seed, iterations = self.epsilon, self.seed, self.iterations
+        draws, grid = self.draws, self.grid
+        if self.version == "snn":
+            adaptive, sharp = ("adaptive", SHARP) if spiking else ("own", "own")
+            pgd = PGD(epsilon, seed, iterations, schedule="cosine", draws=draws, grid=grid)
+            sa_pgd = SAPGD(epsilon, seed, iterations, draws=draws, grid=grid)
+            apgd = APGD(epsilon, seed, iterations, loss="margin", draws=draws, grid=grid)
+            parts = (
+                replace(pgd, surrogates=adaptive),
+                replace(sa_pgd, surrogates=adaptive),
+                replace(pgd, surrogates=sharp),
+                replace(apgd, surrogates=adaptive),
+            )
+            return tuple(dict.fromkeys(parts))
+        given = self.surrogates
+        first = APGD(epsilon, seed, iterations, draws=draws, grid=grid, surrogates=given)
         if self.version == "rand":
-            return first, APGD(epsilon, seed, iterations, loss="dlr", draws=draws)
+            return first, replace(first, loss="dlr")
         return (
             first,
-            APGD(epsilon, seed, iterations, loss="targeted-dlr", draws=draws),
-            FAB(epsilon, seed, iterations, draws=draws),
-            Square(epsilon, seed, self.squares, draws=draws, progress=self.progress),
+            replace(first, loss="targeted-dlr"),
+            FAB(epsilon, seed, iterations, draws=draws, grid=grid, surrogates=given),
+            Square(epsilon, seed, self.squares, draws=draws, grid=grid, progress=self.progress),
         )
 
     def perturb(
@@ -73,17 +115,23 @@ class AutoAttack(GradientAttack, ReportsProgress):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
-    ) -> torch.Tensor:
+    ) -> Chosen:
         """Run the parts."""
-        found = inputs
-        rounds = JUDGING_ROUNDS if self.draws > 1 else 1
-        for part in self.parts():
-            right = expected_outcome(model, found, labels, self.draws, rounds).right
+        attack = self if is_random(model, inputs, self.draws) else replace(self, draws=1)
+        found, by = inputs, [UNCHANGED] * len(labels)
+        for part in self.parts(spiking=bool(spiking_neurons(model))):
+            rounds = judging_rounds(attack.draws)
+            right = expected_outcome(model, found, labels, attack.draws, rounds).right
             left = (right > 0).nonzero().squeeze(1)
             if not len(left):
                 break
             self.progress(f"{part.name}, {len(left)} of {len(inputs)} images")
             images, truth = inputs[left], labels[left]
             tried = part.perturb(model, images, truth, generator)
-            found = found.index_copy(0, left, judge(model, [found[left], tried], truth, self.draws))
-        return found
+            tried = tried.inputs if isinstance(tried, Chosen) else tried
+            kept = [Candidate("", found[left]), Candidate(part.title, tried)]
+            chosen = attack.choose(model, kept, images, truth)
+            found = found.index_copy(0, left, chosen.inputs)
+            for place, name in zip(left.tolist(), chosen.by, strict=True):
+                by[place] = name or by[place]
+        return Chosen(found, tuple(by))

@@ -1,7 +1,7 @@
 """The bases of all attacks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from numbers import Integral, Real
@@ -11,9 +11,12 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from stochi.attacks.chosen import Candidate, Chosen
+from stochi.attacks.expectation import judge
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.objectives import TINY
 from stochi.attacks.recipe import EPSILON, Plain, Recipe
+from stochi.attacks.surrogates.surrogate import Surrogate
 from stochi.errors import InputError, first_line
 from stochi.not_finite import find_not_finite
 
@@ -154,6 +157,19 @@ class Attack(ABC):
     ) -> torch.Tensor:
         """Return adversarial inputs for ``model``, of the shape of ``inputs``.
 
+        As :meth:`run`, which also tells what made each of them.
+        """
+        return self.run(model, inputs, labels, budget).inputs
+
+    def run(
+        self,
+        model: nn.Module,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        budget: float | None = None,
+    ) -> Chosen:
+        """Return adversarial inputs for ``model``, and the name of the part that made each.
+
         The same seed gives the same inputs if the model draws from torch's default generator or
         does not draw. torch's and numpy's global generators stay as they were.
 
@@ -189,9 +205,10 @@ class Attack(ABC):
             _first_answer_checked(model, inputs, labels),
         ):
             torch.manual_seed(self.seed)
-            perturbed = attack.perturb(model, inputs.clone(), labels, generator)
+            found = attack.perturb(model, inputs.clone(), labels, generator)
+        perturbed, by = found if isinstance(found, Chosen) else (found, (self.title,) * len(labels))
         attack.check_found(perturbed, inputs)
-        return attack.finish(perturbed.detach(), inputs)
+        return Chosen(attack.finish(perturbed.detach(), inputs), by)
 
     @property
     @abstractmethod
@@ -229,8 +246,8 @@ class Attack(ABC):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
-    ) -> torch.Tensor:
-        """Return the attacked inputs.
+    ) -> torch.Tensor | Chosen:
+        """Return the attacked inputs, and if an attack has several parts, what made each.
 
         Args:
             model, inputs, labels: as in a call, already checked; ``inputs`` is a copy.
@@ -340,6 +357,18 @@ class ImageAttack(Attack):
             return perturbed
         return onto_grid(perturbed, inputs, self.epsilon, self.grid)
 
+    def choose(
+        self,
+        model: nn.Module,
+        candidates: Sequence[Candidate],
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> Chosen:
+        """Choose the worst candidate of each image, as the images will be shown, on the grid."""
+        shown = [self.finish(candidate.images.detach(), inputs) for candidate in candidates]
+        images, numbers = judge(model, shown, labels, getattr(self, "draws", 1))
+        return Chosen(images, tuple(candidates[number].name for number in numbers.tolist()))
+
     def random_start(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Draw a point uniformly from the ε-ball around the inputs."""
         return self.project(inputs + self.epsilon * random_change(inputs, generator), inputs)
@@ -367,6 +396,12 @@ def _parameters(attack: Attack) -> dict[str, Plain]:
     if not is_dataclass(attack):
         return {}
     values = {field.name: getattr(attack, field.name) for field in fields(attack) if field.compare}
-    return {
-        name: value if isinstance(value, Plain) else repr(value) for name, value in values.items()
-    }
+    return {name: _as_plain(value) for name, value in values.items()}
+
+
+def _as_plain(value: object) -> Plain:
+    if isinstance(value, Plain):
+        return value
+    if isinstance(value, tuple) and value and all(isinstance(one, Surrogate) for one in value):
+        return ",".join(one.name for one in value)
+    return repr(value)

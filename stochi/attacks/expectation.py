@@ -4,6 +4,7 @@ Losses and gradients are averaged over the model's own randomness, with the runs
 batch.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,11 +13,19 @@ from torch import nn
 from stochi.attacks.objectives import Objective, cross_entropy
 from stochi.errors import InputError
 
-JUDGING_ROUNDS = 5
-"""Rounds of draws over which attacked images are judged, where a gradient takes one.
+JUDGING_DRAWS = 50
+"""Smallest number of draws over which attacked images are judged.
 
-Judging needs no backward pass, so it can afford more draws.
+Judging needs no backward pass, and few passes at all, so it can afford more draws than a gradient.
 """
+
+
+def judging_rounds(draws: int) -> int:
+    """Return the rounds of ``draws`` over which attacked images are judged, at least 5.
+
+    A model without randomness, with one draw, is judged once.
+    """
+    return 1 if draws == 1 else max(5, -(-JUDGING_DRAWS // draws))
 
 
 class Outcome(NamedTuple):
@@ -27,10 +36,29 @@ class Outcome(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """Values (batch,) of an objective at images, and its gradients, of the images' shape."""
+    """What one gradient tells of images.
+
+    Attributes:
+        values: (batch,) values of the objective.
+        gradients: its gradients, of the images' shape.
+        right: (batch,) shares of the runs in which the answer is right.
+    """
 
     values: torch.Tensor
     gradients: torch.Tensor
+    right: torch.Tensor
+
+
+class Choice(NamedTuple):
+    """The chosen candidate of each image.
+
+    Attributes:
+        images: the chosen images.
+        numbers: (batch,) int64, the candidates' numbers.
+    """
+
+    images: torch.Tensor
+    numbers: torch.Tensor
 
 
 def answers(model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int = 0) -> torch.Tensor:
@@ -73,7 +101,8 @@ def expected_slope(
     """
     leaf = images.detach().requires_grad_(True)
     with torch.enable_grad():
-        values = objective(answers(model, leaf, draws), labels)
+        logits = answers(model, leaf, draws)
+        values = objective(logits, labels)
         if not values.requires_grad:
             raise InputError(
                 "the model's answer has no gradient with respect to its input; if it is a Program,"
@@ -81,7 +110,22 @@ def expected_slope(
                 " GreedySpikes, which need answers only"
             )
         (gradients,) = torch.autograd.grad(values.sum(), leaf)
-    return Slope(values.detach(), gradients)
+    right = (logits.detach().argmax(2) == labels).double().mean(0)
+    return Slope(values.detach(), gradients, right)
+
+
+def is_random(model: nn.Module, images: torch.Tensor, draws: int) -> bool:
+    """Return whether the model answers the same images differently when it is asked again.
+
+    torch's generators are left as they were.
+
+    Args:
+        draws: runs side by side, so that a model with few outcomes hardly gives all of them twice.
+    """
+    devices = [images.device] if images.is_cuda else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        first, second = (answers(model, images, draws) for _ in range(2))
+    return not torch.equal(first, second)
 
 
 def expected_outcome(
@@ -104,12 +148,12 @@ def expected_outcome(
 
 def judge(
     model: nn.Module,
-    candidates: list[torch.Tensor],
+    candidates: Sequence[torch.Tensor],
     labels: torch.Tensor,
     draws: int,
     batch_dim: int = 0,
-) -> torch.Tensor:
-    """Return, for each image, the candidate that the model gets right least often.
+) -> Choice:
+    """Choose, for each image, the candidate that the model gets right least often.
 
     Among equals, the one with the higher loss wins. The candidates are judged over fresh draws,
     because the draws that a candidate was optimized on overrate it.
@@ -121,22 +165,21 @@ def judge(
         draws: EOT samples of one gradient, 1 for a model that is not random.
         batch_dim: dimension of the inputs that counts the samples.
     """
+    best, numbers = candidates[0], torch.zeros_like(labels)
     if len(candidates) == 1:
-        return candidates[0]
-    rounds = JUDGING_ROUNDS if draws > 1 else 1
-    best, kept = candidates[0].clone(), None
-    for candidate in candidates:
+        return Choice(best, numbers)
+    rounds = judging_rounds(draws)
+    kept = expected_outcome(model, best, labels, draws, rounds, batch_dim)
+    for number, candidate in enumerate(candidates[1:], 1):
         found = expected_outcome(model, candidate, labels, draws, rounds, batch_dim)
-        if kept is None:
-            kept = found
-            continue
         fewer = found.right < kept.right
         better = fewer | ((found.right == kept.right) & (found.loss > kept.loss))
         best = torch.where(_along(better, best, batch_dim), candidate, best)
+        numbers = torch.where(better, number, numbers)
         kept = Outcome(
             *(torch.where(better, new, old) for new, old in zip(found, kept, strict=True))
         )
-    return best
+    return Choice(best, numbers)
 
 
 def _along(values: torch.Tensor, like: torch.Tensor, dim: int) -> torch.Tensor:

@@ -7,8 +7,8 @@ from torch import nn
 
 from stochi.attacks.base import largest_change, random_change
 from stochi.attacks.box_projection import onto_plane
-from stochi.attacks.expectation import answers, expected_slope, judge
-from stochi.attacks.gradient import GradientAttack, times_restarts
+from stochi.attacks.expectation import answers, expected_slope
+from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.objectives import TINY, margin, targeted_margin
 from stochi.attacks.targets import nearest_classes
 
@@ -59,23 +59,22 @@ class FAB(GradientAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"FAB-T-{self.iterations}{times_restarts(self.restarts)} (EOT {self.draws})"
+        times = f"×{self.restarts}" if self.restarts > 1 else ""
+        return f"FAB-T-{self.iterations}{times} {self.sampled}"
 
-    def perturb(
+    def climb(
         self,
         model: nn.Module,
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
-    ) -> torch.Tensor:
-        """Search towards each target and keep the best result of each image."""
-        if self.epsilon == 0:
-            return inputs
+    ) -> list[torch.Tensor]:
+        """Search towards each target."""
         candidates = [inputs]
         for targets in nearest_classes(model, inputs, labels, self.draws, self.targets):
             found = self.search(model, inputs, labels, targets, generator)
             candidates += self.bring_in(found, inputs)
-        return judge(model, candidates, labels, self.draws)
+        return candidates
 
     def search(
         self,
@@ -120,7 +119,7 @@ class FAB(GradientAttack):
         targets: torch.Tensor,
     ) -> torch.Tensor:
         """Take one step: to a mean of the projections of the points and of the clean images."""
-        values, gradients = expected_slope(
+        values, gradients, _ = expected_slope(
             model, points, labels, self.draws, targeted_margin(targets)
         )
         clean_values = values + (gradients * (inputs - points)).flatten(1).sum(1)

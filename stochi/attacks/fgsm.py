@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from stochi.attacks.expectation import expected_gradient
 from stochi.attacks.gradient import GradientAttack
 
 
@@ -18,15 +19,15 @@ class FGSM(GradientAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"FGSM (EOT {self.draws})"
+        return f"FGSM {self.sampled}"
 
-    def perturb(
+    def climb(
         self,
         model: nn.Module,
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
-    ) -> torch.Tensor:
+    ) -> list[torch.Tensor]:
         """Take the step."""
-        gradient = self.expected_gradient(model, inputs, labels)
-        return self.project(inputs + self.epsilon * gradient.sign(), inputs)
+        gradient = expected_gradient(model, inputs, labels, self.draws)
+        return [self.project(inputs + self.epsilon * gradient.sign(), inputs)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from stochi.attacks.expectation import expected_gradient
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.objectives import TINY
 from stochi.errors import InputError
@@ -34,23 +35,23 @@ class MIFGSM(GradientAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"MI-FGSM-{self.iterations} (EOT {self.draws})"
+        return f"MI-FGSM-{self.iterations} {self.sampled}"
 
-    def perturb(
+    def climb(
         self,
         model: nn.Module,
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
-    ) -> torch.Tensor:
+    ) -> list[torch.Tensor]:
         """Climb with momentum and return the last iterate."""
         perturbed, direction = inputs, torch.zeros_like(inputs)
         every_pixel = tuple(range(1, inputs.dim()))
         for _ in range(self.iterations):
-            gradient = self.expected_gradient(model, perturbed, labels)
+            gradient = expected_gradient(model, perturbed, labels, self.draws)
             size = gradient.abs().sum(every_pixel, keepdim=True)
             direction = self.momentum * direction + gradient / (size + TINY)
             perturbed = self.project(
                 perturbed + self.epsilon / self.iterations * direction.sign(), inputs
             )
-        return perturbed.detach()
+        return [perturbed.detach()]

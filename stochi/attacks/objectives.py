@@ -4,7 +4,7 @@ An objective takes logits (draws, batch, classes) and labels (batch,), and retur
 that are large if the model is wrong.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch.nn import functional
@@ -75,6 +75,30 @@ def targeted_dlr(targets: torch.Tensor) -> Objective:
         return ((_of_class(logits, targets) - _of_class(logits, labels)) / scale).mean(0)
 
     return objective
+
+
+def targeted_cross_entropy(targets: torch.Tensor) -> Objective:
+    """Make the objective "minus the target's cross-entropy", mean over the draws.
+
+    Args:
+        targets: (batch,) target classes.
+    """
+
+    def objective(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return -cross_entropy(logits, targets)
+
+    return objective
+
+
+UNTARGETED: Mapping[str, Objective] = {"ce": cross_entropy, "margin": margin, "dlr": dlr}
+"""The objectives of attacks without a target, by the name of the loss."""
+TARGETED: Mapping[str, Callable[[torch.Tensor], Objective]] = {
+    "targeted-ce": targeted_cross_entropy,
+    "targeted-margin": targeted_margin,
+    "targeted-dlr": targeted_dlr,
+}
+"""Makers of the objectives towards target classes, by the name of the loss."""
+LOSSES = (*UNTARGETED, *TARGETED)
 
 
 def _of_class(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:

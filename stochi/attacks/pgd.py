@@ -4,68 +4,63 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
-from stochi.attacks.expectation import judge
-from stochi.attacks.gradient import GradientAttack, times_restarts
+from stochi.attacks.climbing import ClimbingAttack, Hill
 from stochi.errors import InputError
+
+SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True)
-class PGD(GradientAttack):
+class PGD(ClimbingAttack):
     """PGD (Madry et al., ICLR 2018) on the expectation over draws (EOT, Athalye et al., ICML 2018).
 
-    Each iteration follows the sign of the gradient of the cross-entropy, averaged over ``draws``
-    runs of the model on the same images, side by side in one batch. A climb ends at its last
-    iterate. Of several climbs, each image keeps the result that the model gets right least often
-    over fresh draws.
+    Each iteration follows the sign of the gradient, averaged over ``draws`` runs of the model on
+    the same images, side by side in one batch. A climb ends at its last iterate, and on a model
+    that is not random at the best one on the way. Of several climbs, each image keeps the result
+    that the model gets right least often over fresh draws.
 
     Attributes:
         iterations: number of iterations of a climb.
-        draws: EOT samples of an iteration, 1 for a model without randomness.
-        step_size: length of a step; 2.5·ε/iterations if not given, as in Madry et al.
+        step_size: length of a step, with "cosine" of the first; if not given, 2.5·ε/iterations as
+            in Madry et al., with "cosine" ε.
         use_random_start: whether a climb starts at a random point of the ε-ball.
-        restarts: number of climbs, each from its own random start.
+        schedule: "constant", or "cosine": steps that fall to 0 along half a cosine.
     """
 
     iterations: int = 20
     step_size: float | None = None
     use_random_start: bool = True
-    restarts: int = field(default=1, kw_only=True)
+    schedule: str = field(default="constant", kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         size = self.step_size
         if size is not None and not (0 < size < math.inf or size == self.epsilon == 0):
             raise InputError(f"step_size is {size}; it must be a finite number above 0")
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"schedule is {self.schedule!r}; choose from {', '.join(SCHEDULES)}")
 
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"PGD-{self.iterations}{times_restarts(self.restarts)} (EOT {self.draws})"
+        schedule = " cosine" if self.schedule == "cosine" else ""
+        return f"PGD{self.objective_name}-{self.length}{schedule} {self.sampled}"
 
-    def perturb(
-        self,
-        model: nn.Module,
-        inputs: torch.Tensor,
-        labels: torch.Tensor,
-        generator: torch.Generator,
-    ) -> torch.Tensor:
-        """Climb the expected loss from each start and keep the best result of each image."""
-        found = [self.climb(model, inputs, labels, generator) for _ in range(self.restarts)]
-        return judge(model, found, labels, self.draws)
-
-    def climb(
-        self,
-        model: nn.Module,
-        inputs: torch.Tensor,
-        labels: torch.Tensor,
-        generator: torch.Generator,
-    ) -> torch.Tensor:
+    def ascend(self, hill: Hill, generator: torch.Generator) -> torch.Tensor:
         """Climb once and return the last iterate."""
-        size = 2.5 * self.epsilon / self.iterations if self.step_size is None else self.step_size
-        perturbed = self.random_start(inputs, generator) if self.use_random_start else inputs
-        for _ in range(self.iterations):
-            gradient = self.expected_gradient(model, perturbed, labels)
-            perturbed = self.project(perturbed + size * gradient.sign(), inputs)
-        return perturbed.detach()
+        points = hill.inputs
+        if self.use_random_start:
+            points = self.random_start(points, generator)
+        for iteration in range(self.iterations):
+            step = self.step(iteration) * hill.slope(points).gradients.sign()
+            points = hill.project(points + step)
+        return points
+
+    def step(self, iteration: int) -> float:
+        """Return the length of an iteration's step."""
+        if self.schedule == "constant":
+            constant = 2.5 * self.epsilon / self.iterations
+            return constant if self.step_size is None else self.step_size
+        first = self.epsilon if self.step_size is None else self.step_size
+        return first * (1 + math.cos(math.pi * iteration / self.iterations)) / 2

@@ -22,8 +22,8 @@ class Recipe:
         uses_gradients: whether the attack needs the model's gradients.
         single_step: whether it follows the gradient in a single step, as FGSM does.
         draws: runs of a random model that one gradient or answer is averaged over.
-        parameters: the attack's dataclass fields that take part in comparisons, by name. Values
-            that are not plain are represented by their ``repr``.
+        parameters: the attack's dataclass fields that take part in comparisons, by name. Surrogates
+            are their names; other values that are not plain are represented by their ``repr``.
     """
 
     kind: str

@@ -1,34 +1,35 @@
-"""The Square attack in ART's implementation, by queries alone."""
+"""The Square attack, by queries alone."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
-from stochi.attacks.art_library import require_art, seeded_numpy
 from stochi.attacks.base import ImageAttack
-from stochi.attacks.expectation import answers, judge
+from stochi.attacks.chosen import Candidate, Chosen
+from stochi.attacks.climbing import choose
+from stochi.attacks.expectation import answers
 from stochi.attacks.objectives import margin
 from stochi.attacks.progress import ReportsProgress
 from stochi.errors import InputError
 
 FIRST_SHARE = 0.8
 """Share of the image that the first square covers."""
+HALVINGS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+"""Shares of the iterations after which the square's share of the image is halved (the paper's)."""
 
 
 @dataclass(frozen=True)
 class Square(ImageAttack, ReportsProgress):
-    """Square attack (Andriushchenko et al., ECCV 2020): random squares of ±ε that lower the margin.
+    """Square attack (Andriushchenko et al., ECCV 2020): random squares of ±ε that raise the margin.
 
     It needs no gradient, so a masked one does not stop it, and it works on a Program
-    (:class:`stochi.attacks.ProgramModel`). Each iteration evaluates both the best image so far and
-    its challenger over ``draws`` new runs, so that the challenger need not beat the margin of one
-    lucky run. The implementation is ART's, with two changes: it goes on after an image's first
-    wrong answer, and its squares reach the last row and column. One square per iteration serves the
-    whole batch, as in ART.
+    (:class:`stochi.attacks.ProgramModel`). It starts from vertical stripes of ±ε; each iteration
+    draws a square for each image and keeps it if it raises the margin of the best wrong class. Both
+    the best image so far and its challenger are evaluated over ``draws`` new runs, so that the
+    challenger need not beat the margin of one lucky run.
 
     Attributes:
         iterations: number of squares tried; each costs ``2·draws`` queries per image.
@@ -66,58 +67,69 @@ class Square(ImageAttack, ReportsProgress):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
-    ) -> torch.Tensor:
+    ) -> Chosen:
         """Search as often as asked and keep the best result of each image."""
-        require_art()
-        if self.epsilon == 0:
-            return inputs
-        with seeded_numpy(self.seed):
-            found = [self.search(model, inputs, labels) for _ in range(self.restarts)]
-        return judge(model, found, labels, self.draws)
+        found = [
+            Candidate(self.title, self.search(model, inputs, labels, generator))
+            for _ in range(self.restarts)
+        ]
+        return self.choose(model, found, inputs, labels)
 
-    def search(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Search once, for all images together."""
-        # ART is an optional extra.
-        from art.attacks.evasion import SquareAttack
-        from art.estimators.classification import BlackBoxClassifierNeuralNetwork
-
-        height, width = inputs.shape[2:]
-        # ART never draws a square's last possible place. One more row and column, which the model
-        # does not get to see, make that place possible.
-        padded = functional.pad(inputs, (0, 1, 0, 1))
-        with torch.no_grad():
-            classes = answers(model, inputs[:1], 1).shape[2]
-        asked = -2  # ART asks twice about its start, and twice per iteration
-
-        def images(padded: Any) -> torch.Tensor:
-            return torch.from_numpy(padded[:, :, :height, :width]).to(inputs)
-
-        def lead_of_truth(shown: Any, one_hot: Any) -> Any:
-            nonlocal asked
-            asked += 1
-            tried, half = divmod(asked, 2)
-            if tried > 0 and not half and tried % max(1, self.iterations // 10) == 0:
+    def search(
+        self,
+        model: nn.Module,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Search once and return the last image kept."""
+        stripes = draw_signs(inputs[:, :, :1], generator).expand_as(inputs)
+        best = self.onto_shown(inputs + self.epsilon * stripes, inputs)
+        for tried in range(1, self.iterations + 1):
+            done = (tried - 1) / self.iterations
+            side = square_side(done, inputs.shape[2], inputs.shape[3])
+            covered = draw_squares(inputs, side, generator)
+            signs = draw_signs(inputs[:, :, :1, :1], generator)
+            painted = self.onto_shown(inputs + self.epsilon * signs, inputs)
+            challenger = torch.where(covered, painted, best)
+            better = self.margins(model, challenger, labels) > self.margins(model, best, labels)
+            best = choose(better, challenger, best)
+            if tried % max(1, self.iterations // 10) == 0:
                 self.progress(f"{self.name}: {tried} of {self.iterations} squares")
-            with torch.no_grad():
-                logits = answers(model, images(shown), self.draws)
-                truth = torch.from_numpy(one_hot.argmax(1)).to(labels)
-                return -margin(logits, truth).cpu().numpy()
+        return best
 
-        def unasked(shown: Any) -> Any:
-            return np.zeros((len(shown), classes), np.float32)
+    def onto_shown(self, images: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Return images in the ε-ball as they will be shown, on the grid."""
+        return self.finish(self.project(images, inputs), inputs)
 
-        square = SquareAttack(
-            BlackBoxClassifierNeuralNetwork(
-                unasked, tuple(padded.shape[1:]), classes, clip_values=(0.0, 1.0)
-            ),
-            loss=lead_of_truth,
-            # A random model may be right the next time, so no image is ever done.
-            adv_criterion=lambda answered, one_hot: np.zeros(len(one_hot), bool),
-            max_iter=self.iterations,
-            eps=float(self.epsilon),
-            p_init=min(FIRST_SHARE, min(height, width) ** 2 / ((height + 1) * (width + 1))),
-            batch_size=len(inputs),
-            verbose=False,
-        )
-        found = square.generate(padded.cpu().numpy(), labels.cpu().numpy())
-        return self.project(images(found), inputs)
+    def margins(self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the mean margins of the images over new runs."""
+        with torch.no_grad():
+            return margin(answers(model, images, self.draws), labels)
+
+
+def square_side(done: float, height: int, width: int) -> int:
+    """Return the side of the square when the share ``done`` of the iterations is over."""
+    share = FIRST_SHARE / 2 ** sum(done > halving for halving in HALVINGS)
+    side = round(math.sqrt(share * height * width))
+    return min(max(side, 1), height, width)
+
+
+def draw_squares(like: torch.Tensor, side: int, generator: torch.Generator) -> torch.Tensor:
+    """Draw a place for each image's square; return (batch, 1, height, width), true inside."""
+
+    def inside(length: int) -> torch.Tensor:
+        free = length - side + 1
+        first = torch.randint(free, (len(like), 1), generator=generator, device=like.device)
+        place = torch.arange(length, device=like.device)
+        return (place >= first) & (place < first + side)
+
+    height, width = like.shape[2:]
+    rows, columns = inside(height), inside(width)
+    return (rows[:, :, None] & columns[:, None, :])[:, None]
+
+
+def draw_signs(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Draw −1 or +1 for each element, in the type of ``like``."""
+    signs = torch.randint(2, like.shape, generator=generator, device=like.device)
+    return (2 * signs - 1).to(like.dtype)

@@ -6,10 +6,7 @@ from importlib import metadata
 from stochi.commands.console import Output
 from stochi.commands.options import JsonOption
 
-PACKAGES = (
-    *("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib"),
-    "adversarial-robustness-toolbox",
-)
+PACKAGES = ("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib")
 
 
 def doctor_command(*, as_json: JsonOption = False) -> None:

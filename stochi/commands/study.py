@@ -74,11 +74,9 @@ def study_command(
     """
     import joblib
 
-    from stochi.attacks.art_library import require_art
     from stochi.study import conduct, plan_for
 
     output = Output(as_json)
-    require_art()
     plan = plan_for(data, quick).with_options(
         epsilon=epsilon,
         training_epsilon=training_epsilon,

@@ -26,6 +26,11 @@ NAMES = {
     "fgsm": ("FGSM (EOT 10), ε = 0.1", "FGSM (EOT 2), ε = 0.0313725"),
     "mi-fgsm": ("MI-FGSM-10 (EOT 10), ε = 0.1", "MI-FGSM-3 (EOT 2), ε = 0.0313725"),
     "pgd": ("PGD-20 (EOT 10), ε = 0.1", "PGD-3×4 (EOT 2), ε = 0.0313725"),
+    "pgd-cosine": (
+        "PGD-100 cosine (EOT 10), ε = 0.1",
+        "PGD-3×4 cosine (EOT 2), ε = 0.0313725",
+    ),
+    "sa-pgd": ("SA-PGD-100 (EOT 10), ε = 0.1", "SA-PGD-3×4 (EOT 2), ε = 0.0313725"),
     "apgd": ("APGD-CE-100 (EOT 10), ε = 0.1", "APGD-CE-3×4 (EOT 2), ε = 0.0313725"),
     "apgd-dlr": ("APGD-DLR-100 (EOT 10), ε = 0.1", "APGD-DLR-3×4 (EOT 2), ε = 0.0313725"),
     "apgd-t": (
@@ -33,6 +38,10 @@ NAMES = {
         "APGD-TARGETED-DLR-3×4 (EOT 2), ε = 0.0313725",
     ),
     "fab": ("FAB-T-100 (EOT 10), ε = 0.1", "FAB-T-3×4 (EOT 2), ε = 0.0313725"),
+    "auto-snn": (
+        "AutoAttack snn-100 (EOT 10), ε = 0.1",
+        "AutoAttack snn-3 (EOT 2), ε = 0.0313725",
+    ),
     "auto-rand": (
         "AutoAttack rand-100 (EOT 20), ε = 0.1",
         "AutoAttack rand-3 (EOT 2), ε = 0.0313725",

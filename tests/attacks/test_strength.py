@@ -1,5 +1,6 @@
 """Relations between the attacks' strengths, on a small trained network."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -13,16 +14,15 @@ from stochi.attacks import (
     FGSM,
     MIFGSM,
     PGD,
+    SAPGD,
     AutoAttack,
     HopSkipJump,
     Square,
     UniformNoise,
 )
-from stochi.attacks.art_library import seeded_numpy
-from stochi.attacks.base import Attack
-from stochi.attacks.expectation import answers
+from stochi.attacks.base import Attack, ImageAttack
 from stochi.statistics.intervals import Estimate, estimate_difference
-from tests.attacks.trained import right_answers, some_images, trained_net
+from tests.attacks.trained import relu_net, right_answers, some_images, trained_net
 
 IMAGES = 80
 
@@ -51,6 +51,10 @@ def accuracy(attack: Attack, sampling: str = "step", images: int = IMAGES) -> fl
     [
         (UniformNoise(0.1), FGSM(0.1)),
         (FGSM(0.1), PGD(0.1, iterations=10)),
+        (FGSM(0.1), FGSM(0.1, surrogates="own, adaptive")),
+        (PGD(0.1, draws=5), PGD(0.1, draws=5, surrogates="own, atan-25")),
+        (PGD(0.1, draws=5), PGD(0.1, draws=5, schedule="cosine")),
+        (PGD(0.1, iterations=5), SAPGD(0.1, iterations=20, draws=5)),
         (FGSM(0.1), MIFGSM(0.1, iterations=10)),
         (PGD(0.1, iterations=2), PGD(0.1, iterations=20)),
         (PGD(0.05, iterations=10), PGD(0.1, iterations=10)),
@@ -113,59 +117,57 @@ def test_black_box_attacks_find_something(black: Attack) -> None:
     assert accuracy(black, "mean", 10) < accuracy(PGD(0.0), "mean", 10) - 0.2
 
 
-class MeanAnswer(nn.Module):
-    """The logits' mean over draws, which ART's own classifier can evaluate."""
-
-    def __init__(self, model: nn.Module, draws: int) -> None:
-        super().__init__()
-        self.model, self.draws = model, draws
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return answers(self.model, images, self.draws).mean(0)
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "plain": lambda: trained_net("mean"),
+    "random": lambda: trained_net("step"),
+    "defended": lambda: trained_net("mean", defended=True),
+    "ReLU": relu_net,
+}
 
 
-@pytest.mark.parametrize("sampling, draws", [("step", 10), ("mean", 1)])
-@pytest.mark.parametrize(
-    "name, options, ours",
-    [
-        (
-            "ProjectedGradientDescent",
-            {"eps_step": 0.025, "num_random_init": 1},
-            PGD(0.1, iterations=10),
-        ),
-        (
-            "AutoProjectedGradientDescent",
-            {"eps_step": 0.2, "nb_random_init": 1, "loss_type": "cross_entropy"},
-            APGD(0.1, iterations=10),
-        ),
-        (
-            "AutoProjectedGradientDescent",
-            {"eps_step": 0.2, "nb_random_init": 2, "loss_type": "difference_logits_ratio"},
-            APGD(0.1, iterations=10, loss="dlr", restarts=2),
-        ),
-    ],
-    ids=["PGD", "APGD-CE", "APGD-DLR"],
-)
-def test_no_weaker_than_art_at_the_same_budget(
-    name: str, options: dict, ours: PGD | APGD, sampling: str, draws: int
-) -> None:
-    evasion = pytest.importorskip("art.attacks.evasion")
-    from art.estimators.classification import PyTorchClassifier
-
+@cache
+def attacked_on(network: str, attack: ImageAttack) -> torch.Tensor:
     shown = some_images(IMAGES)
-    classifier = PyTorchClassifier(
-        MeanAnswer(trained_net(sampling), draws),
-        nn.CrossEntropyLoss(),
-        (1, 8, 8),
-        10,
-        clip_values=(0.0, 1.0),
-        device_type="cpu",
+    return attack(NETWORKS[network](), shown.inputs, shown.labels)
+
+
+@pytest.mark.parametrize(
+    "single",
+    [
+        PGD(0.1),
+        PGD(0.1, schedule="cosine", surrogates="adaptive"),
+        PGD(0.1, schedule="cosine", surrogates="atan-25"),
+        SAPGD(0.1, surrogates="adaptive"),
+        APGD(0.1, loss="margin", surrogates="adaptive"),
+        APGD(0.1),
+        AutoAttack(0.1, draws=10),
+    ],
+    ids=lambda attack: attack.title,
+)
+@pytest.mark.parametrize("network", ["plain", "random", "defended", "ReLU"])
+def test_no_attack_beats_the_ensemble_at_equal_cost(single: ImageAttack, network: str) -> None:
+    """The ensemble has four parts, AutoAttack rand two, of so many iterations each."""
+    parts = 2 if isinstance(single, AutoAttack) else 1
+    if network == "ReLU":  # which has no surrogate to replace
+        single = replace(single, surrogates="own")
+    alone = attacked_on(network, replace(single, iterations=4 * 15 // parts, draws=4))
+    together = attacked_on(network, AutoAttack(0.1, version="snn", iterations=15, draws=4))
+    labels = some_images(IMAGES).labels
+    model = NETWORKS[network]()
+    lost = estimate_difference(
+        right_answers(model, alone, labels), right_answers(model, together, labels)
     )
-    attack = getattr(evasion, name)(
-        classifier, eps=0.1, max_iter=10, batch_size=IMAGES, verbose=False, **options
-    )
-    with seeded_numpy(0):
-        theirs = torch.from_numpy(attack.generate(shown.inputs.numpy(), shown.labels.numpy()))
-    assert float((theirs - shown.inputs).abs().max()) <= 0.1 + 1e-6
-    found = attacked(replace(ours, draws=draws), sampling)
-    assert gain(theirs, found, sampling).low <= 0
+    assert lost.low <= 0
+
+
+def test_the_ensemble_is_far_stronger_than_fixed_surrogates_on_spikes() -> None:
+    gained = {}
+    for network in ("plain", "defended", "ReLU"):
+        model, labels = NETWORKS[network](), some_images(IMAGES).labels
+        rand = attacked_on(network, AutoAttack(0.1, iterations=30, draws=1))
+        snn = attacked_on(network, AutoAttack(0.1, version="snn", iterations=15, draws=1))
+        gained[network] = estimate_difference(
+            right_answers(model, rand, labels), right_answers(model, snn, labels)
+        )
+    assert gained["plain"].high < 0 and gained["defended"].high < 0
+    assert gained["ReLU"].low <= 0 <= gained["ReLU"].high

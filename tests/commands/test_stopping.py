@@ -50,7 +50,6 @@ def alive_in(session: int) -> list[str]:
 
 @pytest.mark.slow
 def test_a_study_that_is_stopped_takes_its_processes_along(tmp_path: Path) -> None:
-    pytest.importorskip("art")
     small = ("--images", "60", "--training-images", "200", "--epochs", "2", "--processes", "2")
     study = subprocess.Popen(
         [sys.executable, "-m", "stochi", "study", "--quick", *small],

@@ -49,7 +49,7 @@ def right_under_attack(name: str | None, sampling: str) -> torch.Tensor:
     attack = PGD(0.1, 1, 10, draws=5 if sampling == "step" else 1)
     surrogates = (model, with_surrogate(model, snn.surrogate.fast_sigmoid(slope=25)))
     attacked = [attack(each, shown.inputs, shown.labels) for each in surrogates]
-    return right_answers(model, judge(model, attacked, shown.labels, 5), shown.labels)
+    return right_answers(model, judge(model, attacked, shown.labels, 5).images, shown.labels)
 
 
 def held_out() -> Images:

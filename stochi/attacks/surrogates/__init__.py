@@ -1,0 +1,1 @@
+"""Surrogate gradients that an attacker puts in place of a spiking network's own."""

@@ -7,7 +7,7 @@ Both take the same number of draws an iteration and climb the same expectation.
 """
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -15,6 +15,8 @@ from torch import nn
 
 from benchmarks.timing import in_turns
 from stochi.attacks import PGD
+from stochi.attacks.climbing import Hill
+from stochi.attacks.expectation import expected_gradient
 from stochi.commands.console import Output
 from stochi.data import load
 from stochi.deploy import lower
@@ -29,15 +31,16 @@ DRAWS = (1, 10, 20)
 class LoopingPGD(PGD):
     """PGD that runs the model once for each draw, one run after another."""
 
-    def expected_gradient(
-        self, model: nn.Module, perturbed: torch.Tensor, labels: torch.Tensor
-    ) -> torch.Tensor:
-        """Average the gradients of single runs."""
-        single = replace(self, draws=1)
-        gradients = [
-            PGD.expected_gradient(single, model, perturbed, labels) for _ in range(self.draws)
-        ]
-        return torch.stack(gradients).mean(0)
+    def ascend(self, hill: Hill, generator: torch.Generator) -> torch.Tensor:
+        """Follow the mean of single runs' gradients."""
+        points = self.random_start(hill.inputs, generator)
+        for iteration in range(self.iterations):
+            gradients = [
+                expected_gradient(hill.model, points, hill.labels, 1) for _ in range(self.draws)
+            ]
+            step = self.step(iteration) * torch.stack(gradients).mean(0).sign()
+            points = hill.project(points + step)
+        return points
 
 
 def main() -> None:
@@ -55,8 +58,8 @@ def main() -> None:
             inputs, labels = images.inputs.to(options.device), images.labels.to(options.device)
             for draws in DRAWS:
                 attacks = (
-                    LoopingPGD(0.1, iterations=options.iterations, draws=draws),
-                    PGD(0.1, iterations=options.iterations, draws=draws),
+                    LoopingPGD(0.1, iterations=options.iterations, draws=draws, keep="last"),
+                    PGD(0.1, iterations=options.iterations, draws=draws, keep="last"),
                 )
                 actions = {a.__class__.__name__: partial(a, model, inputs, labels) for a in attacks}
                 loop, beside = in_turns(actions, options.rounds).values()

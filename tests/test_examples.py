@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from stochi.deploy import Program, read_graph
+from stochi.parity.results import WORST
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
@@ -76,12 +77,15 @@ def test_attack(tmp_path: Path) -> None:
     assert report.mismatches == 0 and report.compared > 0
     assert (tmp_path / "attack.png").read_bytes().startswith(b"\x89PNG")
     clean, *attacked = report.accuracy
-    assert {row.made_on for row in attacked} >= {"float", "twin"}
-    strongest = [row for row in attacked if row.epsilon == 0.15 and row.made_on == "float"]
-    for row in strongest:
-        if row.title.startswith("PGD"):
-            assert row.sides["float"].value < clean.sides["float"].value - 0.3
-            assert row.sides["chip"].value < clean.sides["chip"].value - 0.3
+    assert {row.made_on for row in attacked} == {"float", "twin", "chip", None}
+    strongest = [row for row in attacked if row.epsilon == 0.15]
+    snn = [row for row in strongest if row.title.startswith("AutoAttack snn")]
+    worst = [row for row in strongest if row.title == WORST]
+    assert [row.made_on for row in snn] == ["float", "twin"] and len(worst) == 1
+    for row in (*snn, *worst):
+        assert row.sides["float"].value < clean.sides["float"].value - 0.3
+        assert row.sides["chip"].value < clean.sides["chip"].value - 0.3
+    assert all(len(row.made_by) > 1 for row in snn)
 
 
 def test_calibration(tmp_path: Path) -> None:

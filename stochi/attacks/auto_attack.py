@@ -8,8 +8,14 @@ from torch import nn
 
 from stochi.attacks.apgd import APGD
 from stochi.attacks.base import ImageAttack
-from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import expected_outcome, is_random, judging_rounds
+from stochi.attacks.chosen import Chosen
+from stochi.attacks.expectation import (
+    Outcome,
+    expected_outcome,
+    is_random,
+    is_worse,
+    judging_rounds,
+)
 from stochi.attacks.fab import FAB
 from stochi.attacks.pgd import PGD
 from stochi.attacks.progress import ReportsProgress
@@ -17,13 +23,14 @@ from stochi.attacks.sa_pgd import SAPGD
 from stochi.attacks.square import Square
 from stochi.attacks.surrogates.choice import SurrogateChoice, describe_sampling, make_surrogates
 from stochi.attacks.surrogates.replacement import spiking_neurons
-from stochi.attacks.surrogates.surrogate import OwnSurrogate
 from stochi.errors import InputError
 
 VERSION_DRAWS = {"snn": 10, "rand": 20, "standard": 20}
 """Version → its EOT samples; 20 are those of the paper's "rand"."""
-SHARP = "atan-25"
-"""The fixed surrogate of the version for spiking networks, far sharper than those of training."""
+OWN, ADAPTIVE, SHARP = "own", "adaptive", "atan-25"
+"""Surrogates: the network's, one that adapts to each neuron, one far sharper than in training."""
+VERSION_SURROGATES = {"snn": (ADAPTIVE, SHARP), "rand": OWN, "standard": OWN}
+"""Version → the surrogates that it follows unless told otherwise."""
 UNCHANGED = "clean image"
 """Name of the part for images that no part made worse."""
 
@@ -48,7 +55,8 @@ class AutoAttack(ImageAttack, ReportsProgress):
         iterations: iterations of each part but Square; 100 in the paper.
         squares: iterations of Square; 2500 are 5000 queries.
         draws: number of EOT samples; 0 takes the version's own, 10 for "snn", otherwise 20.
-        surrogates: for "rand" and "standard", as for any gradient attack; "snn" has its own.
+        surrogates: for "rand" and "standard", as for any gradient attack; () takes the version's,
+            and "snn" takes no other.
         progress: called with a line before every part, and while Square runs.
     """
 
@@ -56,7 +64,7 @@ class AutoAttack(ImageAttack, ReportsProgress):
     iterations: int = field(default=100, kw_only=True)
     squares: int = field(default=2500, kw_only=True)
     draws: int = field(default=0, kw_only=True)
-    surrogates: SurrogateChoice | Sequence[SurrogateChoice] = field(default="own", kw_only=True)
+    surrogates: SurrogateChoice | Sequence[SurrogateChoice] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.version not in VERSION_DRAWS:
@@ -66,16 +74,20 @@ class AutoAttack(ImageAttack, ReportsProgress):
             object.__setattr__(self, "draws", VERSION_DRAWS[self.version])
         super().__post_init__()
         self.check_counts("iterations", "squares", "draws")
-        object.__setattr__(self, "surrogates", make_surrogates(self.surrogates))
-        if self.version == "snn" and self.surrogates != (OwnSurrogate(),):
+        standard = make_surrogates(VERSION_SURROGATES[self.version])
+        chosen = standard if self.surrogates == () else make_surrogates(self.surrogates)
+        object.__setattr__(self, "surrogates", chosen)
+        if self.version == "snn" and chosen != standard:
             raise InputError(
-                'surrogates belong to the versions "rand" and "standard"; "snn" chooses its own'
+                "AutoAttack's version 'snn' chooses its own surrogates; give none, or choose"
+                " 'rand', 'standard' or another attack"
             )
 
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        sampling = describe_sampling(self.draws, make_surrogates(self.surrogates))
+        told = OWN if self.version == "snn" else self.surrogates
+        sampling = describe_sampling(self.draws, make_surrogates(told))
         return f"AutoAttack {self.version}-{self.iterations} {sampling}"
 
     def parts(self, spiking: bool = True) -> Sequence[ImageAttack]:
@@ -87,7 +99,7 @@ class AutoAttack(ImageAttack, ReportsProgress):
         epsilon, seed, iterations = self.epsilon, self.seed, self.iterations
         draws, grid = self.draws, self.grid
         if self.version == "snn":
-            adaptive, sharp = ("adaptive", SHARP) if spiking else ("own", "own")
+            adaptive, sharp = (ADAPTIVE, SHARP) if spiking else (OWN, OWN)
             pgd = PGD(epsilon, seed, iterations, schedule="cosine", draws=draws, grid=grid)
             sa_pgd = SAPGD(epsilon, seed, iterations, draws=draws, grid=grid)
             apgd = APGD(epsilon, seed, iterations, loss="margin", draws=draws, grid=grid)
@@ -117,21 +129,24 @@ class AutoAttack(ImageAttack, ReportsProgress):
         generator: torch.Generator,
     ) -> Chosen:
         """Run the parts."""
-        attack = self if is_random(model, inputs, self.draws) else replace(self, draws=1)
-        found, by = inputs, [UNCHANGED] * len(labels)
+        random = is_random(model, inputs, self.draws)
+        runs = (self.draws, judging_rounds(self.draws)) if random else (1, 1)
+        found, by = inputs.clone(), [UNCHANGED] * len(labels)
+        kept = expected_outcome(model, found, labels, *runs)
         for part in self.parts(spiking=bool(spiking_neurons(model))):
-            rounds = judging_rounds(attack.draws)
-            right = expected_outcome(model, found, labels, attack.draws, rounds).right
-            left = (right > 0).nonzero().squeeze(1)
+            left = (kept.right > 0).nonzero().squeeze(1)
             if not len(left):
                 break
             self.progress(f"{part.name}, {len(left)} of {len(inputs)} images")
             images, truth = inputs[left], labels[left]
             tried = part.perturb(model, images, truth, generator)
-            tried = tried.inputs if isinstance(tried, Chosen) else tried
-            kept = [Candidate("", found[left]), Candidate(part.title, tried)]
-            chosen = attack.choose(model, kept, images, truth)
-            found = found.index_copy(0, left, chosen.inputs)
-            for place, name in zip(left.tolist(), chosen.by, strict=True):
-                by[place] = name or by[place]
+            made = tried.inputs if isinstance(tried, Chosen) else tried
+            shown = self.finish(made.detach(), images)
+            outcome = expected_outcome(model, shown, truth, *runs)
+            better = is_worse(outcome, Outcome(kept.right[left], kept.loss[left]))
+            places = left[better]
+            found[places] = shown[better]
+            kept.right[places], kept.loss[places] = outcome.right[better], outcome.loss[better]
+            for place in places.tolist():
+                by[place] = part.title
         return Chosen(found, tuple(by))

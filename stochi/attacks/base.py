@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import judge
+from stochi.attacks.expectation import is_random, judge, judging_rounds
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.objectives import TINY
 from stochi.attacks.recipe import EPSILON, Plain, Recipe
@@ -26,10 +26,7 @@ AnyImageAttack = TypeVar("AnyImageAttack", bound="ImageAttack")
 TOLERANCE = 1e-5
 """Rounding error of floats by which a result may leave [0, 1] and the ε-ball."""
 SEEDS = 2**64
-"""Number of seeds of torch's generator.
-
-numpy's generator, from which ART draws, gets the lower 32 bits.
-"""
+"""Number of seeds of torch's generator."""
 
 
 def check_epsilon(epsilon: float) -> None:
@@ -171,7 +168,7 @@ class Attack(ABC):
         """Return adversarial inputs for ``model``, and the name of the part that made each.
 
         The same seed gives the same inputs if the model draws from torch's default generator or
-        does not draw. torch's and numpy's global generators stay as they were.
+        does not draw. torch's global generator stays as it was.
 
         Args:
             model: (batch, *shape) → (batch, classes) logits, or a tuple that begins with them. It
@@ -185,7 +182,6 @@ class Attack(ABC):
             InputError: inputs, labels or budget are out of range, the model fails on such inputs,
                 one of its weights or answers is not finite, it has no gradient, or an attack of
                 your own returns a wrong result.
-            ArtUnavailable: the attack needs ART, which is not installed.
         """
         attack = self if budget is None else self.with_budget(budget)
         if not isinstance(model, nn.Module):
@@ -366,7 +362,10 @@ class ImageAttack(Attack):
     ) -> Chosen:
         """Choose the worst candidate of each image, as the images will be shown, on the grid."""
         shown = [self.finish(candidate.images.detach(), inputs) for candidate in candidates]
-        images, numbers = judge(model, shown, labels, getattr(self, "draws", 1))
+        draws = getattr(self, "draws", 1)
+        several = len(shown) > 1 and is_random(model, shown[0], draws)
+        runs = (draws, judging_rounds(draws)) if several else (1, 1)
+        images, numbers = judge(model, shown, labels, *runs)
         return Chosen(images, tuple(candidates[number].name for number in numbers.tolist()))
 
     def random_start(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -67,12 +67,25 @@ def make_attack(
     if name not in _KINDS:
         raise InputError(f"attack is {name!r}; choose from {', '.join(ATTACK_NAMES)}")
     kind, options = _KINDS[name]
-    known = {field.name for field in fields(kind)}
     given = {
         "iterations": iterations,
         "draws": draws,
         "restarts": restarts,
         "surrogates": surrogates,
     }
+    known = options_of(name)
     options = options | {k: v for k, v in given.items() if k in known and v is not None}
     return kind(epsilon, seed, grid=grid, **options)
+
+
+def options_of(name: str) -> set[str]:
+    """Return which of ``iterations``, ``draws``, ``restarts`` and ``surrogates`` an attack has.
+
+    Args:
+        name: one of :data:`ATTACK_NAMES`.
+    """
+    kind, fixed = _KINDS[name]
+    known = {field.name for field in fields(kind)} & {
+        *("iterations", "draws", "restarts", "surrogates")
+    }
+    return known - {"surrogates"} if fixed.get("version") == "snn" else known

@@ -65,18 +65,20 @@ class ClimbingAttack(GradientAttack):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
+        random: bool,
     ) -> list[torch.Tensor]:
         """Climb each objective.
 
         Returns:
-            The end of each climb. If the model is not random, the best point on the way, too.
+            The best point on the way if the model is not random, and the end, for each objective.
         """
         found = []
         for objective in self._objectives(model, inputs, labels):
             hill = Hill(self, model, inputs, labels, objective)
-            found.append(self.ascend(hill, generator).detach())
-            if self.draws == 1 and hill.best is not None:
+            last = self.ascend(hill, generator).detach()
+            if not random and hill.best is not None:
                 found.append(hill.best)
+            found.append(last)
         return found
 
     def _objectives(

@@ -21,11 +21,8 @@ Judging needs no backward pass, and few passes at all, so it can afford more dra
 
 
 def judging_rounds(draws: int) -> int:
-    """Return the rounds of ``draws`` over which attacked images are judged, at least 5.
-
-    A model without randomness, with one draw, is judged once.
-    """
-    return 1 if draws == 1 else max(5, -(-JUDGING_DRAWS // draws))
+    """Return the rounds of ``draws`` over which attacked images are judged, at least 5."""
+    return max(5, -(-JUDGING_DRAWS // draws))
 
 
 class Outcome(NamedTuple):
@@ -146,11 +143,18 @@ def expected_outcome(
     return Outcome(torch.stack(right).mean(0), torch.stack(loss).mean(0))
 
 
+def is_worse(first: Outcome, second: Outcome) -> torch.Tensor:
+    """Return whether each image of the first is right less often, or as often at a higher loss."""
+    fewer, equal = first.right < second.right, first.right == second.right
+    return fewer | (equal & (first.loss > second.loss))
+
+
 def judge(
     model: nn.Module,
     candidates: Sequence[torch.Tensor],
     labels: torch.Tensor,
     draws: int,
+    rounds: int,
     batch_dim: int = 0,
 ) -> Choice:
     """Choose, for each image, the candidate that the model gets right least often.
@@ -162,18 +166,18 @@ def judge(
         model: images → (batch, classes) logits.
         candidates: attacked inputs, tensors of one shape.
         labels: (batch,) the true classes.
-        draws: EOT samples of one gradient, 1 for a model that is not random.
+        draws: number of runs side by side.
+        rounds: number of times that these are repeated; 1, with one draw, for a model that is not
+            random.
         batch_dim: dimension of the inputs that counts the samples.
     """
     best, numbers = candidates[0], torch.zeros_like(labels)
     if len(candidates) == 1:
         return Choice(best, numbers)
-    rounds = judging_rounds(draws)
     kept = expected_outcome(model, best, labels, draws, rounds, batch_dim)
     for number, candidate in enumerate(candidates[1:], 1):
         found = expected_outcome(model, candidate, labels, draws, rounds, batch_dim)
-        fewer = found.right < kept.right
-        better = fewer | ((found.right == kept.right) & (found.loss > kept.loss))
+        better = is_worse(found, kept)
         best = torch.where(_along(better, best, batch_dim), candidate, best)
         numbers = torch.where(better, number, numbers)
         kept = Outcome(

@@ -68,6 +68,7 @@ class FAB(GradientAttack):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
+        random: bool,
     ) -> list[torch.Tensor]:
         """Search towards each target."""
         candidates = [inputs]

@@ -27,6 +27,7 @@ class FGSM(GradientAttack):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
+        random: bool,
     ) -> list[torch.Tensor]:
         """Take the step."""
         gradient = expected_gradient(model, inputs, labels, self.draws)

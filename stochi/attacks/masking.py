@@ -17,10 +17,13 @@ from stochi.statistics.intervals import estimate_accuracy, estimate_difference
 TOLERATED = 0.05
 """Tolerated share of images without a gradient, or right under an unbounded attack."""
 CHANCE = 0.02
-"""Tolerated gain of accuracy with a larger budget.
+"""Tolerated gain of accuracy with a larger budget, or loss with another surrogate.
 
-Two budgets that are equally strong differ by chance, and a study compares many.
+Two attacks that are equally strong differ by chance, and a study compares many.
 """
+
+LESS = "{} leaves less right than the white box"
+MASKED = "masked by the surrogate: {} leaves less right than the network's own"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def find_masking(
     transferred: torch.Tensor | None = None,
     noise: torch.Tensor | None = None,
     unbounded: torch.Tensor | None = None,
+    surrogates: Mapping[str, torch.Tensor] | None = None,
 ) -> list[Finding]:
     """Compare a model's right answers under several attacks on the same images.
 
@@ -89,6 +93,10 @@ def find_masking(
         transferred: right answers under an attack that followed another model's gradients.
         noise: right answers under uniform noise in the ε-ball.
         unbounded: right answers under a gradient attack with ε = 1.
+        surrogates: name of a surrogate → right answers under the white box's attack through it.
+            Give the attack through the network's own surrogate as ``white_box`` then, so that only
+            the surrogate differs. A network is masked by its surrogate if another one leaves more
+            than 2 points less right, with the whole paired interval above that.
 
     Returns:
         Findings. The value of a comparison of attacks is the accuracy under the white box minus
@@ -103,21 +111,28 @@ def find_masking(
         "transferred": transferred,
         "noise": noise,
     }
-    found = []
-    for name, right in given.items():
-        if right is None:
-            continue
-        _check(name, right, white_box)
-        lost = estimate_difference(right, white_box)
-        if lost.low > 0:
-            sign = f"{name.replace('_', ' ')} leaves less right than the white box"
-            found.append(Finding(sign, lost.value, lost.low, lost.high, 0.0))
+    found = _compare({k: v for k, v in given.items() if v is not None}, white_box, 0.0, LESS)
+    found += _compare(surrogates or {}, white_box, CHANCE, MASKED)
     if unbounded is not None:
         _check("unbounded", unbounded, white_box)
         left = estimate_accuracy(unbounded)
         if left.low > TOLERATED:
             sign = "an attack without a bound leaves answers right"
             found.append(Finding(sign, left.value, left.low, left.high, TOLERATED))
+    return found
+
+
+def _compare(
+    others: Mapping[str, torch.Tensor], white_box: torch.Tensor, limit: float, sign: str
+) -> list[Finding]:
+    """Return a finding, named by ``sign``, for each that leaves less right than the white box."""
+    found = []
+    for name, right in others.items():
+        _check(name, right, white_box)
+        lost = estimate_difference(right, white_box)
+        if lost.low > limit:
+            words = sign.format(name.replace("_", " "))
+            found.append(Finding(words, lost.value, lost.low, lost.high, limit))
     return found
 
 

@@ -43,6 +43,7 @@ class MIFGSM(GradientAttack):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         generator: torch.Generator,
+        random: bool,
     ) -> list[torch.Tensor]:
         """Climb with momentum and return the last iterate."""
         perturbed, direction = inputs, torch.zeros_like(inputs)

@@ -18,27 +18,29 @@ from stochi.commands.options import (
     JsonOption,
     LoweredFromOption,
     SeedOption,
+    SurrogatesOption,
     TrialsOption,
 )
+from stochi.commands.parity import print_accuracy
 from stochi.files import check_figure
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
 IterationsOption = Annotated[
     int | None,
     typer.Option(
-        help="Iterations of attacks that have them; by default their own, 20 for PGD. AutoAttack's"
-        " are those of its APGDs and FAB; the Square in auto-standard keeps its 2500."
+        help="Iterations of attacks that have them; by default their own, 100 for AutoAttack's"
+        " parts and 20 for PGD. The Square in auto-standard keeps its 2500."
     ),
 ]
 DrawsOption = Annotated[
     int | None,
     typer.Option(
-        help="EOT draws per gradient or answer; by default the attack's own, 10 for PGD and 20 for"
-        " AutoAttack."
+        help="EOT draws per gradient or answer; by default the attack's own, 10 for most and 20"
+        " for auto-rand and auto-standard."
     ),
 ]
 RestartsOption = Annotated[
-    int | None, typer.Option(help="Restarts of PGD, APGD, FAB and Square; 1 by default.")
+    int | None, typer.Option(help="Restarts of PGD, SA-PGD, APGD, FAB and Square; 1 by default.")
 ]
 ImagesOption = Annotated[int, typer.Option(help="Number of test images.")]
 FigureOption = Annotated[
@@ -51,12 +53,13 @@ def attack_command(
     checkpoint: CheckpointArgument,
     program: ComparedProgramArgument,
     *,
-    attack: AttackOption = "pgd",
+    attack: AttackOption = "auto-snn",
     epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
     iterations: IterationsOption = None,
     draws: DrawsOption = None,
     restarts: RestartsOption = None,
+    surrogates: SurrogatesOption = None,
     images: ImagesOption = 128,
     trials: TrialsOption = 10,
     figure: FigureOption = None,
@@ -68,6 +71,8 @@ def attack_command(
 ) -> None:
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
+    Unless told otherwise, the attack is AutoAttack's version for spiking networks.
+
     Attacks that follow gradients are made on the float model and on the twin; attacks that only
     ask for answers are made on the float model and on the Program itself. Every side is shown the
     images of all of them.
@@ -75,12 +80,11 @@ def attack_command(
     Exit status 1 if the twin does not compute the Program's integers.
     """
     from stochi.parity import check_parity, draw_robustness
-    from stochi.parity.report.tables import ACCURACY_TITLE, DIFFERENCES_TITLE
 
     output = Output(as_json)
     check_figure(figure)
     budgets = read_epsilons(context, epsilons, epsilon)
-    attacks = read_attacks(attack, epsilon, iterations, draws, restarts)
+    attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates)
     compared = load_compared(checkpoint, program, lowered_from, data, data_dir, images)
     report = check_parity(
         compared.model,
@@ -95,8 +99,7 @@ def attack_command(
         margins=None,
         progress=output.progress,
     )
-    output.table(report.table(), ACCURACY_TITLE)
-    output.table(report.differences_table(), DIFFERENCES_TITLE)
+    print_accuracy(output, report)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")
     if figure is not None:

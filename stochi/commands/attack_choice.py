@@ -17,20 +17,25 @@ def read_attacks(
     iterations: int | None = None,
     draws: int | None = None,
     restarts: int | None = None,
+    surrogates: str | None = None,
 ) -> "list[ImageAttack]":
     """Make uniform noise and the attacks with these names, on the chip's 8-bit input grid.
 
     Args:
         names: as the option has them, separated by commas.
         epsilon, iterations, draws, restarts: as for ``stochi.attacks.make_attack``.
+        surrogates: names separated by commas; attacks that follow gradients run with each.
 
     Raises:
-        InputError: a name is unknown, a number is out of range, or iterations, draws or restarts
-            were given and none of the attacks has them.
+        InputError: a name is unknown, a number is out of range, or an option was given and none of
+            the attacks has it.
     """
-    from stochi.attacks import ATTACK_NAMES, make_attack
+    from stochi.attacks import make_attack
+    from stochi.attacks.catalogue import ATTACK_NAMES, options_of
+    from stochi.attacks.surrogates.choice import make_surrogates
     from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 
+    followed = None if surrogates is None else make_surrogates(surrogates)
     # Each attack once, in the order given, after the noise that all of them must beat.
     wanted = dict.fromkeys(["noise", *(name.strip() for name in names.split(","))])
     attacks = [
@@ -40,19 +45,26 @@ def read_attacks(
             iterations=iterations,
             draws=draws,
             restarts=restarts,
+            surrogates=one,
             grid=GRADED_INPUT_MAX,
         )
         for name in wanted
+        for one in followed or (None,)
     ]
-    given = {"iterations": iterations, "draws": draws, "restarts": restarts}
+    given = {
+        "iterations": iterations,
+        "draws": draws,
+        "restarts": restarts,
+        "surrogates": surrogates,
+    }
     for option, value in given.items():
-        if value is not None and not any(hasattr(attack, option) for attack in attacks):
-            having = [n for n in ATTACK_NAMES if hasattr(make_attack(n, epsilon), option)]
+        if value is not None and not any(option in options_of(name) for name in wanted):
+            having = [name for name in ATTACK_NAMES if option in options_of(name)]
             raise InputError(
                 f"--attack {names} has no {option}; leave --{option} out, or choose from"
                 f" {', '.join(having)}"
             )
-    return attacks
+    return list(dict.fromkeys(attacks))
 
 
 def read_epsilons(context: typer.Context, text: str | None, epsilon: float) -> list[float]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EXACT_IMAGES = 64
 ATTACK_IMAGES = 128
+ITERATIONS, DRAWS = 20, 5
+"""Budget of the attack; by default it has 100 iterations and 10 draws."""
 TRIALS = 10
 
 OutOption = Annotated[Path, typer.Option(help="Folder to write into.")]
@@ -28,7 +30,7 @@ SeedOption = Annotated[
     ),
 ]
 EpsilonOption = Annotated[
-    float, typer.Option(help="ε of PGD, the largest change of a pixel, in [0, 1].")
+    float, typer.Option(help="ε of the attack, the largest change of a pixel, in [0, 1].")
 ]
 
 
@@ -46,7 +48,7 @@ def demo_command(
     If Lava cannot be used, the demo reports why and continues without it.
     Exit status 1 if a single value differs.
     """
-    from stochi.attacks import PGD, UniformNoise
+    from stochi.attacks import AutoAttack, UniformNoise
     from stochi.data import load_digits
     from stochi.deploy import lower, read_graph, write_graph
     from stochi.export import to_nir
@@ -56,7 +58,10 @@ def demo_command(
 
     output = Output(as_json)
     check_coordinates(seed=seed)
-    attacks = [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), PGD(epsilon, grid=GRADED_INPUT_MAX)]
+    strong = AutoAttack(
+        epsilon, version="snn", iterations=ITERATIONS, draws=DRAWS, grid=GRADED_INPUT_MAX
+    )
+    attacks = [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), strong]
     lava = _can_use_lava(output)
     training, test = load_digits()
     model = _train(output, training, seed, out / "model.pt")

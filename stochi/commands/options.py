@@ -44,8 +44,17 @@ AttackOption = Annotated[
     str,
     typer.Option(
         "--attack",
-        help="Names separated by commas: fgsm, mi-fgsm, pgd, apgd, apgd-dlr, apgd-t, fab,"
-        " auto-rand, auto-standard, square, hop-skip-jump. Uniform noise is always added.",
+        help="Names separated by commas: auto-snn, fgsm, mi-fgsm, pgd, pgd-cosine, sa-pgd, apgd,"
+        " apgd-dlr, apgd-t, fab, auto-rand, auto-standard, square, hop-skip-jump. auto-snn is"
+        " AutoAttack for spiking networks. Uniform noise is always added.",
+    ),
+]
+SurrogatesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Surrogate gradients, separated by commas, with each of which attacks run: own,"
+        " adaptive, potential, or a kernel with its sharpness, like atan-25; own by default."
+        " auto-snn has its own choice."
     ),
 ]
 EpsilonsOption = Annotated[

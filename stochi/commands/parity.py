@@ -19,6 +19,7 @@ from stochi.commands.options import (
     JsonOption,
     LoweredFromOption,
     ParitySeedOption,
+    SurrogatesOption,
     TrialsOption,
     was_given,
 )
@@ -61,9 +62,10 @@ def parity_command(
     images: ImagesOption = None,
     exact: ExactOption = 64,
     seed: ParitySeedOption = 0,
-    attack: AttackOption = "pgd",
+    attack: AttackOption = "auto-snn",
     epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
+    surrogates: SurrogatesOption = None,
     attack_images: AttackImagesOption = 128,
     ablation: AblationOption = False,
     lava: LavaOption = True,
@@ -75,7 +77,8 @@ def parity_command(
     """Compare a float model with its Program on test images.
 
     Twin, engine and Lava are compared value for value; the float model and the Program in
-    distribution and in accuracy.
+    distribution and in accuracy, clean and under attack: unless told otherwise, under AutoAttack's
+    version for spiking networks.
 
     Exit status 1 if a single value differs.
     """
@@ -85,8 +88,8 @@ def parity_command(
     check_output(out, checkpoint, program, lowered_from, html)
     check_output(html, checkpoint, program, lowered_from)
     budgets = read_epsilons(context, epsilons, epsilon)
-    asked = epsilons is not None or was_given(context, "attack")
-    attacks = _read_attacks(attack, budgets, asked)
+    asked = epsilons is not None or surrogates is not None or was_given(context, "attack")
+    attacks = _read_attacks(attack, surrogates, budgets, asked)
     compared = load_compared(checkpoint, program, lowered_from, data, data_dir, images)
     report = check_parity(
         compared.model,
@@ -103,8 +106,7 @@ def parity_command(
         progress=output.progress,
     )
     if ablation:
-        strongest = attacks[-1].with_budget(max(budgets)) if attacks else None
-        report = _add_ablation(output, report, compared, strongest, attack_images)
+        report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
     report.save(out)
     if html is not None:
         report.to_html(html)
@@ -119,8 +121,7 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
     """
     from stochi.parity.report import tables
 
-    output.table(report.table(), tables.ACCURACY_TITLE)
-    output.table(report.differences_table(), tables.DIFFERENCES_TITLE)
+    print_accuracy(output, report)
     if report.ablation is not None:
         output.table(report.ablation_table(), tables.ABLATION_TITLE)
     if report.distribution is not None:
@@ -135,18 +136,30 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
         raise typer.Exit(1)
 
 
-def _read_attacks(names: str, budgets: list[float], asked: bool) -> "list[ImageAttack]":
+def print_accuracy(output: Output, report: "ParityReport") -> None:
+    """Print accuracies, differences, and which part of an attack made the images."""
+    from stochi.parity.report import tables
+
+    output.table(report.table(), tables.ACCURACY_TITLE)
+    output.table(report.differences_table(), tables.DIFFERENCES_TITLE)
+    if len(parts := report.parts_table()) > 1:
+        output.table(parts, tables.PARTS_TITLE, text_columns=2)
+
+
+def _read_attacks(
+    names: str, surrogates: str | None, budgets: list[float], asked: bool
+) -> "list[ImageAttack]":
     """Make the attacks, none if every ε is 0.
 
     Raises:
         InputError: attacks were asked for and every ε is 0, or as :func:`read_attacks`.
     """
     if any(budgets):
-        return read_attacks(names, budgets[0])
+        return read_attacks(names, budgets[0], surrogates=surrogates)
     if asked:
         raise InputError(
-            "an ε of 0 is not an attack; give one above 0, or leave --attack and --epsilons out and"
-            " give --epsilon 0 for none"
+            "an ε of 0 is not an attack; give one above 0, or leave --attack, --surrogates and"
+            " --epsilons out and give --epsilon 0 for none"
         )
     return []
 
@@ -155,17 +168,21 @@ def _add_ablation(
     output: Output,
     report: "ParityReport",
     compared: Compared,
-    attack: "ImageAttack | None",
+    attacks: "list[ImageAttack]",
+    budgets: list[float],
     attack_images: int,
 ) -> "ParityReport":
-    """Return the report with an ablation that has its trials and its first seed."""
+    """Return the report with an ablation that has its trials and its first seed.
+
+    It is under the last of the attacks, at the largest ε.
+    """
     from stochi.parity import ablate
 
     ablation = ablate(
         compared.model,
         compared.program,
         compared.test,
-        attack=attack,
+        attack=attacks[-1].with_budget(max(budgets)) if attacks else None,
         attack_images=attack_images,
         trials=report.configuration.trials,
         seed=report.configuration.seeds[0],

@@ -21,7 +21,11 @@ QuickOption = Annotated[
     bool, typer.Option("--quick", help="Conduct a small part of the study, in minutes.")
 ]
 SeedsOption = Annotated[
-    int, typer.Option(help="Number of trainings of each network; results are averaged over them.")
+    int | None,
+    typer.Option(
+        help="Number of trainings of each network, whose results are averaged; by default as"
+        " planned for the data set."
+    ),
 ]
 EpsilonOption = Annotated[
     float | None, typer.Option(help="ε of the attacks; by default 25/255, for CIFAR 8/255.")
@@ -53,7 +57,7 @@ def study_command(
     *,
     out: OutOption = Path("runs/study"),
     quick: QuickOption = False,
-    seeds: SeedsOption = 1,
+    seeds: SeedsOption = None,
     epsilon: EpsilonOption = None,
     training_epsilon: TrainingEpsilonOption = None,
     images: ImagesOption = None,
@@ -67,7 +71,8 @@ def study_command(
     """Study whether random τ is harder to attack, and whether it still is on the chip.
 
     Plain and random-τ networks are trained with every defence, random baselines with some of them;
-    each is attacked as a float model and on the chip, and they are compared.
+    each is attacked as a float model and on the chip, and they are compared. The study judges by
+    AutoAttack's version for spiking networks, and shows weaker attacks beside it.
 
     Every answer is kept as soon as it is found: after a stop, the same command continues. Ctrl-C
     and SIGTERM stop it with all its processes.

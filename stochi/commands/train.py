@@ -73,6 +73,13 @@ EpsilonOption = Annotated[
         " default."
     ),
 ]
+SurrogateOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Surrogate gradient that the attack of fgsm, pgd or rat follows: own (the network's,"
+        " by default), adaptive, potential, or a kernel with its sharpness, like atan-25."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ def train_command(
     hardware: HardwareOption = False,
     defence: DefenceOption = None,
     epsilon: EpsilonOption = None,
+    surrogate: SurrogateOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     device: DeviceOption = "cpu",
@@ -131,7 +139,7 @@ def train_command(
     output = Output(as_json)
     check_output(out)
     config = TrainingConfig(seed=seed, epochs=epochs, patience=patience)
-    chosen_defence = _choose_defence(defence, epsilon)
+    chosen_defence = _choose_defence(defence, epsilon, surrogate)
     chosen = find_data_set(data)
     network = NetworkConfig(
         input_shape=chosen.shape,
@@ -151,19 +159,24 @@ def train_command(
     _finish(output, recipe, model, history, test, out)
 
 
-def _choose_defence(name: str | None, epsilon: float | None) -> "Defence | None":
+def _choose_defence(
+    name: str | None, epsilon: float | None, surrogate: str | None
+) -> "Defence | None":
     """Make the defence with this name, if there is one.
 
     Raises:
-        InputError: the name is unknown, ε is out of range or 0, or ε came without a defence.
+        InputError: the name is unknown, ε is out of range or 0, or an option came without a defence
+            that has it.
     """
     from stochi.train import make_defence
 
+    options = {"epsilon": epsilon, "surrogate": surrogate}
+    given = {option: value for option, value in options.items() if value is not None}
     if name is None:
-        if epsilon is not None:
-            raise InputError("--epsilon is an option of a defence; name one with --defence")
+        for option in given:
+            raise InputError(f"--{option} is an option of a defence; name one with --defence")
         return None
-    defence = make_defence(name, **({} if epsilon is None else {"epsilon": epsilon}))
+    defence = make_defence(name, **given)
     if epsilon == 0:
         raise InputError(
             "--epsilon 0 moves no pixel, so --defence would be plain training; give an ε above 0,"

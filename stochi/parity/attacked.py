@@ -1,5 +1,6 @@
 """The sides' answers on attacked images, and the report's rows of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,10 +9,11 @@ import torch
 from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack
-from stochi.attacks.recipe import Recipe
+from stochi.attacks.chosen import Chosen
+from stochi.attacks.recipe import EPSILON, Recipe
 from stochi.data.images import Images
 from stochi.errors import InputError
-from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES, TWIN, AccuracyRow, Flips
+from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES, TWIN, WORST, AccuracyRow, Flips
 from stochi.statistics.intervals import Estimate, estimate_accuracy, estimate_difference
 
 Correct = Mapping[str, torch.Tensor]
@@ -29,11 +31,15 @@ class Attacked:
         recipe: of the attack.
         made_on: side whose model the attacker used; None if the attack needs none.
         correct: what each side got right.
+        chosen_by: the same over as many further trials, by which the worst attack is chosen.
+        by: for each image, the name of the part of the attack that made it.
     """
 
     recipe: Recipe
     made_on: str | None
     correct: Correct
+    chosen_by: Correct
+    by: tuple[str, ...] = ()
 
 
 def at_each_epsilon(attacks: Sequence[Attack], epsilons: Sequence[float] | None) -> list[Attack]:
@@ -84,13 +90,20 @@ def images_at_a_time(inputs: torch.Tensor, draws: int, batch_size: int | None = 
     return few if batch_size is None else min(few, batch_size)
 
 
+def run_attack(
+    attack: Attack, surface: nn.Module, images: Images, batch_size: int | None = None
+) -> Chosen:
+    """Attack images on a model, a few at a time; also name the part that made each."""
+    few = images_at_a_time(images.inputs, attack.recipe.draws, batch_size)
+    found = [attack.run(surface, inputs, labels) for inputs, labels in images.split(few)]
+    return Chosen(torch.cat([one.inputs for one in found]), sum((one.by for one in found), ()))
+
+
 def make_attacked(
     attack: Attack, surface: nn.Module, images: Images, batch_size: int | None = None
 ) -> Images:
     """Attack images on a model, a few at a time."""
-    few = images_at_a_time(images.inputs, attack.recipe.draws, batch_size)
-    found = [attack(surface, inputs, labels) for inputs, labels in images.split(few)]
-    return Images(torch.cat(found), images.labels)
+    return Images(run_attack(attack, surface, images, batch_size).inputs, images.labels)
 
 
 def clean_row(correct: Correct, lava: Estimate | None = None) -> AccuracyRow:
@@ -104,7 +117,8 @@ def attacked_row(attacked: Attacked, clean: Correct, lava: Estimate | None = Non
     Args:
         clean: what was right on the same images before the attack.
     """
-    recipe = attacked.recipe
+    recipe, parts = attacked.recipe, Counter(attacked.by)
+    shares = {name: count / len(attacked.by) for name, count in parts.most_common()}
     return AccuracyRow(
         recipe.name,
         recipe.title,
@@ -113,7 +127,37 @@ def attacked_row(attacked: Attacked, clean: Correct, lava: Estimate | None = Non
         *_compare(attacked.correct),
         find_flips(clean, attacked.correct),
         lava,
+        {} if set(shares) == {recipe.title} else shares,
     )
+
+
+def worst_rows(shown: Sequence[Attacked], clean: Correct) -> list[AccuracyRow]:
+    """Accuracies on the worst images of several attacks on a model, at each ε.
+
+    The worst is chosen for each image and side, over other draws than those that are reported.
+
+    Args:
+        clean: what was right on the same images before the attacks.
+    """
+    by_epsilon: dict[float, list[Attacked]] = {}
+    for one in shown:
+        if one.recipe.uses_model and one.recipe.epsilon is not None:
+            by_epsilon.setdefault(one.recipe.epsilon, []).append(one)
+    rows = []
+    for epsilon, several in by_epsilon.items():
+        if len(several) > 1:
+            correct = {side: _worst(several, side) for side in SIDES}
+            name = f"{WORST}, {EPSILON} = {epsilon:g}"
+            flips = find_flips(clean, correct)
+            rows.append(AccuracyRow(name, WORST, None, epsilon, *_compare(correct), flips))
+    return rows
+
+
+def _worst(shown: Sequence[Attacked], side: str) -> torch.Tensor:
+    """Return what a side gets right of each image's worst version, (trials, images) bool."""
+    chosen = torch.stack([one.chosen_by[side].double().mean(0) for one in shown]).argmin(0)
+    reported = torch.stack([one.correct[side] for one in shown])
+    return reported.gather(0, chosen.expand(1, reported.shape[1], -1))[0]
 
 
 def find_flips(clean: Correct, attacked: Correct) -> Flips:
@@ -129,14 +173,17 @@ def find_flips(clean: Correct, attacked: Correct) -> Flips:
     return Flips(*(tuple(mask.nonzero().flatten().tolist()) for mask in masks))
 
 
-def _compare(correct: Correct) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Estimate every side's accuracy, and the paired differences."""
+def _compare(
+    correct: Correct,
+) -> tuple[dict[str, Estimate], dict[str, Estimate], dict[str, Estimate]]:
+    """Estimate every side's accuracy, the paired differences, and the shares right every time."""
     sides = {side: estimate_accuracy(correct[side]) for side in SIDES}
     differences = {
         f"{later}_minus_{earlier}": estimate_difference(correct[earlier], correct[later])
         for earlier, later in combinations(SIDES, 2)
     }
-    return sides, differences
+    every = {side: estimate_accuracy(correct[side].all(0, keepdim=True)) for side in SIDES}
+    return sides, differences, every
 
 
 def _by_majority(correct: torch.Tensor) -> torch.Tensor:

@@ -29,8 +29,9 @@ from stochi.parity.attacked import (
     at_each_epsilon,
     attacked_row,
     clean_row,
-    make_attacked,
+    run_attack,
     surfaces_of,
+    worst_rows,
 )
 from stochi.parity.distribution.comparison import DEFAULT_MARGINS, compare_distributions
 from stochi.parity.distribution.results import Distribution, Margins
@@ -104,7 +105,7 @@ def check_parity(
     Raises:
         InputError, ExportError, LoweringError: an argument is out of range, or the Program cannot
             come from the model.
-        ArtUnavailable, LavaUnavailable: an optional package is needed and is not installed.
+        LavaUnavailable: Lava was asked for, and is not installed.
     """
     check_sides(model, program)
     images = as_images(data)
@@ -163,6 +164,7 @@ class _Check:
                 shown.append(found)
                 exact += compared
                 rows.append(row)
+        rows += worst_rows(shown, before)
         return ParityReport(
             configuration=self.configuration(attacks, epsilons, seeds),
             exact=tuple(exact),
@@ -249,8 +251,10 @@ class _Check:
         self.progress(f"{recipe.name}{on}, {len(self.attacked)} images")
         if isinstance(attack, ReportsProgress):
             attack = replace(attack, progress=self.progress)
-        images = make_attacked(attack, sides.surface(made_on), self.attacked, sides.batch_size)
-        found = Attacked(recipe, made_on, sides.correct(images))
+        chosen = run_attack(attack, sides.surface(made_on), self.attacked, sides.batch_size)
+        images = Images(chosen.inputs, self.attacked.labels)
+        correct, others = (sides.correct(images, first_trial=t) for t in (0, sides.trials))
+        found = Attacked(recipe, made_on, correct, others, chosen.by)
         compared: list[ExactComparison] = []
         if self.lava and made_on in (TWIN, CHIP):
             few = images.first(min(len(self.exact), len(images)))

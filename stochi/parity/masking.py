@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,10 +14,13 @@ from stochi.attacks.masking import (
     find_zero_gradients,
     zero_gradients,
 )
+from stochi.attacks.recipe import Plain
 from stochi.data.images import Images
 from stochi.parity.attacked import Attacked, images_at_a_time
 from stochi.parity.results import CHIP, FLOAT, TWIN, MaskingSign
 
+OWN = "own"
+"""Name of the surrogate that the network was trained with."""
 SURFACES = {FLOAT: (FLOAT, FLOAT), CHIP: (TWIN, CHIP)}
 """Side → the surfaces of the white box and of the black box that know it best."""
 
@@ -78,12 +82,32 @@ def _signs_on(side: str, epsilon: float, shown: Sequence[Attacked]) -> list[Mask
         "noise": [one for one in shown if not one.recipe.uses_model],
     }
     best = {kind: _strongest(others, side) for kind, others in less.items()}
-    signs = find_masking(
-        right,
-        **{kind: None if one is None else one.correct[side] for kind, one in best.items()},
-        unbounded=right if epsilon == 1 else None,
-    )
-    return [_sign(side, epsilon, strongest.recipe.name, sign) for sign in signs]
+    compared: dict[str, Any] = {
+        kind: one.correct[side] for kind, one in best.items() if one is not None
+    }
+    signs = find_masking(right, **compared, unbounded=right if epsilon == 1 else None)
+    found = [_sign(side, epsilon, strongest.recipe.name, sign) for sign in signs]
+    for one in several:
+        if one.recipe.parameters.get("surrogates") == OWN:
+            others = _through_other_surrogates(one, several, side)
+            signs = find_masking(one.correct[side], surrogates=others)
+            found += [_sign(side, epsilon, one.recipe.name, sign) for sign in signs]
+    return found
+
+
+def _through_other_surrogates(
+    own: Attacked, shown: Sequence[Attacked], side: str
+) -> dict[str, torch.Tensor]:
+    """Return what an attack leaves right through other surrogates, by their names."""
+
+    def rest(one: Attacked) -> dict[str, Plain]:
+        return {k: v for k, v in one.recipe.parameters.items() if k != "surrogates"}
+
+    return {
+        str(one.recipe.parameters["surrogates"]): one.correct[side]
+        for one in shown
+        if one is not own and one.recipe.kind == own.recipe.kind and rest(one) == rest(own)
+    }
 
 
 def _signs_across(side: str, shown: Sequence[Attacked]) -> list[MaskingSign]:

@@ -1,7 +1,7 @@
 """Typed results of a parity check; ``docs/report.md`` describes every field."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stochi.attacks.recipe import Recipe
@@ -12,6 +12,8 @@ FLOAT, TWIN, CHIP = "float", "twin", "chip"
 SIDES = {FLOAT: "float model", TWIN: "twin", CHIP: "chip"}
 """The sides that are compared, and their names for people."""
 CLEAN = "clean"
+WORST = "worst of all attacks"
+"""Title of the row with the worst of all attacked images, chosen for each image and side."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,17 @@ class AccuracyRow:
     """Accuracy of every side on one set of images.
 
     Attributes:
-        attack: "clean", or the attack's name with its budget.
-        title: the attack's name without its budget; "clean".
+        attack: "clean", the attack's name with its budget, or "worst of all attacks" with ε.
+        title: the same without the budget.
         made_on: side whose model the attacker used; None if the attack needs none.
         epsilon: ε; None for clean images and for attacks with another budget.
         sides: side → its accuracy.
         differences: "<later>_minus_<earlier>" → their paired difference.
+        every_draw: side → share of images that are right in all trials, since an attacker may show
+            an image again.
         flips: None for clean images.
         lava: accuracy of those images that Lava ran, or None.
+        made_by: part of the attack → share of the images that it made; empty if there is one part.
     """
 
     attack: str
@@ -90,8 +95,10 @@ class AccuracyRow:
     epsilon: float | None
     sides: Mapping[str, Estimate]
     differences: Mapping[str, Estimate]
+    every_draw: Mapping[str, Estimate]
     flips: Flips | None = None
     lava: Estimate | None = None
+    made_by: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

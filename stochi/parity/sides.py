@@ -52,7 +52,10 @@ class Sides:
             )
 
     def correct(
-        self, images: Images, known: Mapping[str, np.ndarray] | None = None
+        self,
+        images: Images,
+        known: Mapping[str, np.ndarray] | None = None,
+        first_trial: int = 0,
     ) -> dict[str, torch.Tensor]:
         """Whether each side is right, side → (trials, images) bool.
 
@@ -61,11 +64,13 @@ class Sides:
 
         Args:
             known: side → (trials, images) classes that it is known to predict.
+            first_trial: number of the first of the trials.
         """
         predictions = {side: torch.from_numpy(classes) for side, classes in (known or {}).items()}
         for side in SIDES:
             if side not in predictions:
-                answers = [self.predict(side, images.inputs, t) for t in range(self.trials)]
+                trials = range(first_trial, first_trial + self.trials)
+                answers = [self.predict(side, images.inputs, trial) for trial in trials]
                 predictions[side] = torch.stack(answers)
         return {side: predictions[side] == images.labels for side in SIDES}
 

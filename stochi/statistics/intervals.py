@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from scipy.special import stdtrit
 
 Z95 = 1.959964
 """The 97.5 % quantile of the standard normal distribution."""
@@ -76,3 +77,21 @@ def estimate_mean(values: torch.Tensor, trials: int) -> Estimate:
     # The spread of a single value is unknown.
     half = Z95 * float(values.std(unbiased=True)) / math.sqrt(count) if count > 1 else 1.0
     return Estimate(mean, mean - half, mean + half, count, trials)
+
+
+def estimate_over_trainings(values: torch.Tensor) -> Estimate | None:
+    """Estimate what another training would give, with Student's interval over the trainings.
+
+    Args:
+        values: (trainings,), an accuracy or a difference of each.
+
+    Returns:
+        The mean with the interval of the mean, clipped to [−1, 1]; None for a single training,
+        which tells nothing about others. ``images`` is 0.
+    """
+    count = len(values)
+    if count < 2:
+        return None
+    mean, spread = float(values.mean()), float(values.std(unbiased=True))
+    half = float(stdtrit(count - 1, 0.975)) * spread / math.sqrt(count)
+    return Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), 0, count, spread)

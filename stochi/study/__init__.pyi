@@ -1,6 +1,7 @@
 from .execution import conduct as conduct
 from .plan import AutoAttackPlan as AutoAttackPlan
 from .plan import CurvePlan as CurvePlan
+from .plan import EnsemblePlan as EnsemblePlan
 from .plan import PGDPlan as PGDPlan
 from .plan import SimilarityPlan as SimilarityPlan
 from .plan import SquarePlan as SquarePlan

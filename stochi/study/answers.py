@@ -1,6 +1,9 @@
 """A plan's answers, kept in a store."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -51,13 +54,17 @@ class Answers:
             return False
         return self.store.get(similarity_key(victim, self.plan)) is None
 
-    def keep_right(self, victim: Victim, question: Question, right: torch.Tensor) -> None:
+    def keep(
+        self, victim: Victim, question: Question, right: torch.Tensor, by: Sequence[str]
+    ) -> None:
         """Keep the answer to a question.
 
         Args:
-            right: (images,) int64, the number of trials in which each image was right.
+            right: (2·trials, images) bool, whether each image was right in each trial.
+            by: for each image, the name of the part of the attack that made it.
         """
-        answer = {"right": right.tolist(), "trials": self.plan.trials}
+        rows = ["".join("01"[int(one)] for one in row) for row in right.tolist()]
+        answer = {"right": rows, "by": dict(Counter(by))}
         self.store.put(answer_key(victim, self.plan, question), answer)
 
     def keep_cosines(self, victim: Victim, cosines: Cosines) -> None:
@@ -65,40 +72,75 @@ class Answers:
         answer = {"gradient": cosines.gradient, "perturbation": cosines.perturbation}
         self.store.put(similarity_key(victim, self.plan), answer)
 
-    def right_shares(self, victim: Victim, question: Question) -> torch.Tensor:
-        """Return the share of right answers for each image, averaged over training seeds.
+    def shares(
+        self, victim: Victim, questions: Sequence[Question], every_draw: bool = False
+    ) -> torch.Tensor:
+        """Return how often each image was right under the worst of several attacks.
+
+        The worst is chosen for each image by one half of the trials, and reported by the other.
+
+        Args:
+            questions: of one place, with equally many images.
+            every_draw: whether an image counts as right only if it was in every trial.
 
         Returns:
-            (1, images) float64 in [0, 1].
+            (seeds, images) float64 in [0, 1], for the training seeds that were asked.
 
         Raises:
             InputError: an answer is missing.
         """
         found = []
-        for seed in range(self.plan.training.seeds):
-            trained = replace(victim, seed=seed)
-            answer = self.store.get(answer_key(trained, self.plan, question))
-            if answer is None:
-                raise self._unfinished(trained)
-            found.append(torch.tensor(answer["right"]) / answer["trials"])
-        return torch.stack(found).double().mean(0)[None]
+        for trained in self.trained(victim, questions):
+            asked = questions_about(trained, self.plan)
+            right = torch.stack([self._right(trained, q) for q in questions if q in asked])
+            chosen, reported = right.double().split(self.plan.trials, 1)
+            worst = chosen.mean(1).argmin(0)
+            of_each = reported.amin(1) if every_draw else reported.mean(1)
+            found.append(of_each.gather(0, worst[None])[0])
+        return torch.stack(found)
 
-    def cosines(self, victim: Victim) -> Cosines:
-        """Return the cosines of all training seeds, one seed after another.
+    def trained(self, victim: Victim, questions: Sequence[Question]) -> list[Victim]:
+        """Return the victim with every training seed of which one of the questions is asked."""
+        seeds = [replace(victim, seed=seed) for seed in range(self.plan.training.seeds)]
+        known = set(self.plan.victims())
+        return [
+            trained
+            for trained in seeds
+            if trained in known and set(questions) & set(questions_about(trained, self.plan))
+        ]
+
+    def winners(self, victim: Victim, question: Question) -> dict[str, float]:
+        """Return the share of images that each part of an attack made, over all training seeds.
 
         Raises:
-            InputError: the cosines of a seed are missing.
+            InputError: an answer is missing.
         """
-        gradient: list[float] = []
-        perturbation: list[float] = []
-        for seed in range(self.plan.training.seeds):
-            trained = replace(victim, seed=seed)
-            answer = self.store.get(similarity_key(trained, self.plan))
-            if answer is None:
-                raise self._unfinished(trained)
-            gradient += answer["gradient"]
-            perturbation += answer["perturbation"]
-        return Cosines(tuple(gradient), tuple(perturbation))
+        total: Counter[str] = Counter()
+        for trained in self.trained(victim, [question]):
+            total.update(self._answer(trained, question)["by"])
+        return {name: count / total.total() for name, count in sorted(total.items())}
+
+    def cosines(self, victim: Victim) -> Cosines:
+        """Return a victim's cosines.
+
+        Raises:
+            InputError: they are missing.
+        """
+        answer = self.store.get(similarity_key(victim, self.plan))
+        if answer is None:
+            raise self._unfinished(victim)
+        return Cosines(tuple(answer["gradient"]), tuple(answer["perturbation"]))
+
+    def _right(self, victim: Victim, question: Question) -> torch.Tensor:
+        """Return whether each image was right in each trial, (2·trials, images) bool."""
+        rows = self._answer(victim, question)["right"]
+        return torch.tensor([[digit == "1" for digit in row] for row in rows])
+
+    def _answer(self, victim: Victim, question: Question) -> dict[str, Any]:
+        answer = self.store.get(answer_key(victim, self.plan, question))
+        if answer is None:
+            raise self._unfinished(victim)
+        return answer
 
     def _unfinished(self, victim: Victim) -> InputError:
         return InputError(

@@ -1,14 +1,20 @@
 """From a finished study's answers to its results."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
 from stochi.attacks.masking import Finding, find_helpful_budgets, find_masking
-from stochi.statistics.intervals import estimate_accuracy, estimate_difference
+from stochi.statistics.intervals import (
+    Estimate,
+    estimate_accuracy,
+    estimate_difference,
+    estimate_over_trainings,
+)
 from stochi.study.answers import Answers
-from stochi.study.questions import Question, Questions, questions_about
+from stochi.study.questions import OWN, Question, Questions, questions_about
 from stochi.study.results import (
     AccuracyCell,
     CurvePoint,
@@ -16,8 +22,14 @@ from stochi.study.results import (
     MaskingCell,
     SimilarityCell,
     StudyResults,
+    WinnerCell,
 )
 from stochi.study.victims import FLOAT, Victim
+
+CLEAN, SNN, TRANSFERRED = "clean", "AutoAttack snn", "transferred"
+WORST, EVERY_DRAW = "worst", "worst, every draw"
+Shares = Mapping[str, torch.Tensor]
+"""Column → (seeds, images) shares of right answers."""
 
 
 def evaluate(answers: Answers) -> StudyResults:
@@ -29,10 +41,14 @@ def evaluate(answers: Answers) -> StudyResults:
     return StudyResults(
         plan=answers.plan,
         table=tuple(_accuracies(answers)),
+        weaker=tuple(_asked_once(answers, lambda questions: questions.weaker())),
+        surrogates=tuple(_asked_once(answers, lambda questions: questions.by_surrogate())),
         against_lif=tuple(_against_lif(answers)),
         against_float=tuple(_against_float(answers)),
+        winners=tuple(_winners(answers)),
         masking=tuple(_masking(answers)),
         curves=(*_curves(answers), *_sigma_curves(answers)),
+        converged=tuple(_converged(answers)),
         similarities=tuple(_similarities(answers)),
     )
 
@@ -42,19 +58,79 @@ def _victims(answers: Answers) -> list[Victim]:
     return [victim for victim in answers.plan.victims() if victim.seed == 0]
 
 
-def _columns(answers: Answers, victim: Victim, place: str) -> dict[str, Question]:
-    """Return the questions that the tables show about a victim in a place, by column."""
+def _shares(answers: Answers, victim: Victim, place: str) -> Shares:
+    """Return a victim's shares of right answers in a place, by the columns of the main tables."""
+    questions = Questions(answers.plan, place)
     asked = set(questions_about(victim, answers.plan))
-    columns = Questions(answers.plan, place).by_column()
-    return {name: question for name, question in columns.items() if question in asked}
+    columns = {CLEAN: questions.clean, SNN: questions.ensemble}
+    if place != FLOAT:
+        columns[TRANSFERRED] = questions.transferred
+    for epsilon, question in questions.by_epsilon().items():
+        if question in asked and question != questions.ensemble:
+            columns[f"{SNN},\nε = {255 * epsilon:g}/255"] = question
+    found = {column: answers.shares(victim, [q]) for column, q in columns.items()}
+    strongest = _equally_many(questions.strongest())
+    found[WORST] = answers.shares(victim, strongest)
+    found[EVERY_DRAW] = answers.shares(victim, strongest, every_draw=True)
+    return found
+
+
+def _equally_many(questions: Sequence[Question]) -> list[Question]:
+    """Return the questions about as many images as the ensemble, so that a worst is one."""
+    ensemble = next(q for q in questions if q.attack == "auto-snn")
+    return [question for question in questions if question.images == ensemble.images]
 
 
 def _accuracies(answers: Answers) -> Iterator[AccuracyCell]:
     for victim in _victims(answers):
         for place in victim.places:
-            for column, question in _columns(answers, victim, place).items():
-                accuracy = estimate_accuracy(answers.right_shares(victim, question))
-                yield AccuracyCell(victim.defence, victim.title, place, column, accuracy)
+            for column, right in _shares(answers, victim, place).items():
+                yield _accuracy_cell(victim, place, column, right)
+
+
+def _accuracy_cell(victim: Victim, place: str, column: str, right: torch.Tensor) -> AccuracyCell:
+    return AccuracyCell(
+        victim.defence,
+        victim.title,
+        place,
+        column,
+        estimate_accuracy(right.mean(0, keepdim=True)),
+        estimate_over_trainings(right.mean(1)),
+    )
+
+
+def _asked_once(
+    answers: Answers, columns: Callable[[Questions], Mapping[str, Question]]
+) -> Iterator[AccuracyCell]:
+    """Yield the accuracies of the first training under further attacks."""
+    for victim in _victims(answers):
+        asked = set(questions_about(victim, answers.plan))
+        for place in victim.places:
+            for column, question in columns(Questions(answers.plan, place)).items():
+                if question in asked:
+                    right = answers.shares(victim, [question])[:1]
+                    yield _accuracy_cell(victim, place, column, right)
+
+
+def _difference_cell(
+    victim: Victim, place: str, column: str, first: torch.Tensor, second: torch.Tensor
+) -> DifferenceCell:
+    return DifferenceCell(
+        victim.defence,
+        victim.title,
+        place,
+        column,
+        _difference(first, second),
+        estimate_over_trainings(second.mean(1) - first.mean(1)),
+    )
+
+
+def _difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
+    """Estimate ``second − first`` on the images that both have, (seeds, images) shares each."""
+    images = min(first.shape[1], second.shape[1])
+    return estimate_difference(
+        *(right[:, :images].mean(0, keepdim=True) for right in (first, second))
+    )
 
 
 def _against_lif(answers: Answers) -> Iterator[DifferenceCell]:
@@ -62,65 +138,68 @@ def _against_lif(answers: Answers) -> Iterator[DifferenceCell]:
         plain = Victim(defence=victim.defence)
         if victim == plain:
             continue
-        asked = set(questions_about(plain, answers.plan))
-        for column, question in _columns(answers, victim, FLOAT).items():
-            if question in asked:
-                difference = estimate_difference(
-                    answers.right_shares(plain, question), answers.right_shares(victim, question)
-                )
-                yield DifferenceCell(victim.defence, victim.title, FLOAT, column, difference)
+        theirs, ours = (_shares(answers, one, FLOAT) for one in (plain, victim))
+        for column, right in ours.items():
+            if column in theirs:
+                # Baselines and other σ are trained once, so they meet the LIF's first training.
+                seeds = len(right)
+                yield _difference_cell(victim, FLOAT, column, theirs[column][:seeds], right)
 
 
 def _against_float(answers: Answers) -> Iterator[DifferenceCell]:
     for victim in _victims(answers):
-        asked = set(questions_about(victim, answers.plan))
+        on_float = _shares(answers, victim, FLOAT)
         for place in victim.places[1:]:
-            for column, question in _columns(answers, victim, place).items():
-                on_float = replace(question, place=FLOAT)
-                if question.made_on == FLOAT:
-                    on_float = replace(on_float, made_on="own")
-                if on_float in asked:
-                    difference = estimate_difference(
-                        answers.right_shares(victim, on_float),
-                        answers.right_shares(victim, question),
-                    )
-                    yield DifferenceCell(victim.defence, victim.title, place, column, difference)
+            for column, right in _shares(answers, victim, place).items():
+                reference = on_float[SNN if column == TRANSFERRED else column]
+                yield _difference_cell(victim, place, column, reference, right)
+
+
+def _winners(answers: Answers) -> Iterator[WinnerCell]:
+    for victim in _victims(answers):
+        for place in victim.places:
+            shares = answers.winners(victim, Questions(answers.plan, place).ensemble)
+            yield WinnerCell(victim.defence, victim.title, place, shares)
 
 
 def _masking(answers: Answers) -> Iterator[MaskingCell]:
     for victim in _victims(answers):
         for place in victim.places:
-            if "FGSM" in _columns(answers, victim, place):
+            questions, asked = Questions(answers.plan, place), questions_about(victim, answers.plan)
+            if questions.fgsm in asked or questions.climb in asked:
                 for finding in _signs(answers, victim, place):
                     yield MaskingCell(victim.defence, victim.title, place, finding)
 
 
 def _signs(answers: Answers, victim: Victim, place: str) -> list[Finding]:
-    """Return the signs of masked gradients on a victim in a place.
+    """Return the signs of masked gradients on a victim's first training in a place.
 
-    The white box is PGD; on images that AutoAttack attacks, too, it is the stronger of both.
+    The white box is the worst of the attacks with gradients. Surrogates are compared by one
+    attack, which differs in nothing else.
     """
     questions = Questions(answers.plan, place)
     asked = set(questions_about(victim, answers.plan))
-    white = answers.right_shares(victim, questions.pgd)
-    if questions.auto_attack in asked:
-        auto = answers.right_shares(victim, questions.auto_attack)
-        few = auto.shape[1]
-        white = torch.cat([torch.minimum(white[:, :few], auto), white[:, few:]], 1)
 
-    compared = {
+    def right(*of: Question) -> torch.Tensor:
+        return answers.shares(victim, of)[:1]
+
+    white = right(*_equally_many([questions.pgd, questions.auto_rand, questions.ensemble]))
+    found = []
+    for name, question in {
         "single_step": questions.fgsm,
         "noise": questions.noise,
+        "black_box": questions.square,
         "transferred": questions.transferred,
-    }
-    found = find_masking(
-        white,
-        **{name: answers.right_shares(victim, q) for name, q in compared.items() if q in asked},
-    )
-    for name, question in {"unbounded": questions.unbounded, "black_box": questions.square}.items():
+        "unbounded": questions.unbounded,
+    }.items():
         if question in asked:
-            right = answers.right_shares(victim, question)
-            found += find_masking(white[:, : question.images], **{name: right})
+            images = min(question.images, white.shape[1])
+            less: dict[str, Any] = {name: right(question)[:, :images]}
+            found += find_masking(white[:, :images], **less)
+    climbs = questions.by_surrogate()
+    others = {name: right(q) for name, q in climbs.items() if q in asked and name != OWN}
+    if others:
+        found += find_masking(right(climbs[OWN]), surrogates=others)
     if answers.plan.has_curves(victim):
         for axis, by_value in _by_budget(answers, victim, place).items():
             found += find_helpful_budgets(axis, by_value)
@@ -130,21 +209,19 @@ def _signs(answers: Answers, victim: Victim, place: str) -> list[Finding]:
 def _by_budget(
     answers: Answers, victim: Victim, place: str
 ) -> dict[str, dict[float, torch.Tensor]]:
-    """Return shares of right answers under PGD's budgets, on the same images.
+    """Return shares of right answers under the varied attack's budgets, on the same images.
 
     Returns:
         The part of the budget that is varied → its value → (1, images); the standard value is among
         them.
     """
     questions = Questions(answers.plan, place)
-    pgd, images = questions.pgd, answers.plan.curve_images
-    standard = {"epsilon": pgd.epsilon, "iterations": pgd.iterations, "draws": pgd.draws}
+    climb = questions.climb
+    standard = {"epsilon": climb.epsilon, "iterations": climb.iterations, "draws": climb.draws}
     found = {}
     for axis, varied in questions.curves().items():
-        asked = {**varied, standard[axis]: pgd}
-        found[axis] = {
-            value: answers.right_shares(victim, asked[value])[:, :images] for value in sorted(asked)
-        }
+        asked = {**varied, standard[axis]: climb}
+        found[axis] = {value: answers.shares(victim, [asked[value]])[:1] for value in sorted(asked)}
     return found
 
 
@@ -157,11 +234,22 @@ def _curves(answers: Answers) -> Iterator[CurvePoint]:
                         yield _point(victim, place, axis, value, right)
 
 
+def _converged(answers: Answers) -> Iterator[DifferenceCell]:
+    """Yield what each larger number of iterations changes, in pairs of neighbours."""
+    for victim in _victims(answers):
+        if answers.plan.has_curves(victim):
+            for place in victim.places:
+                by_value = _by_budget(answers, victim, place)["iterations"]
+                for fewer, more in zip(list(by_value), list(by_value)[1:], strict=False):
+                    column = f"{more:g} − {fewer:g}"
+                    yield _difference_cell(victim, place, column, by_value[fewer], by_value[more])
+
+
 def _sigma_curves(answers: Answers) -> Iterator[CurvePoint]:
     for victim in _victims(answers):
         if victim.neuron == "RandHet-SNN" and victim.defence in answers.plan.curves.defences:
             for place in victim.places:
-                right = answers.right_shares(victim, Questions(answers.plan, place).pgd)
+                right = answers.shares(victim, [Questions(answers.plan, place).ensemble])[:1]
                 yield _point(replace(victim, sigma=1.0), place, "sigma", victim.sigma, right)
 
 

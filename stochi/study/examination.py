@@ -8,20 +8,24 @@ import torch
 from torch import nn
 
 from stochi.attacks import PGD, ProgramModel, make_attack
+from stochi.attacks.chosen import Chosen
+from stochi.attacks.surrogates.replacement import spiking_neurons
 from stochi.data.images import Images
 from stochi.deploy import Program, calibrate, lower
 from stochi.export import to_nir
+from stochi.export.copying import copy_model
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 from stochi.parity.arguments import ATTACKER_SEED
-from stochi.parity.attacked import images_at_a_time, make_attacked
+from stochi.parity.attacked import images_at_a_time, run_attack
 from stochi.parity.records.float_model import run_float_model
 from stochi.sim.backends import run
 from stochi.study.answers import Answers, Cosines
 from stochi.study.networks import load_or_train
-from stochi.study.questions import Question
+from stochi.study.questions import OWN, Question
 from stochi.study.similarity import gradient_similarities, perturbation_similarities
-from stochi.study.victims import FLOAT, Victim
+from stochi.study.victims import FLOAT, MEAN, Victim
+from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
 from stochi.train.twin.model import FreshDraws, twin_of
 
 ATTACK_SEED = 5
@@ -43,7 +47,7 @@ def examine(victim: Victim, answers: Answers, training: Images, test: Images) ->
         return 0
     examination = _Examination(victim, answers, training, test)
     for question in open_questions:
-        answers.keep_right(victim, question, examination.count_right(question))
+        answers.keep(victim, question, *examination.answer(question))
     if needs_cosines:
         answers.keep_cosines(victim, examination.compare_draws())
     return len(open_questions) + needs_cosines
@@ -58,12 +62,21 @@ class _Examination:
         self.sample = test.inputs[:1]
         self.programs: dict[str, Program] = {}
         self.twins: dict[str, nn.Module] = {}
-        self.attacked_on_float: dict[Question, torch.Tensor] = {}
+        self.attacked_on_float: dict[Question, Chosen] = {}
 
     @cached_property
     def graph(self) -> nir.NIRGraph:
         """The network as a graph."""
         return to_nir(self.model, self.sample)
+
+    @cached_property
+    def mean_model(self) -> nn.Module:
+        """The network with λ at its mean in all of its neurons."""
+        copied = copy_model(self.model)
+        for module in copied.modules():
+            if isinstance(module, RandomTauLeaky):
+                module.sampling = "mean"
+        return copied
 
     def make_program(self, place: str) -> Program:
         """Return the Program with a place's stand-in, lowered at the first call."""
@@ -75,32 +88,37 @@ class _Examination:
                 self.programs[place] = lower(self.graph, noise=place)
         return self.programs[place]
 
-    def count_right(self, question: Question) -> torch.Tensor:
-        """Return the number of trials in which each image is right, (images,) int64."""
-        images = self.test.first(question.images)
-        shown = self.make_images(question)
-        right = torch.zeros(len(images), dtype=torch.int64)
-        for trial in range(self.plan.trials):
-            right += self.predict(question.place, shown, trial) == images.labels
-        return right
+    def answer(self, question: Question) -> tuple[torch.Tensor, tuple[str, ...]]:
+        """Return whether each image is right in each trial, and which part of the attack made it.
+
+        Returns:
+            (2·trials, images) bool, and a name for each image.
+        """
+        images, found = self.test.first(question.images), self.make_images(question)
+        right = [
+            self.predict(question.place, found.inputs, trial) == images.labels
+            for trial in range(2 * self.plan.trials)
+        ]
+        return torch.stack(right), found.by
 
     def predict(self, place: str, shown: torch.Tensor, trial: int) -> torch.Tensor:
         """Return the classes that the victim answers in a place, (images,)."""
         seed = self.victim.seed
-        if place == FLOAT:
+        if place in (FLOAT, MEAN):
+            model = self.model if place == FLOAT else self.mean_model
             with torch.no_grad():
                 few = images_at_a_time(shown, 1)
-                return run_float_model(self.model, shown, Draws(seed, trial), few).argmax(1)
+                return run_float_model(model, shown, Draws(seed, trial), few).argmax(1)
         return run(self.make_program(place), shown, seed=seed, trial=trial).predictions()
 
-    def make_images(self, question: Question) -> torch.Tensor:
+    def make_images(self, question: Question) -> Chosen:
         """Return a question's images, attacked on the model that the question names.
 
         Attacks on the float model are made once, for the float model itself and for transfer.
         """
         images = self.test.first(question.images)
         if question.attack == "clean":
-            return images.inputs
+            return Chosen(images.inputs, ("clean",) * len(images))
         if question.made_on == FLOAT or question.place == FLOAT:
             on_float = replace(question, place=FLOAT, made_on="own")
             if on_float not in self.attacked_on_float:
@@ -109,7 +127,9 @@ class _Examination:
         return _attack(question, self.make_surface(question), images)
 
     def make_surface(self, question: Question) -> nn.Module:
-        """Return the model of an attacker of the chip: the Program, or its twin for gradients."""
+        """Return an attacker's model: λ at its mean, the Program, or its twin for gradients."""
+        if question.place == MEAN:
+            return self.mean_model
         program = self.make_program(question.place)
         if question.attack == "square":
             return ProgramModel(program, ATTACKER_SEED)
@@ -134,14 +154,16 @@ class _Examination:
         return Cosines(tuple(gradients.tolist()), tuple(perturbations.tolist()))
 
 
-def _attack(question: Question, surface: nn.Module, images: Images) -> torch.Tensor:
+def _attack(question: Question, surface: nn.Module, images: Images) -> Chosen:
     """Return images with a question's attack, made on a model."""
+    told = question.surrogates if spiking_neurons(surface) else OWN
     attack = make_attack(
         question.attack,
         question.epsilon,
         iterations=question.iterations,
         draws=question.draws,
+        surrogates=told,
         seed=ATTACK_SEED,
         grid=GRADED_INPUT_MAX,
     )
-    return make_attacked(attack, surface, images).inputs
+    return run_attack(attack, surface, images)

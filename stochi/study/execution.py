@@ -1,5 +1,6 @@
 """Running a study: victims side by side in processes, answers kept as soon as they are found."""
 
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
@@ -14,16 +15,18 @@ from stochi.study.answers import Answers
 from stochi.study.evaluation import evaluate
 from stochi.study.examination import examine
 from stochi.study.plan import StudyPlan
-from stochi.study.questions import questions_about
+from stochi.study.questions import Question
 from stochi.study.results import StudyResults
 from stochi.study.store import Store
-from stochi.study.victims import Victim
+from stochi.study.victims import MEAN, Victim
 
 WEIGHT_NOISE_COST = 8
-"""Cost of a question about a network with weight noise, in questions about another one.
+"""Cost of a network with weight noise, in that of another one.
 
 Its weights differ in every draw, so the draws share no product.
 """
+PARTS = {"auto-snn": 4, "auto-rand": 2, "square": 2}
+"""Attacks that evaluate the model several times in an iteration, or have several parts."""
 
 
 def conduct(
@@ -52,13 +55,19 @@ def conduct(
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))
     # The costly ones first, so that no process is left with one at the end.
-    victims = sorted(plan.victims(), key=lambda victim: -_cost(victim, plan))
+    costs = {victim: _cost(victim, answers) for victim in plan.victims()}
+    victims = sorted(costs, key=lambda victim: -costs[victim])
+    missing = sum(len(answers.open_questions(victim)) for victim in victims)
+    progress(f"{len(victims)} networks, {missing} answers to find; the costliest come first")
+    begun, total, paid = time.monotonic(), sum(costs.values()), 0.0
     # Closed if something is raised here: the processes would finish their victims otherwise.
     with closing(_examine_all(victims, answers, training, test, processes)) as examined:
         for done, (victim, found) in enumerate(examined, 1):
+            paid += costs[victim]
+            left = (total - paid) / paid * (time.monotonic() - begun) / 60 if paid else 0
             progress(
-                f"{done} of {len(victims)} networks: {victim.title}, {victim.defence}, {found} new"
-                " answers"
+                f"{done} of {len(victims)} networks: {victim.title}, {victim.defence}, seed"
+                f" {victim.seed}, {found} new answers; about {left:.0f} min left"
             )
     return evaluate(answers)
 
@@ -99,7 +108,16 @@ def _examine_alone(
         torch.set_num_threads(threads)
 
 
-def _cost(victim: Victim, plan: StudyPlan) -> int:
-    """Return the cost of a victim, roughly, in questions."""
+def _cost(victim: Victim, answers: Answers) -> float:
+    """Return what a victim's missing answers cost, roughly, in gradients of an image."""
     each = WEIGHT_NOISE_COST if victim.randomization == "weight-noise" else 1
-    return each * len(questions_about(victim, plan))
+    asked = answers.open_questions(victim)
+    return float(sum(each * _question_cost(victim, question) for question in asked))
+
+
+def _question_cost(victim: Victim, question: Question) -> int:
+    random = bool(victim.randomization) or (
+        victim.random_tau and question.place not in (MEAN, "none")
+    )
+    runs = question.draws if random or question.attack == "square" else 1
+    return question.images * (1 + question.iterations * runs * PARTS.get(question.attack, 1))

@@ -12,13 +12,13 @@ from stochi.study.victims import FLOAT, NEURONS
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.axes import Axes
 
-AXES = {"epsilon": "ε", "iterations": "PGD iterations", "draws": "EOT draws", "sigma": "σ"}
-STYLES = dict(zip(PLACES, ("-", "--", "-.", ":"), strict=True))
+AXES = {"epsilon": "ε", "iterations": "iterations", "draws": "EOT draws", "sigma": "σ"}
+STYLES = dict(zip(PLACES, ("-", (0, (5, 1, 1, 1, 1, 1)), "--", "-.", ":"), strict=True))
 COLOURS = {name: f"C{number}" for number, name in enumerate(NEURONS)}
 
 
 def draw_curves(points: Sequence[CurvePoint], path: str | Path) -> None:
-    """Draw accuracy under PGD against what is varied, one row for each defence, as a PNG."""
+    """Draw accuracy under attack against what is varied, one row for each defence, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -30,7 +30,7 @@ def draw_curves(points: Sequence[CurvePoint], path: str | Path) -> None:
         for panel, (axis, label) in zip(row, AXES.items(), strict=True):
             here = [p for p in points if (p.defence, p.axis) == (defence, axis)]
             _draw_panel(panel, here, label)
-        row[0].set_ylabel(f"accuracy under PGD, %\ntrained with: {defence}")
+        row[0].set_ylabel(f"accuracy under attack, %\ntrained with: {defence}")
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=8)
     with written_aside(path) as aside:
@@ -46,7 +46,7 @@ def _draw_panel(panel: "Axes", points: Sequence[CurvePoint], label: str) -> None
         panel.plot(
             at,
             [100 * point.accuracy.value for point in line],
-            STYLES[place],
+            linestyle=STYLES[place],
             color=COLOURS[network],
             marker=".",
             label=f"{network}, {PLACES[place]}",

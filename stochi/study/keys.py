@@ -8,9 +8,11 @@ those in the code, ``steps`` for iterations.
 from stochi.study.plan import StudyPlan
 from stochi.study.questions import Question
 from stochi.study.store import Key
-from stochi.study.victims import FLOAT, Victim
+from stochi.study.victims import FLOAT, MEAN, Victim
 
-FORMAT = 1
+FORMAT = 2
+"""Version of answers. Raise it when the same attack or the same question gives another answer."""
+COSINES_FORMAT = 1
 CHIP_FORMAT = 2
 """Version of answers from the chip. Raise it when the same network gives other integers."""
 
@@ -28,10 +30,11 @@ def answer_key(victim: Victim, plan: StudyPlan, question: Question) -> Key:
             "steps": question.iterations,
             "draws": question.draws,
             "images": question.images,
+            "surrogates": question.surrogates,
         },
         "trials": plan.trials,
     }
-    if question.place != FLOAT:
+    if question.place not in (FLOAT, MEAN):
         key["calibration_images"] = plan.calibration_images
         key["chip_format"] = CHIP_FORMAT
     return key
@@ -40,7 +43,7 @@ def answer_key(victim: Victim, plan: StudyPlan, question: Question) -> Key:
 def similarity_key(victim: Victim, plan: StudyPlan) -> Key:
     """Return all that the cosines between draws depend on."""
     return {
-        "format": FORMAT,
+        "format": COSINES_FORMAT,
         "training": _training(victim, plan),
         "similarity": {
             "images": plan.similarity_images,

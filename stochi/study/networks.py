@@ -5,6 +5,7 @@ from dataclasses import fields
 import torch
 from torch import nn
 
+from stochi.attacks.auto_attack import SHARP
 from stochi.data.images import Images
 from stochi.study.keys import weights_key
 from stochi.study.plan import StudyPlan
@@ -76,6 +77,8 @@ def choose_defence(victim: Victim, plan: StudyPlan) -> Defence | None:
     """Return the defence of a victim's training, at the plan's ε if it has one."""
     if victim.defence == "none":
         return None
-    if any(field.name == "epsilon" for field in fields(DEFENCES[victim.defence])):
-        return make_defence(victim.defence, epsilon=plan.training.epsilon)
-    return make_defence(victim.defence)
+    name, _, sharp = victim.defence.partition("-")
+    options: dict[str, float | str] = {"surrogate": SHARP} if sharp else {}
+    if any(field.name == "epsilon" for field in fields(DEFENCES[name])):
+        options["epsilon"] = plan.training.epsilon
+    return make_defence(name, **options)

@@ -17,14 +17,15 @@ class TrainingPlan:
     Attributes:
         images: number of training images, from the front of the training set.
         epochs: largest number of epochs.
-        seeds: number of trainings of each network, whose results are averaged.
+        seeds: number of trainings of each network, whose results are averaged. Baselines and
+            networks with another σ are trained once.
         time_steps: number of time steps that an image is shown.
         epsilon: ε of adversarial training, in (0, 1].
     """
 
     images: int = 1438
     epochs: int = 25
-    seeds: int = 1
+    seeds: int = 3
     time_steps: int = 8
     epsilon: float = 25 / 255
 
@@ -40,7 +41,9 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class PGDPlan:
-    """The budget of PGD; the other attacks share its ε and its number of EOT draws.
+    """The budget of PGD through the network's own surrogate, the attack of earlier studies.
+
+    FGSM, AutoAttack's version for random models and Square share its EOT draws, all attacks its ε.
 
     Attributes:
         epsilon: ε in (0, 1], the largest change of a pixel.
@@ -90,21 +93,50 @@ class AutoAttackPlan:
 
 
 @dataclass(frozen=True)
-class CurvePlan:
-    """Curves of accuracy under PGD against its budget, one part of it varied at a time, and σ.
+class EnsemblePlan:
+    """AutoAttack in its version for spiking networks, the attack that the study judges by.
 
     Attributes:
         images: largest number of attacked images.
-        epsilons, iterations, draws: values of each part of PGD's budget, besides the standard one.
+        iterations: number of iterations of each of its parts.
+        draws: number of EOT samples.
+        epsilons: ε of further runs, besides that of all attacks.
+    """
+
+    images: int = 359
+    iterations: int = 100
+    draws: int = 2
+    epsilons: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_at_least_one(
+            ensemble_images=self.images,
+            ensemble_iterations=self.iterations,
+            ensemble_draws=self.draws,
+        )
+        for epsilon in self.epsilons:
+            _check_epsilon("ensemble_epsilon", epsilon)
+
+
+@dataclass(frozen=True)
+class CurvePlan:
+    """Curves of accuracy against the budget of an attack, one part of it varied at a time, and σ.
+
+    The attack is PGD with cosine-decayed steps and the adaptive surrogate, with the iterations and
+    draws of the ensemble's parts.
+
+    Attributes:
+        images: largest number of attacked images.
+        epsilons, iterations, draws: values of each part of the budget, besides the standard one.
         sigmas: spreads of λ's logit, besides 1.
         defences: the defences of the networks that have curves. The random baselines are trained
             with these defences, too.
     """
 
     images: int = 359
-    epsilons: tuple[float, ...] = (5 / 255, 10 / 255, 15 / 255, 35 / 255, 1.0)
-    iterations: tuple[int, ...] = (1, 5, 10, 50)
-    draws: tuple[int, ...] = (1, 20, 30)
+    epsilons: tuple[float, ...] = (10 / 255, 15 / 255, 35 / 255, 1.0)
+    iterations: tuple[int, ...] = (20, 500)
+    draws: tuple[int, ...] = (1, 10)
     sigmas: tuple[float, ...] = (0.25, 0.5, 2.0, 4.0)
     defences: tuple[str, ...] = ("none", "pgd")
 
@@ -135,14 +167,17 @@ class StudyPlan:
     Attributes:
         data: name of the data set.
         images: number of test images, from the front of the test set; no attack takes more.
-        trials: number of repetitions of every accuracy, each with other draws.
+        trials: number of repetitions of every accuracy, each with other draws, and of as many
+            further ones by which the worst attack is chosen for each image.
         calibration_images: number of training images that additive noise is fitted to.
         defences: the defences that networks are trained with.
-        baselines: the random baselines, keys of ``stochi.study.victims.BASELINES``.
+        baselines: the random baselines, keys of ``stochi.study.victims.BASELINES``; "weight-noise"
+            takes as long as ten other networks and has to be asked for.
         training: how networks are trained.
-        pgd: the budget of PGD, and ε and EOT draws of all attacks.
-        square, auto_attack: the other attacks.
-        curves: the values over which PGD's budget and σ are varied.
+        pgd: the budget of PGD, and ε of all attacks.
+        square, auto_attack: the other attacks of earlier studies.
+        ensemble: the attack that the study judges by.
+        curves: the values over which an attack's budget and σ are varied.
         similarity: the comparison of draws.
 
     Raises:
@@ -154,11 +189,12 @@ class StudyPlan:
     trials: int = 10
     calibration_images: int = 256
     defences: tuple[str, ...] = DEFENCES
-    baselines: tuple[str, ...] = tuple(BASELINES)
+    baselines: tuple[str, ...] = ("spike-pruning", "input-noise", "resize-pad")
     training: TrainingPlan = field(default_factory=TrainingPlan)
     pgd: PGDPlan = field(default_factory=PGDPlan)
     square: SquarePlan = field(default_factory=SquarePlan)
     auto_attack: AutoAttackPlan = field(default_factory=AutoAttackPlan)
+    ensemble: EnsemblePlan = field(default_factory=EnsemblePlan)
     curves: CurvePlan = field(default_factory=CurvePlan)
     similarity: SimilarityPlan = field(default_factory=SimilarityPlan)
 
@@ -209,16 +245,19 @@ class StudyPlan:
 
     def victims(self) -> Iterator[Victim]:
         """Yield every network once."""
-        main = list(self._main_victims())
-        yield from main
-        for victim in main:
-            if victim.neuron == "RandHet-SNN" and victim.defence in self.curves.defences:
-                for sigma in self.curves.sigmas:
-                    yield replace(victim, sigma=sigma)
+        for seed in range(self.training.seeds):
+            for defence in self.defences:
+                for neuron in NEURONS:
+                    yield Victim(neuron, defence, seed=seed)
+        for defence in self.curves.defences:
+            for randomization in self.baselines:
+                yield Victim("LIF", defence, randomization)
+            for sigma in self.curves.sigmas:
+                yield Victim("RandHet-SNN", defence, sigma=sigma)
 
     def has_curves(self, victim: Victim) -> bool:
-        """Return whether PGD's budget is varied on this network."""
-        plain = not victim.randomization and victim.sigma == 1.0
+        """Return whether an attack's budget is varied on this network."""
+        plain = not victim.randomization and victim.sigma == 1.0 and victim.seed == 0
         return plain and victim.defence in self.curves.defences
 
     @property
@@ -228,28 +267,23 @@ class StudyPlan:
 
     @property
     def auto_attack_images(self) -> int:
-        """Number of images under AutoAttack."""
+        """Number of images under AutoAttack's version for random models."""
         return min(self.auto_attack.images, self.images)
 
     @property
+    def ensemble_images(self) -> int:
+        """Number of images under AutoAttack's version for spiking networks."""
+        return min(self.ensemble.images, self.images)
+
+    @property
     def curve_images(self) -> int:
-        """Number of images under PGD with another budget than the standard one."""
+        """Number of images under the attack whose budget is varied."""
         return min(self.curves.images, self.images)
 
     @property
     def similarity_images(self) -> int:
         """Number of images on which draws are compared."""
         return min(self.similarity.images, self.images)
-
-    def _main_victims(self) -> Iterator[Victim]:
-        """Yield every neuron with every defence, and the baselines with those of the curves."""
-        for seed in range(self.training.seeds):
-            for defence in self.defences:
-                for neuron in NEURONS:
-                    yield Victim(neuron, defence, seed=seed)
-            for defence in self.curves.defences:
-                for randomization in self.baselines:
-                    yield Victim("LIF", defence, randomization, seed=seed)
 
 
 def _given(option: Value | None, standard: Value) -> Value:

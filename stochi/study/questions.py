@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+from stochi.attacks.auto_attack import SHARP
 from stochi.study.plan import StudyPlan
 from stochi.study.victims import FLOAT, Victim
+
+OWN, ADAPTIVE = "own", "adaptive"
+"""Surrogates: the network's, and the one that adapts to each neuron."""
 
 
 @dataclass(frozen=True)
@@ -11,14 +15,15 @@ class Question:
     """How often a victim is right under an attack, as a value.
 
     Attributes:
-        place: "float", or the stand-in on the chip.
-        attack: "clean", "noise", "fgsm", "pgd", "auto-rand" or "square".
+        place: "float", "mean" (λ at its mean), or the stand-in on the chip.
+        attack: "clean", or a name of ``stochi.attacks.make_attack``.
         made_on: "own" (on the place's own model), "float" (transferred), or "" if the attack needs
             no model.
         epsilon: ε of the attack.
         iterations: iterations of the attack.
         draws: EOT samples of the attack.
         images: number of images, from the front of the test set.
+        surrogates: the surrogates that the attack is told to follow.
     """
 
     place: str
@@ -28,6 +33,7 @@ class Question:
     iterations: int = 0
     draws: int = 0
     images: int = 0
+    surrogates: str = OWN
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Questions:
 
     Attributes:
         plan: the plan, with images and budgets.
-        place: "float", or the stand-in on the chip.
+        place: "float", "mean", or the stand-in on the chip.
     """
 
     plan: StudyPlan
@@ -54,16 +60,11 @@ class Questions:
 
     @property
     def pgd(self) -> Question:
-        """PGD with the standard budget, on the place's own model."""
+        """PGD with constant steps through the network's own surrogate."""
         pgd = self.plan.pgd
         return Question(
             self.place, "pgd", "own", pgd.epsilon, pgd.iterations, pgd.draws, self.plan.images
         )
-
-    @property
-    def transferred(self) -> Question:
-        """Images that PGD made on the float model."""
-        return replace(self.pgd, made_on=FLOAT)
 
     @property
     def fgsm(self) -> Question:
@@ -71,14 +72,30 @@ class Questions:
         return replace(self.pgd, attack="fgsm", iterations=1)
 
     @property
-    def auto_attack(self) -> Question:
-        """AutoAttack in its version for random models."""
+    def auto_rand(self) -> Question:
+        """AutoAttack in its version for random models, through the network's own surrogate."""
         return replace(
             self.pgd,
             attack="auto-rand",
             iterations=self.plan.auto_attack.iterations,
             images=self.plan.auto_attack_images,
         )
+
+    @property
+    def ensemble(self) -> Question:
+        """AutoAttack in its version for spiking networks, on the place's own model."""
+        return replace(
+            self.pgd,
+            attack="auto-snn",
+            iterations=self.plan.ensemble.iterations,
+            draws=self.plan.ensemble.draws,
+            images=self.plan.ensemble_images,
+        )
+
+    @property
+    def transferred(self) -> Question:
+        """Images that the ensemble made on the float model."""
+        return replace(self.ensemble, made_on=FLOAT)
 
     @property
     def square(self) -> Question:
@@ -91,46 +108,79 @@ class Questions:
         )
 
     @property
+    def climb(self) -> Question:
+        """The attack whose budget is varied: cosine-decayed PGD, adaptive surrogate."""
+        return replace(
+            self.ensemble,
+            attack="pgd-cosine",
+            surrogates=ADAPTIVE,
+            images=self.plan.curve_images,
+        )
+
+    @property
     def unbounded(self) -> Question:
-        """PGD with ε = 1."""
-        return replace(self.pgd, epsilon=1.0, images=self.plan.curve_images)
+        """The same with ε = 1."""
+        return replace(self.climb, epsilon=1.0)
+
+    def by_epsilon(self) -> dict[float, Question]:
+        """Return the ensemble at every ε that the plan gives it, by ε."""
+        epsilons = (self.plan.pgd.epsilon, *self.plan.ensemble.epsilons)
+        return {value: replace(self.ensemble, epsilon=value) for value in sorted(epsilons)}
+
+    def by_surrogate(self) -> dict[str, Question]:
+        """Return the same climb through different surrogates, by their names."""
+        return {name: replace(self.climb, surrogates=name) for name in (OWN, ADAPTIVE, SHARP)}
 
     def curves(self) -> dict[str, dict[float, Question]]:
-        """Return PGD with one part of its budget changed: the part → its value → the question."""
+        """Return the climb with one part of its budget changed: the part → its value → it."""
         curves = self.plan.curves
-        standard = replace(self.pgd, images=self.plan.curve_images)
         return {
-            "epsilon": {value: replace(standard, epsilon=value) for value in curves.epsilons},
+            "epsilon": {value: replace(self.climb, epsilon=value) for value in curves.epsilons},
             "iterations": {
-                value: replace(standard, iterations=value) for value in curves.iterations
+                value: replace(self.climb, iterations=value) for value in curves.iterations
             },
-            "draws": {value: replace(standard, draws=value) for value in curves.draws},
+            "draws": {value: replace(self.climb, draws=value) for value in curves.draws},
         }
 
-    def by_column(self) -> dict[str, Question]:
-        """Return the questions of the tables, by the names of their columns."""
+    def strongest(self) -> list[Question]:
+        """Return the attacks with gradients whose worst is reported, those of every training seed.
+
+        Transferred images count on the chip, where they are others than its own.
+        """
+        if self.place == FLOAT:
+            return [self.pgd, self.auto_rand, self.ensemble]
+        return [self.ensemble, self.transferred]
+
+    def weaker(self) -> dict[str, Question]:
+        """Return the attacks that know less, or that are weak, by the names of their columns."""
         return {
-            "clean": self.clean,
             "noise": self.noise,
             "FGSM": self.fgsm,
             "PGD": self.pgd,
-            "PGD, transferred": self.transferred,
-            "AutoAttack rand": self.auto_attack,
+            "AutoAttack rand": self.auto_rand,
             "Square": self.square,
         }
 
 
 def questions_about(victim: Victim, plan: StudyPlan) -> list[Question]:
-    """Return all questions of a plan about a victim, each once."""
+    """Return all questions of a plan about a victim, each once.
+
+    Accuracy under the strongest attacks is asked of every training seed, the rest of the first;
+    weaker attacks are run in floats and on the chip that draws as the network does.
+    """
     found: dict[Question, None] = {}
     for place in victim.places:
         questions = Questions(plan, place)
-        asked = [questions.clean, questions.pgd]
-        if place != FLOAT:
-            asked.append(questions.transferred)
-        if victim.sigma == 1.0:
-            asked += [questions.fgsm, questions.noise, questions.auto_attack, questions.square]
+        asked = [questions.clean, *questions.strongest()]
+        if victim.sigma == 1.0 and not victim.randomization:
+            asked += questions.by_epsilon().values()
+        if victim.sigma == 1.0 and victim.seed == 0:
+            if place in (FLOAT, victim.faithful):
+                asked += questions.weaker().values()
+            if not victim.randomization:
+                asked += questions.by_surrogate().values()
         if plan.has_curves(victim):
             asked += [q for varied in questions.curves().values() for q in varied.values()]
+            asked.append(questions.climb)
         found.update(dict.fromkeys(asked))
     return list(found)

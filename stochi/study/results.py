@@ -1,6 +1,6 @@
 """The results of a study as values, with intervals over the test images."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stochi.attacks.masking import Finding
@@ -17,7 +17,8 @@ class AccuracyCell:
         network: the network's title.
         place: "float", or the stand-in on the chip.
         column: name of the attack, a column of the tables.
-        accuracy: the accuracy with Wilson's interval.
+        accuracy: the accuracy with Wilson's interval over the images.
+        over_trainings: its interval over training seeds; None if there was one.
     """
 
     defence: str
@@ -25,6 +26,7 @@ class AccuracyCell:
     place: str
     column: str
     accuracy: Estimate
+    over_trainings: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class DifferenceCell:
 
     Attributes:
         defence, network, place, column: as in :class:`AccuracyCell`.
-        difference: the accuracy minus that of the reference, with a paired interval.
+        difference: the accuracy minus that of the reference, with a paired interval over images.
+        over_trainings: its interval over training seeds; None if there was one.
     """
 
     defence: str
@@ -41,6 +44,22 @@ class DifferenceCell:
     place: str
     column: str
     difference: Estimate
+    over_trainings: Estimate | None
+
+
+@dataclass(frozen=True)
+class WinnerCell:
+    """Which part of the ensemble made the images that are kept.
+
+    Attributes:
+        defence, network, place: as in :class:`AccuracyCell`.
+        shares: name of the part → share of the images that it made.
+    """
+
+    defence: str
+    network: str
+    place: str
+    shares: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,7 @@ class MaskingCell:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Accuracy under PGD at one value of what a curve varies.
+    """Accuracy under the varied attack at one value of what a curve varies.
 
     Attributes:
         defence, network, place: as in :class:`AccuracyCell`.
@@ -79,7 +98,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class SimilarityCell:
-    """Cosines between draws of the float model, for each image, all training seeds in a row.
+    """Cosines between draws of the float model, for each image.
 
     Attributes:
         defence, network: as in :class:`AccuracyCell`.
@@ -93,47 +112,52 @@ class SimilarityCell:
     perturbation: tuple[float, ...]
 
 
-Cell = AccuracyCell | DifferenceCell | MaskingCell | CurvePoint | SimilarityCell
+Cell = AccuracyCell | DifferenceCell | WinnerCell | MaskingCell | CurvePoint | SimilarityCell
 
 
 @dataclass(frozen=True)
 class StudyResults:
     """What a finished study found, averaged over its training seeds.
 
-    Intervals are over images: they show what other images would change about these networks, not
-    what another training would.
+    Intervals over images show what other images would change about these networks, those over
+    trainings what another training would.
 
     Attributes:
         plan: the plan of the study.
-        table: accuracies of every network in every place under every attack.
+        table: accuracies of every network in every place under the strongest attacks.
+        weaker: accuracies of the first training under weaker attacks.
+        surrogates: accuracies of the first training under one attack through other surrogates.
         against_lif: each float model minus the plain LIF with the same defence, each under attacks
             on itself.
-        against_float: the chip minus the float model, each under attacks on its own model, or both
-            under those on the float model.
+        against_float: the other places minus the float model, each under attacks on its own
+            model, or both under those on the float model.
+        winners: the parts of the ensemble that made the images.
         masking: signs of masked gradients.
-        curves: accuracy under PGD against ε, iterations, EOT draws and σ.
+        curves: accuracy against an attack's ε, iterations and EOT draws, and against σ.
+        converged: how much more iterations still gain, for each of the curves against them.
         similarities: cosines between draws.
     """
 
     plan: StudyPlan
     table: tuple[AccuracyCell, ...]
+    weaker: tuple[AccuracyCell, ...]
+    surrogates: tuple[AccuracyCell, ...]
     against_lif: tuple[DifferenceCell, ...]
     against_float: tuple[DifferenceCell, ...]
+    winners: tuple[WinnerCell, ...]
     masking: tuple[MaskingCell, ...]
     curves: tuple[CurvePoint, ...]
+    converged: tuple[DifferenceCell, ...]
     similarities: tuple[SimilarityCell, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plan and results as plain values, for ``json.dumps``."""
-        return {
-            "plan": asdict(self.plan),
-            "table": _plain(self.table),
-            "against_lif": _plain(self.against_lif),
-            "against_float": _plain(self.against_float),
-            "masking": _plain(self.masking),
-            "curves": _plain(self.curves),
-            "similarities": _plain(self.similarities),
-        }
+        cells = {field.name: getattr(self, field.name) for field in fields(self)[1:]}
+        return {"plan": asdict(self.plan)} | {name: _plain(some) for name, some in cells.items()}
+
+
+FLAT = ("accuracy", "difference", "finding")
+"""Fields of a cell whose numbers stand beside its other fields."""
 
 
 def _plain(cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
@@ -142,6 +166,6 @@ def _plain(cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
     for cell in cells:
         flat: dict[str, Any] = {}
         for name, value in asdict(cell).items():
-            flat.update(value if isinstance(value, dict) else {name: value})
+            flat.update(value if name in FLAT else {name: value})
         found.append(flat)
     return found

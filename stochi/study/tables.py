@@ -1,6 +1,6 @@
 """A study's results as tables of text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,11 +14,12 @@ from stochi.study.results import (
     MaskingCell,
     SimilarityCell,
     StudyResults,
+    WinnerCell,
 )
 
-COLUMNS = ("clean", "noise", "FGSM", "PGD", "PGD, transferred", "AutoAttack rand", "Square")
 PLACES = {
     "float": "float",
+    "mean": "float, mean λ",
     "decay": "chip, decay",
     "membrane": "chip, membrane",
     "none": "chip, no noise",
@@ -44,20 +45,45 @@ class Table:
 
 def make_tables(results: StudyResults) -> list[Table]:
     """Return all tables of a study; that of masked gradients is the last, if there are signs."""
+    plan = results.plan
     tables = [
-        Table(f"Accuracy, %\n{describe_plan(results.plan)}", accuracy_rows(results.table), 3),
+        Table(f"Accuracy, %\n{describe_plan(plan)}", accuracy_rows(results.table), 3),
         Table(
-            "Difference from the plain LIF with the same defence, in points, paired; *: not 0",
+            "Difference from the plain LIF with the same defence, in points, paired\n"
+            f"{describe_intervals(plan)}; *: not 0 over the images, **: nor over the trainings",
             difference_rows(results.against_lif),
             3,
         ),
         Table(
-            "The chip minus the float model, in points, paired; *: not 0",
+            "Difference from the float model, in points, paired\n"
+            f"{describe_intervals(plan)}; *: not 0 over the images, **: nor over the trainings",
             difference_rows(results.against_float),
             3,
         ),
         Table(
-            "Cosine between two draws, mean over images",
+            "Accuracy under one attack through several surrogates, first training, %\n"
+            f"{describe_climb(plan)}",
+            accuracy_rows(results.surrogates),
+            3,
+        ),
+        Table(
+            "Parts of AutoAttack snn that made the images that are kept, % of the images",
+            winner_rows(results.winners),
+            3,
+        ),
+        Table(
+            f"Accuracy under weaker attacks, first training, %\n{describe_weaker(plan)}",
+            accuracy_rows(results.weaker),
+            3,
+        ),
+        Table(
+            "What more iterations change, first training, in points, paired; *: not 0\n"
+            f"{describe_climb(plan)}, iterations varied",
+            difference_rows(results.converged),
+            3,
+        ),
+        Table(
+            "Cosine between two draws, first training, mean over images",
             similarity_rows(results.similarities),
             2,
         ),
@@ -68,23 +94,57 @@ def make_tables(results: StudyResults) -> list[Table]:
 
 
 def describe_plan(plan: StudyPlan) -> str:
-    """Return a plan's images and budgets in one sentence."""
+    """Return a plan's images and strongest attacks in sentences."""
     return (
-        f"{plan.images} images of {plan.data} (AutoAttack {plan.auto_attack_images}, Square"
-        f" {plan.square_images}), ε = {plan.pgd.epsilon:.4f}, PGD-{plan.pgd.iterations} (EOT"
-        f" {plan.pgd.draws}), {plan.trials} trials, {plan.training.seeds} training seeds; 95 %"
-        " intervals over images"
+        f"{plan.images} images of {plan.data} ({plan.ensemble_images} attacked), ε ="
+        f" {255 * plan.pgd.epsilon:g}/255, {plan.trials} trials, trainings:"
+        f" {plan.training.seeds}\nAutoAttack snn-{plan.ensemble.iterations} (EOT"
+        f" {plan.ensemble.draws}), transferred: made by it on the float model\nworst: per image"
+        " over all attacks with gradients, chosen on other draws than those reported; every draw:"
+        f" right in all {plan.trials}\n{describe_intervals(plan)}"
+    )
+
+
+def describe_intervals(plan: StudyPlan) -> str:
+    """Return what the lines of a cell mean."""
+    over_trainings = ", then over trainings" if plan.training.seeds > 1 else ""
+    return f"95 % intervals over images{over_trainings}"
+
+
+def describe_climb(plan: StudyPlan) -> str:
+    """Return the attack whose surrogate and budget are varied."""
+    climb = plan.ensemble
+    return f"cosine-decayed PGD-{climb.iterations} (EOT {climb.draws}, adaptive)"
+
+
+def describe_weaker(plan: StudyPlan) -> str:
+    """Return the budgets of the weaker attacks."""
+    draws = plan.pgd.draws
+    return (
+        f"the network's own surrogate; PGD-{plan.pgd.iterations}, AutoAttack"
+        f" rand-{plan.auto_attack.iterations} on {plan.auto_attack_images} images,"
+        f" Square-{plan.square.iterations} on {plan.square_images}, all EOT {draws}"
     )
 
 
 def accuracy_rows(cells: Sequence[AccuracyCell]) -> list[list[str]]:
-    """Return networks and places down, attacks across; accuracy in % and its 95 % interval."""
-    return _across(cells, lambda cell: _percent(cell.accuracy))
+    """Return networks and places down, attacks across; accuracy in % and its 95 % intervals."""
+    return _across(cells, lambda cell: _percent(cell.accuracy, cell.over_trainings))
 
 
 def difference_rows(cells: Sequence[DifferenceCell]) -> list[list[str]]:
     """Return networks and places down, attacks across; differences in points, with intervals."""
-    return _across(cells, lambda cell: _points(cell.difference))
+    return _across(cells, lambda cell: _points(cell.difference, cell.over_trainings))
+
+
+def winner_rows(cells: Sequence[WinnerCell]) -> list[list[str]]:
+    """Return networks and places down, parts across, shares in %."""
+    parts = list(dict.fromkeys(name for cell in cells for name in cell.shares))
+    rows = [["defence", "network", "place", *(_wrap(part) for part in parts)]]
+    for cell in cells:
+        shares = [f"{100 * cell.shares.get(part, 0):.0f}" for part in parts]
+        rows.append([cell.defence, cell.network, PLACES[cell.place], *shares])
+    return rows
 
 
 def masking_rows(cells: Sequence[MaskingCell]) -> list[list[str]]:
@@ -111,24 +171,36 @@ def similarity_rows(cells: Sequence[SimilarityCell]) -> list[list[str]]:
     return rows
 
 
-def _across(cells: Sequence[Compared], text: Callable[[Compared], str]) -> list[list[str]]:
-    present = [column for column in COLUMNS if any(cell.column == column for cell in cells)]
-    heads = [column.replace("PGD, ", "PGD,\n").replace("Attack ", "Attack\n") for column in present]
+def _across(cells: Iterable[Compared], text: Callable[[Compared], str]) -> list[list[str]]:
     lines: dict[tuple[str, str, str], dict[str, str]] = {}
+    columns: dict[str, None] = {}
     for cell in cells:
         line = (cell.defence, cell.network, PLACES[cell.place])
         lines.setdefault(line, {})[cell.column] = text(cell)
+        columns[cell.column] = None
     return [
-        ["defence", "network", "place", *heads],
-        *([*line, *(found.get(c, "–") for c in present)] for line, found in lines.items()),
+        ["defence", "network", "place", *(_wrap(column) for column in columns)],
+        *([*line, *(found.get(c, "–") for c in columns)] for line, found in lines.items()),
     ]
 
 
-def _percent(accuracy: Estimate) -> str:
-    return f"{accuracy.value:.1%}\n{100 * accuracy.low:.0f}–{100 * accuracy.high:.0f}"
+def _wrap(head: str) -> str:
+    """Return a column's head in lines of about one word."""
+    return head.replace("AutoAttack ", "AutoAttack\n").replace(" (", "\n(").replace(", ", ",\n")
 
 
-def _points(difference: Estimate) -> str:
-    value, low, high = (100 * one for one in (difference.value, difference.low, difference.high))
-    mark = " *" if low > 0 or high < 0 else ""
-    return f"{value:+.1f}{mark}\n{low:+.1f}…{high:+.1f}"
+def _percent(accuracy: Estimate, over_trainings: Estimate | None) -> str:
+    lines = [f"{accuracy.value:.1%}"]
+    for estimate in (accuracy, over_trainings):
+        if estimate is not None:
+            lines.append(f"{100 * max(0, estimate.low):.0f}–{100 * min(1, estimate.high):.0f}")
+    return "\n".join(lines)
+
+
+def _points(difference: Estimate, over_trainings: Estimate | None) -> str:
+    estimates = [one for one in (difference, over_trainings) if one is not None]
+    apart = [one.low > 0 or one.high < 0 for one in estimates]
+    mark = (" **" if all(apart) and len(apart) == 2 else " *") if apart[0] else ""
+    lines = [f"{100 * difference.value:+.1f}{mark}"]
+    lines += [f"{100 * one.low:+.1f}…{100 * one.high:+.1f}" for one in estimates]
+    return "\n".join(lines)

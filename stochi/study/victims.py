@@ -8,11 +8,14 @@ NEURONS = {
     "RandHet-SNN**": "forward",
 }
 """The paper's name of a network → when its neurons draw λ."""
-DEFENCES = ("none", "fgsm", "pgd", "rat", "sr", "hire")
+DEFENCES = ("none", "fgsm", "fgsm-sharp", "pgd", "pgd-sharp", "rat", "sr", "hire")
+"""The defences in training; the sharp ones attack through the attacker's sharp surrogate."""
 BASELINES = {"weight-noise": 0.25, "spike-pruning": 0.2, "input-noise": 0.1, "resize-pad": 0.25}
 """Randomization of a plain LIF network → its strength; see ``stochi.train.randomization``."""
 FLOAT = "float"
 """The place of the float model."""
+MEAN = "mean"
+"""The place of the float model's weights with λ at its mean: what its noise is worth."""
 STAND_INS = ("decay", "membrane", "none")
 """The chip's noise in place of drawing τ; see docs/noise.md."""
 
@@ -42,14 +45,19 @@ class Victim:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The places where it can run: as a float model, and on the chip with each stand-in.
+        """The places where it can run: in floats, drawing λ or not, and on the chip.
 
         No chip draws what the baselines draw. A plain LIF has no random τ to stand in for, so it
         has one chip, without noise.
         """
         if self.randomization:
             return (FLOAT,)
-        return (FLOAT, *STAND_INS) if self.random_tau else (FLOAT, "none")
+        return (FLOAT, MEAN, *STAND_INS) if self.random_tau else (FLOAT, "none")
+
+    @property
+    def faithful(self) -> str:
+        """The stand-in on the chip that draws as the network does."""
+        return "decay" if self.random_tau else "none"
 
     @property
     def title(self) -> str:

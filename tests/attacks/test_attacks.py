@@ -151,7 +151,7 @@ def test_each_image_keeps_the_candidate_with_the_fewest_right_answers() -> None:
     model, y = Noisy(0.0), torch.zeros(2, dtype=torch.long)
     good, bad = torch.zeros(1, 20), torch.ones(1, 20)
     good[0, :5], bad[0, :5] = 1, 0
-    found = judge(model, [torch.cat([good, bad]), torch.cat([bad, good])], y, draws=3)
+    found = judge(model, [torch.cat([good, bad]), torch.cat([bad, good])], y, draws=3, rounds=1)
     assert torch.equal(found.images, torch.cat([bad, bad])) and found.numbers.tolist() == [1, 0]
 
 

@@ -1,10 +1,20 @@
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from snntorch import surrogate
+from torch import nn
 
-from stochi.attacks import with_surrogate
+from stochi.attacks import (
+    FGSM,
+    PGD,
+    AutoAttack,
+    ImageAttack,
+    Square,
+    UniformNoise,
+    with_surrogate,
+)
 from stochi.attacks.masking import (
     find_helpful_budgets,
     find_masking,
@@ -12,7 +22,14 @@ from stochi.attacks.masking import (
     zero_gradients,
 )
 from stochi.errors import InputError
-from tests.attacks.trained import some_images, trained_net
+from stochi.train import randomize
+from tests.attacks.trained import (
+    dense_classifier,
+    relu_net,
+    right_answers,
+    some_images,
+    trained_net,
+)
 
 
 def right(share: float, images: int = 200) -> torch.Tensor:
@@ -46,6 +63,50 @@ def test_a_stronger_attack_that_knows_less_is_a_sign(name: str) -> None:
 def test_right_answers_under_an_unbounded_attack_are_a_sign() -> None:
     (finding,) = find_masking(right(0.5), unbounded=right(0.2))
     assert finding.value == pytest.approx(0.2) and finding.low > finding.limit
+
+
+def test_a_surrogate_that_leaves_less_right_is_masking_by_its_name() -> None:
+    others = {"adaptive": right(0.3), "atan-25": right(0.49)}
+    (finding,) = find_masking(right(0.5), surrogates=others)
+    expected = "masked by the surrogate: adaptive leaves less right than the network's own"
+    assert finding.sign == expected and finding.value == pytest.approx(0.2)
+    assert 0.02 == finding.limit < finding.low
+
+
+def under(network: str, attack: ImageAttack, images: int = 150) -> torch.Tensor:
+    model, shown = NETWORKS[network](), some_images(images)
+    return right_answers(model, attack(model, shown.inputs, shown.labels), shown.labels)
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "ReLU": relu_net,
+    "softplus": lambda: dense_classifier(nn.Softplus),
+    "noisy": lambda: randomize(relu_net(), "input-noise", 0.1).eval(),
+    "plain": lambda: trained_net("mean"),
+    "defended": lambda: trained_net("mean", defended=True),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_fixed_surrogates_mask_spiking_networks_and_no_honest_one(network: str) -> None:
+    """Every attack that a reviewer would try, against one that follows the own gradient."""
+    spiking = network in ("plain", "defended")
+    pgd = PGD(0.1, iterations=100, draws=4, schedule="cosine")
+    names = ("adaptive", "atan-25") if spiking else ("own",)
+    signs = find_masking(
+        under(network, pgd),
+        single_step=under(network, FGSM(0.1, draws=4)),
+        noise=under(network, UniformNoise(0.1)),
+        unbounded=under(network, pgd.with_budget(1.0)),
+        black_box=under(network, Square(0.1, iterations=100, draws=4)),
+        surrogates={
+            **{name: under(network, replace(pgd, surrogates=name)) for name in names},
+            "ensemble": under(network, AutoAttack(0.1, version="snn", iterations=20, draws=4)),
+        },
+    )
+    named = {name for sign in signs for name in (*names, "ensemble") if name in sign.sign}
+    assert named == ({*names, "ensemble"} if spiking else set())
+    assert all("masked by the surrogate" in sign.sign for sign in signs)
 
 
 def test_chance_is_not_a_sign() -> None:

@@ -1,16 +1,27 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from stochi.attacks import APGD, FGSM, PGD, AutoAttack, Square, UniformNoise
+from stochi.attacks import (
+    APGD,
+    FGSM,
+    PGD,
+    AutoAttack,
+    ImageAttack,
+    Square,
+    UniformNoise,
+    make_attack,
+)
 from stochi.commands.app import COMMANDS
 from stochi.commands.attack_choice import read_attacks
 from stochi.commands.console import Output
 from stochi.commands.demo import _can_use_lava
 from stochi.deploy import Program
 from stochi.files import written_aside
+from stochi.parity.report.tables import PARTS_TITLE
 from stochi.sim.lava.compatibility import LavaUnavailable
 from stochi.train.checkpoint import load_checkpoint
 from tests.commands.conftest import Run
@@ -33,7 +44,8 @@ def test_help_of_everything(run: Run) -> None:
 def test_the_line_from_training_to_parity(run: Run, trained: Path) -> None:
     status, out, _ = run(
         *("parity", str(trained / "m.pt"), str(trained / "m.program"), "--no-lava", "--json"),
-        *("--trials", "2", "--exact", "16", "--attack-images", "8", "--out", "new/r.json"),
+        *("--trials", "2", "--exact", "16", "--attack-images", "8", "--attack", "pgd"),
+        *("--out", "new/r.json"),
     )
     report = json.loads(out)
     assert status == 0 and report["mismatches"] == 0 and report["compared"] > 100_000
@@ -52,7 +64,7 @@ def test_deploy_fits_noise_and_reports_the_errors_that_remain(run: Run, trained:
         assert fit["rate"] == pytest.approx(fit["reference_rate"], rel=0.03)
     status, out, _ = run(
         *("parity", str(trained / "m.pt"), "fitted.program", "--no-lava", "--json"),
-        *("--trials", "2", "--exact", "8", "--attack-images", "4"),
+        *("--trials", "2", "--exact", "8", "--attack-images", "4", "--attack", "pgd"),
     )
     assert status == 0 and json.loads(out)["mismatches"] == 0
 
@@ -84,7 +96,7 @@ def test_a_tuned_network_is_deployed_and_compared_with_what_it_was_tuned_to(
     assert status == 1 and json.loads(out)["mismatches"] > 0
     assert "lowered from another model" in json.loads(out)["warnings"][0]
     words = ("attack", net, "tuned.program", "--images", "4", "--trials", "1")
-    status, out, _ = run(*words, "--iterations", "1")
+    status, out, _ = run(*words, "--iterations", "1", "--draws", "1")
     assert status == 1 and "lowered from another model" in out
 
 
@@ -106,11 +118,24 @@ def test_training_in_the_chip_s_integers(run: Run) -> None:
 def test_a_defence_is_trained_with_and_recorded(run: Run) -> None:
     words = ("train", "--defence", "rat", "--epsilon", "0.05", "--epochs", "1")
     status, out, _ = run(*words, "--time-steps", "2", "--json")
-    found = {"name": "rat", "epsilon": 0.05, "draws": 2, "beta": 0.004}
+    found = {"name": "rat", "epsilon": 0.05, "draws": 2, "surrogate": "own", "beta": 0.004}
     assert status == 0 and json.loads(out)["defence"] == found
     assert load_checkpoint("runs/model.pt")[1]["training"]["defence"] == found
     shown = run("train", "--help")[1]
     assert all(name in shown for name in ("fgsm", "pgd", "rat", "sr", "hire"))
+
+
+def test_a_defence_s_attack_follows_another_surrogate_if_it_is_asked_to(run: Run) -> None:
+    words = ("train", "--defence", "fgsm", "--epochs", "1", "--time-steps", "2", "--json")
+    losses = {}
+    for surrogate in (None, "own", "atan-25", "adaptive"):
+        status, out, err = run(*words, *(() if surrogate is None else ("--surrogate", surrogate)))
+        assert status == 0, err
+        found = json.loads(out)
+        assert found["defence"]["surrogate"] == (surrogate or "own")
+        assert load_checkpoint("runs/model.pt")[1]["training"]["defence"] == found["defence"]
+        losses[surrogate] = found["epochs"][0]["loss"]
+    assert losses[None] == losses["own"] and len(set(losses.values())) == 3
 
 
 def test_deploy_takes_the_tables_bits(run: Run, trained: Path) -> None:
@@ -126,7 +151,7 @@ def test_a_random_source_goes_from_deploy_to_parity(run: Run, trained: Path) -> 
     assert Program.load("lfsr.program").target.random_source == "lfsr"
     status, out, _ = run(
         *("parity", str(trained / "m.pt"), "lfsr.program", "--no-lava", "--json"),
-        *("--trials", "2", "--exact", "8", "--attack-images", "4"),
+        *("--trials", "2", "--exact", "8", "--attack-images", "4", "--attack", "pgd"),
     )
     report = json.loads(out)
     assert status == 0 and report["mismatches"] == 0
@@ -148,9 +173,73 @@ def test_attack_reports_both_sides(run: Run, trained: Path) -> None:
         *("attack", str(trained / "m.pt"), str(trained / "m.program"), "--images", "16"),
         *("--iterations", "2", "--draws", "2", "--trials", "2", "--json"),
     )
-    entries = json.loads(out)["accuracy"]
+    report = json.loads(out)
+    entries = report["accuracy"]
     assert status == 0
-    assert [e["made_on"] for e in entries] == [None, None, "float", "twin"]
+    assert [e["made_on"] for e in entries] == [None, None, "float", "twin", None]
+    assert entries[-1]["attack"] == "worst of all attacks, ε = 0.1"
+    noise, attack = report["configuration"]["attacks"]
+    assert noise["kind"] == "UniformNoise" and attack["kind"] == "AutoAttack"
+    assert attack["parameters"]["version"] == "snn" and attack["parameters"]["grid"] == 255
+    assert (attack["parameters"]["iterations"], attack["draws"]) == (2, 2)
+    assert [bool(e["made_by"]) for e in entries] == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("command", ["attack", "parity"])
+def test_the_attack_is_autoattack_for_spiking_networks_unless_told_otherwise(
+    run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Shortened behind the command's back, since ``stochi parity`` has no option for that."""
+    made: list[ImageAttack] = []
+
+    def shorten(name: str, epsilon: float, **options: Any) -> ImageAttack:
+        made.append(make_attack(name, epsilon, **options))
+        return make_attack(name, epsilon, **options | {"iterations": 1, "draws": 1})
+
+    monkeypatch.setattr("stochi.attacks.make_attack", shorten)
+    words = (command, str(trained / "m.pt"), str(trained / "m.program"), "--trials", "2")
+    few = {"attack": ("--images", "4"), "parity": ("--no-lava", "--attack-images", "4")}
+    status, out, err = run(*words, *few[command])
+    assert status == 0, err
+    strong = AutoAttack(0.1, version="snn", iterations=100, draws=10, grid=255)
+    assert made == [UniformNoise(0.1, grid=255), strong]
+    assert PARTS_TITLE in out and "AutoAttack snn-1 (EOT 1)" in out and "adaptive" in out
+    assert "worst of all attacks, ε = 0.1" in out and "all 2: " in out
+    assert "[default: auto-snn]" in " ".join(run(command, "--help")[1].split())
+
+
+def test_attacks_follow_the_surrogates_that_are_asked_for(run: Run, trained: Path) -> None:
+    files = (str(trained / "m.pt"), str(trained / "m.program"))
+    status, out, err = run(
+        *("attack", *files, "--attack", "fgsm,square", "--surrogates", "own,atan-25,adaptive"),
+        *("--images", "8", "--iterations", "1", "--draws", "1", "--trials", "1", "--json"),
+    )
+    assert status == 0, err
+    report = json.loads(out)
+    _, *followed, square = report["configuration"]["attacks"]
+    names = ["own", "atan-25", "adaptive"]
+    assert [each["parameters"]["surrogates"] for each in followed] == names
+    assert "surrogates" not in square["parameters"]  # which follows no gradient
+    titles = [f"FGSM (EOT 1{name})" for name in ("", ", atan-25", ", adaptive")]
+    made = [e["title"] for e in report["accuracy"] if "FGSM" in e["title"]]
+    assert made == [title for title in titles for _ in range(2)]
+    status, out, err = run(
+        *("parity", *files, "--no-lava", "--images", "16", "--exact", "4", "--trials", "1"),
+        *("--attack", "fgsm", "--surrogates", "atan-25", "--attack-images", "4"),
+    )
+    assert status == 0, err
+    assert "FGSM (EOT 10, atan-25), ε = 0.1" in out and PARTS_TITLE not in out
+    saved = json.loads(Path("runs/report.json").read_text())
+    assert saved["configuration"]["attacks"][1]["parameters"]["surrogates"] == "atan-25"
+
+
+def test_surrogates_are_listed_in_the_help(run: Run) -> None:
+    for command, option in (("attack", "--surrogates"), ("parity", "--surrogates")):
+        out = run(command, "--help")[1]
+        assert option in out
+        assert all(name in out for name in ("own", "adaptive", "potential", "atan-25"))
+    out = run("train", "--help")[1]
+    assert "--surrogate" in out and "atan-25" in out
 
 
 def test_attacks_by_name_over_budgets_as_a_figure(run: Run, trained: Path) -> None:
@@ -162,7 +251,8 @@ def test_attacks_by_name_over_budgets_as_a_figure(run: Run, trained: Path) -> No
     report = json.loads(out)
     assert status == 0 and Path("new/f.png").read_bytes().startswith(b"\x89PNG")
     shown = [(e["attack"].split(" ")[0], e["epsilon"], e["made_on"]) for e in report["accuracy"]]
-    assert len(shown) == 1 + 2 * (1 + 2 + 2)
+    assert len(shown) == 1 + 2 * (1 + 2 + 2) + 2
+    assert shown[-2:] == [("worst", 0.05, None), ("worst", 0.2, None)]
     assert ("Square-2", 0.2, "chip") in shown and ("FGSM", 0.05, "twin") in shown
 
 
@@ -185,10 +275,10 @@ def test_a_quick_study(run: Run) -> None:
     }
     plain = {
         cell["column"]: cell["value"]
-        for cell in found["table"]
+        for cell in (*found["table"], *found["weaker"])
         if (cell["network"], cell["defence"], cell["place"]) == ("LIF", "none", "float")
     }
-    assert plain["PGD"] < plain["noise"] and plain["clean"] > 0.9
+    assert plain["AutoAttack snn"] < plain["PGD"] < plain["noise"] and plain["clean"] > 0.9
 
 
 def test_doctor_reports_what_works(run: Run) -> None:
@@ -202,6 +292,14 @@ def test_an_option_is_for_the_attacks_that_have_it() -> None:
     noise, fgsm, pgd = read_attacks("fgsm,pgd", 0.1, iterations=3, draws=2, restarts=4)
     assert (noise.name, fgsm.name) == (UniformNoise(0.1).name, FGSM(0.1, draws=2).name)
     assert pgd == PGD(0.1, iterations=3, draws=2, restarts=4, grid=255)
+
+
+def test_surrogates_are_for_the_attacks_that_follow_gradients() -> None:
+    noise, fgsm, sharp, square = read_attacks("fgsm,square", 0.1, surrogates="own,atan-25")
+    assert (noise, square) == (UniformNoise(0.1, grid=255), Square(0.1, grid=255))
+    assert (fgsm, sharp) == tuple(
+        FGSM(0.1, surrogates=name, grid=255) for name in ("own", "atan-25")
+    )
 
 
 def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
@@ -263,6 +361,23 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
         (["train", "--defence", "pgd", "--epsilon", "0"], "--epsilon 0 moves no pixel"),
         (["train", "--defence", "sr", "--epsilon", "0.1"], "'sr' has no parameter epsilon"),
         (["train", "--epsilon", "0.1"], "--epsilon is an option of a defence"),
+        (["train", "--surrogate", "own"], "--surrogate is an option of a defence; name one with"),
+        (
+            ["train", "--defence", "pgd", "--surrogate", "steep"],
+            "surrogate is 'steep'; choose from own, adaptive",
+        ),
+        (
+            ["train", "--defence", "fgsm", "--surrogate", "atan--1"],
+            "surrogate is 'atan--1'; choose from own, adaptive",
+        ),
+        (
+            ["train", "--defence", "sr", "--surrogate", "atan-25"],
+            "defence 'sr' has no parameter surrogate",
+        ),
+        (
+            ["train", "--defence", "hire", "--surrogate", "atan-25"],
+            "defence 'hire' has no parameter surrogate",
+        ),
         (["train", "--tune", "m.pt"], "No such option: --tune"),
         (["train", "--tune", "m.pt", "--program", "m.program"], "No such option: --tune"),
         (["train", "--steps", "4"], "No such option: --steps"),
@@ -298,7 +413,8 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
         (["attack", "m.pt", "m.program", "--iterations", "0"], "iterations is 0"),
         (
             ["attack", "m.pt", "m.program", "--attack", "fgsm,mi-fgsm", "--restarts", "3"],
-            "fgsm,mi-fgsm has no restarts; leave --restarts out, or choose from pgd, apgd,",
+            "fgsm,mi-fgsm has no restarts; leave --restarts out, or choose from pgd,"
+            " pgd-cosine, sa-pgd, apgd,",
         ),
         (
             ["attack", "m.pt", "m.program", "--attack", "fgsm", "--iterations", "3"],
@@ -308,6 +424,50 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
             ["attack", "m.pt", "m.program", "--attack", "noise", "--draws", "3"],
             "noise has no draws",
         ),
+        (["attack", "m.pt", "m.program", "--restarts", "3"], "auto-snn has no restarts; leave"),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "pgd", "--surrogates", "steep"],
+            "surrogate is 'steep'; choose from own, adaptive, potential, a kernel with its sharp",
+        ),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "pgd", "--surrogates", "own,"],
+            "surrogate is ''; choose from own",
+        ),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "pgd", "--surrogates", "atan-x"],
+            "surrogate is 'atan-x'; choose from own",
+        ),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "pgd", "--surrogates", "atan-0"],
+            "sharpness is 0.0; it must be a finite number above 0",
+        ),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "pgd", "--surrogates", "adaptive-0.5"],
+            "coverage is 0.5; it must lie in (0, 0.5)",
+        ),
+        (
+            ["attack", "m.pt", "m.program", "--attack", "square", "--surrogates", "own"],
+            "square has no surrogates; leave --surrogates out, or choose from fgsm, mi-fgsm, pgd,",
+        ),
+        (["attack", "m.pt", "m.program", "--surrogates", "atan-25"], "auto-snn has no surrogates"),
+        (["parity", "m.pt", "m.program", "--surrogates", "atan-25"], "auto-snn has no surrogates"),
+        (
+            ["parity", "m.pt", "m.program", "--attack", "fgsm", "--surrogates", "steep"],
+            "surrogate is 'steep'; choose from own",
+        ),
+        (
+            ["parity", "m.pt", "m.program", "--epsilon", "0", "--surrogates", "own"],
+            "an ε of 0 is not an attack",
+        ),
+        (
+            ["train", "--defence", "pgd", "--surrogate", "own,atan-25"],
+            "follows a single one",
+        ),
+        (
+            ["parity", "m.pt", "m.program", "--attack", "noise", "--surrogates", "own"],
+            "noise has no surrogates",
+        ),
+        (["attack", "m.pt", "m.program", "--surrogate", "own"], "No such option: --surrogate"),
         (["attack", "m.pt", "m.program", "--figure", "f.pdf"], "give the name of a PNG file"),
         (["attack", "m.pt", "m.program", "--figure", "."], "give the name of a PNG file"),
         (["attack", "m.pt", "m.program", "--figure", "text.txt/f.png"], "cannot be written into"),

@@ -28,12 +28,12 @@ def test_from_training_to_parity(run: Run, tmp_path: Path, name: str) -> None:
     assert (network.input_shape, network.classes) == (shape, classes)
     assert content["training"]["data"] == name
     assert model(torch.rand(1, *shape)).shape == (1, classes)
-    few = ("--trials", "1", *data)
+    few, quick = ("--trials", "1", *data), ("--iterations", "1", "--draws", "1")
     for words in (
         ("export", "m.pt", "--out", "m.nir", *data),
         ("deploy", "m.nir", "--out", "m.program", "--json"),
         ("simulate", "m.program", "--images", "4", *data),
-        ("attack", "m.pt", "m.program", "--images", "2", "--iterations", "1", *few),
+        (*("attack", "m.pt", "m.program", "--images", "2"), *quick, *few),
         ("parity", "m.pt", "m.program", "--no-lava", "--epsilon", "0", "--images", "3", *data),
     ):
         status, out, err = run(*words)

@@ -7,9 +7,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from snntorch.surrogate import atan, fast_sigmoid
 from torch import nn
 
-from stochi.attacks import FGSM, PGD, GreedySpikes, ProgramModel, Square, UniformNoise
+from stochi.attacks import (
+    ATTACK_NAMES,
+    FGSM,
+    PGD,
+    SAPGD,
+    GreedySpikes,
+    ProgramModel,
+    Square,
+    UniformNoise,
+    make_attack,
+    with_surrogate,
+)
 from stochi.attacks.base import Attack
 from stochi.data import Images
 from stochi.deploy import Program, lower
@@ -29,6 +41,7 @@ from stochi.parity.attacked import (
 from stochi.parity.masking import find_signs
 from stochi.parity.records.float_model import run_float_model
 from stochi.parity.results import Flips
+from tests.attacks.trained import some_images, trained_net
 from tests.conftest import conv_net
 
 SHAPE = (2, 8, 8)
@@ -78,6 +91,7 @@ def test_every_attack_runs_at_every_budget_on_all_its_surfaces(report: ParityRep
         *[("PGD-3", epsilon, on) for epsilon in (0.0, 0.3) for on in torch_models],
         *[("FGSM", epsilon, on) for epsilon in (0.0, 0.3) for on in torch_models],
         *[("Square-3", epsilon, on) for epsilon in (0.0, 0.3) for on in ("float", "chip")],
+        *[("worst", epsilon, None) for epsilon in (0.0, 0.3)],
     ]
     assert report.configuration.epsilons == (0.0, 0.3)
 
@@ -93,9 +107,10 @@ def test_the_configuration_repeats_the_attacks(report: ParityReport) -> None:
 def test_a_budget_of_zero_gives_the_clean_accuracy(report: ParityReport) -> None:
     clean, *rest = report.accuracy
     still = [row for row in rest if row.epsilon == 0]
-    assert len(still) == 7
+    assert len(still) == 8  # with the worst of all attacks
     for row in still:
         assert list(row.sides) == ["float", "twin", "chip"] and row.sides == clean.sides
+        assert row.every_draw == clean.every_draw
         assert row.differences["chip_minus_float"] == clean.differences["chip_minus_float"]
         assert row.flips == Flips((), (), ())
 
@@ -108,14 +123,20 @@ def test_a_program_and_its_twin_answer_alike_under_attack(report: ParityReport) 
         difference = row.sides["chip"].value - row.sides["float"].value
         assert differences["chip_minus_float"].value == pytest.approx(difference)
     moved = [row.flips for row in report.accuracy if row.epsilon and row.flips is not None]
-    assert len(moved) == 7
+    assert len(moved) == 8
     assert any(sum(map(len, astuple(flips))) > 0 for flips in moved)
 
 
-def test_images_flip_where_the_majority_goes_from_right_to_wrong() -> None:
-    def of(*rows: str) -> torch.Tensor:
-        return torch.tensor([[mark == "x" for mark in row] for row in rows])
+def of(*rows: str) -> torch.Tensor:
+    """(trials, images) bool from a row of marks for each trial, "x" for a right answer."""
+    return torch.tensor([[mark == "x" for mark in row] for row in rows])
 
+
+def on_all_sides(*rows: str) -> dict[str, torch.Tensor]:
+    return {side: of(*rows) for side in ("float", "twin", "chip")}
+
+
+def test_images_flip_where_the_majority_goes_from_right_to_wrong() -> None:
     clean = {"float": of("xxxx.x", "xxxx.x", "xxxx.."), "chip": of("xxxx.x")}
     attacked = {"float": of("..xx..", "x.xx..", "..x..."), "chip": of("x..x..")}
     found = find_flips(clean, attacked)
@@ -197,7 +218,8 @@ def answers(share: float) -> torch.Tensor:
 
 def shown(attack: Attack, made_on: str | None, on_float: float, on_chip: float) -> Attacked:
     sides = {"float": on_float, "twin": on_chip, "chip": on_chip}
-    return Attacked(attack.recipe, made_on, {side: answers(share) for side, share in sides.items()})
+    correct = {side: answers(share) for side, share in sides.items()}
+    return Attacked(attack.recipe, made_on, correct, correct)
 
 
 def test_signs_of_masking_are_found_on_the_side_that_shows_them(report: ParityReport) -> None:
@@ -230,6 +252,71 @@ def test_signs_of_masking_are_found_on_the_side_that_shows_them(report: ParityRe
     warnings = replace(report, masking=found).warnings()
     assert len(warnings) == 4 and all("masked on the chip" in warning for warning in warnings)
     assert any("black box" in w and "15.0%" in w and pgd.name in w for w in warnings)
+
+
+def test_another_surrogate_must_not_leave_less_right(report: ParityReport) -> None:
+    own, sharp = PGD(0.1), PGD(0.1, surrogates="atan-25")
+    found = find_signs(
+        [
+            shown(own, "float", 0.5, 0.5),
+            shown(own, "twin", 0.5, 0.5),
+            shown(sharp, "float", 0.3, 0.49),
+            shown(sharp, "twin", 0.49, 0.2),
+        ]
+    )
+    signs = [sign for sign in found if "surrogate" in sign.sign]
+    assert [(s.side, s.epsilon, s.white_box) for s in signs] == [
+        ("float", 0.1, own.name),
+        ("chip", 0.1, own.name),
+    ]
+    for sign, value in zip(signs, (0.2, 0.3), strict=True):
+        assert (
+            sign.sign == "masked by the surrogate: atan-25 leaves less right than the network's own"
+        )
+        assert sign.value == pytest.approx(value) and sign.low > sign.limit == 0.02
+    warnings = replace(report, masking=signs).warnings()
+    assert [w.partition(":")[0] for w in warnings] == [
+        "gradients look masked on the float model",
+        "gradients look masked on the chip",
+    ]
+    assert all("masked by the surrogate: atan-25" in w and own.name in w for w in warnings)
+
+
+def test_only_the_surrogate_may_differ() -> None:
+    own = shown(PGD(0.1), "float", 0.5, 0.5)
+    for other in (
+        shown(PGD(0.1, iterations=40, surrogates="atan-25"), "float", 0.3, 0.3),
+        shown(PGD(0.1, seed=1, surrogates="atan-25"), "float", 0.3, 0.3),
+        shown(SAPGD(0.1, iterations=20, surrogates="atan-25"), "float", 0.3, 0.3),
+        shown(PGD(0.2, surrogates="atan-25"), "float", 0.3, 0.3),
+        shown(PGD(0.1, surrogates="atan-25"), "float", 0.48, 0.3),
+    ):
+        assert find_signs([own, other]) == []
+    # Images made on the other side are transferred ones, whatever they followed.
+    (sign,) = find_signs([own, shown(PGD(0.1, surrogates="atan-25"), "twin", 0.3, 0.3)])
+    assert sign.sign.startswith("transferred")
+    # Nothing is known of the own surrogate here.
+    sharp = [PGD(0.1, surrogates=name) for name in ("adaptive", "atan-25")]
+    assert find_signs([shown(sharp[0], "float", 0.5, 0.5), shown(sharp[1], "float", 0.3, 0)]) == []
+
+
+def test_a_model_with_a_surrogate_that_hides_its_gradients_causes_warnings() -> None:
+    """A steep one is almost 0 except near the threshold; that of the attack hides nothing."""
+    images, pgd = some_images(80), PGD(0.1, iterations=20, draws=1)
+    for own, masked in ((fast_sigmoid(slope=1000), {"float", "chip"}), (atan(alpha=25), set())):
+        net = with_surrogate(trained_net("mean"), own)
+        report = check(
+            net,
+            lower(to_nir(net, images.inputs[:1]), noise="none"),
+            images,
+            attacks=[pgd, replace(pgd, surrogates="atan-25")],
+            trials=1,
+        )
+        signs = [sign for sign in report.masking if "atan-25 leaves less right" in sign.sign]
+        assert {sign.side for sign in signs} == masked
+        assert all(sign.white_box == pgd.name for sign in signs)
+        told = [warning for warning in report.warnings() if "masked by the surrogate" in warning]
+        assert len(told) == len(masked)
 
 
 def test_an_unbounded_attack_must_leave_nothing() -> None:
@@ -316,16 +403,25 @@ def test_the_figure_is_drawn_and_needs_an_attack(report: ParityReport, tmp_path:
 def test_the_report_s_keys_are_documented(
     net: nn.Module, program: Program, data: Images, report: ParityReport, tmp_path: Path
 ) -> None:
-    """All but the names of layers and the numbers of classes."""
+    """All but the names of layers and of attacks' parts, and the numbers of classes."""
+    attacks = [make_attack(name, 0.1, iterations=1, draws=1) for name in ATTACK_NAMES]
+    several = FGSM(0.1, draws=1, surrogates=("own", "atan-25"))
+    made = check(net, program, data, attacks=[several], trials=1).accuracy
+    parts = set().union(*(row.made_by for row in made))
+    assert parts
     full = replace(
         report,
+        configuration=replace(
+            report.configuration, attacks=tuple(attack.recipe for attack in attacks)
+        ),
+        accuracy=made,
         distribution=check(net, program, data, margins=Margins()).distribution,
         ablation=ablate(net, program, data, attack=FGSM(0.1, draws=1), trials=2),
         masking=find_signs([shown(PGD(1.0), "float", 0.2, 0.0)]),
     )
     full.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())
-    names = {layer.name for layer in program.layers} | {str(number) for number in range(5)}
+    names = {layer.name for layer in program.layers} | {str(number) for number in range(5)} | parts
     page = (DOCS / "report.md").read_text(encoding="utf-8")
     assert f"of this format: {saved['version']} " in page
     documented = set(re.findall(r"`(\w+)`", page))
@@ -344,11 +440,12 @@ def test_large_images_with_many_draws_are_attacked_few_at_a_time() -> None:
     class Counting(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             shown.append(x.numel())
-            return x.flatten(1)[:, :3] * torch.ones(3)
+            return x.flatten(1)[:, :3] * torch.rand(3)
 
     images = Images(torch.rand(40, 3, 32, 32), torch.arange(40) % 3)
     found = make_attacked(FGSM(0.1, draws=10), Counting(), images)
-    assert found.inputs.shape == images.inputs.shape and len(shown) == 5
+    # Each of 5 parts is asked twice whether the model is random, and then for a gradient.
+    assert found.inputs.shape == images.inputs.shape and len(shown) == 5 * 3
     assert max(shown) <= VALUES_AT_A_TIME < 2 * max(shown)
     assert images_at_a_time(images.inputs, 10, 4) == 4
     assert images_at_a_time(torch.zeros(2, 1000, 1000), 10) == 1

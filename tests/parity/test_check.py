@@ -50,8 +50,9 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
     report = without_lava(net, program, data, attacks=attacks, progress=messages.append)
     assert report.mismatches == 0 and report.compared > 10_000
     assert [row.attack for row in report.accuracy][:2] == ["clean", attacks[0].name]
-    _clean, noise, on_float, on_chip = report.accuracy
+    _clean, noise, on_float, on_chip, worst = report.accuracy
     assert on_float.made_on == "float" and on_chip.made_on == "twin"
+    assert worst.attack == "worst of all attacks, ε = 0.3"
     for row in report.accuracy:
         assert row.sides["chip"] == row.sides["twin"]  # the same integers
     assert on_float.sides["float"].value < noise.sides["float"].value
@@ -62,10 +63,11 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
     assert {len(row) for row in report.table()} == {5}  # without a column for Lava
     report.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())
-    assert saved["mismatches"] == 0 and saved["version"] == 4
+    assert saved["mismatches"] == 0 and saved["version"] == 5
     report.to_html(tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "PGD-4 (EOT 2)" in page and "Fano factor" in page
+    assert "worst of all attacks, ε = 0.3" in page and "all 3: " in page
     draw_report(report, tmp_path / "r.png")
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
@@ -127,6 +129,7 @@ def test_lava_takes_part(net, program: Program, data: Images) -> None:  # type: 
         "3 images",
         "–",  # Lava runs the images that were made on the twin
         "3 images",
+        "–",  # nor those that are the worst of several attacks
     ]
 
 
@@ -190,7 +193,9 @@ def test_attacks_that_do_not_fit_the_data_raise_with_advice(net, program, data) 
         with pytest.raises(InputError, match=r"PGD moves the pixels of images.*GreedySpikes"):
             check(model, events, shown, attack=PGD(0.1))
     flips = PGD(1.0, iterations=1, draws=1, grid=1)  # which finds frames of 0 and 1
-    assert len(without_lava(model, events, shown, attacks=[flips], **few).accuracy) == 3
+    rows = without_lava(model, events, shown, attacks=[flips], **few).accuracy
+    names = ["clean", flips.name, flips.name, "worst of all attacks, ε = 1"]
+    assert [row.attack for row in rows] == names
 
 
 def test_wilson_interval_of_a_textbook_case() -> None:

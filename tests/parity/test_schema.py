@@ -18,11 +18,15 @@ from stochi.export import to_nir
 from stochi.parity import ParityReport, ablate, check_parity, combine_seeds
 from stochi.parity.masking import find_signs
 from stochi.parity.report.schema import report_schema
+from stochi.parity.results import WORST
 from tests.conftest import conv_net
 from tests.parity.test_attacked import shown
 
 SHAPE = (2, 8, 8)
-MAPS = {"sides", "differences", "layers", "logit_mean", "rates", "variants", "parameters"}
+MAPS = {
+    *("sides", "differences", "every_draw", "made_by"),
+    *("layers", "logit_mean", "rates", "variants", "parameters"),
+}
 """Keys whose objects have keys of their own, such as the names of layers."""
 Place = tuple[str | int, ...]
 """Where a value stands in a report."""
@@ -39,10 +43,11 @@ def report() -> ParityReport:
     values[100] += 40
     spoiled = replace(first, decay=replace(first.decay, values=values))
     other = replace(program, layers=(spoiled, *program.layers[1:]))
-    attack = FGSM(0.3, draws=2)
+    attack = FGSM(0.3, draws=2, surrogates=("own", "atan-25"))
     found = check_parity(net, other, images, attacks=[attack], trials=2, seeds=(0,), lava=False)
     signs = find_signs([shown(FGSM(1.0), "float", 0.2, 0.0)])
     assert signs and found.mismatches and found.other_weights
+    assert found.accuracy[1].made_by and found.accuracy[-1].title == WORST
     return replace(
         found,
         ablation=ablate(net, program, images, attack=attack, trials=2),
@@ -132,6 +137,7 @@ def test_every_object_has_its_keys_and_no_other(
         ("exact", "*"),
         ("exact", "*", "layers", "*", "first"),
         ("accuracy", "*", "sides", "*"),
+        ("accuracy", "*", "every_draw", "*"),
         ("accuracy", "*", "flips"),
         ("masking", "*"),
         ("distribution", "margins"),
@@ -156,13 +162,15 @@ def test_every_object_has_its_keys_and_no_other(
 
 def test_values_of_other_types_are_not_valid(saved: Any, validator: Draft202012Validator) -> None:
     for path, key, value in (
-        ((), "version", 3),
+        ((), "version", 4),
         ((), "mismatches", -1),
         ((), "warnings", "none"),
         (("configuration",), "trials", "3"),
         (("other_weights",), "network.lif1", "0.1"),
         (("accuracy", 0), "made_on", 1),
         (("accuracy", 0, "sides"), "chip", 0.9),
+        (("accuracy", 0, "every_draw"), "chip", 0.9),
+        (("accuracy", 1, "made_by"), "FGSM (EOT 2)", "half"),
         (("distribution", "margins"), "rate", None),
     ):
         changed = deepcopy(saved)

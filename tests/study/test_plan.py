@@ -7,6 +7,7 @@ from stochi.errors import InputError
 from stochi.study import (
     AutoAttackPlan,
     CurvePlan,
+    EnsemblePlan,
     PGDPlan,
     SimilarityPlan,
     SquarePlan,
@@ -15,7 +16,7 @@ from stochi.study import (
     plan_for,
 )
 from stochi.study.questions import Question, Questions, questions_about
-from stochi.study.victims import FLOAT, Victim
+from stochi.study.victims import FLOAT, MEAN, Victim
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -31,26 +32,44 @@ def test_every_network_and_question_is_there_once(quick: bool) -> None:
 
 def test_only_random_tau_has_stand_ins() -> None:
     assert Victim("LIF").places == (FLOAT, "none")
-    assert Victim("RandHet-SNN").places == (FLOAT, "decay", "membrane", "none")
+    assert Victim("RandHet-SNN").places == (FLOAT, MEAN, "decay", "membrane", "none")
     assert Victim("LIF", randomization="weight-noise").places == (FLOAT,)
 
 
 def test_what_is_varied_is_varied_alone() -> None:
     plan = plan_for("digits", False)
-    standard = Questions(plan, FLOAT).pgd
+    standard, varied = Questions(plan, FLOAT).climb, 0
     for question in questions_about(Victim("RandHet-SNN"), plan):
-        if question.attack == "pgd" and question.place == FLOAT and question.made_on == "own":
-            changed = [
-                name
-                for name in ("epsilon", "iterations", "draws")
-                if getattr(question, name) != getattr(standard, name)
-            ]
+        if question.attack == standard.attack and question.place == FLOAT:
+            names = ("epsilon", "iterations", "draws", "surrogates")
+            changed = [n for n in names if getattr(question, n) != getattr(standard, n)]
+            varied += len(changed)
             assert len(changed) <= 1
+    assert varied == 4 + 2 + 2 + 2
+
+
+def test_every_training_meets_the_strongest_attacks_and_the_first_all_of_them() -> None:
+    plan = plan_for("digits", False)
+    first, second = (
+        {question for question in questions_about(Victim("RandHet-SNN", "rat", seed=s), plan)}
+        for s in (0, 1)
+    )
+    assert second < first
+    for place in Victim("RandHet-SNN").places:
+        questions = Questions(plan, place)
+        assert {questions.clean, *questions.strongest()} <= second
+        assert questions.climb in first - second
+    seeds = {(v.neuron, v.defence): 0 for v in plan.victims()}
+    for victim in plan.victims():
+        if not victim.randomization and victim.sigma == 1.0:
+            seeds[victim.neuron, victim.defence] += 1
+    assert set(seeds.values()) == {3}
 
 
 def test_cifar_is_attacked_as_in_the_paper() -> None:
     plan = plan_for("cifar10", False)
     assert plan.pgd.epsilon == 8 / 255 and plan.training.epsilon == 4 / 255 and plan.images == 1000
+    assert list(Questions(plan, FLOAT).by_epsilon()) == [2 / 255, 4 / 255, 8 / 255]
 
 
 def test_no_question_is_about_more_images_than_there_are() -> None:
@@ -86,6 +105,10 @@ def test_no_question_is_about_more_images_than_there_are() -> None:
         (lambda: SquarePlan(iterations=0), "square_iterations"),
         (lambda: AutoAttackPlan(images=0), "auto_attack_images"),
         (lambda: AutoAttackPlan(iterations=0), "auto_attack_iterations"),
+        (lambda: EnsemblePlan(images=0), "ensemble_images"),
+        (lambda: EnsemblePlan(iterations=0), "ensemble_iterations"),
+        (lambda: EnsemblePlan(draws=0), "ensemble_draws"),
+        (lambda: EnsemblePlan(epsilons=(0.1, 1.5)), "ensemble_epsilon"),
         (lambda: CurvePlan(images=0), "curve_images"),
         (lambda: SimilarityPlan(images=0), "similarity_images"),
         (lambda: SimilarityPlan(draws=0), "similarity_draws"),

@@ -49,7 +49,7 @@ def right_under_attack(name: str | None, sampling: str) -> torch.Tensor:
     attack = PGD(0.1, 1, 10, draws=5 if sampling == "step" else 1)
     surrogates = (model, with_surrogate(model, snn.surrogate.fast_sigmoid(slope=25)))
     attacked = [attack(each, shown.inputs, shown.labels) for each in surrogates]
-    return right_answers(model, judge(model, attacked, shown.labels, 5).images, shown.labels)
+    return right_answers(model, judge(model, attacked, shown.labels, 5, 5).images, shown.labels)
 
 
 def held_out() -> Images:
@@ -301,5 +301,22 @@ def test_a_defence_s_dictionary_has_its_name_and_parameters() -> None:
         "name": "pgd",
         "epsilon": 0.2,
         "draws": 2,
+        "surrogate": "own",
         "iterations": 5,
     }
+
+
+@pytest.mark.parametrize("name", ["fgsm", "pgd", "rat"])
+def test_the_attack_in_training_follows_the_surrogate_that_is_asked_for(name: str) -> None:
+    sharp, own = (make_defence(name, epsilon=0.1, surrogate=s) for s in ("atan-25", "own"))
+    assert isinstance(sharp, FGSMTraining) and sharp.as_dict()["surrogate"] == "atan-25"
+    attack = sharp.attack(seed=3)
+    assert [each.name for each in attack.choices] == ["atan-25"] and attack.keep == "last"
+    net, shown = conv_net(), torch.rand(4, 2, 8, 8)
+    losses = []
+    for defence in (own, sharp):
+        torch.manual_seed(0)
+        losses.append(defence.loss(net, shown, torch.arange(4)))
+    assert losses[0] != losses[1] and all(loss.requires_grad for loss in losses)
+    with pytest.raises(InputError, match="surrogate is 'steep'"):
+        make_defence(name, surrogate="steep")

@@ -1,12 +1,13 @@
 """Adversarial training: learn from attacked images instead of the images of the batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
 from torch import nn
 
 from stochi.attacks.pgd import PGD
+from stochi.errors import InputError
 from stochi.modes import in_eval_mode
 from stochi.train.defences.defence import Defence
 
@@ -21,6 +22,8 @@ class FGSMTraining(Defence):
     Attributes:
         epsilon: ε in [0, 1], the largest change of a pixel.
         draws: EOT samples of a gradient, 1 for a model without randomness.
+        surrogate: what stands in for a spike's derivative in the attack, by its name ("own",
+            "atan-25", "adaptive"); the weights learn through the network's own in any case.
 
     Raises:
         InputError: a parameter is out of range.
@@ -29,13 +32,26 @@ class FGSMTraining(Defence):
     name: ClassVar[str] = "fgsm"
     epsilon: float = 0.1
     draws: int = 2
+    surrogate: str = field(default="own", kw_only=True)
 
     def __post_init__(self) -> None:
-        self.attack(seed=0)  # the attack checks the parameters
+        attack = self.attack(seed=0)  # which checks the parameters
+        if len(attack.choices) > 1:
+            raise InputError(
+                f"surrogate is {self.surrogate!r}; adversarial training follows a single one"
+            )
 
     def attack(self, seed: int) -> PGD:
         """Return the attack on a batch; ``seed`` is the seed of its random choices."""
-        return PGD(self.epsilon, seed, 1, 1.25 * self.epsilon, draws=self.draws)
+        return PGD(
+            self.epsilon,
+            seed,
+            1,
+            1.25 * self.epsilon,
+            draws=self.draws,
+            surrogates=self.surrogate,
+            keep="last",
+        )
 
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy of the attacked images alone.
@@ -63,4 +79,11 @@ class PGDTraining(FGSMTraining):
 
     def attack(self, seed: int) -> PGD:
         """Return the attack on a batch; ``seed`` is the seed of its random choices."""
-        return PGD(self.epsilon, seed, self.iterations, draws=self.draws)
+        return PGD(
+            self.epsilon,
+            seed,
+            self.iterations,
+            draws=self.draws,
+            surrogates=self.surrogate,
+            keep="last",
+        )

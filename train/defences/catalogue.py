@@ -21,7 +21,7 @@ DEFENCES: dict[str, type[Defence]] = {
 }
 
 
-def make_defence(name: str, **parameters: float) -> Defence:
+def make_defence(name: str, **parameters: float | str) -> Defence:
     """Make the defence with this name, for ``train_classifier``.
 
     Args:

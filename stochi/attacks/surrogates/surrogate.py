@@ -91,8 +91,9 @@ class GivenSurrogate(Surrogate):
 
     @property
     def name(self) -> str:
-        """Name in titles and options."""
-        return "given"
+        """Name of the function, or of the function that made it."""
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return name.partition(".")[0]
 
     def begin(self, images: int) -> SlopeRule:
         """Return the function's derivative."""

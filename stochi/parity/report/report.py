@@ -15,17 +15,19 @@ from stochi.parity.report.tables import (
     DIFFERENCES_TITLE,
     DISTRIBUTION_TITLE,
     EXACT_TITLE,
+    PARTS_TITLE,
     Rows,
     ablation_rows,
     accuracy_rows,
     difference_rows,
     distribution_rows,
     exact_rows,
+    part_rows,
 )
 from stochi.parity.report.warnings import find_warnings
 from stochi.parity.results import Ablation, AccuracyRow, Configuration, ExactComparison, MaskingSign
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class ParityReport:
     Attributes:
         configuration: what was asked for.
         exact: comparisons value for value.
-        accuracy: clean images first, then every attack.
+        accuracy: clean images first, then every attack, then the worst of several.
         distribution: None if it was left out.
         masking: signs of masked gradients.
         ablation: None unless it was added.
@@ -73,6 +75,10 @@ class ParityReport:
         """Rows of the sides' differences and of flips, the first row being the head."""
         return difference_rows(self.accuracy)
 
+    def parts_table(self) -> Rows:
+        """Rows of the parts of attacks, the first row being the head, alone if there is none."""
+        return part_rows(self.accuracy)
+
     def exact_table(self) -> Rows:
         """Rows of the exact comparisons, the first row being the head."""
         return exact_rows(self.exact)
@@ -103,6 +109,8 @@ class ParityReport:
     def to_html(self, path: str | Path) -> None:
         """Write the tables as one HTML page that needs nothing else."""
         tables = {ACCURACY_TITLE: self.table(), DIFFERENCES_TITLE: self.differences_table()}
+        if len(self.parts_table()) > 1:
+            tables[PARTS_TITLE] = self.parts_table()
         if self.ablation is not None:
             tables[ABLATION_TITLE] = self.ablation_table()
         tables[EXACT_TITLE] = self.exact_table()

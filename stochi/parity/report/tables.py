@@ -22,7 +22,8 @@ from stochi.parity.results import (
 from stochi.statistics.intervals import Estimate
 
 Rows = list[list[str]]
-ACCURACY_TITLE = "Accuracy (95 % intervals over images)"
+ACCURACY_TITLE = "Accuracy (95 % intervals over images), and share right in all trials"
+PARTS_TITLE = "Which part of an attack made the images"
 DIFFERENCES_TITLE = "Differences in points (95 % paired intervals), and number of images that flip"
 EXACT_TITLE = "Value for value"
 DISTRIBUTION_TITLE = "In distribution (90 % intervals over images)"
@@ -66,7 +67,7 @@ def accuracy_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
         rows.append(
             [
                 _shown(row),
-                *(_interval(row.sides[side]) for side in SIDES),
+                *(f"{_interval(row.sides[side])}\n{_every_draw(row, side)}" for side in SIDES),
                 *[lava] * ran,
                 _points(row.differences["chip_minus_float"]),
             ]
@@ -86,6 +87,15 @@ def difference_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
                 *(NOTHING if flips is None else str(len(getattr(flips, name))) for name in FLIPS),
             ]
         )
+    return rows
+
+
+def part_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
+    """Rows of the parts of attacks that have several, and the shares of images that each made."""
+    rows = [["images shown", "made by", "% of the images"]]
+    for row in accuracy:
+        parts = [[name, f"{100 * share:.0f}"] for name, share in row.made_by.items()]
+        rows += _titled(_shown(row), iter(parts))
     return rows
 
 
@@ -184,6 +194,10 @@ def _shown(row: AccuracyRow) -> str:
 
 def _interval(estimate: Estimate) -> str:
     return f"{estimate.value:.1%}\n{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+
+
+def _every_draw(row: AccuracyRow, side: str) -> str:
+    return f"all {row.sides[side].trials}: {row.every_draw[side].value:.1%}"
 
 
 def _points(estimate: Estimate) -> str:

@@ -204,9 +204,9 @@ def test_the_parts_that_made_the_images_are_counted() -> None:
     assert head == ["images shown", "made by", "% of the images"]
     name = f"{attack.name}\nmade on float model\n5 images"
     assert rows == [
-        [name, "A", "60"],
-        ["", "B", "20"],
-        ["", UNCHANGED, "20"],
+        [attack.name, "A", "60"],
+        ["made on float model", "B", "20"],
+        ["5 images", UNCHANGED, "20"],
         [name, "A", "100"],
     ]
 

@@ -94,8 +94,12 @@ def part_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
     """Rows of the parts of attacks that have several, and the shares of images that each made."""
     rows = [["images shown", "made by", "% of the images"]]
     for row in accuracy:
-        parts = [[name, f"{100 * share:.0f}"] for name, share in row.made_by.items()]
-        rows += _titled(_shown(row), iter(parts))
+        # A line of the title beside each part, and what is left of it beside the last.
+        parts = list(row.made_by.items())
+        titles = _shown(row).split("\n", max(0, len(parts) - 1))
+        for number, (name, share) in enumerate(parts):
+            title = titles[number] if number < len(titles) else ""
+            rows.append([title, name, f"{100 * share:.0f}"])
     return rows
 
 

@@ -22,7 +22,7 @@ class APGD(ClimbingAttack):
     are those of the same ``draws`` runs.
 
     Attributes:
-        iterations: number of iterations of a climb.
+        iterations: number of iterations of a climb; 1 takes 2, the start's and a step's.
     """
 
     @property
@@ -40,7 +40,7 @@ class APGD(ClimbingAttack):
         raised, since = torch.zeros_like(last), 0
         halved, highest_before = torch.ones_like(last, dtype=torch.bool), highest
         planned = set(checkpoints(self.iterations))
-        for iteration in range(1, self.iterations):
+        for iteration in range(1, max(2, self.iterations)):
             step = along_batch(size, points) * slope.sign()
             moved = hill.project(points + step)
             if iteration > 1:

@@ -121,6 +121,12 @@ class AutoAttack(ImageAttack, ReportsProgress):
             Square(epsilon, seed, self.squares, draws=draws, grid=grid, progress=self.progress),
         )
 
+    def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raise InputError if inputs and labels are not of the form that all parts take."""
+        super().check(inputs, labels)
+        for part in self.parts():
+            part.check(inputs, labels)
+
     def perturb(
         self,
         model: nn.Module,
@@ -131,7 +137,7 @@ class AutoAttack(ImageAttack, ReportsProgress):
         """Run the parts."""
         random = is_random(model, inputs, self.draws)
         runs = (self.draws, judging_rounds(self.draws)) if random else (1, 1)
-        found, by = inputs.clone(), [UNCHANGED] * len(labels)
+        found, by = self.finish(inputs.clone(), inputs), [UNCHANGED] * len(labels)
         kept = expected_outcome(model, found, labels, *runs)
         for part in self.parts(spiking=bool(spiking_neurons(model))):
             left = (kept.right > 0).nonzero().squeeze(1)

@@ -12,7 +12,12 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import is_random, judge, judging_rounds
+from stochi.attacks.expectation import (
+    cuda_generators,
+    is_random,
+    judge,
+    judging_rounds,
+)
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.objectives import TINY
 from stochi.attacks.recipe import EPSILON, Plain, Recipe
@@ -27,6 +32,12 @@ TOLERANCE = 1e-5
 """Rounding error of floats by which a result may leave [0, 1] and the ε-ball."""
 SEEDS = 2**64
 """Number of seeds of torch's generator."""
+DRAWS_APART = 0x9E3779B97F4A7C15
+"""Bits by which the seed of the model's draws differs from that of the attack.
+
+A model that is seeded with a small number later, to report its accuracy, then has other draws than
+the attacker saw.
+"""
 
 
 def check_epsilon(epsilon: float) -> None:
@@ -78,6 +89,19 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
         for norm, kept in zip(norms, before, strict=True):
             for name, buffer in norm.named_buffers():
                 buffer.copy_(kept[name])
+
+
+@contextmanager
+def _graphs_released(model: nn.Module) -> Iterator[None]:
+    """Detach the membranes that a model keeps, which hold the last gradient's graph."""
+    try:
+        yield
+    finally:
+        for module in model.modules():
+            for store in (vars(module), module._buffers):
+                for name, value in store.items():
+                    if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+                        store[name] = value.detach()
 
 
 @contextmanager
@@ -194,13 +218,13 @@ class Attack(ABC):
         check_weights(model)
         generator = torch.Generator(device=inputs.device).manual_seed(int(self.seed))
         # A random model may draw from torch's global generator: seed it too, and restore it.
-        devices = [inputs.device] if inputs.is_cuda else []
         with (
-            torch.random.fork_rng(devices=devices),
+            torch.random.fork_rng(devices=cuda_generators()),
             _statistics_kept(model),
+            _graphs_released(model),
             _first_answer_checked(model, inputs, labels),
         ):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(int(self.seed) ^ DRAWS_APART)
             found = attack.perturb(model, inputs.clone(), labels, generator)
         perturbed, by = found if isinstance(found, Chosen) else (found, (self.title,) * len(labels))
         attack.check_found(perturbed, inputs)

@@ -1,5 +1,6 @@
 """The base of attacks that climb an objective iteration by iteration."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -146,5 +147,5 @@ def checkpoints(iterations: int) -> Iterator[int]:
     """Yield the iterations at which APGD considers its step size (Croce and Hein, ICML 2020)."""
     before, share = 0.0, 0.22
     while share <= 1:
-        yield max(1, round(share * iterations))
+        yield math.ceil(share * iterations - 1e-9)
         before, share = share, share + max(share - before - 0.03, 0.06)

@@ -111,6 +111,11 @@ def expected_slope(
     return Slope(values.detach(), gradients, right)
 
 
+def cuda_generators() -> list[int]:
+    """Return the CUDA devices whose generators seeding torch would change."""
+    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+
+
 def is_random(model: nn.Module, images: torch.Tensor, draws: int) -> bool:
     """Return whether the model answers the same images differently when it is asked again.
 
@@ -119,8 +124,7 @@ def is_random(model: nn.Module, images: torch.Tensor, draws: int) -> bool:
     Args:
         draws: runs side by side, so that a model with few outcomes hardly gives all of them twice.
     """
-    devices = [images.device] if images.is_cuda else []
-    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+    with torch.no_grad(), torch.random.fork_rng(devices=cuda_generators()):
         first, second = (answers(model, images, draws) for _ in range(2))
     return not torch.equal(first, second)
 

@@ -1,7 +1,7 @@
 """HopSkipJump, by the answered class alone."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 from stochi.attacks.base import ImageAttack, largest_change, random_change
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.climbing import along_batch, choose
-from stochi.attacks.expectation import answers
+from stochi.attacks.expectation import answers, is_random
 from stochi.attacks.objectives import TINY
 
 HALVINGS = 12
@@ -37,7 +37,7 @@ class HopSkipJump(ImageAttack):
         directions: directions tried in the first iteration to estimate the boundary's direction;
             later iterations try √iteration times as many, each for ``draws`` queries per image.
         starts: number of random images; the start is sought among them and the other inputs.
-        draws: runs that vote, 1 for a model without randomness.
+        draws: runs that vote. A model that answers the same twice gets 1.
     """
 
     uses_gradients: ClassVar[bool] = False
@@ -63,10 +63,12 @@ class HopSkipJump(ImageAttack):
         generator: torch.Generator,
     ) -> Chosen:
         """Walk with all images that are right and have a start."""
-        start, usable = self.find_starts(model, inputs, labels, generator)
+        random = is_random(model, inputs, self.draws)
+        attack = self if random else replace(self, draws=1)
+        start, usable = attack.find_starts(model, inputs, labels, generator)
         found = inputs.clone()
         if bool(usable.any()):
-            found[usable] = self.walk(
+            found[usable] = attack.walk(
                 model, inputs[usable], labels[usable], start[usable], generator
             )
         brought = self.bring_in(found, inputs)

@@ -49,7 +49,7 @@ class MIFGSM(GradientAttack):
         perturbed, direction = inputs, torch.zeros_like(inputs)
         every_pixel = tuple(range(1, inputs.dim()))
         for _ in range(self.iterations):
-            gradient = expected_gradient(model, perturbed, labels, self.draws)
+            gradient = expected_gradient(model, self.finish(perturbed, inputs), labels, self.draws)
             size = gradient.abs().sum(every_pixel, keepdim=True)
             direction = self.momentum * direction + gradient / (size + TINY)
             perturbed = self.project(

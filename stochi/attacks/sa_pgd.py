@@ -40,9 +40,10 @@ class SAPGD(ClimbingAttack):
         for iteration in range(self.iterations):
             if iteration in halvings:
                 size /= 2
-            gradient = hill.slope(points).gradients
+            slope = hill.slope(points).gradients
+            gradient = slope / (slope.abs().mean(every_pixel, True) + TINY)
             squared = gradient.square()
-            mean = MOMENTUM * mean + gradient / (gradient.abs().mean(every_pixel, True) + TINY)
+            mean = MOMENTUM * mean + gradient
             square = SQUARES * square + squared / (squared.mean(every_pixel, True) + TINY)
             step = (mean / (square.sqrt() + TINY) * size).clamp(-size, size)
             points = hill.project(points + step)

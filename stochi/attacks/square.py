@@ -1,7 +1,7 @@
 """The Square attack, by queries alone."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 from stochi.attacks.base import ImageAttack
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.climbing import choose
-from stochi.attacks.expectation import answers
+from stochi.attacks.expectation import answers, is_random
 from stochi.attacks.objectives import margin
 from stochi.attacks.progress import ReportsProgress
 from stochi.errors import InputError
@@ -33,7 +33,7 @@ class Square(ImageAttack, ReportsProgress):
 
     Attributes:
         iterations: number of squares tried; each costs ``2·draws`` queries per image.
-        draws: runs that a margin is averaged over, 1 for a model without randomness.
+        draws: runs that a margin is averaged over. A model that answers the same twice gets 1.
         restarts: number of searches.
         progress: called with a line at every tenth of the iterations.
     """
@@ -50,7 +50,8 @@ class Square(ImageAttack, ReportsProgress):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"Square-{self.iterations} (EOT {self.draws})"
+        times = f"×{self.restarts}" if self.restarts > 1 else ""
+        return f"Square-{self.iterations}{times} (EOT {self.draws})"
 
     def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
         """Raise InputError unless inputs are labelled images with height and width."""
@@ -69,8 +70,10 @@ class Square(ImageAttack, ReportsProgress):
         generator: torch.Generator,
     ) -> Chosen:
         """Search as often as asked and keep the best result of each image."""
+        random = is_random(model, inputs, self.draws)
+        attack = self if random else replace(self, draws=1)
         found = [
-            Candidate(self.title, self.search(model, inputs, labels, generator))
+            Candidate(self.title, attack.search(model, inputs, labels, generator))
             for _ in range(self.restarts)
         ]
         return self.choose(model, found, inputs, labels)

@@ -60,7 +60,7 @@ class Answers:
         """Keep the answer to a question.
 
         Args:
-            right: (2·trials, images) bool, whether each image was right in each trial.
+            right: (plan.all_trials, images) bool, whether each image was right in each trial.
             by: for each image, the name of the part of the attack that made it.
         """
         rows = ["".join("01"[int(one)] for one in row) for row in right.tolist()]
@@ -77,10 +77,10 @@ class Answers:
     ) -> torch.Tensor:
         """Return how often each image was right under the worst of several attacks.
 
-        The worst is chosen for each image by one half of the trials, and reported by the other.
+        The worst is chosen for each image by the first trials, and reported by the last.
 
         Args:
-            questions: of one place, with equally many images.
+            questions: of one place; the images that all have are compared.
             every_draw: whether an image counts as right only if it was in every trial.
 
         Returns:
@@ -92,8 +92,10 @@ class Answers:
         found = []
         for trained in self.trained(victim, questions):
             asked = questions_about(trained, self.plan)
-            right = torch.stack([self._right(trained, q) for q in questions if q in asked])
-            chosen, reported = right.double().split(self.plan.trials, 1)
+            each = [self._right(trained, q) for q in questions if q in asked]
+            images = min(right.shape[1] for right in each)
+            right = torch.stack([right[:, :images] for right in each]).double()
+            chosen, reported = right[:, : -self.plan.trials], right[:, -self.plan.trials :]
             worst = chosen.mean(1).argmin(0)
             of_each = reported.amin(1) if every_draw else reported.mean(1)
             found.append(of_each.gather(0, worst[None])[0])
@@ -132,7 +134,7 @@ class Answers:
         return Cosines(tuple(answer["gradient"]), tuple(answer["perturbation"]))
 
     def _right(self, victim: Victim, question: Question) -> torch.Tensor:
-        """Return whether each image was right in each trial, (2·trials, images) bool."""
+        """Return whether each image was right in each trial, (all_trials, images) bool."""
         rows = self._answer(victim, question)["right"]
         return torch.tensor([[digit == "1" for digit in row] for row in rows])
 

@@ -1,6 +1,6 @@
 """From a finished study's answers to its results."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -69,16 +69,10 @@ def _shares(answers: Answers, victim: Victim, place: str) -> Shares:
         if question in asked and question != questions.ensemble:
             columns[f"{SNN},\nε = {255 * epsilon:g}/255"] = question
     found = {column: answers.shares(victim, [q]) for column, q in columns.items()}
-    strongest = _equally_many(questions.strongest())
+    strongest = questions.strongest()
     found[WORST] = answers.shares(victim, strongest)
     found[EVERY_DRAW] = answers.shares(victim, strongest, every_draw=True)
     return found
-
-
-def _equally_many(questions: Sequence[Question]) -> list[Question]:
-    """Return the questions about as many images as the ensemble, so that a worst is one."""
-    ensemble = next(q for q in questions if q.attack == "auto-snn")
-    return [question for question in questions if question.images == ensemble.images]
 
 
 def _accuracies(answers: Answers) -> Iterator[AccuracyCell]:
@@ -183,7 +177,7 @@ def _signs(answers: Answers, victim: Victim, place: str) -> list[Finding]:
     def right(*of: Question) -> torch.Tensor:
         return answers.shares(victim, of)[:1]
 
-    white = right(*_equally_many([questions.pgd, questions.auto_rand, questions.ensemble]))
+    white = right(questions.pgd, questions.auto_rand, questions.ensemble)
     found = []
     for name, question in {
         "single_step": questions.fgsm,

@@ -92,12 +92,12 @@ class _Examination:
         """Return whether each image is right in each trial, and which part of the attack made it.
 
         Returns:
-            (2·trials, images) bool, and a name for each image.
+            (all_trials, images) bool, and a name for each image.
         """
         images, found = self.test.first(question.images), self.make_images(question)
         right = [
             self.predict(question.place, found.inputs, trial) == images.labels
-            for trial in range(2 * self.plan.trials)
+            for trial in range(self.plan.all_trials)
         ]
         return torch.stack(right), found.by
 

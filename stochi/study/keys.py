@@ -5,15 +5,17 @@ ones, the answers of earlier studies would not be found again. That is why some 
 those in the code, ``steps`` for iterations.
 """
 
+from stochi.study.defences import choose_defence
 from stochi.study.plan import StudyPlan
 from stochi.study.questions import Question
 from stochi.study.store import Key
-from stochi.study.victims import FLOAT, MEAN, Victim
+from stochi.study.victims import BASELINES, FLOAT, MEAN, Victim
 
-FORMAT = 2
+FORMAT = 3
 """Version of answers. Raise it when the same attack or the same question gives another answer."""
-COSINES_FORMAT = 1
-CHIP_FORMAT = 2
+COSINES_FORMAT = 2
+WEIGHTS_FORMAT = 2
+CHIP_FORMAT = 3
 """Version of answers from the chip. Raise it when the same network gives other integers."""
 
 
@@ -60,7 +62,9 @@ def weights_key(victim: Victim, plan: StudyPlan) -> Key:
 
 
 def _training(victim: Victim, plan: StudyPlan) -> Key:
+    defence = choose_defence(victim, plan)
     return {
+        "weights_format": WEIGHTS_FORMAT,
         "victim": {
             "neuron": victim.neuron,
             "defence": victim.defence,
@@ -72,5 +76,6 @@ def _training(victim: Victim, plan: StudyPlan) -> Key:
         "time_steps": plan.training.time_steps,
         "training_images": plan.training.images,
         "epochs": plan.training.epochs,
-        "training_epsilon": plan.training.epsilon if victim.defence != "none" else None,
+        "defence": None if defence is None else defence.as_dict(),
+        "strength": BASELINES.get(victim.randomization),
     }

@@ -1,18 +1,14 @@
 """A victim's network: built, trained with its defence, and kept."""
 
-from dataclasses import fields
-
 import torch
 from torch import nn
 
-from stochi.attacks.auto_attack import SHARP
 from stochi.data.images import Images
+from stochi.study.defences import choose_defence
 from stochi.study.keys import weights_key
 from stochi.study.plan import StudyPlan
 from stochi.study.store import Store
 from stochi.study.victims import BASELINES, NEURONS, Victim
-from stochi.train.defences.catalogue import DEFENCES, make_defence
-from stochi.train.defences.defence import Defence
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.randomization import randomize
 from stochi.train.training import TrainingConfig, train_classifier
@@ -71,14 +67,3 @@ def build_network(victim: Victim, plan: StudyPlan, images: Images) -> nn.Module:
         )
     kind = victim.randomization
     return randomize(net, kind, BASELINES[kind]) if kind else net
-
-
-def choose_defence(victim: Victim, plan: StudyPlan) -> Defence | None:
-    """Return the defence of a victim's training, at the plan's ε if it has one."""
-    if victim.defence == "none":
-        return None
-    name, _, sharp = victim.defence.partition("-")
-    options: dict[str, float | str] = {"surrogate": SHARP} if sharp else {}
-    if any(field.name == "epsilon" for field in fields(DEFENCES[name])):
-        options["epsilon"] = plan.training.epsilon
-    return make_defence(name, **options)

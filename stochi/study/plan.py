@@ -8,6 +8,11 @@ from stochi.errors import InputError, check_at_least_one
 from stochi.study.victims import BASELINES, DEFENCES, NEURONS, Victim
 
 Value = TypeVar("Value")
+CHOOSING = 3
+"""Trials by which the worst attack is chosen, for each reported one.
+
+With few, chance would choose among the attacks on a random network, and leave it more right.
+"""
 
 
 @dataclass(frozen=True)
@@ -167,8 +172,7 @@ class StudyPlan:
     Attributes:
         data: name of the data set.
         images: number of test images, from the front of the test set; no attack takes more.
-        trials: number of repetitions of every accuracy, each with other draws, and of as many
-            further ones by which the worst attack is chosen for each image.
+        trials: number of repetitions of every accuracy, each with other draws.
         calibration_images: number of training images that additive noise is fitted to.
         defences: the defences that networks are trained with.
         baselines: the random baselines, keys of ``stochi.study.victims.BASELINES``; "weight-noise"
@@ -259,6 +263,11 @@ class StudyPlan:
         """Return whether an attack's budget is varied on this network."""
         plain = not victim.randomization and victim.sigma == 1.0 and victim.seed == 0
         return plain and victim.defence in self.curves.defences
+
+    @property
+    def all_trials(self) -> int:
+        """Number of all trials: those that choose the worst attack, and those that are reported."""
+        return (CHOOSING + 1) * self.trials
 
     @property
     def square_images(self) -> int:

@@ -143,13 +143,12 @@ class Questions:
         }
 
     def strongest(self) -> list[Question]:
-        """Return the attacks with gradients whose worst is reported, those of every training seed.
+        """Return the attacks whose worst is reported, those of every training seed.
 
-        Transferred images count on the chip, where they are others than its own.
+        Elsewhere than in floats, the images that were made there count, too.
         """
-        if self.place == FLOAT:
-            return [self.pgd, self.auto_rand, self.ensemble]
-        return [self.ensemble, self.transferred]
+        own = [self.ensemble, self.pgd]
+        return own if self.place == FLOAT else [*own, self.transferred]
 
     def weaker(self) -> dict[str, Question]:
         """Return the attacks that know less, or that are weak, by the names of their columns."""

@@ -62,7 +62,7 @@ def make_tables(results: StudyResults) -> list[Table]:
         ),
         Table(
             "Accuracy under one attack through several surrogates, first training, %\n"
-            f"{describe_climb(plan)}",
+            f"cosine-decayed PGD-{plan.ensemble.iterations} (EOT {plan.ensemble.draws})",
             accuracy_rows(results.surrogates),
             3,
         ),
@@ -95,13 +95,14 @@ def make_tables(results: StudyResults) -> list[Table]:
 
 def describe_plan(plan: StudyPlan) -> str:
     """Return a plan's images and strongest attacks in sentences."""
+    ensemble = plan.ensemble
     return (
         f"{plan.images} images of {plan.data} ({plan.ensemble_images} attacked), ε ="
         f" {255 * plan.pgd.epsilon:g}/255, {plan.trials} trials, trainings:"
-        f" {plan.training.seeds}\nAutoAttack snn-{plan.ensemble.iterations} (EOT"
-        f" {plan.ensemble.draws}), transferred: made by it on the float model\nworst: per image"
-        " over all attacks with gradients, chosen on other draws than those reported; every draw:"
-        f" right in all {plan.trials}\n{describe_intervals(plan)}"
+        f" {plan.training.seeds}\nAutoAttack snn-{ensemble.iterations} (EOT {ensemble.draws}),"
+        " transferred: made by it on the float model\nworst: per image over this, PGD through the"
+        " network's own surrogate and transferred images, chosen on other draws than those"
+        f" reported; every draw: right in all {plan.trials}\n{describe_intervals(plan)}"
     )
 
 

@@ -1,5 +1,6 @@
 """What climbs keep, how their steps fall, and which part made an image."""
 
+import copy
 import math
 
 import pytest
@@ -11,6 +12,7 @@ from stochi.attacks.auto_attack import UNCHANGED
 from stochi.attacks.climbing import Hill, checkpoints
 from stochi.attacks.expectation import is_random
 from stochi.attacks.objectives import cross_entropy
+from stochi.errors import InputError
 from tests.attacks.test_attacks import Noisy
 from tests.attacks.trained import some_images, trained_net
 
@@ -109,3 +111,70 @@ def test_a_result_names_the_part_that_made_it() -> None:
     by = attack.run(net, images.inputs, images.labels).by
     assert set(by) <= {part.title for part in attack.parts()} | {UNCHANGED}
     assert len(set(by)) > 1
+
+
+class Edge(nn.Module):
+    """Wrong below 0.501, right above it, so that an image at 0.5 is wrong and on the grid right."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        distance = 100 * (x[:, 0] - 0.501)
+        return torch.stack([-distance, distance], 1)
+
+
+def test_the_clean_image_is_judged_on_the_grid_too() -> None:
+    x, y = torch.full((1, 1), 0.5), torch.ones(1, dtype=torch.long)
+    assert int(Edge()(x).argmax(1)) == 0
+    attack = AutoAttack(8 / 255, version="snn", iterations=5, grid=255)
+    found = attack.run(Edge(), x, y)
+    assert int(Edge()(found.inputs).argmax(1)) == 0 and found.by != (UNCHANGED,)
+
+
+def test_a_model_draws_otherwise_under_attack_than_with_the_same_seed() -> None:
+    drawn: list[torch.Tensor] = []
+
+    class Drawing(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            drawn.append(torch.rand(3))
+            return torch.stack([x[:, 0], 1 - x[:, 0]], 1)
+
+    for seed in (0, 5):
+        drawn.clear()
+        PGD(0.1, seed, iterations=1)(Drawing(), torch.rand(2, 1), torch.zeros(2).long())
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            mine = torch.rand(3)
+        assert drawn and not any(torch.equal(each, mine) for each in drawn)
+
+
+def test_sa_pgd_does_not_depend_on_the_losss_scale() -> None:
+    class Scaled(nn.Module):
+        def __init__(self, scale: float) -> None:
+            super().__init__()
+            self.scale, self.weight = scale, torch.linspace(-1, 1, 40).view(20, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.scale * (x.square() @ self.weight)
+
+    x, y = torch.rand(4, 20), torch.zeros(4).long()
+    attack = SAPGD(0.1, iterations=6, loss="margin", draws=1)
+    large, small = (attack(Scaled(scale), x, y) for scale in (1.0, 1e-6))
+    assert torch.allclose(large, small, atol=1e-5)
+
+
+def test_one_iteration_of_apgd_takes_a_step() -> None:
+    model, x, y = Noisy(0.0), torch.full((2, 20), 0.5), torch.zeros(2).long()
+    found = APGD(0.1, iterations=1, draws=1)(model, x, y)
+    assert torch.allclose(found, x + 0.1 * (model.weight[1] - model.weight[0]).sign(), atol=1e-6)
+
+
+def test_all_parts_are_checked_before_the_first_runs() -> None:
+    with pytest.raises(InputError, match="height"):
+        AutoAttack(0.1, version="standard", iterations=1)(
+            nn.Linear(6, 4), torch.rand(2, 6), torch.arange(2)
+        )
+
+
+def test_a_random_model_can_be_copied_after_an_attack() -> None:
+    images, net = some_images(3), copy.deepcopy(trained_net("step"))
+    PGD(0.1, iterations=1, draws=2, surrogates="adaptive")(net, images.inputs, images.labels)
+    copy.deepcopy(net)

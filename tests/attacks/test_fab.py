@@ -78,18 +78,17 @@ def test_the_nearest_wrong_image_where_pixels_end() -> None:
 
 
 def test_more_draws_find_a_more_accurate_direction() -> None:
-    model, x = Linear(2, noise=3.0), 0.3 + 0.4 * torch.rand(10, PIXELS)
-    y = (x @ model.weight.T).argmax(1)
-    towards = (model.weight[1 - y] - model.weight[y]).sign()
-    alike = [
-        float(
-            ((FAB(0.1, iterations=10, draws=draws)(model, x, y) - x).sign() == towards)
-            .double()
-            .mean()
-        )
-        for draws in (2, 100)
-    ]
-    assert alike[1] > alike[0] + 0.1 and alike[1] > 0.8
+    """A mean over models and seeds, since a single image's search may end at the clean image."""
+    alike = torch.zeros(6, 2)
+    for seed in range(6):
+        model, x = Linear(2, noise=3.0), 0.3 + 0.4 * torch.rand(10, PIXELS)
+        y = (x @ model.weight.T).argmax(1)
+        towards = (model.weight[1 - y] - model.weight[y]).sign()
+        for column, draws in enumerate((2, 100)):
+            found = FAB(0.1, seed, iterations=10, draws=draws)(model, x, y)
+            alike[seed, column] = ((found - x).sign() == towards).float().mean()
+    few, many = alike.mean(0).tolist()
+    assert many > few + 0.25 and many > 0.7
 
 
 def test_a_random_model_is_taken_beyond_its_boundary() -> None:

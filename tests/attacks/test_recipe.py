@@ -50,7 +50,7 @@ NAMES = {
         "AutoAttack standard-100 (EOT 20), ε = 0.1",
         "AutoAttack standard-3 (EOT 2), ε = 0.0313725",
     ),
-    "square": ("Square-1000 (EOT 10), ε = 0.1", "Square-3 (EOT 2), ε = 0.0313725"),
+    "square": ("Square-1000 (EOT 10), ε = 0.1", "Square-3×4 (EOT 2), ε = 0.0313725"),
     "hop-skip-jump": (
         "HopSkipJump-10 (10 votes), ε = 0.1",
         "HopSkipJump-3 (2 votes), ε = 0.0313725",

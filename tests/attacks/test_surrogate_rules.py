@@ -59,24 +59,24 @@ def test_moments_by_hand() -> None:
 
 
 def test_the_adaptive_kernel_by_hand_and_from_the_first_draw_only() -> None:
-    rule = AdaptiveSurrogate(0.4).begin(images=1)
+    rule = AdaptiveSurrogate(0.4).begin()
     first, other = torch.tensor([[0.5, -1.0]]), torch.tensor([[7.0, 7.0]])
-    slope = rule(torch.cat([first, other]), "place")
+    slope = rule(torch.cat([first, other]), "place", 1)
     mean = 0.9 + 0.1 * first.abs()
     deviation = 0.1 * (first.abs() - mean).abs()
     sharpness = 2 * math.tan(0.4 * math.pi) / math.pi / (mean + 1.5 * deviation + 1e-4)
     for row, distance in zip(slope, (first, other), strict=True):
         assert torch.allclose(row, KERNELS["atan"](distance, sharpness)[0])
     # Another place begins on its own; the same one goes on.
-    assert torch.equal(rule(torch.cat([first, other]), "elsewhere"), slope)
-    assert not torch.equal(rule(torch.cat([first, other]), "place"), slope)
+    assert torch.equal(rule(torch.cat([first, other]), "elsewhere", 1), slope)
+    assert not torch.equal(rule(torch.cat([first, other]), "place", 1), slope)
 
 
 def test_the_adaptive_kernel_covers_what_it_should() -> None:
     """Its step reaches 1/2 + h at M + 1.5·D."""
-    rule, distance = AdaptiveSurrogate().begin(images=1), torch.tensor([[2.0]])
+    rule, distance = AdaptiveSurrogate().begin(), torch.tensor([[2.0]])
     for _ in range(200):
-        slope = rule(distance, 0)
+        slope = rule(distance, 0, 1)
     # In the limit M = |x| and D = 0, so α·|x| = 2·tan(π·h)/π and the step there is 1/2 + h.
     sharpness = 2 * math.tan(math.pi * 0.425) / math.pi / 2
     assert math.atan(math.pi / 2 * sharpness * 2) / math.pi == pytest.approx(0.425)
@@ -85,15 +85,15 @@ def test_the_adaptive_kernel_covers_what_it_should() -> None:
 
 def test_the_potentials_spread_is_that_of_a_channel() -> None:
     distance = torch.randn(4, 3, 5, 5) * torch.tensor([0.1, 1.0, 3.0]).view(1, 3, 1, 1)
-    slope = PotentialSurrogate().begin(4)(distance, 0)
+    slope = PotentialSurrogate().begin()(distance, 0, 4)
     for channel in range(3):
         spread = distance[:, channel].std(correction=0)
         expected = KERNELS["gaussian"](distance[:, channel], 1 / spread)
         assert torch.allclose(slope[:, channel], expected)
     flat = torch.randn(1, 6)
     expected = KERNELS["gaussian"](flat, 1 / flat.std(correction=0))
-    assert torch.allclose(PotentialSurrogate().begin(1)(flat, 0), expected)
-    assert bool(PotentialSurrogate().begin(1)(torch.zeros(1, 1), 0).isfinite().all())
+    assert torch.allclose(PotentialSurrogate().begin()(flat, 0, 1), expected)
+    assert bool(PotentialSurrogate().begin()(torch.zeros(1, 1), 0, 1).isfinite().all())
 
 
 def test_names_make_values_and_values_have_names() -> None:
@@ -198,3 +198,88 @@ def test_a_model_without_spikes_has_no_surrogate_to_replace() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 4))
     with pytest.raises(InputError, match="no spiking neuron of snnTorch"):
         PGD(0.1, surrogates="adaptive")(model, torch.rand(2, 1, 4, 4), torch.arange(2))
+
+
+class Ternary(nn.Module):
+    """A spike function of a user, a module with three values."""
+
+    def forward(self, distance: torch.Tensor) -> torch.Tensor:
+        return distance.sign() * (distance.abs() > 0.1)
+
+
+class Method(Plain):
+    """Neurons whose spike function is not in the instance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        class Leaky(snn.Leaky):
+            def spike_grad(self, distance: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+                return surrogate.atan()(distance)
+
+        self.first = Leaky(beta=0.9)
+        self.first.__dict__.pop("spike_grad", None)
+
+
+@pytest.mark.parametrize("kind", ["a module", "a method"])
+def test_whatever_spikes_a_neuron_has_stay_and_come_back(kind: str) -> None:
+    torch.manual_seed(0)
+    model, x = (Plain() if kind == "a module" else Method()), torch.rand(3, 1, 4, 4)
+    if kind == "a module":
+        del model.first.spike_grad
+        model.first.spike_grad = Ternary()
+    before, kept = model(x), {name: vars(model.first).get(name) for name in ("spike_grad",)}
+    with surrogate_in(model, FixedSurrogate("atan", 25.0), 3):
+        assert "spike_grad" in vars(model.first)
+        assert torch.equal(before, model(x.requires_grad_(True)))
+    assert {name: vars(model.first).get(name) for name in ("spike_grad",)} == kept
+    assert torch.equal(before, model(x))
+
+
+def test_random_spikes_stay_random() -> None:
+    class Escape(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.leaky = snn.Leaky(beta=0.5)
+            self.leaky.spike_grad = lambda d: (d > 0.3 * torch.randn_like(d)).float()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.leaky(3 * x, self.leaky.reset_mem())[0]
+
+    model, x = Escape(), torch.rand(4, 5)
+    with surrogate_in(model, AdaptiveSurrogate(), 4):
+        given = x.requires_grad_(True)
+        assert not torch.equal(model(given), model(given))
+
+
+def test_rows_that_are_not_draws_keep_their_own_moments() -> None:
+    """``LeakyParallel`` has time first: no row is a draw of an image."""
+    model = nn.Sequential(snn.LeakyParallel(3, 4, beta=0.9))
+    seen: list[int | None] = []
+
+    class Watching(AdaptiveSurrogate):
+        def begin(self):  # type: ignore[no-untyped-def]
+            rule = super().begin()
+            return lambda d, place, first: (seen.append(first), rule(d, place, first))[1]
+
+    class TimeFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x[None].repeat(8, 1, 1)).mean(0)
+
+    net, x = TimeFirst(), torch.rand(2, 3)
+    with surrogate_in(net, Watching(), 2):
+        expected_gradient(net, x, torch.zeros(2).long(), 3)
+    assert seen and set(seen) == {None}
+    folded = PotentialSurrogate().begin()(torch.randn(8, 6, 4), 0, None)
+    assert folded.shape == (8, 6, 4) and bool(folded.isfinite().all())
+
+
+def test_given_functions_of_other_slopes_have_other_names() -> None:
+    names = {GivenSurrogate(surrogate.fast_sigmoid(slope=slope)).name for slope in (5, 25)} | {
+        GivenSurrogate(surrogate.atan()).name
+    }
+    assert len(names) == 3 and all(name.split("@")[0] in ("fast_sigmoid", "atan") for name in names)

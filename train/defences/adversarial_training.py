@@ -23,7 +23,8 @@ class FGSMTraining(Defence):
         epsilon: ε in [0, 1], the largest change of a pixel.
         draws: EOT samples of a gradient, 1 for a model without randomness.
         surrogate: what stands in for a spike's derivative in the attack, by its name ("own",
-            "atan-25", "adaptive"); the weights learn through the network's own in any case.
+            "atan-25", …); the weights learn through the network's own in any case. "adaptive"
+            begins flat with each batch, and stays so over a few iterations.
 
     Raises:
         InputError: a parameter is out of range.

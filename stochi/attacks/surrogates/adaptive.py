@@ -46,7 +46,8 @@ class AdaptiveSurrogate(Surrogate):
     Every neuron, sample and time step keeps moments of its distance from the threshold over the
     attack's iterations. The sharpness ``2·tan(π·h)/π / (M + 1.5·D)`` makes the kernel cover the
     share 2·h of the step within the distances that occur there. Over several draws of a random
-    model, the first draw alone updates the moments.
+    model, the first draw alone updates the moments; in layers that fold time or positions into
+    their rows, every row has its own.
 
     Attributes:
         coverage: h in (0, 0.5); the paper's default is 0.425, and it searches 0.35 to 0.49.
@@ -64,25 +65,23 @@ class AdaptiveSurrogate(Surrogate):
         standard = self.coverage == AdaptiveSurrogate.coverage
         return "adaptive" if standard else f"adaptive-{self.coverage:g}"
 
-    def begin(self, images: int) -> SlopeRule:
+    def begin(self) -> SlopeRule:
         """Return a rule with moments of its own."""
-        return _AdaptiveRule(2 * math.tan(math.pi * self.coverage) / math.pi, images)
+        return _AdaptiveRule(2 * math.tan(math.pi * self.coverage) / math.pi)
 
 
 class _AdaptiveRule:
     """The moments of one climb, by place."""
 
-    def __init__(self, numerator: float, images: int) -> None:
-        self.numerator, self.images = numerator, images
+    def __init__(self, numerator: float) -> None:
+        self.numerator = numerator
         self.moments: dict[Hashable, Moments] = {}
 
-    def __call__(self, distance: torch.Tensor, place: Hashable) -> torch.Tensor:
-        # Layers that fold something else into their rows keep moments for each row.
-        rows = len(distance)
-        first = distance[: self.images] if rows % self.images == 0 else distance
+    def __call__(self, distance: torch.Tensor, place: Hashable, first: int | None) -> torch.Tensor:
+        seen = distance if first is None else distance[:first]
         known = self.moments.get(place)
-        if known is None or known.mean.shape != first.shape:
-            known = start_moments(first)
-        self.moments[place] = moments = update_moments(known, first)
+        if known is None or known.mean.shape != seen.shape:
+            known = start_moments(seen)
+        self.moments[place] = moments = update_moments(known, seen)
         sharpness = self.numerator / (moments.mean + REACH * moments.deviation + TINY)
-        return arctan(distance.view(-1, *first.shape), sharpness).view_as(distance)
+        return arctan(distance.view(-1, *seen.shape), sharpness).view_as(distance)

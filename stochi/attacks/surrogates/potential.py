@@ -26,12 +26,13 @@ class PotentialSurrogate(Surrogate):
         """Name in titles and options."""
         return "potential"
 
-    def begin(self, images: int) -> SlopeRule:
+    def begin(self) -> SlopeRule:
         """Return the rule, which keeps nothing."""
         return _slope
 
 
-def _slope(distance: torch.Tensor, place: Hashable) -> torch.Tensor:
-    over = (0, *range(2, distance.dim())) if distance.dim() > 2 else tuple(range(distance.dim()))
+def _slope(distance: torch.Tensor, place: Hashable, first: int | None) -> torch.Tensor:
+    by_channel = distance.dim() > 2 and first is not None
+    over = (0, *range(2, distance.dim())) if by_channel else tuple(range(distance.dim()))
     deviation = distance.std(over, correction=0, keepdim=True)
     return gaussian(distance, 1 / deviation.clamp_min(TINY))

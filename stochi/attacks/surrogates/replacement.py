@@ -1,6 +1,6 @@
 """Another surrogate in a model's neurons while an attack climbs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from stochi.attacks.surrogates.surrogate import SlopeRule, Surrogate
 from stochi.errors import InputError
 
 
-def spiking_neurons(model: nn.Module) -> list[nn.Module]:
+def spiking_neurons(model: nn.Module) -> list[Any]:
     """Return the modules of a model that spike with a surrogate gradient of snnTorch's form."""
     return [m for m in model.modules() if callable(getattr(m, "spike_grad", None))]
 
@@ -22,37 +22,42 @@ def surrogate_in(model: nn.Module, surrogate: Surrogate, images: int) -> Iterato
 
     Args:
         model: with snnTorch neurons; twins and ``FreshDraws``, too.
-        surrogate: begins anew here, without anything that it learned in another climb.
+        surrogate: begins anew here, without anything that it learned before. An attack towards
+            several target classes goes on with it from one to the next.
         images: number of images that are attacked.
 
     Raises:
         InputError: the model has no spiking neuron, so it has no surrogate to replace.
     """
-    rule = surrogate.begin(images)
+    rule = surrogate.begin()
     if rule is None:
         yield
         return
-    neurons: list[Any] = spiking_neurons(model)
+    neurons = spiking_neurons(model)
     if not neurons:
         raise InputError(
             describe_missing_neurons(model) + '; leave out surrogates, or pass surrogates="own"'
         )
-    own = [neuron.spike_grad for neuron in neurons]
-    spikes = [_Spikes(rule, number) for number in range(len(neurons))]
+    own = [vars(neuron).get("spike_grad") for neuron in neurons]
+    spikes = [_Spikes(rule, n, neuron.spike_grad, images) for n, neuron in enumerate(neurons)]
 
-    def begin_pass(*given: object) -> None:
+    def begin_pass(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         for each in spikes:
-            each.calls = 0
+            each.calls, each.rows = 0, len(given[0])
 
     handle = model.register_forward_pre_hook(begin_pass)
     try:
+        # An attribute of the instance comes before a submodule or a method of the class.
         for neuron, each in zip(neurons, spikes, strict=True):
-            neuron.spike_grad = each
+            vars(neuron)["spike_grad"] = each
         yield
     finally:
         handle.remove()
         for neuron, kept in zip(neurons, own, strict=True):
-            neuron.spike_grad = kept
+            if kept is None:
+                del vars(neuron)["spike_grad"]
+            else:
+                vars(neuron)["spike_grad"] = kept
 
 
 def describe_missing_neurons(model: nn.Module) -> str:
@@ -64,33 +69,46 @@ def describe_missing_neurons(model: nn.Module) -> str:
 
 
 class _Spikes:
-    """One neuron module's spikes, with the derivatives of a rule.
+    """One neuron module's own spikes, with the derivatives of a rule.
 
     Attributes:
         calls: number of calls with a gradient since the forward pass began.
+        rows: number of rows of the model's input in this pass, all draws of all images.
     """
 
-    def __init__(self, rule: SlopeRule, number: int) -> None:
-        self.rule, self.number, self.calls = rule, number, 0
+    def __init__(
+        self,
+        rule: SlopeRule,
+        number: int,
+        own: Callable[[torch.Tensor], torch.Tensor],
+        images: int,
+    ) -> None:
+        self.rule, self.number, self.own, self.images = rule, number, own, images
+        self.calls = self.rows = 0
 
     def __call__(self, distance: torch.Tensor) -> torch.Tensor:
         if not distance.requires_grad:
-            return (distance > 0).to(distance.dtype)
-        slope = self.rule(distance.detach(), (self.number, self.calls))
+            return self.own(distance)
+        given = distance.detach()
+        # Layers that fold time or positions into their rows have no first draw in front.
+        first = self.images if len(given) == self.rows else None
+        slope = self.rule(given, (self.number, self.calls), first)
         self.calls += 1
-        spikes: torch.Tensor = _Step.apply(distance, slope)
-        return spikes
+        with torch.no_grad():
+            spikes = self.own(given)
+        found: torch.Tensor = _Step.apply(distance, spikes, slope)
+        return found
 
 
 class _Step(torch.autograd.Function):
-    """A step at 0 whose derivative is given."""
+    """Given spikes whose derivative is given, too."""
 
     @staticmethod
-    def forward(ctx, distance, slope):  # type: ignore[no-untyped-def]
+    def forward(ctx, distance, spikes, slope):  # type: ignore[no-untyped-def]
         ctx.save_for_backward(slope)
-        return (distance > 0).to(distance.dtype)
+        return spikes.clone()
 
     @staticmethod
     def backward(ctx, of_spikes):  # type: ignore[no-untyped-def]
         (slope,) = ctx.saved_tensors
-        return of_spikes * slope, None
+        return of_spikes * slope, None, None

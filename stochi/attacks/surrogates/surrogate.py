@@ -9,11 +9,12 @@ import torch
 from stochi.attacks.surrogates.kernels import KERNELS
 from stochi.errors import InputError
 
-SlopeRule = Callable[[torch.Tensor, Hashable], torch.Tensor]
-"""Distances u − θ (rows, …) and the place in the network → derivatives of the distances' shape.
+SlopeRule = Callable[[torch.Tensor, Hashable, int | None], torch.Tensor]
+"""Distances u − θ (rows, …), their place and the rows of the first draw → derivatives.
 
 A place is a neuron module and the number of its call in a forward pass, so that a rule can keep
-something for every time step.
+something for every time step. A model that runs on several draws at once has the images of the
+first draw in its first rows; None stands for layers whose rows are something else.
 """
 
 
@@ -26,13 +27,8 @@ class Surrogate(ABC):
         """Name in titles and options."""
 
     @abstractmethod
-    def begin(self, images: int) -> SlopeRule | None:
-        """Return the rule for one climb on so many images; None leaves the model's own surrogate.
-
-        Args:
-            images: number of attacked images. A model that is run on several draws at once sees
-                the images of the first draw in its first rows.
-        """
+    def begin(self) -> SlopeRule | None:
+        """Return the rule for one climb; None leaves the model's own surrogate."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class OwnSurrogate(Surrogate):
         """Name in titles and options."""
         return "own"
 
-    def begin(self, images: int) -> None:
+    def begin(self) -> None:
         """Leave the model as it is."""
         return None
 
@@ -72,10 +68,10 @@ class FixedSurrogate(Surrogate):
         """Name in titles and options."""
         return f"{self.kernel}-{self.sharpness:g}"
 
-    def begin(self, images: int) -> SlopeRule:
+    def begin(self) -> SlopeRule:
         """Return the kernel's derivative, which depends on the distance alone."""
         kernel, sharpness = KERNELS[self.kernel], self.sharpness
-        return lambda distance, place: kernel(distance, sharpness)
+        return lambda distance, place, first: kernel(distance, sharpness)
 
 
 @dataclass(frozen=True)
@@ -91,13 +87,17 @@ class GivenSurrogate(Surrogate):
 
     @property
     def name(self) -> str:
-        """Name of the function, or of the function that made it."""
-        name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        return name.partition(".")[0]
+        """Name of the function, or of the one that made it, with its derivative at 0.1.
 
-    def begin(self, images: int) -> SlopeRule:
+        The derivative tells slopes apart.
+        """
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        slope = float(derivative_of(self.function, torch.tensor([0.1])))
+        return f"{name.partition('.')[0]}@{slope:.3g}"
+
+    def begin(self) -> SlopeRule:
         """Return the function's derivative."""
-        return lambda distance, place: derivative_of(self.function, distance)
+        return lambda distance, place, first: derivative_of(self.function, distance)
 
 
 def derivative_of(

@@ -1,0 +1,20 @@
+"""The defence of a victim's training."""
+
+from dataclasses import fields
+
+from stochi.attacks.auto_attack import SHARP
+from stochi.study.plan import StudyPlan
+from stochi.study.victims import Victim
+from stochi.train.defences.catalogue import DEFENCES, make_defence
+from stochi.train.defences.defence import Defence
+
+
+def choose_defence(victim: Victim, plan: StudyPlan) -> Defence | None:
+    """Return the defence of a victim's training, at the plan's ε if it has one."""
+    if victim.defence == "none":
+        return None
+    name, _, sharp = victim.defence.partition("-")
+    options: dict[str, float | str] = {"surrogate": SHARP} if sharp else {}
+    if any(field.name == "epsilon" for field in fields(DEFENCES[name])):
+        options["epsilon"] = plan.training.epsilon
+    return make_defence(name, **options)

@@ -99,15 +99,19 @@ def _through_other_surrogates(
     own: Attacked, shown: Sequence[Attacked], side: str
 ) -> dict[str, torch.Tensor]:
     """Return what an attack leaves right through other surrogates, by their names."""
-
-    def rest(one: Attacked) -> dict[str, Plain]:
-        return {k: v for k, v in one.recipe.parameters.items() if k != "surrogates"}
-
+    rest = _parameters_but(own, "surrogates")
     return {
         str(one.recipe.parameters["surrogates"]): one.correct[side]
         for one in shown
-        if one is not own and one.recipe.kind == own.recipe.kind and rest(one) == rest(own)
+        if one is not own
+        and one.recipe.kind == own.recipe.kind
+        and _parameters_but(one, "surrogates") == rest
     }
+
+
+def _parameters_but(one: Attacked, left_out: str) -> dict[str, Plain]:
+    """Return an attack's parameters but one, so that attacks that differ in it alone are found."""
+    return {name: value for name, value in one.recipe.parameters.items() if name != left_out}
 
 
 def _signs_across(side: str, shown: Sequence[Attacked]) -> list[MaskingSign]:
@@ -121,7 +125,7 @@ def _signs_across(side: str, shown: Sequence[Attacked]) -> list[MaskingSign]:
     for one in _of_several_steps(own):
         epsilon = one.recipe.epsilon
         if epsilon is not None:
-            family = one.recipe.kind, one.recipe.title
+            family = one.recipe.kind, repr(_parameters_but(one, "epsilon"))
             families.setdefault(family, {})[epsilon] = one.correct[side]
     return [
         _sign(side, None, kind, sign)

@@ -21,6 +21,7 @@ from stochi.commands.console import Output
 from stochi.data import Images
 from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 from stochi.statistics import estimate_accuracy, estimate_difference
+from stochi.statistics.worst import take_worst
 from stochi.study import plan_for
 from stochi.study.execution import load_images
 from stochi.study.networks import load_or_train
@@ -68,9 +69,8 @@ def run(attack: ImageAttack, network: nn.Module, images: Images) -> Result:
 
 def worst(results: Sequence[Result]) -> torch.Tensor:
     """Return what is right of each image's worst version, (TRIALS, images), chosen elsewhere."""
-    chosen = torch.stack([one.choosing.double().mean(0) for one in results]).argmin(0)
-    right = torch.stack([one.right for one in results])
-    return right.gather(0, chosen.expand(1, TRIALS, -1))[0]
+    choosing, reported = ([one.choosing for one in results], [one.right for one in results])
+    return take_worst(torch.stack(choosing), torch.stack(reported))
 
 
 def percent(right: torch.Tensor) -> str:

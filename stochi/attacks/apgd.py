@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from stochi.attacks.climbing import ClimbingAttack, Hill, along_batch, checkpoints, choose
+from stochi.attacks.climbing import ClimbingAttack, Hill, checkpoints
+from stochi.attacks.samplewise import along_batch, choose
 
 MOMENTUM = 0.75
 """The paper's α, the weight of the new direction."""

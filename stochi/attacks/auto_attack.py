@@ -12,23 +12,28 @@ from stochi.attacks.chosen import Chosen
 from stochi.attacks.expectation import (
     Outcome,
     expected_outcome,
-    is_random,
     is_worse,
-    judging_rounds,
+    judging_runs,
 )
 from stochi.attacks.fab import FAB
 from stochi.attacks.pgd import PGD
 from stochi.attacks.progress import ReportsProgress
 from stochi.attacks.sa_pgd import SAPGD
 from stochi.attacks.square import Square
-from stochi.attacks.surrogates.choice import SurrogateChoice, describe_sampling, make_surrogates
+from stochi.attacks.surrogates.choice import (
+    ADAPTIVE,
+    OWN,
+    SurrogateChoice,
+    describe_sampling,
+    make_surrogates,
+)
 from stochi.attacks.surrogates.replacement import spiking_neurons
 from stochi.errors import InputError
 
 VERSION_DRAWS = {"snn": 10, "rand": 20, "standard": 20}
 """Version → its EOT samples; 20 are those of the paper's "rand"."""
-OWN, ADAPTIVE, SHARP = "own", "adaptive", "atan-25"
-"""Surrogates: the network's, one that adapts to each neuron, one far sharper than in training."""
+SHARP = "atan-25"
+"""A fixed surrogate, far sharper than those of training."""
 VERSION_SURROGATES = {"snn": (ADAPTIVE, SHARP), "rand": OWN, "standard": OWN}
 """Version → the surrogates that it follows unless told otherwise."""
 UNCHANGED = "clean image"
@@ -135,8 +140,7 @@ class AutoAttack(ImageAttack, ReportsProgress):
         generator: torch.Generator,
     ) -> Chosen:
         """Run the parts."""
-        random = is_random(model, inputs, self.draws)
-        runs = (self.draws, judging_rounds(self.draws)) if random else (1, 1)
+        runs = judging_runs(model, inputs, self.draws)
         found, by = self.finish(inputs.clone(), inputs), [UNCHANGED] * len(labels)
         kept = expected_outcome(model, found, labels, *runs)
         for part in self.parts(spiking=bool(spiking_neurons(model))):

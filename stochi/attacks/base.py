@@ -12,12 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import (
-    cuda_generators,
-    is_random,
-    judge,
-    judging_rounds,
-)
+from stochi.attacks.expectation import cuda_generators, judge, judging_runs
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.objectives import TINY
 from stochi.attacks.recipe import EPSILON, Plain, Recipe
@@ -76,6 +71,11 @@ def random_change(inputs: torch.Tensor, generator: torch.Generator) -> torch.Ten
 def largest_change(change: torch.Tensor) -> torch.Tensor:
     """Return the L∞ norm of each image's (batch, *shape) change, of shape (batch, 1, …)."""
     return change.abs().amax(tuple(range(1, change.dim())), keepdim=True)
+
+
+def times_restarts(restarts: int) -> str:
+    """Return the part of an attack's title that gives its restarts, "" for a single start."""
+    return f"×{restarts}" if restarts > 1 else ""
 
 
 @contextmanager
@@ -386,9 +386,9 @@ class ImageAttack(Attack):
     ) -> Chosen:
         """Choose the worst candidate of each image, as the images will be shown, on the grid."""
         shown = [self.finish(candidate.images.detach(), inputs) for candidate in candidates]
-        draws = getattr(self, "draws", 1)
-        several = len(shown) > 1 and is_random(model, shown[0], draws)
-        runs = (draws, judging_rounds(draws)) if several else (1, 1)
+        if len(shown) == 1:
+            return Chosen(shown[0], (candidates[0].name,) * len(labels))
+        runs = judging_runs(model, shown[0], getattr(self, "draws", 1))
         images, numbers = judge(model, shown, labels, *runs)
         return Chosen(images, tuple(candidates[number].name for number in numbers.tolist()))
 

@@ -8,9 +8,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import Slope, expected_slope
+from stochi.attacks.base import times_restarts
+from stochi.attacks.expectation import (
+    Outcome,
+    Slope,
+    expected_slope,
+    is_worse,
+    where_outcome,
+)
 from stochi.attacks.gradient import GradientAttack
 from stochi.attacks.objectives import LOSSES, TARGETED, UNTARGETED, Objective
+from stochi.attacks.samplewise import choose
 from stochi.attacks.targets import nearest_classes
 from stochi.errors import InputError
 
@@ -45,7 +53,7 @@ class ClimbingAttack(GradientAttack):
     @property
     def length(self) -> str:
         """The part of a title that gives the iterations, and the restarts if there are several."""
-        return f"{self.iterations}×{self.restarts}" if self.restarts > 1 else f"{self.iterations}"
+        return f"{self.iterations}{times_restarts(self.restarts)}"
 
     @property
     def objective_name(self) -> str:
@@ -114,33 +122,24 @@ class Hill:
         self.attack, self.model, self.inputs = attack, model, inputs
         self.labels, self.objective = labels, objective
         self.best: torch.Tensor | None = None
-        self._rank = torch.full((2, len(inputs)), -torch.inf, device=inputs.device)
+        self._best_seen: Outcome | None = None
 
     def slope(self, points: torch.Tensor) -> Slope:
         """Return the objective and its gradient at the points, as they will be shown."""
         shown = self.attack.finish(points.detach(), self.inputs)
         found = expected_slope(self.model, shown, self.labels, self.attack.draws, self.objective)
-        rank = torch.stack([1 - found.right.to(self._rank.dtype), found.values])
-        better = (rank[0] > self._rank[0]) | (
-            (rank[0] == self._rank[0]) & (rank[1] > self._rank[1])
-        )
-        self._rank = torch.where(better, rank, self._rank)
-        self.best = shown if self.best is None else choose(better, shown, self.best)
+        seen = Outcome(found.right, found.values)
+        if self.best is None or self._best_seen is None:
+            self.best, self._best_seen = shown, seen
+        else:
+            worse = is_worse(seen, self._best_seen)
+            self.best = choose(worse, shown, self.best)
+            self._best_seen = where_outcome(worse, seen, self._best_seen)
         return found
 
     def project(self, points: torch.Tensor) -> torch.Tensor:
         """Project points onto the ε-ball and onto [0, 1]."""
         return self.attack.project(points, self.inputs)
-
-
-def choose(where: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return the first tensor's samples where ``where`` (batch,) is true, else the second's."""
-    return torch.where(along_batch(where, first), first, second)
-
-
-def along_batch(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Reshape (batch,) values to broadcast over the samples of ``like``."""
-    return values.view(-1, *(1,) * (like.dim() - 1))
 
 
 def checkpoints(iterations: int) -> Iterator[int]:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from stochi.attacks.objectives import Objective, cross_entropy
+from stochi.attacks.samplewise import choose
 from stochi.errors import InputError
 
 JUDGING_DRAWS = 50
@@ -26,7 +27,7 @@ def judging_rounds(draws: int) -> int:
 
 
 class Outcome(NamedTuple):
-    """Share of right answers and mean cross-entropy of each image, (batch,) each."""
+    """Share of right answers and mean loss of each image, (batch,) each."""
 
     right: torch.Tensor
     loss: torch.Tensor
@@ -129,6 +130,11 @@ def is_random(model: nn.Module, images: torch.Tensor, draws: int) -> bool:
     return not torch.equal(first, second)
 
 
+def judging_runs(model: nn.Module, images: torch.Tensor, draws: int) -> tuple[int, int]:
+    """Return the draws at once, and the rounds of them, over which images are judged."""
+    return (draws, judging_rounds(draws)) if is_random(model, images, draws) else (1, 1)
+
+
 def expected_outcome(
     model: nn.Module,
     images: torch.Tensor,
@@ -151,6 +157,11 @@ def is_worse(first: Outcome, second: Outcome) -> torch.Tensor:
     """Return whether each image of the first is right less often, or as often at a higher loss."""
     fewer, equal = first.right < second.right, first.right == second.right
     return fewer | (equal & (first.loss > second.loss))
+
+
+def where_outcome(where: torch.Tensor, first: Outcome, second: Outcome) -> Outcome:
+    """Return the first outcome's images where ``where`` is true, else the second's."""
+    return Outcome(*(torch.where(where, new, old) for new, old in zip(first, second, strict=True)))
 
 
 def judge(
@@ -176,22 +187,11 @@ def judge(
         batch_dim: dimension of the inputs that counts the samples.
     """
     best, numbers = candidates[0], torch.zeros_like(labels)
-    if len(candidates) == 1:
-        return Choice(best, numbers)
     kept = expected_outcome(model, best, labels, draws, rounds, batch_dim)
     for number, candidate in enumerate(candidates[1:], 1):
         found = expected_outcome(model, candidate, labels, draws, rounds, batch_dim)
         better = is_worse(found, kept)
-        best = torch.where(_along(better, best, batch_dim), candidate, best)
+        best = choose(better, candidate, best, batch_dim)
         numbers = torch.where(better, number, numbers)
-        kept = Outcome(
-            *(torch.where(better, new, old) for new, old in zip(found, kept, strict=True))
-        )
+        kept = where_outcome(better, found, kept)
     return Choice(best, numbers)
-
-
-def _along(values: torch.Tensor, like: torch.Tensor, dim: int) -> torch.Tensor:
-    """Reshape (batch,) values to broadcast along the batch dimension of ``like``."""
-    shape = [1] * like.dim()
-    shape[dim] = -1
-    return values.view(shape)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from stochi.attacks.base import largest_change, random_change
+from stochi.attacks.base import largest_change, random_change, times_restarts
 from stochi.attacks.box_projection import onto_plane
 from stochi.attacks.expectation import answers, expected_slope
 from stochi.attacks.gradient import GradientAttack
@@ -59,8 +59,7 @@ class FAB(GradientAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        times = f"×{self.restarts}" if self.restarts > 1 else ""
-        return f"FAB-T-{self.iterations}{times} {self.sampled}"
+        return f"FAB-T-{self.iterations}{times_restarts(self.restarts)} {self.sampled}"
 
     def climb(
         self,

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from stochi.attacks.base import ImageAttack, largest_change, random_change
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.climbing import along_batch, choose
 from stochi.attacks.expectation import answers, is_random
 from stochi.attacks.objectives import TINY
+from stochi.attacks.samplewise import along_batch, choose
 
 HALVINGS = 12
 """Largest number of halvings of a step, and number of bisections of a way to the boundary."""
@@ -73,7 +73,7 @@ class HopSkipJump(ImageAttack):
             )
         brought = self.bring_in(found, inputs)
         candidates = [Candidate(self.title, images) for images in brought]
-        return self.choose(model, candidates, inputs, labels)
+        return attack.choose(model, candidates, inputs, labels)
 
     def find_starts(
         self,

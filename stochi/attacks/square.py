@@ -7,12 +7,12 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from stochi.attacks.base import ImageAttack
+from stochi.attacks.base import ImageAttack, times_restarts
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.climbing import choose
 from stochi.attacks.expectation import answers, is_random
 from stochi.attacks.objectives import margin
 from stochi.attacks.progress import ReportsProgress
+from stochi.attacks.samplewise import choose
 from stochi.errors import InputError
 
 FIRST_SHARE = 0.8
@@ -50,8 +50,7 @@ class Square(ImageAttack, ReportsProgress):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        times = f"×{self.restarts}" if self.restarts > 1 else ""
-        return f"Square-{self.iterations}{times} (EOT {self.draws})"
+        return f"Square-{self.iterations}{times_restarts(self.restarts)} (EOT {self.draws})"
 
     def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
         """Raise InputError unless inputs are labelled images with height and width."""
@@ -76,7 +75,7 @@ class Square(ImageAttack, ReportsProgress):
             Candidate(self.title, attack.search(model, inputs, labels, generator))
             for _ in range(self.restarts)
         ]
-        return self.choose(model, found, inputs, labels)
+        return attack.choose(model, found, inputs, labels)
 
     def search(
         self,

@@ -15,6 +15,7 @@ from stochi.data.images import Images
 from stochi.errors import InputError
 from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES, TWIN, WORST, AccuracyRow, Flips
 from stochi.statistics.intervals import Estimate, estimate_accuracy, estimate_difference
+from stochi.statistics.worst import take_worst
 
 Correct = Mapping[str, torch.Tensor]
 """Side → (trials, images) bool, whether the class is right."""
@@ -155,9 +156,11 @@ def worst_rows(shown: Sequence[Attacked], clean: Correct) -> list[AccuracyRow]:
 
 def _worst(shown: Sequence[Attacked], side: str) -> torch.Tensor:
     """Return what a side gets right of each image's worst version, (trials, images) bool."""
-    chosen = torch.stack([one.chosen_by[side].double().mean(0) for one in shown]).argmin(0)
-    reported = torch.stack([one.correct[side] for one in shown])
-    return reported.gather(0, chosen.expand(1, reported.shape[1], -1))[0]
+    choosing, reported = (
+        torch.stack([answers[side] for answers in each])
+        for each in ([one.chosen_by for one in shown], [one.correct for one in shown])
+    )
+    return take_worst(choosing, reported)
 
 
 def find_flips(clean: Correct, attacked: Correct) -> Flips:

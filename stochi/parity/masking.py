@@ -15,12 +15,11 @@ from stochi.attacks.masking import (
     zero_gradients,
 )
 from stochi.attacks.recipe import Plain
+from stochi.attacks.surrogates.choice import OWN
 from stochi.data.images import Images
 from stochi.parity.attacked import Attacked, images_at_a_time
 from stochi.parity.results import CHIP, FLOAT, TWIN, MaskingSign
 
-OWN = "own"
-"""Name of the surrogate that the network was trained with."""
 SURFACES = {FLOAT: (FLOAT, FLOAT), CHIP: (TWIN, CHIP)}
 """Side → the surfaces of the white box and of the black box that know it best."""
 

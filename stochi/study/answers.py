@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from stochi.errors import InputError
+from stochi.statistics.worst import take_worst
 from stochi.study.keys import answer_key, similarity_key
 from stochi.study.plan import StudyPlan
 from stochi.study.questions import Question, questions_about
@@ -95,10 +96,8 @@ class Answers:
             each = [self._right(trained, q) for q in questions if q in asked]
             images = min(right.shape[1] for right in each)
             right = torch.stack([right[:, :images] for right in each]).double()
-            chosen, reported = right[:, : -self.plan.trials], right[:, -self.plan.trials :]
-            worst = chosen.mean(1).argmin(0)
-            of_each = reported.amin(1) if every_draw else reported.mean(1)
-            found.append(of_each.gather(0, worst[None])[0])
+            worst = take_worst(right[:, : -self.plan.trials], right[:, -self.plan.trials :])
+            found.append(worst.amin(0) if every_draw else worst.mean(0))
         return torch.stack(found)
 
     def trained(self, victim: Victim, questions: Sequence[Question]) -> list[Victim]:

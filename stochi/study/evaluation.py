@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from stochi.attacks.masking import Finding, find_helpful_budgets, find_masking
+from stochi.attacks.surrogates.choice import OWN
 from stochi.statistics.intervals import (
     Estimate,
     estimate_accuracy,
@@ -14,7 +15,7 @@ from stochi.statistics.intervals import (
     estimate_over_trainings,
 )
 from stochi.study.answers import Answers
-from stochi.study.questions import OWN, Question, Questions, questions_about
+from stochi.study.questions import Question, Questions, questions_about
 from stochi.study.results import (
     AccuracyCell,
     CurvePoint,
@@ -30,6 +31,8 @@ CLEAN, SNN, TRANSFERRED = "clean", "AutoAttack snn", "transferred"
 WORST, EVERY_DRAW = "worst", "worst, every draw"
 Shares = Mapping[str, torch.Tensor]
 """Column → (seeds, images) shares of right answers."""
+AllShares = Mapping[tuple[Victim, str], Shares]
+"""Victim and place → its shares."""
 
 
 def evaluate(answers: Answers) -> StudyResults:
@@ -38,13 +41,18 @@ def evaluate(answers: Answers) -> StudyResults:
     Raises:
         InputError: an answer is missing, or its file is damaged.
     """
+    shares = {
+        (victim, place): _shares(answers, victim, place)
+        for victim in _victims(answers)
+        for place in victim.places
+    }
     return StudyResults(
         plan=answers.plan,
-        table=tuple(_accuracies(answers)),
+        table=tuple(_accuracies(shares)),
         weaker=tuple(_asked_once(answers, lambda questions: questions.weaker())),
         surrogates=tuple(_asked_once(answers, lambda questions: questions.by_surrogate())),
-        against_lif=tuple(_against_lif(answers)),
-        against_float=tuple(_against_float(answers)),
+        against_lif=tuple(_against_lif(shares)),
+        against_float=tuple(_against_float(shares)),
         winners=tuple(_winners(answers)),
         masking=tuple(_masking(answers)),
         curves=(*_curves(answers), *_sigma_curves(answers)),
@@ -75,11 +83,10 @@ def _shares(answers: Answers, victim: Victim, place: str) -> Shares:
     return found
 
 
-def _accuracies(answers: Answers) -> Iterator[AccuracyCell]:
-    for victim in _victims(answers):
-        for place in victim.places:
-            for column, right in _shares(answers, victim, place).items():
-                yield _accuracy_cell(victim, place, column, right)
+def _accuracies(shares: AllShares) -> Iterator[AccuracyCell]:
+    for (victim, place), columns in shares.items():
+        for column, right in columns.items():
+            yield _accuracy_cell(victim, place, column, right)
 
 
 def _accuracy_cell(victim: Victim, place: str, column: str, right: torch.Tensor) -> AccuracyCell:
@@ -127,12 +134,12 @@ def _difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
     )
 
 
-def _against_lif(answers: Answers) -> Iterator[DifferenceCell]:
-    for victim in _victims(answers):
+def _against_lif(shares: AllShares) -> Iterator[DifferenceCell]:
+    for (victim, place), ours in shares.items():
         plain = Victim(defence=victim.defence)
-        if victim == plain:
+        if victim == plain or place != FLOAT:
             continue
-        theirs, ours = (_shares(answers, one, FLOAT) for one in (plain, victim))
+        theirs = shares[plain, FLOAT]
         for column, right in ours.items():
             if column in theirs:
                 # Baselines and other σ are trained once, so they meet the LIF's first training.
@@ -140,12 +147,11 @@ def _against_lif(answers: Answers) -> Iterator[DifferenceCell]:
                 yield _difference_cell(victim, FLOAT, column, theirs[column][:seeds], right)
 
 
-def _against_float(answers: Answers) -> Iterator[DifferenceCell]:
-    for victim in _victims(answers):
-        on_float = _shares(answers, victim, FLOAT)
-        for place in victim.places[1:]:
-            for column, right in _shares(answers, victim, place).items():
-                reference = on_float[SNN if column == TRANSFERRED else column]
+def _against_float(shares: AllShares) -> Iterator[DifferenceCell]:
+    for (victim, place), columns in shares.items():
+        if place != FLOAT:
+            for column, right in columns.items():
+                reference = shares[victim, FLOAT][SNN if column == TRANSFERRED else column]
                 yield _difference_cell(victim, place, column, reference, right)
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from stochi.attacks import PGD, ProgramModel, make_attack
 from stochi.attacks.chosen import Chosen
+from stochi.attacks.surrogates.choice import OWN
 from stochi.attacks.surrogates.replacement import spiking_neurons
 from stochi.data.images import Images
 from stochi.deploy import Program, calibrate, lower
@@ -22,7 +23,7 @@ from stochi.parity.records.float_model import run_float_model
 from stochi.sim.backends import run
 from stochi.study.answers import Answers, Cosines
 from stochi.study.networks import load_or_train
-from stochi.study.questions import OWN, Question
+from stochi.study.questions import Question
 from stochi.study.similarity import gradient_similarities, perturbation_similarities
 from stochi.study.victims import FLOAT, MEAN, Victim
 from stochi.train.neurons.random_tau_leaky import RandomTauLeaky

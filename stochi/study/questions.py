@@ -3,11 +3,9 @@
 from dataclasses import dataclass, replace
 
 from stochi.attacks.auto_attack import SHARP
+from stochi.attacks.surrogates.choice import ADAPTIVE, OWN
 from stochi.study.plan import StudyPlan
 from stochi.study.victims import FLOAT, Victim
-
-OWN, ADAPTIVE = "own", "adaptive"
-"""Surrogates: the network's, and the one that adapts to each neuron."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ from stochi.errors import InputError
 
 SurrogateChoice: TypeAlias = str | Surrogate | Callable[[torch.Tensor], torch.Tensor]
 """A name, a value, or a function of ``snntorch.surrogate``."""
+OWN, ADAPTIVE = "own", "adaptive"
+"""Names of the network's surrogate, and of the one that adapts to each neuron."""
 _NAMED: dict[str, Callable[..., Surrogate]] = {
-    "own": OwnSurrogate,
-    "adaptive": AdaptiveSurrogate,
+    OWN: OwnSurrogate,
+    ADAPTIVE: AdaptiveSurrogate,
     "potential": PotentialSurrogate,
 }
 

@@ -34,7 +34,7 @@ def main(
 
     # The same attacks on both sides, at each ε. AutoAttack's version for spiking networks follows
     # the gradients of the float model and of the twin, which has the chip's integers. Square needs
-    # only answers, so it would show if gradients hid something.
+    # only answers: if it left less right, gradients would be hiding something.
     attacks: list[ImageAttack] = [
         AutoAttack(EPSILONS[1], version="snn", iterations=iterations, draws=5),
         Square(EPSILONS[1], iterations=5 * iterations, draws=2),

@@ -143,7 +143,7 @@ class Questions:
     def strongest(self) -> list[Question]:
         """Return the attacks whose worst is reported, those of every training seed.
 
-        Elsewhere than in floats, the images that were made there count, too.
+        Elsewhere than on the float model, the images that were made there count, too.
         """
         own = [self.ensemble, self.pgd]
         return own if self.place == FLOAT else [*own, self.transferred]

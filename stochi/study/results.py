@@ -15,7 +15,7 @@ class AccuracyCell:
     Attributes:
         defence: the defence in training.
         network: the network's title.
-        place: "float", or the stand-in on the chip.
+        place: "float", "mean" (λ at its mean), or the stand-in on the chip.
         column: name of the attack, a column of the tables.
         accuracy: the accuracy with Wilson's interval over the images.
         over_trainings: its interval over training seeds; None if there was one.

@@ -20,7 +20,7 @@ from stochi.hardware.decays import decay_table, draw_decays
 from stochi.hardware.distributions import LogitNormal
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import DECAY_UNITY
-from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.neuron import NeuronKind, NeuronParameters, NeuronState, fire, integrate
 from stochi.hardware.noise import draw_generator
 
 STEPS, SAMPLES = 8, 4000
@@ -65,8 +65,9 @@ def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
             noise = draw_generator(
                 samples, neurons, draws.at(0, step), generator.mantissa, generator.exponent
             )
-        state = integrate(state, synaptic, keep, 0, noise, drawn)._replace(current=0)
-        spikes, state = fire(state, threshold, False, 0)
+        parameters = NeuronParameters(keep, 0, noise, threshold)
+        state = integrate(state, synaptic, parameters, NeuronKind(drawn))._replace(current=0)
+        spikes, state = fire(state, threshold, NeuronKind(drawn))
         state = state._replace(waiting=0)
         counts += spikes
     with np.errstate(invalid="ignore", divide="ignore"):

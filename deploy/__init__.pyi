@@ -1,9 +1,17 @@
 from .calibration import LayerFit as LayerFit
 from .calibration import calibrate as calibrate
+from .graph.conventions import Convention as Convention
+from .graph.conventions import ConventionWarning as ConventionWarning
+from .graph.conventions import ResetWarning as ResetWarning
+from .graph.conventions import recognize as recognize
+from .graph.conventions import resolve_conventions as resolve_conventions
 from .graph.file import read_graph as read_graph
 from .graph.file import write_graph as write_graph
+from .graph.repair import RepairedGraph as RepairedGraph
 from .lowering.layer import MergedDecays as MergedDecays
 from .lowering.layer import MergedThresholds as MergedThresholds
 from .lowering.stand_in import CalibrationWarning as CalibrationWarning
+from .net_file import read_net as read_net
 from .pipeline import Program as Program
 from .pipeline import lower as lower
+from .ranges import RangeWarning as RangeWarning

@@ -18,9 +18,11 @@ import nir
 import torch
 from scipy import optimize
 
+from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import lower_network, lower_network_like, make_target
 from stochi.deploy.lowering.stand_in import CalibrationWarning, StandIn, make_stand_in
+from stochi.deploy.ranges import warn_of_ranges
 from stochi.errors import InputError, LoweringError, ProgramError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
 from stochi.program.layers import INPUT, Layer
@@ -82,6 +84,8 @@ def calibrate(
     time_steps: int | None = None,
     events: bool = False,
     random_source: str = "philox",
+    convention: str | None = None,
+    reset: str | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> tuple[Program, tuple[LayerFit, ...]]:
     """Lower a graph with additive noise that is fitted to data.
@@ -89,7 +93,8 @@ def calibrate(
     Deterministic: the same graph and data give the same Program.
 
     Args:
-        graph, chip, dt, time_steps, events, random_source: as for :func:`stochi.deploy.lower`.
+        graph, chip, dt, time_steps, events, random_source, convention, reset: as for
+            :func:`stochi.deploy.lower`.
         data: inputs like those that the network will see, as for ``stochi.sim.run``; a few hundred
             images, but not the test set.
         noise: "membrane" or "current".
@@ -112,17 +117,21 @@ def calibrate(
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose from {', '.join(METHODS)}")
     check_fit_options(noise, data, None)
+    graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     target = make_target(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
     )
-    return fit_network(cut_into_layers(graph, target.dt), target, data, method, progress)
+    network = cut_into_layers(graph, target.dt)
+    program, fits = fit_network(network, target, data, method, progress)
+    warn_of_ranges(network, program, data)
+    return program, fits
 
 
 def check_fit_options(noise: str, calibration: torch.Tensor | None, fitted: Program | None) -> None:
-    """Raise InputError unless fitted noise comes with data or a fit, and other noise with neither.
+    """Raise InputError unless fitted noise comes with data or a fit, and other noise without a fit.
 
     Args:
-        calibration: data that noise is fitted to.
+        calibration: data that noise is fitted to, or that only show the membranes' ranges.
         fitted: Program whose fit is taken over.
     """
     if fitted is not None and not isinstance(fitted, Program):
@@ -136,12 +145,10 @@ def check_fit_options(noise: str, calibration: torch.Tensor | None, fitted: Prog
             " calibration="
         )
     if noise not in NOISE_TARGETS:
-        given = {"calibration": calibration, "fitted": fitted}
-        surplus = [name for name, value in given.items() if value is not None]
-        if surplus:
+        if fitted is not None:
             raise InputError(
-                f"noise {noise!r} is not fitted to data; leave {' and '.join(surplus)} out, or"
-                f" choose a noise that is ({', '.join(NOISE_TARGETS)})"
+                f"noise {noise!r} is not fitted to data; leave fitted out, or choose a noise that"
+                f" is ({', '.join(NOISE_TARGETS)})"
             )
     elif calibration is None and fitted is None:
         raise InputError(
@@ -403,6 +410,8 @@ def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:
             sums = running.sums(number, past, step, membrane.shape[1])
             drive += sums.double() * 2.0**ALIGN_SHIFT
         before = membrane[step - 1] if step else torch.zeros_like(drive)
+        if step and running.layer.reset == "zero":  # which a delay leaves for this time step
+            before = before * ~record.spikes[name][step - 1]
         squares += float((before - drive).square().mean()) / time_steps
     keep = torch.from_numpy(running.layer.decay.values).double() / DECAY_UNITY
     variance = float(keep.var(unbiased=False)) * squares

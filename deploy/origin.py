@@ -1,7 +1,12 @@
 """The network that a Program comes from."""
 
+import warnings
+from copy import copy
+
 import nir
 
+from stochi.deploy.graph.arrays import map_nodes
+from stochi.deploy.graph.conventions import ConventionWarning, resolve_conventions
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import lower_network_like
 from stochi.deploy.lowering.stand_in import StandIn, take_over
@@ -38,7 +43,8 @@ def read_again(program: Program, graph: nir.NIRGraph) -> tuple[RealNetwork, dict
     """Read the network that a Program came from, and the noise fitted to its layers.
 
     Args:
-        graph: the graph that the Program was lowered from, or one with other weights.
+        graph: the graph that the Program was lowered from, or one with other weights. If a
+            convention was given then, pass what ``resolve_conventions`` makes of it.
 
     Returns:
         The network in real numbers, and the stand-ins by the layer's name.
@@ -46,10 +52,25 @@ def read_again(program: Program, graph: nir.NIRGraph) -> tuple[RealNetwork, dict
     Raises:
         InputError, LoweringError: the Program cannot come from this graph.
     """
+    graph = map_nodes(graph, lambda name, node: _with_reset(program, name, node))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConventionWarning)
+        graph = resolve_conventions(graph, dt=program.target.dt)
     network = cut_into_layers(graph, program.target.dt)
     check_same_layers(program, network)
     network = choose_table_bits(network, table_bits(program))
     return network, take_over(program, program.target.noise, network.shapes)
+
+
+def _with_reset(program: Program, name: str, node: nir.NIRNode) -> nir.NIRNode:
+    """Return a node that says how its neurons reset; those that do not have the Program's."""
+    noted = node.metadata if isinstance(node.metadata, dict) else {}
+    resets = {layer.name: layer.reset for layer in program.layers if layer.spikes}
+    if "reset" in noted or name not in resets:
+        return node
+    node = copy(node)
+    node.metadata = {**noted, "reset": resets[name]}
+    return node
 
 
 def lower_again(program: Program, graph: nir.NIRGraph) -> Program:

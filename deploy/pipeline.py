@@ -1,21 +1,23 @@
 """Lower a graph to a Program, pass by pass: every number onto the chip's grid.
 
-A pass is a function that takes what the previous pass returned. The graph is read into layers of
-real numbers once; the sizes of decay tables are chosen; noise that stands in for drawn decays is
-fitted to data, or taken over from a Program; every layer is quantized; and a fit that was taken
-over is compared with the network that now uses it. To add a pass, write a function from
-``RealNetwork`` to ``RealNetwork``, or from ``Program`` to ``Program``, and call it in :func:`lower`
-at its place in the order.
+A pass is a function that takes what the previous pass returned. What the graph leaves to its
+framework's conventions is resolved; the graph is read into layers of real numbers; the sizes of
+decay tables are chosen; noise that stands in for drawn decays is fitted to data, or taken over from
+a Program; every layer is quantized; and a fit that was taken over is compared with the network that
+now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwork``, or from
+``Program`` to ``Program``, and call it in :func:`lower` at its place in the order.
 """
 
 import nir
 import torch
 
 from stochi.deploy.calibration import check_fit_options, fit_network
+from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import cut_into_layers
 from stochi.deploy.lowering.network import lower_network, make_target
 from stochi.deploy.lowering.stand_in import take_over, warn_of_other_origin
 from stochi.deploy.lowering.tables import check_table_bits, choose_table_bits
+from stochi.deploy.ranges import warn_of_ranges
 from stochi.program.program import Program
 from stochi.program.target import NOISE_TARGETS
 
@@ -32,36 +34,39 @@ def lower(
     events: bool = False,
     bits: int | None = None,
     random_source: str = "philox",
+    convention: str | None = None,
+    reset: str | None = None,
 ) -> Program:
-    """Lower a graph to a Program; docs/arithmetic.md lists the nodes that can be lowered.
+    """Lower a graph to a Program; docs/graphs.md lists what can be read, and by which conventions.
 
     Args:
-        graph: from ``to_nir`` or another framework, its nodes connected in any way. Integrators
-            read an output that weights feed (the logit is their mean input). The logit of an
-            output that neurons feed is their mean spike, or membrane if they never spike.
+        graph: from ``to_nir`` or another framework. Integrators read an output that weights feed
+            (the logit is their mean input). The logit of an output that neurons feed is their mean
+            spike, or membrane if they never spike or ``graph.metadata["reads"]`` is "membrane".
         chip: "loihi2" or "loihi1".
         noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact);
-            "membrane" or "current" (a stock neuron with mean τ and the stock generator's noise,
-            fitted to data); or "none" (mean τ).
-        calibration: data for fitted noise, a few hundred training inputs as for
-            ``stochi.sim.run``; :func:`stochi.deploy.calibrate` also returns what was fitted.
+            "membrane" or "current" (mean τ and the stock generator, fitted to data); or "none".
+        calibration: a few hundred training inputs as for ``stochi.sim.run``, for fitted noise
+            (:func:`stochi.deploy.calibrate` also returns the fit) and for ranges of membranes.
         fitted: Program whose fit is taken over instead, for weights that were tuned with it.
         dt: seconds per time step, if ``graph.metadata["dt"]`` is missing.
         time_steps: time steps per sample; default ``graph.metadata["steps"]``, else 8.
         events: whether the input is binary events, not images in [0, 1] (8-bit graded).
         bits: bits b in 1 to 8 of the tables of 2^b decays; default the metadata's, else 8.
-        random_source: "philox", or "lfsr", a shift register that is more like a chip's own
-            (docs/noise.md gives its cost). It is not taken over with a Program's fit.
+        random_source: "philox" or "lfsr" (docs/noise.md); not taken over with a Program's fit.
+        convention, reset: as for :func:`stochi.deploy.resolve_conventions`.
 
     Raises:
         LoweringError, ProgramError: the graph does not fit the chip; the message names the node.
         InputError, GraphError: an argument is out of range, or the graph is not valid.
 
     Warns:
-        CalibrationWarning: a layer could not be matched, or the fit was made for other weights or
-            another source of random bits.
+        CalibrationWarning: a fit leaves an error, or was made for other weights or random bits.
+        ConventionWarning, ResetWarning: the graph does not say how its numbers are meant.
+        RangeWarning: a layer cannot reach its threshold, or leaves the range of its membranes.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
+    graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     target = make_target(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
     )
@@ -69,9 +74,11 @@ def lower(
     check_table_bits(noise, bits)
     network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
     if noise in NOISE_TARGETS and fitted is None:
-        return fit_network(network, target, calibration)[0]
-    stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
-    program = lower_network(network, target, stand_ins)
+        program, _ = fit_network(network, target, calibration)
+    else:
+        stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
+        program = lower_network(network, target, stand_ins)
     if fitted is not None:
         warn_of_other_origin(fitted, program)
+    warn_of_ranges(network, program, calibration)
     return program

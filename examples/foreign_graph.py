@@ -42,7 +42,8 @@ def main(out: Path = Path("runs/examples"), time_steps: int = 100) -> Record:
     out.mkdir(parents=True, exist_ok=True)
     nir.write(str(out / "foreign_graph.nir"), build_graph())
     graph = read_graph(out / "foreign_graph.nir")
-    program = lower(graph, dt=DT, time_steps=time_steps, events=True)
+    # NIR does not say how spikes reset a neuron: to v_reset, or by subtracting the threshold.
+    program = lower(graph, dt=DT, time_steps=time_steps, events=True, reset="zero")
     program.save(out / "foreign_graph.program")
     print(program)
     record = run(program, draw_events(time_steps), probes=("spikes", "membrane"))

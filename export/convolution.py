@@ -1,4 +1,4 @@
-"""Conversion of a torch Conv2d to a NIR Conv2d whose shapes NIR's own type check accepts.
+"""Weights as NIR nodes whose shapes NIR's own type check accepts.
 
 NIR 1.0.8 takes a kernel's height for both of its sides, and ``weight.shape[1]`` for the number of
 input channels. Square kernels with ungrouped weights are written unchanged. Others are written as
@@ -6,58 +6,60 @@ the equal convolution that is square and ungrouped, with zeros for the added wei
 keeps the number of groups, for a lowering that saves the zeros.
 """
 
+from typing import Any
+
 import nir
 import numpy as np
-from torch import nn
 
 from stochi.errors import ExportError
+from stochi.export.operations import Weights, ungroup
 
 
-def to_nir_conv2d(name: str, layer: nn.Conv2d, input_shape: tuple[int, ...]) -> nir.Conv2d:
-    """Convert a layer.
+def to_nir_weights(name: str, layer: Weights, bias: np.ndarray | None) -> nir.NIRNode:
+    """Convert weights.
 
     Args:
         name: the layer's name, for errors.
-        layer: the layer.
-        input_shape: (C, H, W).
+        layer: the weights.
+        bias: (outputs,), or None for zeros.
 
     Raises:
-        ExportError: the layer pads with other values than zeros, or NIR cannot describe its kernel
-            or padding.
+        ExportError: NIR cannot describe the kernel or the padding.
     """
-    if layer.padding_mode != "zeros":
-        raise ExportError(
-            f"layer {name!r}: padding_mode={layer.padding_mode!r}; a chip pads with zeros only"
+    weight = layer.effective
+    if layer.stride and bias is None:
+        bias = np.zeros(len(weight), weight.dtype)
+    if bias is not None:
+        bias = bias.astype(weight.dtype)
+    if not layer.stride:
+        if bias is None and not layer.biased:
+            return nir.Linear(weight)
+        return nir.Affine(weight, np.zeros(len(weight), weight.dtype) if bias is None else bias)
+    before, after = list(layer.before), list(layer.after)
+    weight, before = _make_symmetric(name, weight, before, after, layer.dilation)
+    metadata: dict[str, Any] = {"groups": layer.groups} if layer.groups > 1 else {}
+    if len(layer.stride) == 1:
+        return nir.Conv1d(
+            input_shape=layer.input_shape[1],
+            weight=ungroup(weight, layer.groups),
+            stride=layer.stride[0],
+            padding=before[0],
+            dilation=layer.dilation[0],
+            groups=1,
+            bias=bias,
+            metadata=metadata,
         )
-    weight = layer.weight.detach().cpu().numpy()
-    stride, dilation = layer.stride, layer.dilation
-    before, after = _padding(layer)
-    weight, before, after = _make_symmetric(name, weight, before, after, dilation)
-    weight, padding = _make_square(name, weight, before, dilation)
-    groups = layer.groups
-    bias = np.zeros(weight.shape[0], weight.dtype)
-    if layer.bias is not None:
-        bias = layer.bias.detach().cpu().numpy()
+    weight, padding = _make_square(name, weight, before, layer.dilation)
     return nir.Conv2d(
-        input_shape=tuple(input_shape[1:]),
-        weight=_ungroup(weight, groups),
-        stride=tuple(stride),
+        input_shape=layer.input_shape[1:],
+        weight=ungroup(weight, layer.groups),
+        stride=layer.stride,
         padding=padding,
-        dilation=tuple(dilation),
+        dilation=layer.dilation,
         groups=1,
         bias=bias,
-        metadata={"groups": groups} if groups > 1 else {},
+        metadata=metadata,
     )
-
-
-def _padding(layer: nn.Conv2d) -> tuple[list[int], list[int]]:
-    """Return the zeros before and after each axis; with 'same', torch puts an odd one after."""
-    if layer.padding == "valid":
-        return [0, 0], [0, 0]
-    if layer.padding == "same":
-        totals = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-        return [total // 2 for total in totals], [total - total // 2 for total in totals]
-    return list(layer.padding), list(layer.padding)  # type: ignore[arg-type]
 
 
 def _make_symmetric(
@@ -66,9 +68,9 @@ def _make_symmetric(
     before: list[int],
     after: list[int],
     dilation: tuple[int, ...],
-) -> tuple[np.ndarray, list[int], list[int]]:
+) -> tuple[np.ndarray, list[int]]:
     """Turn paddings (p, p + 1) into (p + 1, p + 1), with one more zero in front of the kernel."""
-    for axis in range(2):
+    for axis in range(len(before)):
         if before[axis] == after[axis]:
             continue
         if dilation[axis] != 1:
@@ -76,11 +78,11 @@ def _make_symmetric(
                 f"layer {name!r}: padding='same' with an even kernel and dilation pads unevenly;"
                 " use an odd kernel"
             )
-        widths = [(0, 0)] * 4
+        widths = [(0, 0)] * weight.ndim
         widths[2 + axis] = (1, 0)
         weight = np.pad(weight, widths)
         before[axis] = after[axis]
-    return weight, before, after
+    return weight, before
 
 
 def _make_square(
@@ -100,14 +102,3 @@ def _make_square(
         weight = np.pad(weight, widths)
         padding[axis] += dilation[axis] * (missing // 2)
     return weight, (padding[0], padding[1])
-
-
-def _ungroup(weight: np.ndarray, groups: int) -> np.ndarray:
-    if groups == 1:
-        return weight
-    outputs, inputs = weight.shape[0] // groups, weight.shape[1]
-    full = np.zeros((weight.shape[0], inputs * groups, *weight.shape[2:]), weight.dtype)
-    for group in range(groups):
-        rows = slice(group * outputs, (group + 1) * outputs)
-        full[rows, group * inputs : (group + 1) * inputs] = weight[rows]
-    return full

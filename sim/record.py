@@ -20,8 +20,9 @@ class Record:
             integrators' input, or of the read layer's spikes or membranes.
         spikes: layer's name → (time steps, batch, *shape) bool, if they were probed. Integrators
             do not spike, and are missing.
-        membrane: layer's name → (time steps, batch, *shape) int32 after the reset, in the chip's
-            units (for a float model: floats in the model's units), if they were probed.
+        membrane: layer's name → (time steps, batch, *shape) int32 after the reset (before it, if
+            the layer's reset is delayed) in the chip's units (for a float model: floats in the
+            model's units), if they were probed.
     """
 
     logits: torch.Tensor

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import snntorch as snn
 import torch
 from torch import nn
 
@@ -30,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep ``snntorch.utils.reset`` from the neurons of other tests, which it would reset too."""
+    monkeypatch.setattr(snn.SpikingNeuron, "instances", [])
 
 
 @pytest.fixture

@@ -67,7 +67,8 @@ def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, Netwo
     folded = replace(network, batch_norm=False)
     with torch.random.fork_rng(devices=[]):
         model = folded.build()
-    model.load_state_dict(twin.state_dict())
+    # A twin's other numbers are its neurons' own, which the network has, too.
+    model.load_state_dict({**model.state_dict(), **dict(twin.named_parameters())})
     return model.eval(), folded
 
 

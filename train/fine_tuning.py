@@ -1,7 +1,6 @@
 """Fine-tuning of a trained network with the chip's arithmetic and noise in the loop."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +9,10 @@ from torch.nn import functional
 
 from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
+from stochi.export.model.model import GraphModel
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
-from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
-from stochi.train.twin.model import set_draws, twin_of
+from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def fine_tune(
     config: FineTuningConfig | None = None,
     *,
     progress: Callable[[int, float], None] = lambda epoch, loss: None,
-) -> nn.Module:
+) -> Twin:
     """Tune a twin of a float model so that its Program answers as the float model does.
 
     The twin is the student: it computes in the chip's integers, with the Program's noise and fit.
@@ -90,23 +89,23 @@ def fine_tune(
     config = FineTuningConfig() if config is None else config
     if not isinstance(images, Images):
         raise InputError(
-            f"labelled images are needed, this is a {type(images).__name__}; pass"
-            " stochi.data.Images(inputs, labels)"
+            f"images is a {type(images).__name__}; pass stochi.data.Images(inputs, labels)"
         )
     student = twin_of(program, model, images.inputs[:1]).train()
+    teacher = answering_model_of(model, images.inputs[:1], program.target.dt)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
-    steps = config.epochs * -(-len(images) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    batches = config.epochs * -(-len(images) // config.batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
     generator = torch.Generator().manual_seed(config.seed)
     trial = 0
-    with in_eval_mode(model), torch.random.fork_rng(devices=[]):
+    with in_eval_mode(teacher), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         for epoch in range(1, config.epochs + 1):
             total = 0.0
             for rows in torch.randperm(len(images), generator=generator).split(config.batch_size):
                 shown = _perturb(images.inputs[rows], epsilon, config.perturbed_share)
-                loss = _loss(student, model, shown, config, trial)
+                loss = _loss(student, teacher, shown, config, trial)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -127,22 +126,25 @@ def _perturb(shown: torch.Tensor, epsilon: float, share: float) -> torch.Tensor:
 
 @torch.no_grad()
 def _teach(
-    teacher: nn.Module, shown: torch.Tensor, draws: int
+    teacher: GraphModel, shown: torch.Tensor, draws: int
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Return the teacher's mean probabilities over draws, (batch, classes), and its firing rates.
 
     The mean of the probabilities keeps the uncertainty of a single draw. With the mean of the
     logits, the teacher would be more certain, and more often right, than the model.
     """
-    with _rates_of(teacher) as rates:
-        answers = torch.stack([functional.softmax(teacher(shown), 1) for _ in range(draws)])
-    means = {name: float(torch.stack(values).mean()) for name, values in rates.items()}
-    return answers.mean(0), means
+    answers, rates = [], []
+    for _ in range(draws):
+        answer, means = answer_and_rates(teacher, shown)
+        answers.append(functional.softmax(answer, 1))
+        rates.append(means)
+    mean = {name: float(torch.stack([one[name] for one in rates]).mean()) for name in rates[0]}
+    return torch.stack(answers).mean(0), mean
 
 
 def _loss(
-    student: nn.Module,
-    teacher: nn.Module,
+    student: Twin,
+    teacher: GraphModel,
     shown: torch.Tensor,
     config: FineTuningConfig,
     trial: int,
@@ -150,36 +152,25 @@ def _loss(
     """Return the divergence from the teacher's answer, plus the weighted errors of the rates."""
     answer, rates = _teach(teacher, shown, config.teacher_draws)
     set_draws(student, seed=config.seed, trial=trial)
-    with _rates_of(student) as own_rates:
-        given = functional.log_softmax(student(shown).float(), 1)
+    found, own_rates = answer_and_rates(student, shown)
+    given = functional.log_softmax(found.float(), 1)
     loss = functional.kl_div(given, answer, reduction="batchmean")
     for name, rate in rates.items():
         if rate > 0:
-            error = torch.stack(own_rates[name]).mean() / rate - 1
+            error = own_rates[name] / rate - 1
             loss = loss + config.rate_weight * error.square()
     return loss
 
 
-@contextmanager
-def _rates_of(model: nn.Module) -> Iterator[dict[str, list[torch.Tensor]]]:
-    """Record each neuron module's mean number of spikes in every call while inside."""
-    rates: dict[str, list[torch.Tensor]] = {}
-
-    def note(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, _: object, output: object) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            assert isinstance(spikes, torch.Tensor)
-            rates.setdefault(name, []).append(spikes.mean())
-
-        return hook
-
-    hooks = [
-        module.register_forward_hook(note(name))
-        for name, module in model.named_modules()
-        if isinstance(module, RandomTauLeaky)
-    ]
-    try:
-        yield rates
-    finally:
-        for handle in hooks:
-            handle.remove()
+def answer_and_rates(
+    model: GraphModel, shown: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Run a graph's model; return its answer, and each layer's mean number of spikes, scalar."""
+    spiking = [name for name, neuron in model.neurons().items() if neuron.threshold is not None]
+    read = []
+    spikes: dict[str, list[torch.Tensor]] = {name: [] for name in spiking}
+    for outputs in model.run(shown):
+        read.append(outputs[model.wiring.output])
+        for name in spiking:
+            spikes[name].append(outputs[name].sent.mean())
+    return model.read(read), {name: torch.stack(means).mean() for name, means in spikes.items()}

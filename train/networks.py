@@ -41,7 +41,7 @@ class RepeatSteps(nn.Module):
         """Map (batch, *shape) or (time steps, batch, *shape) to (batch, classes) mean outputs."""
         # Not snntorch.utils.reset, which misses copies and resets every other network as well.
         for module in self.network.modules():
-            if isinstance(module, snn.Leaky):
+            if isinstance(module, snn.SpikingNeuron) and hasattr(module, "reset_mem"):
                 module.reset_mem()
         outputs = []
         for step in range(self.time_steps):

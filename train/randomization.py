@@ -14,7 +14,7 @@ from torch.nn import functional
 from stochi.errors import InputError
 from stochi.export.copying import copy_model
 from stochi.train.networks import RepeatSteps
-from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
+from stochi.train.twin.model import Twin
 
 
 class Randomized(nn.Module):
@@ -241,7 +241,7 @@ def hooked(
 def _check_not_a_twin(model: nn.Module, reason: str) -> None:
     """Raise InputError if the model is a twin."""
     for module in model.modules():
-        if isinstance(module, RandomTauLeaky) and module.twin is not None:
+        if isinstance(module, Twin):
             raise InputError(
                 f"the {type(model).__name__} computes in the chip's integers: {reason}; randomize"
                 " the float model, or the input"

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import nir
 
+from stochi.deploy.graph.arrays import map_nodes, with_arrays
+from stochi.deploy.graph.repair import read_repaired
 from stochi.errors import GraphError, first_line
 from stochi.files import what_is_missing, written_aside
 
@@ -11,14 +13,20 @@ from stochi.files import what_is_missing, written_aside
 def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
     """Write a NIR graph as HDF5, to a temporary file that then replaces the target."""
     with written_aside(path) as aside:
-        nir.write(str(aside), graph)
+        nir.write(str(aside), map_nodes(graph, lambda name, node: with_arrays(node)))
 
 
 def read_graph(path: str | Path) -> nir.NIRGraph:
     """Read a NIR graph file of any framework.
 
+    Files that NIR does not accept, because shapes or names in them do not agree, are repaired where
+    there is only one way to do so.
+
     Raises:
         GraphError: the file is missing, is not a NIR graph file, or is damaged.
+
+    Warns:
+        RepairedGraph: the file was repaired.
     """
     source = Path(path)
     if not source.is_file():
@@ -32,7 +40,10 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
         ) from error
     except Exception as error:  # nir raises many kinds, AssertionError among them
         cause = first_line(error)
-        raise GraphError(f"{source}: NIR cannot build this graph: {cause}") from error
+        try:
+            graph = read_repaired(source, cause)
+        except Exception:
+            raise GraphError(f"{source}: NIR cannot build this graph: {cause}") from error
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"{source}: holds a single {type(graph).__name__} node, not a NIR graph")
     return graph

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import nir
 
+from stochi.deploy.graph.arrays import with_arrays
 from stochi.errors import GraphError, LoweringError
 
 
@@ -68,7 +69,7 @@ def _expand(
     for name, node in graph.nodes.items():
         full = prefix + name
         if not isinstance(node, nir.NIRGraph):
-            nodes[full] = node
+            nodes[full] = with_arrays(node)
             continue
         if len(node.inputs) != 1 or len(node.outputs) != 1:
             raise LoweringError(

@@ -5,23 +5,30 @@ Euler steps of NIR's equations (Pedersen et al., "Neuromorphic intermediate repr
 Nature Communications 2024), which snnTorch, Norse and lava-dl also take.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import nir
 import numpy as np
 
+from stochi.deploy.graph.arrays import as_array, spread
 from stochi.deploy.graph.random_tau import RandomTau, read_random_tau
 from stochi.errors import GraphError, LoweringError
 from stochi.hardware.fixed_point import REFRACTORY_MAX
+from stochi.hardware.neuron import RESETS
 
-NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.CubaLI, nir.I)
-RESETS = ("zero", "subtract")
-_PARAMETERS = ("tau", "tau_mem", "tau_syn", "r", "w_in", "v_threshold", "v_leak", "v_reset")
+NEURONS = (nir.LIF, nir.IF, nir.CubaLIF, nir.LI, nir.CubaLI, nir.I, nir.Threshold)
+PARAMETERS = (
+    *("tau", "tau_mem", "tau_syn", "r", "w_in"),
+    *("v_threshold", "v_leak", "v_reset", "threshold"),
+)
 
 
 @dataclass(frozen=True)
 class RealNeuron:
     """A layer's neurons; arrays are float64, of shape () if all neurons share the value.
+
+    The membrane is counted from where a spike resets it: it is NIR's v less ``v_reset``.
 
     Attributes:
         decay: λ; its mean if ``random`` is set.
@@ -29,8 +36,15 @@ class RealNeuron:
         threshold: the threshold; None for neurons that never spike.
         random: distribution of λ; None for fixed decays.
         current_decay: α; None without synaptic memory.
-        subtract: whether a spike subtracts the threshold, instead of setting the membrane to 0.
+        reset: what a spike does to the membrane, one of ``stochi.hardware.neuron.RESETS``.
+        reset_delay: whether the reset acts at the beginning of the next time step.
+        reset_current: whether a spike also sets the synaptic current to 0.
         refractory: refractory period in time steps.
+        membrane_is_read: whether the network's output is the membranes of these neurons, though
+            they spike.
+        learns: which of "decay", "threshold" and "distribution" are learned.
+        mean_of: the distribution whose mean is the decay, if that is learned.
+        rest: where the membrane leaks to, ``v_leak − v_reset``; every step adds (1 − λ) of it.
     """
 
     decay: np.ndarray
@@ -38,60 +52,115 @@ class RealNeuron:
     threshold: np.ndarray | None
     random: RandomTau | None
     current_decay: np.ndarray | None = None
-    subtract: bool = False
+    reset: str = "zero"
+    reset_delay: bool = False
+    reset_current: bool = False
     refractory: int = 0
+    membrane_is_read: bool = False
+    learns: frozenset[str] = frozenset()
+    mean_of: RandomTau | None = None
+    rest: np.ndarray = field(default_factory=lambda: np.zeros(()))
 
 
-def read_neuron(name: str, node: nir.NIRNode, dt: float) -> RealNeuron:
+def read_neuron(
+    name: str, node: nir.NIRNode, dt: float, shape: tuple[int, ...] | None = None
+) -> RealNeuron:
     """Read the neurons of a node, with what its metadata adds.
 
-    The metadata may hold ``"reset"`` ("zero" or "subtract"), ``"refractory"`` (seconds after a
-    spike) and ``"random_tau"`` (see :mod:`stochi.deploy.graph.random_tau`).
+    The metadata may hold ``"reset"`` ("zero", "subtract" or "none"), ``"reset_delay"`` and
+    ``"reset_current"`` (1 or 0, see :class:`RealNeuron`), ``"refractory"`` (seconds after a spike)
+    and ``"random_tau"`` (see :mod:`stochi.deploy.graph.random_tau`).
 
     Args:
         name: the node's name, for errors.
         node: one of :data:`NEURONS`.
         dt: seconds per time step.
+        shape: shape of the neurons, to which parameters are spread; by default the node's own.
 
     Raises:
-        LoweringError: the neurons leak or reset to a value other than 0, a parameter is not finite,
-            or a time constant or the refractory period does not fit the time step.
+        LoweringError: a parameter is not finite or fits the shape in no or in two ways, a time
+            constant or the refractory period does not fit the time step, or the neurons fire
+            without input after every reset.
         GraphError: the metadata is not valid.
     """
-    for what in ("v_leak", "v_reset"):
-        values = np.asarray(getattr(node, what, 0.0))
-        if np.any(values != 0):
-            raise LoweringError(
-                f"neuron {name!r}: {what} is {values.flat[0]:g}; Loihi leaks and resets to 0, so"
-                " shift threshold and bias by it"
-            )
-    for what in _PARAMETERS:
-        if not np.all(np.isfinite(np.asarray(getattr(node, what, 0.0), np.float64))):
-            raise LoweringError(
-                f"neuron {name!r}: {what} is not finite (NaN or infinite); train again or repair it"
-            )
-    gain = np.asarray(node.r, dtype=np.float64)
-    decay, current_decay = np.ones(()), None
+    values = _parameters(name, node, shape)
+    random, noted = read_random_tau(name, node), _read_metadata(name, node, dt)
+    if isinstance(node, nir.Threshold):
+        threshold = _threshold(name, values["threshold"], np.zeros(()))
+        zero, one = np.zeros(()), np.ones(())
+        return RealNeuron(zero, one, threshold, None, **noted)
+    gain = values["r"]
+    decay, current_decay, rest = np.ones(()), None, np.zeros(())
     if isinstance(node, nir.LIF | nir.LI):
-        decay = _decay(name, "tau", node.tau, dt)
-        gain = gain * dt / node.tau
+        decay = _decay(name, "tau", values["tau"], dt)
+        gain = gain * dt / values["tau"]
     elif isinstance(node, nir.CubaLIF | nir.CubaLI):
-        decay = _decay(name, "tau_mem", node.tau_mem, dt)
-        current_decay = _decay(name, "tau_syn", node.tau_syn, dt)
-        gain = gain * dt / node.tau_mem * node.w_in * dt / node.tau_syn
+        decay = _decay(name, "tau_mem", values["tau_mem"], dt)
+        current_decay = _decay(name, "tau_syn", values["tau_syn"], dt)
+        gain = gain * dt / values["tau_mem"] * values["w_in"] * dt / values["tau_syn"]
     else:
         gain = gain * dt
-    threshold = getattr(node, "v_threshold", None)
-    subtract, refractory = _read_metadata(name, node, dt)
+    reset = values.get("v_reset", np.zeros(()))
+    if "v_leak" in values:
+        rest = values["v_leak"] - reset
+    if noted["reset"] == "subtract" and np.any(reset != 0):
+        raise LoweringError(
+            f"neuron {name!r}: it resets by subtraction, so v_reset must be 0, but it is"
+            f" {reset[reset != 0].flat[0]:g}; set v_reset to 0, or metadata 'reset' to 'zero'"
+        )
+    above = values.get("v_threshold")
     return RealNeuron(
         decay=one_if_equal(decay),
         gain=one_if_equal(gain),
-        threshold=None if threshold is None else one_if_equal(np.asarray(threshold, np.float64)),
-        random=read_random_tau(name, node),
+        threshold=None if above is None else _threshold(name, above, reset),
+        random=random if random is None or random.sampling != "mean" else None,
         current_decay=None if current_decay is None else one_if_equal(current_decay),
-        subtract=subtract,
-        refractory=refractory,
+        mean_of=random if random is not None and random.sampling == "mean" else None,
+        **noted,
+        rest=one_if_equal(rest),
     )
+
+
+def _parameters(
+    name: str, node: nir.NIRNode, shape: tuple[int, ...] | None
+) -> dict[str, np.ndarray]:
+    """Return a node's parameters by name, float64, of the neurons' shape."""
+    found = {}
+    for what in PARAMETERS:
+        value = getattr(node, what, None)
+        if value is None:
+            continue
+        values = as_array(value)
+        if what in ("v_threshold", "threshold") and np.any(values == np.inf):
+            raise LoweringError(
+                f"neuron {name!r}: its {what} is infinite, so it never spikes; to read its"
+                " membrane, write it as nir.LI, nir.CubaLI or nir.I, which have no threshold"
+            )
+        if not np.all(np.isfinite(values)):
+            raise LoweringError(
+                f"neuron {name!r}: {what} is not finite (NaN or infinite); train again or repair it"
+            )
+        found[what] = values if shape is None else np.asarray(spread(name, what, values, shape))
+    return found
+
+
+def _threshold(name: str, threshold: np.ndarray, reset: np.ndarray) -> np.ndarray:
+    """Return the threshold above the reset.
+
+    Raises:
+        LoweringError: it is below the reset, so that the neuron fires without input.
+    """
+    above = threshold - reset
+    if np.any(above < 0):
+        place = int(np.argmin(above))
+        reset = np.broadcast_to(reset, above.shape)
+        raise LoweringError(
+            f"neuron {name!r}: its threshold {threshold.flat[place]:g} is below"
+            f" {reset.flat[place]:g}, where it starts and is reset to, so"
+            f" {np.mean(above < 0):.0%} of its neurons fire at every time step without input; raise"
+            " the threshold above v_reset, or add its difference to the bias"
+        )
+    return one_if_equal(above)
 
 
 def to_steps(name: str, what: str, seconds: np.ndarray, dt: float) -> np.ndarray:
@@ -132,7 +201,8 @@ def _decay(name: str, what: str, tau: np.ndarray, dt: float) -> np.ndarray:
     return decay
 
 
-def _read_metadata(name: str, node: nir.NIRNode, dt: float) -> tuple[bool, int]:
+def _read_metadata(name: str, node: nir.NIRNode, dt: float) -> dict[str, Any]:
+    """Return the fields of :class:`RealNeuron` that a node's metadata holds."""
     noted = node.metadata if isinstance(node.metadata, dict) else {}
     reset = noted.get("reset", "zero")
     if reset not in RESETS:
@@ -150,4 +220,13 @@ def _read_metadata(name: str, node: nir.NIRNode, dt: float) -> tuple[bool, int]:
             f"neuron {name!r}: its refractory period is {refractory} time steps; the chip's longest"
             f" is {REFRACTORY_MAX}"
         )
-    return reset == "subtract", refractory
+    learns = frozenset(str(noted.get("learns", "")).split())
+    flags = {what: _read_flag(name, noted, what) for what in ("reset_delay", "reset_current")}
+    return {"reset": reset, **flags, "refractory": refractory, "learns": learns}
+
+
+def _read_flag(name: str, noted: dict[str, Any], what: str) -> bool:
+    value = noted.get(what, 0)
+    if not isinstance(value, int | float | np.integer | np.floating) or value not in (0, 1):
+        raise GraphError(f"node {name!r}: metadata {what!r} is {value!r}; it must be 1 or 0")
+    return bool(value)

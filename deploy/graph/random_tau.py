@@ -21,7 +21,8 @@ class RandomTau:
 
     Attributes:
         distribution: distribution of λ.
-        sampling: "step" or "forward", how long a draw lasts.
+        sampling: "step" or "forward", how long a draw lasts; "mean" draws nothing, and notes the
+            distribution whose mean is learned.
         input_gain: "coupled" (1 − λ) or "mean" (1 − E[λ]).
         bits: bits of the decay table; 0 leaves the choice to the lowering.
     """
@@ -67,7 +68,7 @@ def read_random_tau(name: str, node: nir.NIRNode) -> RandomTau | None:
     except (KeyError, TypeError, ValueError) as error:
         raise GraphError(f"node {name!r}: metadata 'random_tau' is incomplete: {error}") from error
     known = (
-        random_tau.sampling in ("step", "forward")
+        random_tau.sampling in ("step", "forward", "mean")
         and random_tau.input_gain in ("coupled", "mean")
         and 0 <= random_tau.bits <= 8
     )

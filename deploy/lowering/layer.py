@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from stochi.deploy.graph.layers import RealLayer, RealProjection
+from stochi.deploy.graph.layers import RealLayer
 from stochi.deploy.graph.neurons import RealNeuron
+from stochi.deploy.graph.paths import RealProjection
+from stochi.deploy.lowering.reach import membrane_reach
+from stochi.deploy.lowering.reset import choose_reset
 from stochi.deploy.lowering.stand_in import StandIn
 from stochi.errors import LoweringError
+from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, quantize_decay
 from stochi.hardware.fixed_point import CURRENT_KEEP_MAX, DECAY_UNITY
@@ -36,7 +40,7 @@ class RealValues:
 
     Attributes:
         weights: weights of each projection.
-        bias: sum of the biases of all projections.
+        bias: sum of the biases of all projections, of shape (1,), (channels,) or the neurons'.
         threshold: thresholds; a tensor without elements for neurons that never spike.
     """
 
@@ -90,16 +94,7 @@ def quantize_real_layer(
     Warns:
         MergedThresholds: thresholds were merged.
     """
-    gain = channel_gain(layer.neuron, form)
-    factor = torch.ones((), dtype=torch.float64) if gain is None else torch.from_numpy(gain)
-    bias = values.bias.double() * factor.to(values.bias.device)
-    projections = [
-        _fold_gain(layer, path, weight, factor, target)
-        for path, weight in zip(layer.projections, values.weights, strict=True)
-    ]
-    if _has_bias_projection(layer, bias):
-        projections.append(ProjectionValues(bias.reshape(-1, 1), 1.0, 1))
-        bias = torch.zeros_like(bias)
+    projections, bias = fold_gains(layer, form, values, target)
     threshold = values.threshold
     quantized = quantize_layer(
         layer.name,
@@ -107,9 +102,43 @@ def quantize_real_layer(
         bias,
         threshold if stand_in is None else threshold * stand_in.threshold_factor,
         headroom=_headroom(layer.neuron, target.time_steps),
+        reach=membrane_reach(layer, form, projections, bias, target.time_steps),
         scale=None if stand_in is None else stand_in.scale,
     )
     return _merge_thresholds(layer.name, quantized, find_chip(target.chip), warn)
+
+
+def fold_gains(
+    layer: RealLayer, form: Decay, values: RealValues, target: Target
+) -> tuple[list[ProjectionValues], torch.Tensor]:
+    """Fold the input gain of a stock neuron into its weights and bias.
+
+    Returns:
+        The projections, with one for the bias of neurons with synaptic memory as the last; and what
+        the chip's own bias adds to the membranes in every time step, the leak included.
+    """
+    gain = channel_gain(layer.neuron, form)
+    factor = torch.ones((), dtype=torch.float64) if gain is None else torch.from_numpy(gain)
+    bias = values.bias.double() * _over_bias(factor, values.bias, layer.shape)
+    projections = [
+        _fold_gain(layer, path, weight, factor, target)
+        for path, weight in zip(layer.projections, values.weights, strict=True)
+    ]
+    if _has_bias_projection(layer, bias):
+        projections.append(ProjectionValues(bias.reshape(-1, 1), 1.0, 1))
+        bias = torch.zeros_like(bias)
+    leak = leak_of(layer, form)
+    if leak is not None:
+        if leak.ndim > 1:
+            bias = over_neurons(bias, layer.shape)
+        bias = bias + torch.from_numpy(leak).to(bias.device)
+    return projections, bias
+
+
+def _over_bias(factor: torch.Tensor, bias: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return the input gain, () or (channels,), in a shape that broadcasts over a bias."""
+    spread = factor if bias.ndim == 1 else over_neurons(factor, shape)
+    return spread.to(bias.device)
 
 
 def _fold_gain(
@@ -226,6 +255,26 @@ def channel_gain(neuron: RealNeuron | None, form: Decay) -> np.ndarray | None:
     return _gain_by_channel(neuron)
 
 
+def leak_of(layer: RealLayer, form: Decay) -> np.ndarray | None:
+    """Return what leaking to another value than 0 adds to the membranes' bias.
+
+    A programmable neuron scales its bias by 1 − λ itself.
+
+    Returns:
+        An array of shape (), (channels,) or the neurons' own; None if the membranes leak to 0.
+    """
+    neuron = layer.neuron
+    if neuron is None or not np.any(neuron.rest):
+        return None
+    leak = np.asarray(neuron.rest if form.programmable else (1 - neuron.decay) * neuron.rest)
+    if leak.ndim <= 1:
+        return leak
+    by_channel = leak.reshape(len(leak), -1)
+    if not np.allclose(by_channel, by_channel[:, :1], rtol=1e-9, atol=0):
+        return leak
+    return by_channel[:, 0].copy()
+
+
 def _gain_by_channel(neuron: RealNeuron) -> np.ndarray | None:
     gain = neuron.gain
     if gain.ndim <= 1:
@@ -248,7 +297,7 @@ def lower_layer(layer: RealLayer, target: Target, stand_in: StandIn | None = Non
         MergedDecays, MergedThresholds: a core of the chip holds fewer distinct values.
     """
     decay = choose_decay(layer, target)
-    _check_reset(layer, find_chip(target.chip))
+    reset = choose_reset(layer, find_chip(target.chip))
     quantized = quantize_real_layer(layer, decay, RealValues.of(layer), target, stand_in)
     neuron = layer.neuron
     spikes = neuron is not None and neuron.threshold is not None
@@ -263,8 +312,10 @@ def lower_layer(layer: RealLayer, target: Target, stand_in: StandIn | None = Non
         if spikes
         else None,
         scale=quantized.scale,
-        current_keep=_current_keep(neuron),
-        subtract=neuron is not None and neuron.subtract,
+        current_keep=current_keep(neuron),
+        reset=reset.name,
+        reset_delay=reset.delay,
+        reset_current=reset.current,
         refractory=0 if neuron is None else neuron.refractory,
         generator=None if stand_in is None else stand_in.generator,
         threshold_factor=1.0 if stand_in is None else stand_in.threshold_factor,
@@ -276,7 +327,7 @@ def _projections(layer: RealLayer, quantized: QuantizedLayer) -> tuple[Projectio
     projections = [
         Projection(
             path.source,
-            tuple(_with_weight(stage, q.weight, layer.shape) for stage in path.stages),
+            tuple(with_weight(stage, q.weight, layer.shape) for stage in path.stages),
             q.exponent,
             path.delay,
         )
@@ -289,21 +340,11 @@ def _projections(layer: RealLayer, quantized: QuantizedLayer) -> tuple[Projectio
     return tuple(projections)
 
 
-def _current_keep(neuron: RealNeuron | None) -> np.ndarray | None:
+def current_keep(neuron: RealNeuron | None) -> np.ndarray | None:
     if neuron is None or neuron.current_decay is None:
         return None
     keep = np.minimum(quantize_decay(neuron.current_decay), CURRENT_KEEP_MAX)
     return np.asarray(keep, np.int16)
-
-
-def _check_reset(layer: RealLayer, chip: Chip) -> None:
-    """Raise LoweringError if the reset takes a programmable neuron and the chip has none."""
-    neuron = layer.neuron
-    if neuron is not None and neuron.subtract and not chip.programmable_neuron:
-        raise LoweringError(
-            f"neuron {layer.name!r}: reset by subtraction takes a programmable neuron; {chip.name}"
-            " has none; choose chip='loihi2'"
-        )
 
 
 def _has_bias_projection(layer: RealLayer, bias: torch.Tensor) -> bool:
@@ -315,14 +356,15 @@ def _headroom(neuron: RealNeuron | None, time_steps: int) -> float:
     """Return how many times one time step's largest input the states of a sample may accumulate.
 
     The synaptic current may not overflow, because it would wrap around, nor may the membrane of
-    neurons that are read. The membrane of a spiking neuron saturates, as on the chip.
+    neurons that are read. The membrane of a spiking neuron saturates otherwise, as on the chip.
     """
     if neuron is None:
         return float(time_steps)
     headroom = 1.0
     if neuron.current_decay is not None:
         headroom = _accumulated(neuron.current_decay, time_steps)
-    return headroom * (_accumulated(neuron.decay, time_steps) if neuron.threshold is None else 1.0)
+    read = neuron.threshold is None or neuron.membrane_is_read
+    return headroom * (_accumulated(neuron.decay, time_steps) if read else 1.0)
 
 
 def _accumulated(decay: np.ndarray, time_steps: int) -> float:
@@ -334,7 +376,12 @@ def _weighted(stages: tuple[Stage, ...]) -> Weighted:
     return next(stage for stage in stages if isinstance(stage, Weighted))
 
 
-def _with_weight(stage: Stage, weight: torch.Tensor, shape: tuple[int, ...]) -> Stage:
+def with_weight(stage: Stage, weight: torch.Tensor, shape: tuple[int, ...]) -> Stage:
+    """Return a stage with these mantissas, if it is the one with weights.
+
+    Args:
+        shape: shape of the layer.
+    """
     if isinstance(stage, OneToOne):
         return OneToOne(_spread(_int16(weight), shape))
     return replace(stage, weight=_int16(weight)) if isinstance(stage, Weighted) else stage
@@ -348,4 +395,4 @@ def _spread(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _int16(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.numpy().astype(np.int16)
+    return tensor.cpu().numpy().astype(np.int16)

@@ -49,7 +49,7 @@ def make_target(
     check_noise(noise)
     chosen = find_chip(chip)
     check_source(random_source)
-    dt, time_steps = _find_dt(graph, dt), _find_time_steps(graph, time_steps)
+    dt, time_steps = find_dt(graph, dt), find_time_steps(graph, time_steps)
     if not events and not chosen.graded_spikes:
         raise LoweringError(
             f"{chip} has no graded spikes, so images cannot be its input; lower the graph for"
@@ -103,10 +103,10 @@ def readout_of(neuron: RealNeuron | None) -> str:
     """
     if neuron is None:
         return "input"
-    return "membrane" if neuron.threshold is None else "spikes"
+    return "membrane" if neuron.threshold is None or neuron.membrane_is_read else "spikes"
 
 
-def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:
+def find_dt(graph: nir.NIRGraph, given: float | None) -> float:
     noted = _metadata(graph).get("dt")
     if noted is not None and given is not None and not np.isclose(float(noted), given):
         raise InputError(
@@ -118,14 +118,15 @@ def _find_dt(graph: nir.NIRGraph, given: float | None) -> float:
     if dt is None:
         raise InputError(
             "the graph does not hold the length of its time step; pass dt, the seconds per time"
-            " step that it was trained with (snnTorch, lava-dl and Norse examples use 1e-4 or 1e-3)"
+            " step that it was trained with (snnTorch, lava-dl and Norse examples use 1e-4 or"
+            " 1e-3), or convention, the framework that wrote it"
         )
     if not dt > 0:
         raise InputError(f"dt is {dt}; it must be more than 0 seconds")
     return dt
 
 
-def _find_time_steps(graph: nir.NIRGraph, given: int | None) -> int:
+def find_time_steps(graph: nir.NIRGraph, given: int | None) -> int:
     found = given if given is not None else _metadata(graph).get("steps", DEFAULT_TIME_STEPS)
     if not isinstance(found, int | np.integer) or found < 1:
         raise InputError(f"time_steps is {found!r}; it must be a whole number of at least 1")

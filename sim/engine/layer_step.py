@@ -15,7 +15,7 @@ import torch
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import shift
-from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.neuron import NeuronParameters, NeuronState, fire, integrate
 from stochi.hardware.noise import draw_generator
 from stochi.hardware.synapses import (
     exact_conv2d,
@@ -55,7 +55,7 @@ class LayerState:
 
     @property
     def membrane(self) -> torch.Tensor:
-        """Membranes after the reset, (batch, *shape) int32."""
+        """Membranes after the reset, or before it if it is delayed, (batch, *shape) int32."""
         return self.neurons.membrane
 
 
@@ -162,20 +162,13 @@ class RunningLayer:
                 bias = bias + noise
             else:
                 current_noise = noise
-        neurons = integrate(
-            state.neurons,
-            synaptic,
-            keep,
-            self._current_keep,
-            bias,
-            decay.programmable,
-            current_noise,
-        )
+        parameters = NeuronParameters(keep, self._current_keep, bias, self._threshold)
+        neurons = integrate(state.neurons, synaptic, parameters, layer.kind, current_noise)
         if layer.current_keep is None:
             neurons = neurons._replace(current=0)
         if not layer.spikes:
             return LayerState(torch.zeros_like(synaptic, dtype=torch.bool), neurons)
-        spikes, neurons = fire(neurons, self._threshold, layer.subtract, layer.refractory)
+        spikes, neurons = fire(neurons, self._threshold, layer.kind)
         return LayerState(spikes, neurons if layer.refractory else neurons._replace(waiting=0))
 
     @cached_property
@@ -260,9 +253,12 @@ def _apply(stage: Stage, weight: torch.Tensor, arriving: torch.Tensor) -> torch.
     if isinstance(stage, Dense):
         return exact_linear(arriving, weight)
     if isinstance(stage, Convolution):
-        return exact_conv2d(
-            arriving, weight, stage.stride, stage.padding, stage.dilation, stage.groups
+        one_dimensional = arriving.dim() == 3
+        image = arriving.unsqueeze(2) if one_dimensional else arriving
+        sums = exact_conv2d(
+            image, weight, stage.stride, stage.padding, stage.dilation, stage.groups
         )
+        return sums.squeeze(2) if one_dimensional else sums
     if isinstance(stage, OneToOne):
         return arriving * weight
     if isinstance(stage, SumPool):

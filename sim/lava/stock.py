@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from stochi.errors import LoweringError
+from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.fixed_point import (
     CURRENT_KEEP_MAX,
     DECAY_UNITY,
@@ -158,12 +159,10 @@ def _lif(layer: Layer, program: Program, delay: int) -> Any:
         raise _cannot(layer, "drawn decays, or an input gain of 1 − decay")
     if any(values is not None and values.ndim for values in keeps):
         raise _cannot(layer, "decays or thresholds that differ between neurons")
-    if layer.subtract or layer.refractory:
-        raise _cannot(layer, "reset by subtraction or a refractory period")
+    if layer.resets_in_microcode or layer.refractory:
+        raise _cannot(layer, "reset other than to 0 at the spike, and no refractory period")
     keep, current_keep, threshold = (None if v is None else int(v) for v in keeps)
-    bias = np.broadcast_to(
-        layer.bias_mantissa.reshape((-1,) + (1,) * (len(layer.shape) - 1)), layer.shape
-    )
+    bias = np.broadcast_to(over_neurons(layer.bias_mantissa, layer.shape), layer.shape)
     assert keep is not None
     return LIFReset(
         shape=layer.shape[::-1],
@@ -198,6 +197,8 @@ def _synapses(
             )
             exponent, shape = 0, (len(weight),)
         elif isinstance(stage, Convolution | SumPool):
+            if len(shape) != 3:
+                raise _cannot(layer, "1-d convolutions")
             process = _convolution(layer, stage, shape, bits)
             shape = tuple(int(size) for size in process.output_shape[::-1])
         else:

@@ -52,6 +52,20 @@ BitsOption = Annotated[
     int | None,
     typer.Option(help="Bits of the decay tables, 1 to 8; by default the graph's, else 8."),
 ]
+ConventionOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Framework that wrote the graph: snntorch, norse, sinabs, rockpool, spyx or"
+        " spikingjelly; or nir, to take all numbers as NIR's equations say. By default recognized."
+    ),
+]
+ResetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How a spike resets neurons whose metadata does not say it: zero (to v_reset) or"
+        " subtract (the threshold); by default zero, with a warning."
+    ),
+]
 EventsOption = Annotated[
     bool, typer.Option("--events", help="The input is binary events, not images.")
 ]
@@ -89,6 +103,8 @@ def deploy_command(
     bits: BitsOption = None,
     events: EventsOption = False,
     random_source: RandomSourceOption = "philox",
+    convention: ConventionOption = None,
+    reset: ResetOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     images: ImagesOption = 256,
@@ -97,7 +113,7 @@ def deploy_command(
 ) -> None:
     """Lower a NIR graph to a Program: every number on the chip's grid."""
     from stochi.data import load
-    from stochi.deploy import Program, calibrate, lower, read_graph
+    from stochi.deploy import Program, calibrate, lower
     from stochi.deploy.lowering.tables import check_table_bits
     from stochi.program.target import NOISE_TARGETS
 
@@ -105,7 +121,6 @@ def deploy_command(
     check_output(out, graph, fitted)
     fitting = noise in NOISE_TARGETS and fitted is None
     _check_given(context, fitting, events, noise)
-    read = read_graph(graph)
     options: _Reading = {
         "dt": dt,
         "time_steps": time_steps,
@@ -114,6 +129,7 @@ def deploy_command(
     }
     fits: tuple[LayerFit, ...] = ()
     with _recorded_warnings() as caught:
+        read = _read(graph, dt, convention, reset)
         if fitting:
             check_table_bits(noise, bits)
             shown = load(data, data_dir)[0].first(images).inputs
@@ -137,6 +153,14 @@ def deploy_command(
     output.finish({"program": str(out), "warnings": caught, **found})
 
 
+def _read(
+    path: Path, dt: float | None, convention: str | None, reset: str | None
+) -> "nir.NIRGraph":
+    from stochi.deploy import read_graph, resolve_conventions
+
+    return resolve_conventions(read_graph(path), dt=dt, convention=convention, reset=reset)
+
+
 def _check_given(context: typer.Context, fitting: bool, events: bool, noise: str) -> None:
     """Raise InputError for options that have no effect on this Program."""
     for name in ("images", "data", "data_dir"):
@@ -155,11 +179,14 @@ def _check_given(context: typer.Context, fitting: bool, events: bool, noise: str
 @contextmanager
 def _recorded_warnings() -> Iterator[list[str]]:
     """Yield a list that holds the messages of all warnings once the block has ended."""
-    from stochi.deploy import CalibrationWarning, MergedDecays, MergedThresholds
+    from stochi import deploy
 
     messages: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
-        for category in (CalibrationWarning, MergedDecays, MergedThresholds):
+        for category in (
+            *(deploy.CalibrationWarning, deploy.MergedDecays, deploy.MergedThresholds),
+            *(deploy.ConventionWarning, deploy.RepairedGraph, deploy.RangeWarning),
+        ):
             warnings.simplefilter("always", category)
         yield messages
     messages.extend(str(warning.message) for warning in caught)
@@ -188,6 +215,7 @@ def _print_tables(
         output.table(_fit_rows(fits), fits_title)
         output.line(FIT_LEGEND)
     return {
+        "convention": graph.metadata["convention"],
         "layers": named_cells(layers),
         "decay_tables": {name: asdict(error) for name, error in errors.items()},
         "fits": [asdict(fit) for fit in fits],

@@ -21,7 +21,8 @@ def program_title(program: Program) -> str:
 
 def layer_rows(program: Program) -> Rows:
     """Return a row for every layer, after the head."""
-    rows = [["layer", "neurons", "kind", "from", "weight exponent", "threshold", "scale"]]
+    head = ["layer", "neurons", "kind", "reset", "from"]
+    rows = [[*head, "weight exponent", "bias", "threshold", "scale"]]
     for layer in program.layers:
         threshold = layer.threshold_mantissa
         rows.append(
@@ -29,8 +30,10 @@ def layer_rows(program: Program) -> Rows:
                 layer.name,
                 "×".join(map(str, layer.shape)),
                 _kind(layer),
+                _reset(layer),
                 ", ".join(projection.source for projection in layer.projections),
                 ", ".join(str(projection.weight_exponent) for projection in layer.projections),
+                _bias(layer),
                 NOTHING if threshold is None else f"{threshold.min()} … {threshold.max()}",
                 f"{layer.scale:.1f}",
             ]
@@ -101,4 +104,23 @@ def _kind(layer: Layer) -> str:
         kind += f" + {layer.generator.target} noise"
     if layer.current_keep is not None:
         kind += ", current-based"
-    return kind + (", programmable" if decay.programmable or layer.subtract else ", stock")
+    programmable = decay.programmable or layer.resets_in_microcode
+    return kind + (", programmable" if programmable else ", stock")
+
+
+def _reset(layer: Layer) -> str:
+    if not layer.spikes:
+        return NOTHING
+    found = layer.reset + (" + current" if layer.reset_current else "")
+    if layer.reset_delay:
+        found += ", a step later"
+    return found + (f", refractory {layer.refractory}" if layer.refractory else "")
+
+
+def _bias(layer: Layer) -> str:
+    """Return the range of the mantissas, as ``low … high << exponent``."""
+    mantissas = layer.bias_mantissa
+    if not mantissas.any():
+        return NOTHING
+    found = f"{mantissas.min()} … {mantissas.max()} << {layer.bias_exponent}"
+    return found + (", per neuron" if mantissas.ndim > 1 else "")

@@ -3,7 +3,8 @@
 One scale S per layer relates the chip's integers to the model's units: a synaptic sum ``a`` stands
 for the current a / S, a membrane v for v / (64·S). S is free, because weights, bias and threshold
 all scale with it. It is chosen so that the weights use all of their 8 bits, and so that its power
-of two (the weight exponent) is as large as possible without overflow for any input.
+of two (the weight exponent) is as large as possible without overflow for any input. Membranes that
+accumulate get a smaller one, so that their floor lies below what they can reach.
 
 The lowering and the twin both call :func:`quantize_layer`, so the deployed integers
 are the trained ones.
@@ -31,6 +32,12 @@ from stochi.hardware.fixed_point import (
     WEIGHT_MIXED_MIN,
 )
 from stochi.hardware.rounding import round_keeping_row_sums
+
+THRESHOLD_KEPT = 32
+"""Smallest threshold mantissa to which room for membranes may reduce a threshold.
+
+Rounding then moves a threshold by 1.6 % at most.
+"""
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ def quantize_layer(
     threshold: torch.Tensor,
     *,
     headroom: float = 1.0,
+    reach: float = 0.0,
     scale: float | None = None,
 ) -> QuantizedLayer:
     """Quantize one layer.
@@ -102,18 +110,21 @@ def quantize_layer(
         projections: all projections into the layer. The one with the largest weights uses all 8
             bits; the others may lose one bit, because they share S.
         bias: real bias, with the gain folded in.
-        threshold: real thresholds > 0, of any shape; a tensor without elements if the layer has no
+        threshold: real thresholds ≥ 0, of any shape; a tensor without elements if the layer has no
             threshold.
         headroom: number of largest inputs of one time step that the states must hold without
             overflow.
+        reach: distance from 0, in the model's units, up to which membranes should not saturate. A
+            smaller S is taken for it as long as no precision of weights and inputs is lost, and
+            the smallest threshold keeps a mantissa of :data:`THRESHOLD_KEPT`.
         scale: S, if it is prescribed; otherwise the largest S that fits is chosen.
 
     Raises:
-        LoweringError: a value is not finite, a threshold is not positive, or the layer does not
+        LoweringError: a value is not finite, a threshold is negative, or the layer does not
             fit any weight exponent.
     """
     layer = _check_and_measure(name, projections, bias, threshold)
-    fit = _choose_scale(layer, headroom, scale)
+    fit = _choose_scale(layer, headroom, reach, scale)
     bias_mantissa, bias_exponent = _round_bias(layer, fit.scale)
     return QuantizedLayer(
         projections=fit.projections,
@@ -180,10 +191,10 @@ def _check_and_measure(
             )
     if not all(weight.numel() for weight in weights):
         raise LoweringError(f"layer {name!r}: a projection has no weights")
-    if threshold.numel() and float(threshold.min()) <= 0:
+    if threshold.numel() and float(threshold.min()) < 0:
         raise LoweringError(
-            f"layer {name!r}: threshold {float(threshold.min()):g} is not positive; a chip needs a"
-            " threshold above 0"
+            f"layer {name!r}: threshold {float(threshold.min()):g} is negative; a chip needs a"
+            " threshold of 0 or above 0"
         )
     scaled = [w / values.input_scale for w, values in zip(weights, projections, strict=True)]
     return _RealLayer(
@@ -199,8 +210,12 @@ def _check_and_measure(
     )
 
 
-def _choose_scale(layer: _RealLayer, headroom: float, scale: float | None) -> _Fit:
-    """Find the largest scale with which the layer fits the chip; only ``scale`` if it is given."""
+def _choose_scale(layer: _RealLayer, headroom: float, reach: float, scale: float | None) -> _Fit:
+    """Find the largest scale with which the layer fits the chip; only ``scale`` if it is given.
+
+    If membranes reach further than this scale holds, take the largest one that holds them, or else
+    the smallest one that keeps precision.
+    """
     largest_unit = max(layer.units) or 1.0
     tried = range(WEIGHT_EXPONENT_MAX, WEIGHT_EXPONENT_MIN - 1, -1)
     scales = [2.0**exponent / largest_unit for exponent in tried] if scale is None else [scale]
@@ -210,9 +225,12 @@ def _choose_scale(layer: _RealLayer, headroom: float, scale: float | None) -> _F
         mantissas = _mantissas(layer.scaled[number], steps_per_unit)
         return mantissas, _largest_row(mantissas)
 
+    found: _Fit | None = None
     for candidate in scales:
         aligned = 2.0**ALIGN_SHIFT * candidate
         exponents = [_weight_exponent(unit, candidate) for unit in layer.units]
+        if found is not None and not _is_precise(layer, exponents, candidate):
+            return found
         rounded = [round_weights(number, candidate / 2.0**e) for number, e in enumerate(exponents)]
         drive = aligned * layer.largest_bias + sum(
             2.0 ** (ALIGN_SHIFT + e) * input_max * largest_row
@@ -230,12 +248,33 @@ def _choose_scale(layer: _RealLayer, headroom: float, scale: float | None) -> _F
                 QuantizedProjection(mantissas, e)
                 for (mantissas, _), e in zip(rounded, exponents, strict=True)
             ]
-            return _Fit(candidate, tuple(quantized))
-    raise _fits_nowhere(layer, headroom)
+            found = _Fit(candidate, tuple(quantized))
+            if aligned * reach <= STATE_MAX:
+                return found
+    if found is None:
+        raise _fits_nowhere(layer, headroom)
+    return found
+
+
+def _is_precise(layer: _RealLayer, exponents: list[int], scale: float) -> bool:
+    """Return whether a scale keeps the bits of weights, of the largest inputs and of thresholds."""
+    positive = layer.threshold[layer.threshold > 0]
+    return all(
+        2.0**e * input_max >= 1 for e, input_max in zip(exponents, layer.input_maxima, strict=True)
+    ) and (not positive.numel() or float(positive.min()) * scale >= THRESHOLD_KEPT)
 
 
 def _fits_nowhere(layer: _RealLayer, headroom: float) -> LoweringError:
     """Return the error for a layer that fits no weight exponent."""
+    smallest = 2.0**WEIGHT_EXPONENT_MIN / (max(layer.units) or 1.0)
+    too_high = round(layer.largest_threshold * smallest) > THRESHOLD_MANTISSA_MAX
+    if too_high and layer.largest_bias <= layer.largest_threshold:
+        return LoweringError(
+            f"layer {layer.name!r}: its threshold {layer.largest_threshold:g} is far above its"
+            f" weights, the largest of which is {layer.largest_weight:g} per time step; is dt"
+            " right? To read a membrane that never spikes, write the neurons as nir.LI, nir.CubaLI"
+            " or nir.I"
+        )
     remedy = (
         f" its states accumulate {headroom:g} inputs, so use fewer time steps"
         if headroom > 1
@@ -259,12 +298,14 @@ def _round_bias(layer: _RealLayer, scale: float) -> tuple[torch.Tensor, int]:
 
 
 def _round_threshold(layer: _RealLayer, scale: float) -> torch.Tensor:
-    """Return the threshold mantissas, none of them 0."""
+    """Return the threshold mantissas, 0 only for thresholds of 0."""
     mantissas = torch.round(layer.threshold * scale).long()
-    if layer.threshold.numel() and int(mantissas.min()) < 1:
+    lost = (mantissas < 1) & (layer.threshold > 0)
+    if bool(lost.any()):
+        smallest = float(layer.threshold[lost].min())
         raise LoweringError(
-            f"layer {layer.name!r}: threshold {float(layer.threshold.min()):g} rounds to 0 on the"
-            f" chip; its weights (largest {layer.largest_weight:g}) are too large compared with it"
+            f"layer {layer.name!r}: threshold {smallest:g} rounds to 0 on the chip;"
+            f" its weights (largest {layer.largest_weight:g}) are too large compared with it"
         )
     return mantissas
 

@@ -50,14 +50,13 @@ from stochi.parity.results import (
     ExactComparison,
     MaskingSign,
 )
-from stochi.parity.sides import Sides
+from stochi.parity.sides import Sides, make_sides
 from stochi.program.comparison import share_of_other_weights
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
 from stochi.statistics.intervals import estimate_accuracy
-from stochi.train.twin.model import twin_of
 
 ENGINE, LAVA = "engine", "lava"
 EXACT_PAIRS = ((ENGINE, LAVA), (TWIN, LAVA), (TWIN, ENGINE))
@@ -118,8 +117,7 @@ def check_parity(
     attacked = images.first(min(attack_images or len(images), len(images)))
     origin = lowered_from or model
     with in_eval_mode(model, origin):
-        twin = twin_of(program, origin, exact.inputs[:1]).eval()
-        sides = Sides(model, twin, program, seeds[0], trials, batch_size)
+        sides = make_sides(model, origin, program, exact.inputs[:1], seeds[0], trials, batch_size)
         check = _Check(sides, images, exact, attacked, lava, progress)
         return check.report(origin, attacks, epsilons, seeds, margins)
 

@@ -9,13 +9,21 @@ from torch import nn
 
 from stochi.attacks.program_model import ProgramModel
 from stochi.data.images import Images
+from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import Draws
 from stochi.parity.arguments import ATTACKER_SEED
 from stochi.parity.records.float_model import run_float_model
 from stochi.parity.results import CHIP, FLOAT, SIDES, TWIN
+from stochi.program.layers import INPUT
 from stochi.program.program import Program
 from stochi.sim.backends import run
-from stochi.train.twin.model import FreshDraws, set_draws
+from stochi.train.twin.model import (
+    FreshDraws,
+    Twin,
+    answering_model_of,
+    set_draws,
+    twin_of,
+)
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,16 @@ class Sides:
     """The sides of a comparison, and its draws.
 
     Attributes:
-        model, twin, program: the float model, its twin, and the chip's Program.
+        own: the model as its author wrote it, which an attacker of the float model asks.
+        model, twin, program: the model's graph in real numbers, its twin, and the chip's Program.
         seed: of all draws.
         trials: number of repetitions, each with other draws.
         batch_size: number of images that a torch model is shown at a time.
     """
 
-    model: nn.Module
-    twin: nn.Module
+    own: nn.Module
+    model: GraphModel
+    twin: Twin
     program: Program
     seed: int
     trials: int
@@ -81,8 +91,50 @@ class Sides:
         """
         if side == TWIN:
             return FreshDraws(self.twin, ATTACKER_SEED)
-        return ProgramModel(self.program, ATTACKER_SEED) if side == CHIP else self.model
+        if side == CHIP:
+            return ProgramModel(self.program, ATTACKER_SEED)
+        return self.own
 
     def _ask_twin(self, inputs: torch.Tensor, first_sample: int, trial: int) -> torch.Tensor:
         set_draws(self.twin, seed=self.seed, trial=trial, first_sample=first_sample)
         return self.twin(inputs).argmax(1)
+
+
+def make_sides(
+    model: nn.Module,
+    origin: nn.Module,
+    program: Program,
+    sample: torch.Tensor,
+    seed: int,
+    trials: int,
+    batch_size: int,
+) -> Sides:
+    """Return the sides of a comparison.
+
+    Args:
+        model: the float model, as its author wrote it or as a graph's.
+        origin: the model that the Program was lowered from.
+        sample: an input, with a batch of 1.
+        seed, trials, batch_size: as for :class:`Sides`.
+
+    Raises:
+        InputError, ExportError, LoweringError: the Program cannot come from the origin.
+    """
+    twin = twin_of(program, origin, sample).eval()
+    in_graph = answering_model_of(model, sample, program.target.dt).eval()
+    return Sides(_attacked(model, in_graph), in_graph, twin, program, seed, trials, batch_size)
+
+
+def _attacked(own: nn.Module, model: GraphModel) -> nn.Module:
+    """Return the model as its author wrote it, or its graph if it does not answer with logits.
+
+    Args:
+        own: the model as it was given.
+        model: its graph in real numbers, whose answers are (batch, classes).
+    """
+    sample = torch.zeros(2, *model.shapes[INPUT])
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        answer, expected = own(sample), model(sample)
+    answer = answer[0] if isinstance(answer, tuple) else answer
+    whole = isinstance(answer, torch.Tensor) and answer.shape == expected.shape
+    return own if whole else model

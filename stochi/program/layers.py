@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.fixed_point import ALIGN_SHIFT
+from stochi.hardware.neuron import RESETS, NeuronKind
 from stochi.hardware.synapses import partial_sum_bound, windows
 
 INPUT = "input"
@@ -29,7 +31,10 @@ class Dense:
 
 @dataclass(frozen=True)
 class Convolution:
-    """2-d convolution (torch's correlation); ``weight``: (O, I/groups, kH, kW) int16."""
+    """2-d convolution (torch's correlation); ``weight``: (O, I/groups, kH, kW) int16.
+
+    On an input of shape (C, L) it is a 1-d convolution, with kH = 1 and an output of shape (O, L').
+    """
 
     weight: np.ndarray
     stride: tuple[int, int]
@@ -76,18 +81,26 @@ def shape_after(stage: Stage, shape: Shape) -> Shape | None:
         )
         return shape if fits else None
     if isinstance(stage, Convolution):
-        if len(shape) != 3 or shape[0] != stage.weight.shape[1] * stage.groups:
+        image = as_image(shape)
+        if len(image) != 3 or image[0] != stage.weight.shape[1] * stage.groups:
             return None
         sizes = windows(
-            shape[1:], stage.weight.shape[2:], stage.stride, stage.padding, stage.dilation
+            image[1:], stage.weight.shape[2:], stage.stride, stage.padding, stage.dilation
         )
-        return (len(stage.weight), *sizes) if min(sizes) > 0 else None
+        if min(sizes) < 1 or (len(shape) == 2 and sizes[0] != 1):
+            return None
+        return (len(stage.weight), *sizes[3 - len(shape) :])
     if isinstance(stage, SumPool):
         if len(shape) != 3:
             return None
         sizes = windows(shape[1:], stage.kernel, stage.stride, stage.padding, (1, 1))
         return (shape[0], *sizes) if min(sizes) > 0 else None
     return (math.prod(shape),)
+
+
+def as_image(shape: Shape) -> Shape:
+    """Return (C, 1, L) for (C, L), and other shapes as they are."""
+    return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
 
 
 def _no_delay() -> np.ndarray:
@@ -190,15 +203,19 @@ class Layer:
         name: the neuron's name in the graph (a readout has its weights' name).
         shape: shape of the neurons.
         projections: all inputs of the layer.
-        bias_mantissa, bias_exponent: (outputs,) int16 and a whole number; the bias is added to the
-            membrane's input.
+        bias_mantissa, bias_exponent: int16 of shape (1,), (channels,) or ``shape``, and a whole
+            number; the bias is added to the membrane's input.
         decay: decay of the membranes.
         current_keep: ``4095 − du`` of the synaptic current, int16, scalar or of ``shape``; None
             for neurons without synaptic memory (du = 4095).
         threshold_mantissa: int32, scalar or of ``shape``; None for neurons that never spike.
         scale: S, synaptic integers per unit of the model's current.
-        subtract: whether a spike subtracts the threshold from the membrane, instead of setting it
-            to 0.
+        reset: what a spike does to its neuron's membrane: "zero" sets it to 0, "subtract" subtracts
+            the threshold, "none" leaves it. Of no effect on neurons that never spike, like the next
+            two.
+        reset_delay: whether the reset acts at the beginning of the next time step; membranes are
+            then recorded before it.
+        reset_current: whether a spike also sets the synaptic current to 0.
         refractory: number of time steps after a spike in which the membrane stays as it is.
         generator: setting of additive noise, or None.
         threshold_factor: factor by which a calibration multiplied the model's thresholds.
@@ -213,7 +230,9 @@ class Layer:
     threshold_mantissa: np.ndarray | None
     scale: float
     current_keep: np.ndarray | None = None
-    subtract: bool = False
+    reset: str = "zero"
+    reset_delay: bool = False
+    reset_current: bool = False
     refractory: int = 0
     generator: Generator | None = None
     threshold_factor: float = 1.0
@@ -233,7 +252,22 @@ class Layer:
         """Integers of the membrane per unit of the model's membrane, 64·S."""
         return 2.0**ALIGN_SHIFT * self.scale
 
+    @property
+    def kind(self) -> NeuronKind:
+        """What its neurons do, in the form that their step takes."""
+        programmable = self.decay.programmable
+        if not self.spikes:
+            return NeuronKind(programmable)
+        reset = RESETS.index(self.reset)
+        return NeuronKind(
+            programmable, reset, self.reset_delay, self.reset_current, self.refractory
+        )
+
+    @property
+    def resets_in_microcode(self) -> bool:
+        """Whether its reset takes a programmable neuron; a stock neuron resets to zero at once."""
+        return self.spikes and (self.reset != "zero" or self.reset_delay or self.reset_current)
+
     def bias(self) -> np.ndarray:
         """Effective bias in units of the membrane, int64, broadcastable over ``shape``."""
-        effective = self.bias_mantissa.astype(np.int64) << self.bias_exponent
-        return effective.reshape((-1,) + (1,) * (len(self.shape) - 1))
+        return over_neurons(self.bias_mantissa.astype(np.int64) << self.bias_exponent, self.shape)

@@ -1,4 +1,4 @@
-"""How a network lies in a Program's file: the header's keys and the arrays' names, version 4.
+"""How a network lies in a Program's file: the header's keys and the arrays' names, version 5.
 
 The target's values stand beside the network's. A projection is filed under "synapses", and time
 steps under "steps", as they were called when the version was fixed.
@@ -32,7 +32,7 @@ from stochi.program.network import Network
 from stochi.program.target import Target
 
 PROGRAM_FILE = Format(
-    "stochi-program", "Program", made_by="stochi deploy", version=4, readable=(3, 4)
+    "stochi-program", "Program", made_by="stochi deploy", version=5, readable=(3, 4, 5)
 )
 _STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, OneToOne, SumPool, Flatten)}
 _TARGET_NAMES = {"time_steps": "steps"}
@@ -60,9 +60,8 @@ def read_network(kind: type[AnyNetwork], path: str | Path) -> AnyNetwork:
             holds.
     """
     header, arrays = read_archive(path, PROGRAM_FILE)
-    if header["version"] == 3:  # which knew one source only
-        header["random_source"] = "philox"
     try:
+        _bring_up_to_date(header)
         target = build(Target, header, arrays, _TARGET_NAMES)
         layers = tuple(_build_layer(layer, arrays) for layer in header["layers"])
         network: AnyNetwork = build(kind, header, arrays, target=target, layers=layers)
@@ -71,6 +70,16 @@ def read_network(kind: type[AnyNetwork], path: str | Path) -> AnyNetwork:
         raise ProgramError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ProgramError(f"{path}: the Program is incomplete ({error})") from error
+
+
+def _bring_up_to_date(header: Header) -> None:
+    """Add what earlier versions did not know to a header."""
+    if header["version"] < 4:
+        header["random_source"] = "philox"
+    if header["version"] < 5:
+        for layer in header["layers"]:
+            layer["reset"] = "subtract" if layer.pop("subtract") else "zero"
+            layer["reset_delay"] = layer["reset_current"] = False
 
 
 def _describe_layer(layer: Layer, prefix: str, arrays: Arrays) -> Header:

@@ -20,8 +20,9 @@ class Network:
         layers: in the order in which a time step computes them, which also numbers them for the
             noise.
         output: name of the layer that is read.
-        readout: the logits are the mean over a sample's time steps of that layer's "spikes", its
-            "membrane", or its "input" (the membrane of an integrator over the time steps).
+        readout: the logits are the mean over a sample's time steps of that layer's "spikes" or
+            "membrane", or its "input" (the membrane of an integrator over the time steps). Neurons
+            that spike are read in one of the first two ways, others in one of the last two.
     """
 
     target: Target

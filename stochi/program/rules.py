@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stochi.errors import ProgramError
+from stochi.hardware.chips import CHIPS
 from stochi.hardware.draws import RANDOM_SOURCES
 from stochi.hardware.fixed_point import (
     ALIGN_SHIFT,
@@ -26,6 +27,7 @@ from stochi.hardware.fixed_point import (
     WEIGHT_MIXED_MAX,
     WEIGHT_MIXED_MIN,
 )
+from stochi.hardware.neuron import RESETS
 from stochi.hardware.noise import largest_generator_value
 from stochi.program.layers import CONSTANT, INPUT, Layer, SumPool, Weighted, shape_after
 from stochi.program.network import READOUTS, Network
@@ -55,7 +57,8 @@ def it_has_steps_and_an_output(network: Network) -> str | None:
         return f"layer names must differ from each other, and from 'input' and 'constant': {names}"
     if network.readout not in READOUTS:
         return f"readout is {network.readout!r}; choose from {', '.join(READOUTS)}"
-    if (network.readout == "spikes") != network.layer(network.output).spikes:
+    unsuited = "input" if network.layer(network.output).spikes else "spikes"
+    if network.readout == unsuited:
         return f"readout {network.readout!r} does not suit the neurons of {network.output!r}"
     return None
 
@@ -121,7 +124,7 @@ def shapes_fit(network: Network, layer: Layer) -> str | None:
     for what, values in parameters.items():
         if values is not None and values.shape not in ((), layer.shape):
             return f"{what} of shape {values.shape} for neurons of shape {layer.shape}"
-    if layer.bias_mantissa.shape not in ((1,), layer.shape[:1]):
+    if layer.bias_mantissa.shape not in ((1,), layer.shape[:1], layer.shape):
         return f"bias of shape {layer.bias_mantissa.shape} for neurons of shape {layer.shape}"
     return None
 
@@ -163,6 +166,23 @@ def neurons_are_in_range(network: Network, layer: Layer) -> str | None:
         return f"a decay table of shape {layer.decay.values.shape}; it needs 2 to 256 levels, 2^b"
     if layer.refractory and not layer.spikes:
         return "a refractory period, but no threshold"
+    return None
+
+
+def the_chip_has_the_reset(network: Network, layer: Layer) -> str | None:
+    if layer.reset not in RESETS:
+        return f"reset is {layer.reset!r}; choose from {', '.join(RESETS)}"
+    if layer.reset_delay and layer.reset == "none":
+        return "a delay of its reset, but reset 'none'; leave out reset_delay"
+    if layer.reset_current and layer.current_keep is None:
+        return "a spike resets its current, but it has no synaptic memory; leave out reset_current"
+    chip = CHIPS.get(network.target.chip)
+    if layer.resets_in_microcode and chip is not None and not chip.programmable_neuron:
+        return (
+            f"reset {layer.reset!r}, reset_delay {layer.reset_delay}, reset_current"
+            f" {layer.reset_current} take a programmable neuron, which {chip.name} does not have;"
+            " without one a spike only sets the membrane to 0, in its own time step"
+        )
     return None
 
 
@@ -215,6 +235,7 @@ LAYER_RULES: tuple[Callable[[Network, Layer], str | None], ...] = (
     shapes_fit,
     weights_are_on_the_grid,
     neurons_are_in_range,
+    the_chip_has_the_reset,
     the_generator_is_in_range,
     one_step_s_input_fits_24_bits,
 )

@@ -41,6 +41,21 @@ def test_show_gives_the_same_as_json(run: Run, trained: Path) -> None:
     assert first["generator"] is None and first["threshold_factor"] == 1
 
 
+def test_show_tells_resets_and_biases_apart(run: Run) -> None:
+    files = Path(__file__).parents[1] / "program" / "files"
+    status, out, err = run("show", str(files / "version_5.program"), "--json")
+    assert status == 0 and not err
+    first, second, last = json.loads(out)["layers"]
+    assert (first["reset"], second["reset"], last["reset"]) == (
+        *("none", "subtract + current, a step later, refractory 1", "–"),
+    )
+    assert first["bias"] == "-40 … 39 << 3, per neuron"
+    assert second["bias"] == "–" and last["bias"] == "-5 … 5 << 2"
+    assert second["kind"].endswith(", programmable")
+    table = run("show", str(files / "version_4.program"))[1]
+    assert "subtract, refractory 1" in table and "-20 … 40 << 3" in table
+
+
 def test_show_reports_fitted_noise(run: Run, trained: Path) -> None:
     words = ("deploy", str(trained / "m.nir"), "--noise", "membrane", "--images", "4")
     assert run(*words, "--out", "fitted.program")[0] == 0

@@ -113,7 +113,7 @@ def test_loihi_1_merges_decays_that_a_core_cannot_tell_apart() -> None:
     few = nir.LIF(np.repeat(tau[:32], 4)[:100], ones, 0 * ones, ones)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        lower(chain(nir.Linear(weight), few), "loihi1", "none", dt=DT, events=True)
+        lower(chain(nir.Linear(weight), few), "loihi1", "none", dt=DT, events=True, reset="zero")
 
 
 def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
@@ -124,7 +124,8 @@ def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
 
     def thresholds_on(chip: str, real: np.ndarray) -> np.ndarray:
         graph = chain(nir.Linear(weight), nir.LIF(2 * DT * ones, ones, 0 * ones, real))
-        found = lower(graph, chip, "none", dt=DT, events=True).layers[0].threshold_mantissa
+        program = lower(graph, chip, "none", dt=DT, events=True, reset="zero")
+        found = program.layers[0].threshold_mantissa
         assert found is not None
         return found
 
@@ -152,12 +153,13 @@ def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
         (lambda: chain(affine(), lif()), {"random_source": "dice"}, "random_source is 'dice'"),
         (lambda: chain(affine(), lif()), {"time_steps": 0}, "time_steps is 0"),
         (lambda: chain(affine(), lif()), {"dt": -1.0}, "dt is -1"),
-        (lambda: chain(affine(), lif()), {"calibration": torch.ones(1)}, "leave calibration out"),
+        (lambda: chain(affine(), lif()), {"calibration": torch.ones(1)}, "inputs have shape"),
         (lambda: chain(affine(), lif()), {"chip": "loihi1"}, "graded"),
-        (lambda: chain(affine(), affine(3, 3), lif()), {}, "n1.*no neuron between"),
-        (lambda: chain(affine(), lif(v_leak=0.1)), {}, "n1.*v_leak"),
+        (lambda: chain(affine(), lif(v_leak=np.nan)), {}, "n1.*v_leak"),
+        (lambda: chain(affine(), lif(v_threshold=np.inf)), {}, "n1.*never spikes.*nir.LI"),
+        (lambda: chain(affine(), lif(v_reset=0.4)), {}, "n1.*threshold 0.3 is below 0.4"),
         (lambda: chain(affine(), lif(tau=DT / 2)), {}, "n1.*outside"),
-        (lambda: chain(affine(), nir.Threshold(np.ones(3))), {}, "n1.*Threshold"),
+        (lambda: chain(affine(), nir.Threshold(-np.ones(3))), {}, "n1.*threshold -1 is below 0"),
         (lambda: chain(nir.Affine(np.full((3, 4), np.nan), np.zeros(3)), lif()), {}, "n1.*NaN"),
     ],
 )

@@ -39,9 +39,11 @@ def lif(n: int, tau: float = 4 * DT, threshold: float = 0.4, **metadata: object)
     return nir.LIF(tau * ones, ones, 0 * ones, threshold * ones, metadata=metadata)
 
 
-def cuba(n: int) -> nir.CubaLIF:
+def cuba(n: int, **metadata: object) -> nir.CubaLIF:
     ones = np.ones(n)
-    return nir.CubaLIF(3 * DT * ones, 6 * DT * ones, 2 * ones, 0 * ones, 0.15 * ones)
+    return nir.CubaLIF(
+        3 * DT * ones, 6 * DT * ones, 2 * ones, 0 * ones, 0.15 * ones, metadata=metadata
+    )
 
 
 def lowered(*args: object, **kwargs: object) -> Program:
@@ -61,13 +63,20 @@ def agreement(program: Program, layer: str, inputs: torch.Tensor, expected: np.n
 class Neurons:
     """Real-valued neurons of a layer, stepped by Euler."""
 
-    def __init__(self, node: nir.NIRNode, subtract: bool = False, refractory: int = 0) -> None:
-        self.node, self.subtract, self.refractory = node, subtract, refractory
-        self.v = self.i = self.wait = 0.0
+    def __init__(self, node: nir.NIRNode) -> None:
+        self.node, noted = node, node.metadata
+        self.reset = noted.get("reset", "zero")
+        self.late, self.with_current = noted.get("reset_delay"), noted.get("reset_current")
+        self.refractory = round(noted.get("refractory", 0) / DT)
+        self.v = self.i = self.wait = self.fired = 0.0
 
     def step(self, x: np.ndarray) -> np.ndarray:
         node = self.node
+        taken = self.fired * node.v_threshold * (self.reset == "subtract") if self.late else 0.0
+        if self.late and self.reset == "zero":
+            self.v = self.v * (1 - self.fired)
         if isinstance(node, nir.CubaLIF):
+            self.i = self.i * (1 - self.fired) if self.with_current else self.i
             self.i = self.i + DT / node.tau_syn * (node.w_in * x - self.i)
             v = self.v + DT / node.tau_mem * (node.r * self.i - self.v)
         elif isinstance(node, nir.IF):
@@ -75,11 +84,14 @@ class Neurons:
         else:
             v = self.v + DT / node.tau * (node.r * x - self.v)
         ready = np.asarray(self.wait) == 0
-        self.v = np.where(ready, v, self.v)
+        self.v = np.where(ready, v, self.v) - taken
         spikes = ready & (self.v > node.v_threshold)
-        self.v = np.where(spikes, self.v - node.v_threshold if self.subtract else 0, self.v)
         self.wait = np.maximum(self.wait - 1.0, 0) + self.refractory * spikes
-        return spikes.astype(float)
+        self.fired = spikes.astype(float)
+        left = {"zero": 0.0, "subtract": self.v - node.v_threshold, "none": self.v}[self.reset]
+        if not self.late:
+            self.v = np.where(spikes, left, self.v)
+        return self.fired
 
 
 def simulate(inputs: torch.Tensor, neurons: Neurons, current) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -92,28 +104,34 @@ def simulate(inputs: torch.Tensor, neurons: Neurons, current) -> np.ndarray:  # 
 
 
 @pytest.mark.parametrize(
-    ("node", "options"),
+    "node",
     [
-        (lif(9), {}),
-        (lif(9, reset="subtract"), {"subtract": True}),
-        (lif(9, refractory=3 * DT), {"refractory": 3}),
-        (cuba(9), {}),
-        (nir.IF(np.full(9, 1 / DT), np.full(9, 0.8)), {}),
+        lif(9),
+        lif(9, reset="subtract"),
+        lif(9, reset="subtract", reset_delay=1),
+        lif(9, reset="none"),
+        lif(9, refractory=3 * DT),
+        lif(9, refractory=2 * DT, reset="subtract", reset_delay=1),
+        cuba(9),
+        cuba(9, reset="subtract", reset_delay=1),
+        cuba(9, reset_current=1),
+        nir.IF(np.full(9, 1 / DT), np.full(9, 0.8)),
     ],
-    ids=["lif", "subtract", "refractory", "cuba", "if"],
+    ids=[
+        *("lif", "subtract", "late subtract", "none", "refractory", "late refractory"),
+        *("cuba", "late cuba", "current reset", "if"),
+    ],
 )
-def test_each_neuron_does_what_its_equations_say(node: nir.NIRNode, options: dict) -> None:
+def test_each_neuron_does_what_its_equations_say(node: nir.NIRNode) -> None:
     weights = affine(9, 6)
     program = lowered("input a, a n, n output", a=weights, n=node)
     layer = program.layers[0]
-    assert (layer.subtract, layer.refractory) == (
-        options.get("subtract", False),
-        options.get("refractory", 0),
-    )
+    assert layer.reset == node.metadata.get("reset", "zero")
+    assert layer.reset_delay == node.metadata.get("reset_delay", 0)
+    assert layer.reset_current == node.metadata.get("reset_current", 0)
+    assert layer.refractory == round(node.metadata.get("refractory", 0) / DT)
     inputs = events(6)
-    expected = simulate(
-        inputs, Neurons(node, **options), lambda x, _: x @ weights.weight.T + weights.bias
-    )
+    expected = simulate(inputs, Neurons(node), lambda x, _: x @ weights.weight.T + weights.bias)
     assert agreement(program, "n", inputs, expected) > 0.97
 
 
@@ -305,9 +323,15 @@ def test_layers_come_after_their_sources(sources: dict, expected: str) -> None:
     ("build", "error", "says"),
     [
         (
-            lambda: graph("input a, a b, b n, n output", a=linear(6, 6), b=linear(6, 6), n=lif(6)),
+            lambda: graph(
+                "input a, a n, n output",
+                **{
+                    "a": linear(6, 6),
+                    "n": nir.LIF(*np.ones((5, 6)), metadata={"reset": "subtract"}),
+                },
+            ),
             LoweringError,
-            "b.*follows 'a' with no neuron between",
+            "n.*resets by subtraction, so v_reset must be 0",
         ),
         (
             lambda: graph("input a, a n, n output", a=linear(6, 6), n=lif(6, reset="later")),

@@ -45,6 +45,16 @@ def test_grid_is_close_and_never_overflows(
     assert float(q.threshold_mantissa) == pytest.approx(q.scale * size, abs=0.51)
 
 
+def test_a_bias_of_each_neuron_shares_one_exponent() -> None:
+    bias = torch.linspace(-3, 5, 24, dtype=torch.float64).reshape(2, 3, 4)
+    q = quantize(torch.tensor([[1.0, -0.5], [0.5, 2.0]]), bias)
+    assert q.bias_mantissa.shape == bias.shape and 0 < q.bias_exponent < 8
+    assert float((q.bias / (64 * q.scale) - bias).abs().max()) <= 2.0**q.bias_exponent / (
+        64 * q.scale
+    )
+    assert int(q.bias_mantissa.abs().max()) > 2048  # so no smaller exponent fits
+
+
 def test_single_signed_weights_use_odd_mantissas_too() -> None:
     assert quantize(torch.tensor([[1.0, 0.5, 2.0]])).projections[0].weight.tolist() == [
         [127, 64, 255]

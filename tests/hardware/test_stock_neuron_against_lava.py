@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stochi.hardware.fixed_point import STATE_MAX
-from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.neuron import NeuronKind, NeuronParameters, NeuronState, fire, integrate
 
 STATES = 1_000_000
 
@@ -35,10 +35,10 @@ def test_the_stock_neuron_equals_lavas_bit_accurate_lif() -> None:
         model.subthr_dynamics(a.astype(np.int32))
         theirs = model.spiking_activation()
         model.reset_voltage(theirs)
-        state = integrate(
-            NeuronState(v, u, 0), a, keep, current_keep, bias_mantissa << bias_exponent, False
-        )
-        spikes, state = fire(state, threshold, False, 0)
+        bias = bias_mantissa << bias_exponent
+        parameters = NeuronParameters(keep, current_keep, bias, threshold)
+        state = integrate(NeuronState(v, u, 0), a, parameters, NeuronKind(programmable=False))
+        spikes, state = fire(state, threshold, NeuronKind(programmable=False))
         assert np.array_equal(spikes, theirs)
         assert np.array_equal(state.membrane, model.v)
         assert np.array_equal(state.current, model.u)

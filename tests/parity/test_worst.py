@@ -17,9 +17,8 @@ from stochi.parity import ParityReport, check_parity
 from stochi.parity.attacked import Attacked, attacked_row, clean_row, worst_rows
 from stochi.parity.report.tables import PARTS_TITLE, accuracy_rows, part_rows
 from stochi.parity.results import SIDES, WORST, AccuracyRow, Flips
-from stochi.parity.sides import Sides
+from stochi.parity.sides import make_sides
 from stochi.statistics.intervals import estimate_accuracy
-from stochi.train import twin_of
 from tests.conftest import conv_net
 from tests.parity.test_attacked import of, on_all_sides
 
@@ -129,7 +128,7 @@ def test_a_check_chooses_the_worst_by_as_many_further_trials(
     net: nn.Module, program: Program, data: Images, report: ParityReport
 ) -> None:
     """The same from twice as many trials, split here."""
-    sides = Sides(net, twin_of(program, net, data.inputs[:1]).eval(), program, 0, 6, 512)
+    sides = make_sides(net, net, program, data.inputs[:1], 0, 6, 512)
     clean = sides.correct(data)
     found = []
     for attack in (AutoAttack(0.1, version="snn", iterations=2, draws=2), FGSM(0.1, draws=2)):
@@ -156,9 +155,12 @@ def test_only_the_attacked_images_count_in_the_worst_row(
 def test_further_trials_have_draws_of_their_own(
     net: nn.Module, program: Program, data: Images
 ) -> None:
-    twin = twin_of(program, net, data.inputs[:1]).eval()
-    three, six = (Sides(net, twin, program, 0, trials, 512).correct(data) for trials in (3, 6))
-    later = Sides(net, twin, program, 0, 3, 512).correct(data, first_trial=3)
+    sample = data.inputs[:1]
+    three, six = (
+        make_sides(net, net, program, sample, 0, trials, 512).correct(data) for trials in (3, 6)
+    )
+    sides = make_sides(net, net, program, sample, 0, 3, 512)
+    later = sides.correct(data, first_trial=3)
     for side in SIDES:
         assert torch.equal(six[side], torch.cat([three[side], later[side]]))
         assert not torch.equal(three[side], later[side])

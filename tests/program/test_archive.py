@@ -22,6 +22,7 @@ FILES = Path(__file__).parent / "files"
 EARLIER = {
     3: [[-0.921875, -0.378125, -0.3], [-0.621875, -0.478125, -0.1]],
     4: [[-0.321875, -0.578125, 0.1], [-0.821875, -0.378125, -0.4]],
+    5: [[-0.521875, -0.778125, -0.1], [-0.821875, -0.378125, -0.4]],
 }
 """Version → the logits that the Stochi which wrote the file computed from it."""
 
@@ -64,6 +65,9 @@ def test_version_3_had_no_random_source_but_philox(program: Program, tmp_path: P
         arrays = {name: archive[name] for name in archive.files if name != "sha256"}
     header = json.loads(arrays["header"].tobytes()) | {"version": 3}
     del header["random_source"]
+    for layer in header["layers"]:
+        assert layer.pop("reset") == "zero"
+        layer["subtract"] = layer.pop("reset_delay") or layer.pop("reset_current")
     arrays["header"] = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
     arrays["sha256"] = np.frombuffer(_checksum(arrays), np.uint8)
     np.savez(tmp_path / "old.npz", **arrays)
@@ -76,7 +80,7 @@ def test_version_3_had_no_random_source_but_philox(program: Program, tmp_path: P
 @pytest.mark.parametrize("version", EARLIER)
 def test_a_file_of_an_earlier_stochi_runs_as_it_did(version: int) -> None:
     program = Program.load(FILES / f"version_{version}.program")
-    source = {3: "philox", 4: "lfsr"}[version]
+    source = "philox" if version == 3 else "lfsr"
     assert program.target == Target("loihi2", "current", 5, 255, 1e-3, source)
     first, second, last = program.layers
     assert isinstance(first.projections[0].stages[0], Convolution)
@@ -85,7 +89,11 @@ def test_a_file_of_an_earlier_stochi_runs_as_it_did(version: int) -> None:
     assert pooled.stages[:2] == (SumPool((2, 2), (2, 2), (0, 0)), Flatten())
     assert isinstance(recurrent.stages[0], OneToOne) and recurrent.delay.tolist() == [1, 2, 1, 3]
     assert bias.source == CONSTANT and second.generator == Generator("current", -1, 9)
-    assert (second.subtract, second.refractory, second.threshold_factor) == (True, 1, 1.25)
+    assert (second.reset, second.refractory, second.threshold_factor) == ("subtract", 1, 1.25)
+    late = version == 5  # versions before knew two resets, without options
+    assert (second.reset_delay, second.reset_current) == (late, late)
+    assert first.reset == ("none" if late else "zero") and last.reset == "zero"
+    assert first.bias_mantissa.shape == (first.shape if late else (2,))
     assert last.threshold_mantissa is None and (program.output, program.readout) == ("c", "input")
     images = (torch.arange(32).reshape(2, 1, 4, 4) * 8) / 255
     logits = run(program, images, seed=3, trial=1).logits
@@ -93,7 +101,7 @@ def test_a_file_of_an_earlier_stochi_runs_as_it_did(version: int) -> None:
 
 
 def test_a_file_of_an_earlier_stochi_is_written_again_byte_for_byte(tmp_path: Path) -> None:
-    path = FILES / "version_4.program"
+    path = FILES / "version_5.program"
     Program.load(path).save(tmp_path / "again.program")
     with np.load(path, allow_pickle=False) as archive:
         # Packed here, since other builds of zlib compress the same bytes to others.
@@ -101,11 +109,16 @@ def test_a_file_of_an_earlier_stochi_is_written_again_byte_for_byte(tmp_path: Pa
     assert (tmp_path / "again.program").read_bytes() == (tmp_path / "packed.npz").read_bytes()
 
 
-def test_version_3_is_written_as_the_present_version(tmp_path: Path) -> None:
-    program = Program.load(FILES / "version_3.program")
-    other = Program.load(FILES / "version_4.program")
+@pytest.mark.parametrize("version", [3, 4])
+def test_earlier_versions_are_written_as_the_present_one(version: int, tmp_path: Path) -> None:
+    program = Program.load(FILES / f"version_{version}.program")
+    newest = Program.load(FILES / "version_5.program")
+    first, second, last = newest.layers
+    first = replace(first, reset="zero", bias_mantissa=program.layers[0].bias_mantissa)
+    second = replace(second, reset_delay=False, reset_current=False)
     program.save(tmp_path / "a.program")
-    replace(other, target=program.target).save(tmp_path / "b.program")
+    same = replace(newest, target=program.target, layers=(first, second, last))
+    same.save(tmp_path / "b.program")
     assert (tmp_path / "a.program").read_bytes() == (tmp_path / "b.program").read_bytes()
 
 

@@ -61,6 +61,8 @@ def run_chunk(number: int, programs: int) -> Counter[str]:
 def features(program: Program) -> list[str]:
     """List the features of a Program that can go wrong."""
     found = ["layers"] * len(program.layers)
+    if program.readout == "membrane" and program.layer(program.output).spikes:
+        found.append("programs whose spiking neurons are read by their membranes")
     if program.target.random_source == "lfsr":
         found.append("programs that draw from an LFSR")
     order = {layer.name: place for place, layer in enumerate(program.layers)}
@@ -71,7 +73,13 @@ def features(program: Program) -> list[str]:
             "layers that draw their decays": decay.drawn,
             "programmable layers": decay.programmable,
             "current-based layers": layer.current_keep is not None,
-            "layers that reset by subtraction": layer.subtract and layer.spikes,
+            "layers that reset by subtraction": layer.reset == "subtract" and layer.spikes,
+            "layers that never reset": layer.reset == "none" and layer.spikes,
+            "layers that reset late": layer.reset_delay and layer.spikes,
+            "layers that reset late, with a refractory period": layer.reset_delay
+            and layer.refractory > 0,
+            "layers that reset their currents": layer.reset_current and layer.spikes,
+            "layers with a bias for each neuron": layer.bias_mantissa.ndim > 1,
             "refractory layers": layer.refractory > 0,
             "integrators": not layer.spikes,
             "layers with a noise generator": layer.generator is not None,

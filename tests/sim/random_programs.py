@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stochi.hardware.draws import RANDOM_SOURCES, Draws
 from stochi.hardware.fixed_point import ALIGN_SHIFT, STATE_MAX, WEIGHT_EXPONENT_MIN
+from stochi.hardware.neuron import RESETS
 from stochi.hardware.noise import largest_generator_value
 from stochi.program.layers import (
     CONSTANT,
@@ -88,7 +89,7 @@ def cases(draw: st.DrawFn) -> Case:
         draw(_layer(name, shapes, wiring, levels, rng, silent and name == read)) for name in wiring
     )
     time_steps = draw(st.integers(1, 5))
-    readout = draw(st.sampled_from(["membrane", "input"])) if silent else "spikes"
+    readout = draw(st.sampled_from(["membrane", "input" if silent else "spikes"]))
     source = draw(st.sampled_from(RANDOM_SOURCES))
     target = Target("loihi2", "decay", time_steps, levels, 1e-3, source)
     program = Program(target, input_shape, layers, read, readout)
@@ -206,13 +207,15 @@ def _layer(
     per_neuron = st.sampled_from([(), shape])
     drawn = draw(st.booleans())
     size = (2 ** draw(st.integers(1, 8)),) if drawn else draw(per_neuron)
-    remembers = draw(st.booleans())
+    remembers, reset = draw(st.booleans()), draw(st.sampled_from(RESETS))
     threshold = rng.integers(0, draw(st.sampled_from([1, 40, 4000, 2**17])), draw(per_neuron))
     return Layer(
         name=name,
         shape=shape,
         projections=tuple(projections),
-        bias_mantissa=_edged(rng, -4096, 4095, (draw(st.sampled_from([1, shape[0]])),), np.int16),
+        bias_mantissa=_edged(
+            rng, -4096, 4095, draw(st.sampled_from([(1,), shape[:1], shape])), np.int16
+        ),
         bias_exponent=draw(st.integers(0, 7)),
         decay=Decay(
             _edged(rng, 0, 4096, size, np.int64), drawn, draw(st.booleans()), draw(st.booleans())
@@ -220,7 +223,9 @@ def _layer(
         threshold_mantissa=None if silent else np.asarray(threshold, np.int32),
         scale=float(rng.uniform(0.5, 500)),
         current_keep=_edged(rng, 0, 4095, draw(per_neuron), np.int16) if remembers else None,
-        subtract=draw(st.booleans()),
+        reset=reset,
+        reset_delay=reset != "none" and draw(st.booleans()),
+        reset_current=remembers and draw(st.booleans()),
         refractory=0 if silent else draw(st.sampled_from([0, 0, 1, 3, 63])),
         generator=generator,
     )

@@ -13,6 +13,7 @@ from stochi.deploy import lower
 from stochi.deploy.graph.random_tau import read_random_tau
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.export.model.learned_distribution import learned_levels
 from stochi.hardware.decays import decay_table
 from stochi.hardware.distributions import (
     DecayDistribution,
@@ -30,7 +31,6 @@ from stochi.sim import run
 from stochi.sim.recording import PROBES
 from stochi.train import RandomTauLeaky, make_twin, set_draws
 from stochi.train.networks import RepeatSteps
-from stochi.train.neurons.learned_distribution import learned_levels
 from tests.conftest import NETWORKS, dense_net
 from tests.train.steps import losses_of_training
 
@@ -298,11 +298,11 @@ def test_hardware_gradients_are_those_of_the_real_valued_step(
     images, weights = torch.rand(8, 6), torch.rand(8, 40) - 0.3
     twin = make_twin(net, images[:1], noise=noise).train()
     set_draws(twin, seed=4, trial=1)
-    currents: list[torch.Tensor] = []
-    twin.network.fc.register_forward_hook(lambda _, __, given: currents.append(given.detach()))
+    layer = twin.layers["network.lif"]
+    currents = [layer.begin().through(0, images).detach()] * twin.reading.time_steps
     (weights * twin(images)).sum().backward()
     ours = twin.network.lif.distribution_parameters.grad
-    decay = twin.network.lif.twin.decay
+    decay = layer.step.decay
     parameters = torch.tensor(distribution.parameters, dtype=torch.float64, requires_grad=True)
     mean = distribution.mean_decay(*parameters)  # type: ignore[attr-defined]
     count = len(decay.values) if decay.drawn else 0
@@ -418,7 +418,7 @@ def test_a_copy_learns_by_itself() -> None:
     before = twin(images).detach()
     copied.network.lif.distribution_parameters.data.fill_(3.0)
     copied(images)
-    tables = [m.network.lif.twin.decay.values for m in (twin, copied)]
+    tables = [m.layers["network.lif"].step.decay.values for m in (twin, copied)]
     assert np.array_equal(tables[0], decay_table(LogitNormal(1.0), 8))
     assert np.array_equal(tables[1], decay_table(LogitNormal(3.0), 8))
     assert torch.equal(twin(images), before)

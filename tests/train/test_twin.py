@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from stochi.deploy import MergedThresholds, lower
-from stochi.errors import ExportError, InputError
+from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.distributions import Empirical, NormalTau, Uniform
 from stochi.hardware.draws import Draws
@@ -170,20 +170,6 @@ def test_it_merges_thresholds_like_the_lowering_and_warns_once() -> None:
     shown = frames.expand(program.target.time_steps, *frames.shape)
     compared = compare_records(ours, run(program, shown, probes=PROBES))
     assert sum(c.mismatches for c in compared) == 0
-
-
-def test_plain_leaky_neurons_are_an_error_that_names_them() -> None:
-    import snntorch as snn
-
-    from stochi.train.networks import RepeatSteps
-
-    net = RepeatSteps(
-        torch.nn.Sequential(
-            torch.nn.Linear(3, 3), snn.Leaky(0.5, reset_mechanism="zero", init_hidden=True)
-        )
-    )
-    with pytest.raises(ExportError, match=r"network\.1"):
-        make_twin(net, torch.rand(1, 3))
 
 
 def test_an_unknown_noise_is_refused() -> None:

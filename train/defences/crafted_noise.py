@@ -9,8 +9,10 @@ from torch.nn import functional
 
 from stochi.attacks.base import check_epsilon
 from stochi.errors import InputError
+from stochi.export.model.model import GraphModel
 from stochi.train.defences.defence import Defence
 from stochi.train.networks import RepeatSteps
+from stochi.train.twin.model import FreshDraws
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,26 @@ class CraftedNoise(Defence):
         """Return the cross-entropy of the mean output over all periods.
 
         Raises:
-            InputError: the model does not have exactly one RepeatSteps (which may be the model
-                itself), or that shows events, or it has fewer time steps than there are periods.
+            InputError: the model is not a graph's, does not have exactly one RepeatSteps (which may
+                be the model itself) either, or shows events, or it has fewer time steps than there
+                are periods.
         """
-        network = _repeat_steps_of(model)
-        if network.time_steps < self.periods:
+        network = _network_of(model)
+        time_steps = (
+            network.reading.time_steps if isinstance(network, GraphModel) else network.time_steps
+        )
+        if time_steps < self.periods:
             raise InputError(
-                f"periods is {self.periods}, but the network runs for {network.time_steps} time"
-                " steps; a period needs at least one"
+                f"periods is {self.periods}, but the network runs for {time_steps} time steps; a"
+                " period needs at least one"
             )
         step_size = self.epsilon if self.step_size is None else self.step_size
-        ends = [network.time_steps * k // self.periods for k in range(1, self.periods)]
+        ends = [time_steps * k // self.periods for k in range(1, self.periods)]
         run = _Run(labels, self.epsilon, step_size, ends)
+        if isinstance(network, GraphModel):
+            if isinstance(model, FreshDraws):
+                model.draw()
+            return functional.cross_entropy(run.of_graph(network, inputs), labels)
         hooks = (
             network.network.register_forward_pre_hook(run.show),
             network.network.register_forward_hook(run.craft),
@@ -101,6 +111,20 @@ class _Run:
             self.shown = image.detach().requires_grad_(True)
         return (self.shown,)
 
+    def of_graph(self, model: GraphModel, images: torch.Tensor) -> torch.Tensor:
+        """Run a graph's model on inputs that change, and return its answer."""
+        output = model.wiring.output
+        found = []
+
+        def frame(step: int) -> torch.Tensor:
+            (shown,) = self.show(model, (images,))
+            return model.in_own_type(shown)
+
+        for outputs in model.run_frames(frame, model.reading.time_steps):
+            found.append(outputs[output])
+            self.craft(model, images, model.read(found[-1:]))
+        return model.read(found)
+
     def craft(
         self,
         network: nn.Module,
@@ -118,7 +142,10 @@ class _Run:
         self.shown = torch.clamp(moved, self.low, self.high).requires_grad_(True)
 
 
-def _repeat_steps_of(model: nn.Module) -> RepeatSteps:
+def _network_of(model: nn.Module) -> GraphModel | RepeatSteps:
+    inner = model.model if isinstance(model, FreshDraws) else model
+    if isinstance(inner, GraphModel):
+        return inner
     found = [module for module in model.modules() if isinstance(module, RepeatSteps)]
     if len(found) != 1 or found[0].events:
         raise InputError(

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from stochi.errors import InputError
+from stochi.export.model.linear import Convolution, Matrix
 from stochi.train.defences.adversarial_training import FGSMTraining
 
 
@@ -34,9 +35,9 @@ class RegularizedAdversarialTraining(FGSMTraining):
     def after_step(self, model: nn.Module) -> None:
         """Retract the weights of all Linear and Conv2d layers, including the readout."""
         for module in model.modules():
-            if isinstance(module, nn.Linear):
+            if isinstance(module, nn.Linear | Matrix):
                 retract(module.weight, self.beta)
-            elif isinstance(module, nn.Conv2d):
+            elif isinstance(module, nn.Conv2d | Convolution):
                 retract(module.weight, self.beta, module.groups)
 
 

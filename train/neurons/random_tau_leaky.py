@@ -1,22 +1,14 @@
 """A leaky integrate-and-fire neuron that draws its time constant at random."""
 
 from collections.abc import Callable
-from typing import Protocol
 
-import numpy as np
 import snntorch as snn
 import torch
 
 from stochi.errors import InputError
-from stochi.hardware.decays import check_bits, decay_table
-from stochi.hardware.distributions import DecayDistribution, LogitNormal, Reparameterized
-from stochi.hardware.fixed_point import DECAY_UNITY
-from stochi.program.layers import Decay
-from stochi.train.neurons.learned_distribution import (
-    LearnedDecays,
-    check_learnable,
-    learned_levels,
-)
+from stochi.export.model.random_decay import RandomDecay
+from stochi.hardware.decays import check_bits
+from stochi.hardware.distributions import DecayDistribution, LogitNormal
 
 SAMPLING_MODES = ("step", "forward", "fixed", "mean")
 INPUT_GAINS = ("coupled", "mean")
@@ -63,33 +55,7 @@ def check_neuron_options(sigma: float, sampling: str, input_gain: str, bits: int
         check_bits(bits)
 
 
-def _levels(distribution: DecayDistribution, bits: int) -> torch.Tensor:
-    """Return the values of λ in the chip's table, (2^b,) float64."""
-    return torch.from_numpy(decay_table(distribution, bits)) / DECAY_UNITY
-
-
-class StepInIntegers(Protocol):
-    """A neuron's step in the chip's integers, which replaces the reference's in a twin.
-
-    Attributes:
-        decay: the layer's decays, as in the Program.
-    """
-
-    decay: Decay
-
-    def __call__(
-        self,
-        current: torch.Tensor,
-        membrane: torch.Tensor,
-        step: int,
-        threshold: torch.Tensor,
-        spike: Callable[[torch.Tensor], torch.Tensor],
-        learned: LearnedDecays | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return spikes and membranes, (batch, …), in the model's units."""
-
-
-class RandomTauLeaky(snn.Leaky):
+class RandomTauLeaky(RandomDecay, snn.Leaky):
     """``snn.Leaky`` with a random decay λ = 1 − 1/τ = sigmoid(σ·ε), ε ~ N(0, 1).
 
     It replaces ``snn.Leaky`` in any snnTorch network, with ``init_hidden`` or with membranes passed
@@ -130,6 +96,11 @@ class RandomTauLeaky(snn.Leaky):
         InputError: an argument is out of range.
     """
 
+    beta: torch.Tensor
+    mem: torch.Tensor
+    threshold: torch.Tensor
+    spike_grad: Callable[[torch.Tensor], torch.Tensor]
+
     def __init__(
         self,
         *,
@@ -161,59 +132,19 @@ class RandomTauLeaky(snn.Leaky):
             learn_threshold=learn_threshold,
             reset_delay=False,
         )
-        self._distribution = distribution
-        self.learn_distribution = learn_distribution
-        self.distribution_parameters: torch.nn.Parameter | None = None
-        if learn_distribution:
-            check_learnable(distribution, sampling)
-            self.distribution_parameters = torch.nn.Parameter(torch.tensor(distribution.parameters))
-        self.sampling = sampling
-        self.input_gain = input_gain
-        self.bits = bits
-        self.generator = generator
-        levels = torch.zeros(0)
-        if bits is not None and not learn_distribution:
-            levels = _levels(distribution, bits).to(torch.get_default_dtype())
-        self.levels: torch.Tensor
-        self.register_buffer("levels", levels, persistent=False)
-        self.fixed_decay: torch.Tensor
-        self.register_buffer("fixed_decay", torch.zeros(0))
-        self.twin: StepInIntegers | None = None
-        self._forward_decay: torch.Tensor | None = None
-        self._table: tuple[Reparameterized, np.ndarray] | None = None
-        self._step_index = 0
+        self.begin_drawing(
+            distribution,
+            sampling=sampling,
+            input_gain=input_gain,
+            bits=bits,
+            generator=generator,
+            learn=learn_distribution,
+        )
         self._returned: torch.Tensor | None = None
 
-    @property
-    def distribution(self) -> DecayDistribution:
-        """Distribution of λ, with the current parameters."""
-        if self.learn_distribution:
-            self.learned_distribution()
-        return self._distribution
-
-    @distribution.setter
-    def distribution(self, distribution: DecayDistribution) -> None:
-        """Set another distribution; raise InputError if its parameters are learned."""
-        if self.learn_distribution:
-            raise InputError("this neuron learns its distribution; set its distribution_parameters")
-        self._distribution = distribution
-        self.beta.fill_(distribution.mean)
-        if self.bits is not None:
-            self.levels = _levels(distribution, self.bits).to(self.levels)
-
-    def learned_distribution(self) -> tuple[Reparameterized, torch.nn.Parameter]:
-        """Return the learned distribution and its parameters (k,), moved into their range."""
-        distribution, parameters = self._distribution, self.distribution_parameters
-        assert isinstance(distribution, Reparameterized) and parameters is not None
-        with torch.no_grad():
-            inside = distribution.project(parameters)
-            if not torch.equal(inside, parameters):
-                parameters.copy_(inside)
-        values = tuple(parameters.tolist())
-        if values != distribution.parameters:
-            self._distribution = distribution = type(distribution)(*values)
-            self.beta.fill_(distribution.mean)  # for other code; this neuron does not read it
-        return distribution, parameters
+    def take_mean(self, mean: float) -> None:
+        """Note E[λ] in snnTorch's ``beta``, for other code; this neuron does not read it."""
+        self.beta.fill_(mean)
 
     def extra_repr(self) -> str:
         """Return the options that a printed network shows."""
@@ -241,14 +172,7 @@ class RandomTauLeaky(snn.Leaky):
         # snntorch.utils.reset(net) swaps the membrane without calling reset_mem().
         if self.mem is not self._returned and not bool(self.mem.any()):
             self._begin_pass()
-        if self.twin is not None:
-            learned = self._learned_decays(self.twin.decay) if self.learn_distribution else None
-            spikes, self.mem = self.twin(
-                input_, self.mem, self._step_index, self.threshold, self.spike_grad, learned
-            )
-        else:
-            spikes, self.mem = self._reference_step(input_)
-        self._step_index += 1
+        spikes, self.mem = self._reference_step(input_)
         self._returned = self.mem
         if self.init_hidden and not self.output:
             return spikes
@@ -256,7 +180,7 @@ class RandomTauLeaky(snn.Leaky):
 
     def _reference_step(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         decay = self.draw_decay(current)
-        gain = 1 - decay if self.input_gain == "coupled" else 1 - self._mean_decay()
+        gain = 1 - decay if self.input_gain == "coupled" else 1 - self.mean_decay()
         spikes, updated, reset = random_tau_step(
             self.mem, current, decay, gain, self.threshold, self.spike_grad
         )
@@ -266,65 +190,8 @@ class RandomTauLeaky(snn.Leaky):
             return spikes, updated - reset * self.threshold
         return spikes, updated
 
-    def draw_decay(self, current: torch.Tensor) -> torch.Tensor | float:
-        """Return λ for this step, with the input's shape (batch, …), type and device, or E[λ]."""
-        if self.sampling == "mean":
-            return self._mean_decay()
-        if self.sampling == "step":
-            return self._draw(current)
-        if self.sampling == "forward":
-            if self._forward_decay is None:
-                self._forward_decay = self._draw(current)
-            return self._forward_decay
-        if self.fixed_decay.numel() == 0:
-            self.fixed_decay = self._draw(current[:1])[0]
-        if self.fixed_decay.shape != current.shape[1:]:
-            raise InputError(
-                f"this neuron's fixed decays were drawn for shape {tuple(self.fixed_decay.shape)},"
-                f" the input has {tuple(current.shape[1:])}; use one neuron per layer"
-            )
-        return self.fixed_decay
-
-    def _draw(self, like: torch.Tensor) -> torch.Tensor:
-        if self.bits is not None:
-            index = torch.randint(
-                2**self.bits, like.shape, generator=self.generator, device=like.device
-            )
-            levels = self.levels
-            if self.learn_distribution:
-                distribution, parameters = self.learned_distribution()
-                table = self._table_of(distribution, self.bits)
-                levels = learned_levels(distribution, parameters, table)
-            return levels.to(like.device)[index].to(like.dtype)
-        if self.learn_distribution:
-            distribution, parameters = self.learned_distribution()
-            return distribution.decays(distribution.draw_noise(like, self.generator), *parameters)
-        return self._distribution.draw(like, self.generator)
-
-    def _table_of(self, distribution: Reparameterized, bits: int) -> np.ndarray:
-        """Return the distribution's 12-bit decays, computed again only if it has changed."""
-        if self._table is None or self._table[0] != distribution:
-            self._table = (distribution, decay_table(distribution, bits))
-        return self._table[1]
-
-    def _mean_decay(self) -> torch.Tensor | float:
-        """Return E[λ]."""
-        if self.learn_distribution:
-            distribution, parameters = self.learned_distribution()
-            return distribution.mean_decay(*parameters)
-        return self._distribution.mean
-
-    def _learned_decays(self, decay: Decay) -> LearnedDecays:
-        """Return the chip's decays as functions of the distribution's parameters."""
-        distribution, parameters = self.learned_distribution()
-        return LearnedDecays(
-            learned_levels(distribution, parameters, decay.values, decay.drawn),
-            None if decay.programmable else distribution.mean_decay(*parameters.double()),
-        )
-
     def _begin_pass(self) -> None:
-        self._forward_decay = None
-        self._step_index = 0
+        self.forget_draws()
         self._returned = None
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):  # type: ignore[no-untyped-def]

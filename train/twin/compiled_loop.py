@@ -9,8 +9,15 @@ from numba import njit, uintp
 
 from stochi.hardware import fixed_point, lfsr, neuron, noise
 from stochi.hardware.compilation import compile_and_keep
-from stochi.hardware.fixed_point import DECAY_UNITY, narrow, shift
-from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, narrow, shift
+from stochi.hardware.neuron import (
+    SUBTRACT,
+    NeuronKind,
+    NeuronParameters,
+    NeuronState,
+    fire,
+    integrate,
+)
 from stochi.sim.engine.compiled import neurons
 from stochi.sim.engine.compiled.neurons import (
     CHUNK,
@@ -53,6 +60,7 @@ def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
         exponent,
         keep,
         neuron_kind,
+        drawn,
         coordinates,
         generator,
         registers,
@@ -70,7 +78,9 @@ def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
             unit, per_sum: integers per unit of the model, of membranes and of synaptic sums.
             exponent: exponent of the weights.
             keep: int32 decays: a table of 256 to draw from, or (n,), or one element.
-            neuron_kind: whether decays are drawn, and whether the neuron is programmable.
+            neuron_kind: numbers of a :class:`stochi.hardware.neuron.NeuronKind` without current or
+                refractory period.
+            drawn: whether decays are drawn.
             coordinates: seed, trial, first sample, layer, step and the step of the decay draw.
             generator: whether there is a generator, its mantissa and its exponent.
             registers: (batch · streams,) int64, the shift registers at this step, which are
@@ -79,11 +89,12 @@ def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                 after the reset, those before the reset in real numbers, and the decays in [0, 1].
         """
         _ = sources
-        drawn, programmable = neuron_kind
+        programmable, reset, reset_delay = neuron_kind
         seed, trial, first_sample, layer, step, keep_step = coordinates
         noisy, mantissa, noise_exponent = generator
         words, buffer = np.zeros(2 * WORDS, np.int64), np.zeros(5 * CHUNK, np.int32)
         inverse, size = 1.0 / unit, current.shape[1]
+        kind = NeuronKind(programmable, reset, reset_delay, False, 0)
         for row in range(current.shape[0]):
             sample = first_sample + row
             for start in range(0, size, CHUNK):
@@ -117,20 +128,26 @@ def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                     offset, given = bias[place], current[row, place]
                     before = membrane[row, place]
                     sums = nearest((given - offset * inverse) * per_sum)
+                    parameters = NeuronParameters(kept, 0, narrow(offset + added), threshold[place])
                     state = integrate(
                         NeuronState(nearest(before * unit), 0, 0),
                         shift(sums, exponent),
-                        kept,
-                        0,
-                        narrow(offset + added),
-                        programmable,
+                        parameters,
+                        kind,
                     )
-                    fired, state = fire(state, threshold[place], False, 0)
+                    fired, state = fire(state, parameters.threshold, kind)
                     spikes[row, place] = fired
                     after[row, place] = state.membrane * inverse
                     share = kept * (1.0 / DECAY_UNITY)
                     gain = 1.0 - share if programmable else 1.0
-                    updated[row, place] = share * before + gain * given + added * inverse
+                    lost = 0.0
+                    if reset_delay and nearest(before * unit) > threshold[place] << ALIGN_SHIFT:
+                        if reset == SUBTRACT:
+                            lost = (threshold[place] << ALIGN_SHIFT) * inverse
+                        else:
+                            before = before * 0
+                    real = share * before + gain * given + added * inverse
+                    updated[row, place] = real - lost
                     shares[row, place] = share
 
     return step_samples

@@ -75,3 +75,20 @@ class _Product(torch.autograd.Function):
             of_weight = gradient.T @ inputs if needs[1] else None
         of_bias = gradient.sum((0, *range(2, gradient.dim()))) if needs[2] else None
         return of_inputs, of_weight, of_bias, None, None, None
+
+
+def substitute(real: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return ``value``, with the gradients of ``real``."""
+    found: torch.Tensor = _Substitute.apply(real, value)
+    return found
+
+
+class _Substitute(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, real, value):  # type: ignore[no-untyped-def]
+        ctx.dtype = real.dtype
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        return gradient.to(ctx.dtype), None

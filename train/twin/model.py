@@ -1,4 +1,4 @@
-"""The twin: a copy of a model that computes in the chip's integers, for parity and for training.
+"""The twin: a graph's network in the chip's integers, for parity and for training.
 
 Weights and thresholds stay real parameters. Every forward pass rounds them to the chip's grid with
 the same functions as the lowering, so in ``eval()`` and in ``train()`` mode all values are the
@@ -8,28 +8,58 @@ integers of the chip, in the model's units. Gradients pass straight through the 
 from collections.abc import Mapping
 from dataclasses import replace
 
+import nir
 import torch
 from torch import nn
 
-from stochi.deploy.graph.layers import RealLayer, RealNetwork, RealProjection, cut_into_layers
-from stochi.deploy.lowering.layer import choose_decay
+from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import check_noise
 from stochi.deploy.lowering.stand_in import StandIn, take_over
 from stochi.deploy.lowering.tables import TableBits, check_table_bits, choose_table_bits
 from stochi.deploy.origin import read_again
-from stochi.errors import ExportError, InputError
-from stochi.export.batch_norm import fold_batch_norms
-from stochi.export.copying import copy_model
+from stochi.errors import InputError
+from stochi.export.model.building import from_nir
+from stochi.export.model.model import GraphModel
+from stochi.export.model.running import RunningLayer
 from stochi.export.nir_graph import to_nir
-from stochi.export.tracing import trace
 from stochi.hardware.chips import find_chip
 from stochi.hardware.draws import Draws
-from stochi.program.layers import SumPool
 from stochi.program.program import Program
 from stochi.program.target import IMAGE_LEVELS, NOISE_TARGETS, Target
-from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
-from stochi.train.twin.neuron import DrawsNow, TwinStep
-from stochi.train.twin.synapses import TwinProjection, convert
+from stochi.train.twin.layer import TwinLayer
+from stochi.train.twin.neuron import DrawsNow
+
+
+class Twin(GraphModel):
+    """A graph's network in the chip's integers; :func:`make_twin` and :func:`twin_of` make it.
+
+    Attributes:
+        draws: the draws of the next runs, see :func:`set_draws`.
+        target: target of the Program whose integers it computes.
+    """
+
+    def __init__(
+        self,
+        model: GraphModel,
+        network: RealNetwork,
+        target: Target,
+        stand_ins: Mapping[str, StandIn],
+    ) -> None:
+        super().__init__(model.graph, model.wiring, model.nodes, model.reading)
+        self.target = target
+        self.now = DrawsNow(Draws(source=target.random_source))
+        self.layers = {
+            real.name: TwinLayer(
+                index, wired, real, self, target, stand_ins.get(real.name), self.now
+            )
+            for index, (wired, real) in enumerate(
+                zip(self.wiring.layers, network.layers, strict=True)
+            )
+        }
+
+    def begin(self) -> dict[str, RunningLayer]:
+        """See :meth:`GraphModel.begin`."""
+        return {name: layer.begin() for name, layer in self.layers.items()}
 
 
 def make_twin(
@@ -43,19 +73,21 @@ def make_twin(
     dt: float = 1e-3,
     bits: TableBits = None,
     random_source: str = "philox",
-) -> nn.Module:
-    """Copy a model into its twin, which computes what the chip will compute.
+) -> Twin:
+    """Return a model's twin, which computes what the chip will compute.
 
-    The weights of Linear and Conv2d layers are rounded to the chip's grid, batch norms are folded
-    into them, and RandomTauLeaky neurons step in 24-bit integers with the chip's draws.
-    :func:`set_draws` chooses the draws.
+    It is the model's graph in the chip's arithmetic: weights are rounded to the chip's grid, and
+    neurons step in 24-bit integers with the chip's draws. :func:`set_draws` chooses the draws.
 
     Args:
-        model, sample: as for ``stochi.export.to_nir``; all neurons must be RandomTauLeaky.
+        model, sample: as for ``stochi.export.to_nir``.
         chip, noise, events, random_source: as for ``stochi.deploy.lower``.
         fitted: the Program that holds the fit, if the noise is fitted to data.
         dt: as for ``to_nir``.
         bits: as for ``lower``, or one value for each layer, by its name.
+
+    Returns:
+        A module whose parameters have the names of the graph's nodes.
 
     Raises:
         ExportError, LoweringError: as for ``to_nir`` and ``lower``.
@@ -78,15 +110,17 @@ def make_twin(
     stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
     time_steps, levels = int(graph.metadata["steps"]), 1 if events else IMAGE_LEVELS
     target = Target(chip, noise, time_steps, levels, dt, draws.source)
-    return _in_integers(model, sample, network, target, stand_ins)
+    return Twin(float_model(model, graph), network, target, stand_ins)
 
 
-def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Module:
-    """Copy the model from which a Program was lowered into its twin, with the Program's integers.
+def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
+    """Return the twin of the model that a Program was lowered from, with the Program's integers.
+
+    Its answers are the Program's, the mean output over time, however the model reads its own.
 
     Args:
         program: the lowered Program.
-        model, sample: as for ``stochi.export.to_nir``; all neurons must be RandomTauLeaky.
+        model, sample: as for ``stochi.export.to_nir``.
 
     Raises:
         ExportError, LoweringError, InputError: the Program cannot be lowered from this model.
@@ -94,47 +128,61 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> nn.Modu
     graph = to_nir(model, sample, program.target.dt)
     network, stand_ins = read_again(program, graph)
     target = replace(program.target, time_steps=int(graph.metadata["steps"]))
-    return _in_integers(model, sample, network, target, stand_ins)
+    return Twin(float_model(model, graph).answering(), network, target, stand_ins).train(
+        model.training
+    )
 
 
-def _in_integers(
-    model: nn.Module,
-    sample: torch.Tensor,
-    network: RealNetwork,
-    target: Target,
-    stand_ins: Mapping[str, StandIn],
-) -> nn.Module:
-    """Copy a model and convert the network's layers, by their names, to the chip's integers."""
-    copied = copy_model(model)
-    training = copied.training
-    copied.eval()
-    fold_batch_norms(copied, trace(copied, sample))
-    now = DrawsNow(Draws(source=target.random_source))
-    for index, real in enumerate(network.layers):
-        path, form = only_path(real), choose_decay(real, target)
-        stand_in = stand_ins.get(real.name)
-        neuron = None
-        if real.neuron is not None:
-            neuron = random_tau_neuron(copied, real.name)
-            neuron.twin = TwinStep(index, form, now)
-            if stand_in is not None:
-                neuron.twin.generator = stand_in.generator
-                neuron.twin.threshold_factor = stand_in.threshold_factor
-        converted = convert(copied.get_submodule(path.weight_node))
-        converted.twin = TwinProjection(real, form, neuron, target, stand_in)
-        parent, _, child = path.weight_node.rpartition(".")
-        setattr(copied.get_submodule(parent), child, converted)
-    return copied.train(training)
+def float_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> GraphModel:
+    """Return a model as its graph runs in real numbers; a graph's model as it is.
+
+    Args:
+        model, sample, dt: as for ``stochi.export.to_nir``.
+    """
+    if isinstance(model, GraphModel):
+        return model
+    return float_model(model, to_nir(model, sample, dt))
+
+
+def answering_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> GraphModel:
+    """Return a model as its graph runs in real numbers, with a Program's reading of the output.
+
+    Args:
+        model, sample, dt: as for ``stochi.export.to_nir``.
+
+    Raises:
+        InputError: the model reads its output at the last time step.
+    """
+    return float_model_of(model, sample, dt).answering()
+
+
+def float_model(model: nn.Module, graph: nir.NIRGraph) -> GraphModel:
+    """Return a model's graph as a torch module, with the model's own surrogate gradients.
+
+    Args:
+        model: the model.
+        graph: the graph that was made from it.
+    """
+    found = from_nir(graph)
+    own = dict(model.named_modules())
+    for name, neuron in found.neurons().items():
+        surrogate = getattr(own.get(name), "spike_grad", None)
+        if callable(surrogate):
+            neuron.spike_grad = surrogate
+    return found.to(next((p.dtype for p in model.parameters()), torch.get_default_dtype()))
 
 
 def set_draws(model: nn.Module, *, seed: int = 0, trial: int = 0, first_sample: int = 0) -> None:
     """Choose the draws of a twin's next forward passes; see :class:`stochi.hardware.draws.Draws`.
 
     The random source stays the twin's own.
+
+    Args:
+        model: a twin, another graph's model that draws as a chip does, or a module around one.
     """
     for module in model.modules():
-        if isinstance(module, RandomTauLeaky) and isinstance(module.twin, TwinStep):
-            now = module.twin.now
+        now = getattr(module, "now", None)
+        if isinstance(now, DrawsNow):
             now.draws = Draws(seed, trial, first_sample, now.draws.source)
 
 
@@ -153,41 +201,10 @@ class FreshDraws(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Run the twin with the draws of the next trial."""
-        set_draws(self.model, seed=self.seed, trial=self.calls)
-        self.calls += 1
+        self.draw()
         return self.model(inputs)
 
-
-def random_tau_neuron(model: nn.Module, name: str) -> RandomTauLeaky:
-    """Return the layer's neurons.
-
-    Raises:
-        ExportError: they are not RandomTauLeaky.
-    """
-    neuron = model.get_submodule(name)
-    if not isinstance(neuron, RandomTauLeaky):
-        raise ExportError(
-            f"neuron {name!r} is a {type(neuron).__name__}; a twin needs RandomTauLeaky"
-            " (sampling='mean' is the plain LIF)"
-        )
-    return neuron
-
-
-def only_path(real: RealLayer) -> RealProjection:
-    """Return the layer's only projection, which may pool before or after its weights.
-
-    Raises:
-        ExportError: the layer has several projections, or one without weights, or it is a readout
-            that is pooled after its weights.
-    """
-    path = real.projections[0]
-    if len(real.projections) > 1 or not path.weight_node:
-        raise ExportError(
-            f"layer {real.name!r}: a twin needs exactly one weight layer before each spiking layer;"
-            " this one has other inputs too, or none with weights"
-        )
-    if real.neuron is None and isinstance(path.stages[-1], SumPool):
-        raise ExportError(
-            f"layer {real.name!r}: a twin cannot pool after the last weights; pool before them"
-        )
-    return path
+    def draw(self) -> None:
+        """Go on to the draws of the next trial."""
+        set_draws(self.model, seed=self.seed, trial=self.calls)
+        self.calls += 1

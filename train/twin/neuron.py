@@ -4,17 +4,28 @@ Forward values are the chip's, divided by the layer's scale to give the model's 
 those of the real-valued step with the same decays (straight-through).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from stochi.export.model.neuron import Dynamics, GraphNeuron, State
+from stochi.export.model.neuron import step as real_step
+from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.decays import draw_decays, look_up
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, shift
-from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.neuron import (
+    SUBTRACT,
+    TO_ZERO,
+    NeuronKind,
+    NeuronParameters,
+    NeuronState,
+    fire,
+    integrate,
+)
 from stochi.hardware.noise import (
     DECAY_STREAM,
     HIGH_STREAM,
@@ -24,8 +35,8 @@ from stochi.hardware.noise import (
 )
 from stochi.hardware.quantization import QuantizedLayer, to_integers
 from stochi.program.layers import Decay, Generator
-from stochi.train.neurons.learned_distribution import LearnedDecays
 from stochi.train.twin.compiled_loop import compiled_step
+from stochi.train.twin.exact_products import substitute
 
 
 @dataclass
@@ -44,6 +55,8 @@ class StepNumbers:
         bias: int64, in a shape that broadcasts over the neurons.
         each_bias, each_threshold: (n,) int32, for the compiled step.
         keep: int32, for the compiled step: the decays, or the table of 256 to draw them from.
+        current_keep: decays of the synaptic current, int64.
+        exponent: exponent by which the step shifts the sums; 0 if they are shifted already.
     """
 
     quantized: QuantizedLayer
@@ -51,43 +64,54 @@ class StepNumbers:
     each_bias: np.ndarray
     each_threshold: np.ndarray
     keep: np.ndarray
+    current_keep: torch.Tensor
+    exponent: int
+
+    @property
+    def per_sum(self) -> float:
+        """Synaptic sums, before the step's shift, per unit of the model's current."""
+        return self.quantized.scale / 2.0**self.exponent
 
     @property
     def unit(self) -> float:
         """Integers of the membrane per unit of the model's membrane."""
         return 2.0**ALIGN_SHIFT * self.quantized.scale
 
-    @property
-    def exponent(self) -> int:
-        """Exponent of the weights."""
-        return self.quantized.projections[0].exponent
-
-    @property
-    def per_sum(self) -> float:
-        """Synaptic sums, before the weight exponent, per unit of the model's current."""
-        return self.quantized.scale / 2.0**self.exponent
-
     @classmethod
-    def of(cls, quantized: QuantizedLayer, decay: Decay, shape: Sequence[int]) -> "StepNumbers":
+    def of(
+        cls,
+        quantized: QuantizedLayer,
+        decay: Decay,
+        current_keep: np.ndarray | None,
+        shape: tuple[int, ...],
+        shifts: bool,
+    ) -> "StepNumbers":
         """Collect the numbers of a layer.
 
         Args:
             quantized: the layer's integers on the chip.
             decay: the layer's decays, as in the Program.
+            current_keep: decays of the synaptic current, as in the Program.
             shape: shape of the neurons, channels first.
+            shifts: whether the step shifts the sums of the layer's only path.
         """
 
         def of_each(values: torch.Tensor) -> np.ndarray:
-            return values.expand(tuple(shape)).reshape(-1).int().cpu().numpy()
+            if not values.numel():
+                return np.zeros(0, np.int32)
+            return values.expand(shape).reshape(-1).int().cpu().numpy()
 
-        bias = quantized.bias.reshape((-1,) + (1,) * (len(shape) - 1))
+        bias = over_neurons(quantized.bias, shape)
         keep = look_up(decay.values, np.arange(256)) if decay.drawn else decay.values.ravel()
+        threshold = over_neurons(quantized.threshold_mantissa, shape)
         return cls(
             quantized,
             bias,
             of_each(bias),
-            of_each(quantized.threshold_mantissa),
+            of_each(threshold),
             np.asarray(keep, np.int32),
+            torch.from_numpy(np.zeros(()) if current_keep is None else current_keep).long(),
+            quantized.projections[0].exponent if shifts else 0,
         )
 
 
@@ -97,85 +121,144 @@ class TwinStep:
 
     Attributes:
         layer: the layer's number in the Program, a coordinate of its draws.
-        decay: the kind of neuron and its decays, as in the Program.
+        decay: the neurons' decays, as in the Program.
+        kind: what the neurons do, as in the Program.
         now: the draws, shared by all layers of the model.
         generator, threshold_factor: fitted additive noise, as in the Program.
-        step_numbers: the layer's numbers, set by the weight layer that runs before the neuron.
     """
 
     layer: int
     decay: Decay
+    kind: NeuronKind
     now: DrawsNow
     generator: Generator | None = None
     threshold_factor: float = 1.0
-    step_numbers: StepNumbers | None = field(default=None, repr=False)
-
-    def __call__(
-        self,
-        current: torch.Tensor,
-        membrane: torch.Tensor,
-        step: int,
-        threshold: torch.Tensor,
-        spike: Callable[[torch.Tensor], torch.Tensor],
-        learned: LearnedDecays | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return spikes and membranes, (batch, …), in the model's units.
-
-        32-bit floats are precise enough: their rounding error is less than half the unit of a
-        24-bit integer, so rounding restores the integer. Gradients also reach the ``learned``
-        decays.
-        """
-        levels, mean = (None, None) if learned is None else learned
-        others = _WithoutGradient(self, step, spike)
-        return _Step.apply(current, membrane, threshold, levels, mean, others)
 
     def advance(
-        self, current: torch.Tensor, membrane: torch.Tensor, step: int
+        self,
+        current: torch.Tensor,
+        state: State,
+        step: int,
+        neuron: GraphNeuron,
+        numbers: StepNumbers,
+    ) -> tuple[torch.Tensor, State]:
+        """Return spikes and the state after a time step, in the model's units.
+
+        32-bit floats are precise enough: their rounding error is less than half the unit of a
+        24-bit integer, so rounding restores the integer. Gradients also reach decays that are
+        learned.
+
+        Args:
+            current: (batch, *shape), with the bias.
+            neuron: the neurons in real numbers, whose parameters learn.
+        """
+        if state.current is None and state.waiting is None and neuron.threshold is not None:
+            learns = neuron.random and neuron.learn_distribution
+            levels, mean = neuron.learned_decays(self.decay) if learns else (None, None)
+            others = _WithoutGradient(self, numbers, step, neuron.spike_grad)
+            spikes, membrane = _Step.apply(
+                current, state.membrane, neuron.threshold, levels, mean, others
+            )
+            return spikes, State(membrane)
+        return self._any_step(current, state, step, neuron, numbers)
+
+    def plain_step(
+        self, current: torch.Tensor, membrane: torch.Tensor, step: int, numbers: StepNumbers
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Compute one step, on any device.
+        """Compute one step of neurons without synaptic memory or refractory period.
 
         Returns:
-            Spikes, the membrane, the membrane before any reset in real numbers, and the decay in
-            [0, 1] that was applied, all (batch, …).
+            Spikes, the membrane, the membrane before a reset of this step in real numbers, and the
+            decay in [0, 1] that was applied, all (batch, …).
         """
-        numbers = self.step_numbers
-        if numbers is None:
-            raise RuntimeError("a twin's neuron ran before the weight layer that feeds it")
-        shape = current.shape[1:]
-        if shape.numel() != len(numbers.each_bias):  # the inputs have another size than the sample
-            numbers = StepNumbers.of(numbers.quantized, self.decay, shape)
         if current.device.type == "cpu":
             return self._in_one_pass(current, membrane, step, numbers)
         bias, unit = numbers.bias, numbers.unit
+        threshold = numbers.quantized.threshold_mantissa
+        keep, noise = self.draw_keep(current, step), self.draw_noise(current, step)
+        before = NeuronState(to_integers(membrane, unit), 0, 0)
         # Weight layers add the bias to their currents, as in torch; the chip adds it later.
         sums = to_integers(current - bias / unit, numbers.per_sum)
-        keep, noise = self.draw_keep(current, step), self.draw_noise(current, step)
+        given = shift(sums, numbers.exponent)
         state = integrate(
-            NeuronState(to_integers(membrane, unit), 0, 0),
-            shift(sums, numbers.exponent),
-            keep,
-            0,
-            bias + noise,
-            self.decay.programmable,
+            before, given, NeuronParameters(keep, 0, bias + noise, threshold), self.kind
         )
-        fired, state = fire(
-            state, numbers.quantized.threshold_mantissa, subtract=False, refractory=0
-        )
+        fired, state = fire(state, threshold, self.kind)
         share = (keep / DECAY_UNITY).to(current.dtype)
         gain = 1 - share if self.decay.programmable else 1.0
-        updated = share * membrane + gain * current + noise / unit
+        start: torch.Tensor = membrane
+        lost: torch.Tensor | float = 0.0
+        if self.kind.reset_delay:
+            level = threshold << ALIGN_SHIFT
+            spiked = (before.membrane > level).to(membrane.dtype)
+            if self.kind.reset == SUBTRACT:
+                lost = spiked * (level / unit)
+            else:
+                start = membrane * (1 - spiked)
+        updated = share * start + gain * current + noise / unit - lost
         after = (state.membrane.double() / unit).to(membrane.dtype)
         return fired.to(current.dtype), after, updated.to(current.dtype), share.expand_as(current)
 
-    def _in_one_pass(
+    def kept(self, membrane: torch.Tensor, numbers: StepNumbers) -> torch.Tensor | None:
+        """Return which membranes a delayed reset to zero leaves in a step; None for all."""
+        if not self.kind.reset_delay or self.kind.reset != TO_ZERO:
+            return None
+        level = numbers.quantized.threshold_mantissa << ALIGN_SHIFT
+        return to_integers(membrane, numbers.unit) <= level
+
+    def _any_step(
         self,
         current: torch.Tensor,
-        membrane: torch.Tensor,
+        state: State,
         step: int,
+        neuron: GraphNeuron,
         numbers: StepNumbers,
+    ) -> tuple[torch.Tensor, State]:
+        """Compute one step of any neurons: the chip's values, and the real step's gradients."""
+        unit, kind, dtype = numbers.unit, self.kind, state.membrane.dtype
+        keep, noise = self.draw_keep(current, step), self.draw_noise(current, step)
+        threshold = numbers.quantized.threshold_mantissa
+        memory = state.current is not None
+        resting = numbers.bias / unit
+        before = NeuronState(
+            to_integers(state.membrane, unit),
+            0 if state.current is None else to_integers(state.current, unit),
+            0 if state.waiting is None else state.waiting.long(),
+        )
+        # The bias of neurons with synaptic memory arrives with their sums.
+        given = to_integers(current if memory else current - resting, numbers.quantized.scale)
+        on_membrane = self.generator is None or self.generator.target == "membrane"
+        parameters = NeuronParameters(
+            keep, numbers.current_keep, numbers.bias + noise * on_membrane, threshold
+        )
+        after = integrate(before, given, parameters, kind, noise * (not on_membrane))
+        fired: torch.Tensor = torch.zeros_like(given)
+        if neuron.threshold is not None:
+            fired, after = fire(after, threshold, kind)
+        share = (keep / DECAY_UNITY).to(dtype)
+        real = Dynamics(
+            share,
+            1 - share if self.decay.programmable else 1.0,
+            None if neuron.threshold is None else neuron.threshold * self.threshold_factor,
+            (numbers.current_keep / DECAY_UNITY).to(dtype) if memory else None,
+            resting.to(dtype) * (1 - share if self.decay.programmable else 1.0) if memory else 0.0,
+        )
+        with_noise = current.to(dtype) + (noise / unit).to(dtype)
+        spikes, smooth = real_step(state, with_noise, real, kind, neuron.spike_grad)
+        found = State(
+            substitute(smooth.membrane, (after.membrane.double() / unit).to(dtype)),
+            None
+            if smooth.current is None
+            else substitute(smooth.current, (after.current.double() / unit).to(dtype)),
+            None if smooth.waiting is None else after.waiting.to(dtype),
+        )
+        return substitute(spikes, fired.to(dtype)), found
+
+    def _in_one_pass(
+        self, current: torch.Tensor, membrane: torch.Tensor, step: int, numbers: StepNumbers
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Compute the results of :meth:`advance` with the compiled step, on the CPU."""
-        decay, generator, draws = self.decay, self.generator, self.now.draws
+        """Compute the results of :meth:`plain_step` with the compiled step, on the CPU."""
+        decay, generator, draws, kind = self.decay, self.generator, self.now.draws, self.kind
         keep_step = step if decay.redraw else 0
         given, before = (t.detach().flatten(1).contiguous() for t in (current, membrane))
         found = tuple(torch.empty_like(given, dtype=torch.float32) for _ in range(4))
@@ -188,7 +271,8 @@ class TwinStep:
             numbers.per_sum,
             numbers.exponent,
             numbers.keep,
-            (decay.drawn, decay.programmable),
+            (kind.programmable, kind.reset, kind.reset_delay),
+            decay.drawn,
             (draws.seed, draws.trial, draws.first_sample, self.layer, step, keep_step),
             (False, 0, 7) if generator is None else (True, generator.mantissa, generator.exponent),
             self._registers(given, step),
@@ -242,6 +326,7 @@ class _WithoutGradient(NamedTuple):
     """Inputs of a step that have no gradient."""
 
     neurons: TwinStep
+    numbers: StepNumbers
     step: int
     spike: Callable[[torch.Tensor], torch.Tensor]
 
@@ -258,13 +343,17 @@ class _Step(torch.autograd.Function):
         ctx, current, membrane, threshold, levels, mean, others: _WithoutGradient
     ) -> tuple[torch.Tensor, torch.Tensor]:
         neurons = others.neurons
-        spikes, after, updated, share = neurons.advance(current, membrane, others.step)
+        spikes, after, updated, share = neurons.plain_step(
+            current, membrane, others.step, others.numbers
+        )
         if any(ctx.needs_input_grad):
             distance = updated - neurons.threshold_factor * threshold.detach()
             learned = () if levels is None else (current, membrane, levels, mean)
             slope = _slope(others.spike, distance)
             ctx.save_for_backward(spikes, share, slope, threshold, *learned)
             ctx.programmable, ctx.factor = neurons.decay.programmable, neurons.threshold_factor
+            ctx.kind = neurons.kind
+            ctx.kept = neurons.kept(membrane, others.numbers)
         ctx.set_materialize_grads(False)
         return spikes, after
 
@@ -273,14 +362,18 @@ class _Step(torch.autograd.Function):
         spikes, share, slope, threshold, *learned = ctx.saved_tensors
         through_spikes = torch.zeros_like(slope) if of_spikes is None else of_spikes * slope
         of_updated = through_spikes
+        kind = ctx.kind
         if of_membrane is not None:
-            of_updated = torch.addcmul(through_spikes + of_membrane, of_membrane, spikes, value=-1)
+            of_updated = through_spikes + of_membrane
+            if kind.reset == TO_ZERO and not kind.reset_delay:
+                of_updated = torch.addcmul(of_updated, of_membrane, spikes, value=-1)
         of_threshold = None
         if ctx.needs_input_grad[2]:
             of_threshold = (-ctx.factor * through_spikes).sum_to_size(threshold.shape)
-        before = share * of_updated
+        scaled = share * of_updated
+        before = scaled if ctx.kept is None else scaled * ctx.kept
         # The weights of a stock neuron already contain its gain.
-        of_current = of_updated - before if ctx.programmable else of_updated
+        of_current = of_updated - scaled if ctx.programmable else of_updated
         of_decays = (None, None)
         if learned:
             of_decays = _of_decays(of_updated, share, *learned)

@@ -96,9 +96,7 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                             membrane_probe[step, sample, start + i] = membrane[start + i]
                     if layer == tables.output:
                         for i in range(neurons):
-                            value = (
-                                spikes[slot + i] if layers[layer, t.SPIKES] else membrane[start + i]
-                            )
+                            value = spikes[slot + i] if tables.reads_spikes else membrane[start + i]
                             read[sample, i] = value + (
                                 read[sample, i] if tables.readout_sums else 0
                             )

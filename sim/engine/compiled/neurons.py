@@ -4,7 +4,14 @@ from numba import njit, uintp
 
 from stochi.hardware.fixed_point import narrow
 from stochi.hardware.lfsr import advance
-from stochi.hardware.neuron import NeuronState, fire, integrate
+from stochi.hardware.neuron import (
+    TO_ZERO,
+    NeuronKind,
+    NeuronParameters,
+    NeuronState,
+    fire,
+    integrate,
+)
 from stochi.hardware.noise import (
     DECAY_STREAM,
     DRAWS_PER_BLOCK,
@@ -132,8 +139,13 @@ def step_neurons(  # type: ignore[no-untyped-def]
         registers: shift registers of all layers; see ``draw_words``.
     """
     neurons, start = layers[layer, t.NEURONS], layers[layer, t.FIRST_STATE]
-    programmable, subtract = layers[layer, t.PROGRAMMABLE] != 0, layers[layer, t.SUBTRACT] != 0
-    refractory = layers[layer, t.REFRACTORY]
+    kind = NeuronKind(
+        layers[layer, t.PROGRAMMABLE] != 0,
+        layers[layer, t.RESET],
+        layers[layer, t.RESET_DELAY] != 0,
+        layers[layer, t.RESET_CURRENT] != 0,
+        layers[layer, t.REFRACTORY],
+    )
     seed, trial, sample, step = coordinates
     noise = layers[layer, t.NOISE]
     for first in range(0, neurons, CHUNK):
@@ -171,42 +183,44 @@ def step_neurons(  # type: ignore[no-untyped-def]
             if noise == t.MEMBRANE_NOISE:
                 for i in range(n):
                     buffer[BIASES + i] += buffer[NOISES + i]
-        if layers[layer, t.HAS_CURRENT] or refractory or noise == t.CURRENT_NOISE:
+        if layers[layer, t.HAS_CURRENT] or kind.refractory or noise == t.CURRENT_NOISE:
             fill(buffer, CURRENT_KEEPS, parameters, layers[layer], t.CURRENT_KEEP, first, count)
             for i in range(n):
-                state = integrate(
-                    NeuronState(membrane[v + i], current[v + i], waiting[v + i]),
-                    synaptic[a + i],
+                numbers = NeuronParameters(
                     buffer[KEEPS + i],
                     buffer[CURRENT_KEEPS + i],
                     buffer[BIASES + i],
-                    programmable,
+                    buffer[THRESHOLDS + i],
+                )
+                state = integrate(
+                    NeuronState(membrane[v + i], current[v + i], waiting[v + i]),
+                    synaptic[a + i],
+                    numbers,
+                    kind,
                     buffer[NOISES + i] * (noise == t.CURRENT_NOISE),
                 )
-                fired, state = fire(state, buffer[THRESHOLDS + i], subtract, refractory)
+                fired, state = fire(state, numbers.threshold, kind)
                 spikes[s + i] = fired
                 membrane[v + i], current[v + i] = state.membrane, state.current
                 waiting[v + i] = state.waiting
         # The case of nearly all networks, compiled for each kind of neuron without the rest.
-        elif programmable:
-            step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, subtract, True)
+        elif kind.reset != TO_ZERO or kind.reset_delay:
+            step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, kind)
+        elif kind.programmable:
+            plain = NeuronKind(True, TO_ZERO, False, False, 0)
+            step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, plain)
         else:
-            step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, subtract, False)
+            plain = NeuronKind(False, TO_ZERO, False, False, 0)
+            step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, plain)
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
-def step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, subtract, programmable):  # type: ignore[no-untyped-def]
+def step_plain(membrane, v, synaptic, a, buffer, spikes, s, n, kind):  # type: ignore[no-untyped-def]
     """Advance a chunk of neurons that have neither synaptic memory nor a refractory period."""
     for i in range(n):
-        state = integrate(
-            NeuronState(membrane[v + i], 0, 0),
-            synaptic[a + i],
-            buffer[KEEPS + i],
-            0,
-            buffer[BIASES + i],
-            programmable,
-        )
-        fired, state = fire(state, buffer[THRESHOLDS + i], subtract, 0)
+        numbers = NeuronParameters(buffer[KEEPS + i], 0, buffer[BIASES + i], buffer[THRESHOLDS + i])
+        state = integrate(NeuronState(membrane[v + i], 0, 0), synaptic[a + i], numbers, kind)
+        fired, state = fire(state, numbers.threshold, kind)
         spikes[s + i] = fired
         membrane[v + i] = state.membrane
 

@@ -21,6 +21,7 @@ from stochi.program.layers import (
     Stage,
     SumPool,
     Weighted,
+    as_image,
     shape_after,
 )
 from stochi.program.network import Network
@@ -38,7 +39,9 @@ from stochi.program.target import NOISE_TARGETS
     REDRAW,
     PROGRAMMABLE,
     SPIKES,
-    SUBTRACT,
+    RESET,
+    RESET_DELAY,
+    RESET_CURRENT,
     REFRACTORY,
     HAS_CURRENT,
     KEEP,
@@ -52,7 +55,9 @@ from stochi.program.target import NOISE_TARGETS
     NOISE,
     NOISE_MANTISSA,
     NOISE_EXPONENT,
-) = range(24)
+) = range(26)
+RESET_COLUMNS = slice(RESET, REFRACTORY + 1)
+"""Columns of what a ``NeuronKind`` has after ``programmable``, in its order."""
 NO_NOISE, MEMBRANE_NOISE, CURRENT_NOISE = range(3)
 
 # Columns of synapses. A SOURCE of −1 is the network's input.
@@ -112,6 +117,7 @@ class Tables(NamedTuple):
             the output position.
         steps: time steps of a sample.
         output: number of the layer that is read.
+        reads_spikes: whether the output's spikes are read, not its membranes.
         readout_sums: whether the time steps of the output are added up.
         states, spikes: number of all neurons, and of all spikes in the histories.
         largest_layer, largest_sum, largest_source, events, widest, lists, places: sizes of buffers.
@@ -126,6 +132,7 @@ class Tables(NamedTuple):
     taps: np.ndarray
     steps: int
     output: int
+    reads_spikes: bool
     readout_sums: bool
     states: int
     spikes: int
@@ -175,7 +182,7 @@ def make_tables(network: Network, single_frame: bool) -> Tables:
         single_frame: whether one frame is shown at every time step.
     """
     filling = _Filling(network, single_frame)
-    layers = np.zeros((len(network.layers), 24), np.int64)
+    layers = np.zeros((len(network.layers), NOISE_EXPONENT + 1), np.int64)
     state = spike = 0
     for row, layer in zip(layers, network.layers, strict=True):
         history = 1 + _longest_delay_from(network, layer)
@@ -198,6 +205,7 @@ def make_tables(network: Network, single_frame: bool) -> Tables:
         taps=filling.taps.joined(),
         steps=network.target.time_steps,
         output=filling.numbers[network.output],
+        reads_spikes=network.readout == "spikes",
         readout_sums=network.readout != "input",
         states=state,
         spikes=spike,
@@ -235,7 +243,8 @@ def _largest_map(pools: list[np.ndarray]) -> int:
 def _neurons(row: np.ndarray, layer: Layer, parameters: _Flat) -> None:
     decay = layer.decay
     row[DRAWN], row[REDRAW], row[PROGRAMMABLE] = decay.drawn, decay.redraw, decay.programmable
-    row[SPIKES], row[SUBTRACT], row[REFRACTORY] = layer.spikes, layer.subtract, layer.refractory
+    row[SPIKES] = layer.spikes
+    row[RESET_COLUMNS] = layer.kind[1:]
     row[HAS_CURRENT] = layer.current_keep is not None
     if layer.generator is not None:
         row[NOISE] = 1 + NOISE_TARGETS.index(layer.generator.target)
@@ -313,6 +322,7 @@ class _Filling:
             row[KIND] = ONE_TO_ONE
             row[WEIGHTS] = self.weights.add(np.broadcast_to(weight, shape))
             return
+        shape, out = as_image(shape), as_image(out)
         outputs, inputs, kernel_height, kernel_width = weight.shape
         row[KIND] = CONVOLUTION
         row[CHANNELS], row[AREA], row[POSITIONS] = shape[0], shape[1] * shape[2], out[1] * out[2]

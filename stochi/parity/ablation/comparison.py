@@ -13,11 +13,11 @@ from stochi.attacks.base import Attack
 from stochi.data.images import Images, as_images
 from stochi.deploy.lowering.stand_in import LEAST_COSINE
 from stochi.deploy.origin import lower_again
-from stochi.export.copying import release_copy
+from stochi.export.model.model import GraphModel
 from stochi.export.nir_graph import to_nir
 from stochi.hardware.draws import Draws
 from stochi.modes import in_eval_mode
-from stochi.parity.ablation.model import ablated_model, shown_inputs, switches_of
+from stochi.parity.ablation.model import AblatedModel, shown_inputs, switches_of
 from stochi.parity.arguments import (
     BATCH_SIZE,
     check_attacks,
@@ -26,7 +26,7 @@ from stochi.parity.arguments import (
     check_trials,
 )
 from stochi.parity.attacked import make_attacked
-from stochi.parity.records.float_model import logits_of, seeded_draws
+from stochi.parity.records.float_model import seeded_draws
 from stochi.parity.records.watching import watch_model
 from stochi.parity.results import (
     FLOAT,
@@ -47,7 +47,7 @@ from stochi.statistics.intervals import (
     estimate_difference,
     estimate_mean,
 )
-from stochi.train.twin.model import set_draws
+from stochi.train.twin.model import answering_model_of, set_draws
 
 ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
@@ -104,7 +104,8 @@ def ablate(
             few = images.first(min(attack_images or len(images), len(images)))
             progress(f"{attack.name} on the float model, {len(few)} images")
             shown[ATTACKED] = make_attacked(attack, model, few, batch_size)
-        running = _Ablated(model, program, images.inputs[:1], seed, batch_size)
+        in_graph = answering_model_of(model, images.inputs[:1], program.target.dt)
+        running = _Ablated(in_graph, program, seed, batch_size)
         variants = _compare(running, shown, trials, progress)
     return Ablation(_configuration(running, shown, attack, trials), variants)
 
@@ -163,9 +164,8 @@ def _compare(
 class _Ablated:
     """What the variants are made from, and how they are run."""
 
-    model: nn.Module
+    model: GraphModel
     program: Program
-    sample: torch.Tensor
     seed: int
     batch_size: int
 
@@ -177,17 +177,14 @@ class _Ablated:
         elif name == FLOAT:
             yield lambda inputs, trial: self._run_model(self.model, (), inputs, trial)
         else:
-            copied = ablated_model(self.model, self.program, self.sample, (name,))
-            try:
-                yield lambda inputs, trial: self._run_model(copied, (name,), inputs, trial)
-            finally:
-                release_copy(copied)
+            changed = AblatedModel(self.model, self.program, (name,))
+            yield lambda inputs, trial: self._run_model(changed, (name,), inputs, trial)
 
     def _run_program(self, inputs: torch.Tensor, trial: int) -> Iterator[Record]:
         yield run(self.program, inputs, seed=self.seed, trial=trial, probes=("spikes",))
 
     def _run_model(
-        self, model: nn.Module, switches: tuple[str, ...], inputs: torch.Tensor, trial: int
+        self, model: GraphModel, switches: tuple[str, ...], inputs: torch.Tensor, trial: int
     ) -> Iterator[Record]:
         with seeded_draws(Draws(self.seed, trial)):
             for number, part in enumerate(inputs.split(self.batch_size)):
@@ -195,10 +192,8 @@ class _Ablated:
                 set_draws(model, seed=self.seed, trial=trial, first_sample=first)
                 yield self._watch(model, shown_inputs(self.program, part, switches))
 
-    def _watch(self, model: nn.Module, inputs: torch.Tensor) -> Record:
-        return watch_model(
-            model, self.program, lambda: logits_of(model(inputs)), lambda layer, membrane: membrane
-        )
+    def _watch(self, model: GraphModel, inputs: torch.Tensor) -> Record:
+        return watch_model(model, self.program, inputs, lambda layer, membrane: membrane)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
+from stochi.train.twin.model import answering_model_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ def float_side(
     batch_size: int | None = None,
 ) -> Side:
     """The float model, shown ``batch_size`` inputs at a time; it has the Program's layer names."""
+    in_graph = answering_model_of(model, inputs[:1], program.target.dt)
     return Side(
-        lambda trial: record_float_model(model, program, inputs, Draws(seed, trial), batch_size),
+        lambda trial: record_float_model(in_graph, program, inputs, Draws(seed, trial), batch_size),
         {layer.name: 1.0 for layer in program.layers},
     )
 

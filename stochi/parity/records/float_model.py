@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import Draws
 from stochi.modes import in_eval_mode
 from stochi.parity.records.watching import watch_model
@@ -34,7 +35,7 @@ def run_float_model(
 
 
 def record_float_model(
-    model: nn.Module,
+    model: GraphModel,
     program: Program,
     inputs: torch.Tensor,
     draws: Draws,
@@ -50,16 +51,16 @@ def record_float_model(
         of a readout's integrators are the sums of their input so far, as on the chip.
 
     Raises:
-        InputError: the model has no module of a layer's name.
+        InputError: the model has no layer of a name in the Program.
     """
 
-    def watch(part: torch.Tensor) -> Record:
-        return watch_model(
-            model, program, lambda: logits_of(model(part)), lambda layer, membrane: membrane
-        )
-
     with in_eval_mode(model), seeded_draws(draws):
-        return join_records([watch(part) for part in _parts(inputs, batch_size)])
+        return join_records(
+            [
+                watch_model(model, program, part, lambda layer, membrane: membrane)
+                for part in _parts(inputs, batch_size)
+            ]
+        )
 
 
 @contextmanager

@@ -1,12 +1,12 @@
-"""Watch a torch model's layers while it runs, each known by its name in the Program."""
+"""Runs of a graph's model, in real numbers or in the chip's, watched layer by layer."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import nn
 
 from stochi.errors import InputError
+from stochi.export.model.model import GraphModel
+from stochi.export.model.running import Output
 from stochi.program.layers import Layer
 from stochi.program.program import Program
 from stochi.sim.record import Record
@@ -15,64 +15,36 @@ ToUnits = Callable[[Layer, torch.Tensor], torch.Tensor]
 
 
 def watch_model(
-    model: nn.Module,
-    program: Program,
-    forward: Callable[[], torch.Tensor],
-    to_units: ToUnits,
+    model: GraphModel, program: Program, inputs: torch.Tensor, to_units: ToUnits
 ) -> Record:
-    """Record what the Program's layers do while ``forward`` runs a model, without gradients.
+    """Record what the Program's layers do while a model runs, without gradients.
 
     Args:
-        model: its neurons keep their membrane after the reset in ``mem``; a readout's output is the
-            input of its integrators at each time step.
-        forward: runs the model once; returns (batch, classes) logits.
+        inputs: what the model is shown.
         to_units: converts a layer's membrane (batch, *shape), or a readout's input, to the record's
             units.
 
     Raises:
-        InputError: the model has no module of a layer's name.
+        InputError: the model has no layer of a name in the Program.
     """
-    steps: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {
-        layer.name: [] for layer in program.layers
-    }
-    modules = {layer.name: _find(model, layer.name) for layer in program.layers}
-    hooks = [
-        modules[layer.name].register_forward_hook(_note(layer, steps[layer.name], to_units))
-        for layer in program.layers
-    ]
-    try:
-        with torch.no_grad():
-            logits = forward()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    record = Record(logits.double().cpu())
+    missing = [layer.name for layer in program.layers if layer.name not in model.shapes]
+    if missing:
+        raise InputError(
+            f"the Program's layer {missing[0]!r} is not in the model; was it lowered from it?"
+        )
+    steps: dict[str, list[Output]] = {layer.name: [] for layer in program.layers}
+    with torch.no_grad():
+        for outputs in model.run(inputs):
+            for name, seen in steps.items():
+                seen.append(outputs[name])
+        record = Record(model.read(steps[program.output]).double().cpu())
     for layer in program.layers:
-        membrane = torch.stack([state for _, state in steps[layer.name]])
+        seen = steps[layer.name]
+        states = [one.sent if one.membrane is None else one.membrane for one in seen]
+        membrane = torch.stack([to_units(layer, state) for state in states])
         if layer.spikes:
-            record.spikes[layer.name] = torch.stack([s for s, _ in steps[layer.name]]).cpu()
-        else:
+            record.spikes[layer.name] = torch.stack([one.sent > 0 for one in seen]).cpu()
+        elif seen[0].membrane is None:
             membrane = membrane.cumsum(0)
         record.membrane[layer.name] = membrane.cpu()
     return record
-
-
-def _find(model: nn.Module, name: str) -> nn.Module:
-    try:
-        return model.get_submodule(name)
-    except AttributeError:
-        raise InputError(
-            f"the Program's layer {name!r} is not in the model; was it lowered from it?"
-        ) from None
-
-
-def _note(
-    layer: Layer, seen: list[tuple[torch.Tensor, torch.Tensor]], to_units: ToUnits
-) -> Callable[..., None]:
-    def note(module: nn.Module, _: Any, output: Any) -> None:
-        values = output[0] if isinstance(output, tuple) else output
-        state = module.mem if layer.spikes else values
-        assert isinstance(state, torch.Tensor)
-        seen.append((values > 0, to_units(layer, state)))
-
-    return note

@@ -1,0 +1,1 @@
+"""A NIR graph as a torch module in real numbers."""

@@ -1,0 +1,287 @@
+"""A NIR graph as a torch module in real numbers, differentiable, with τ drawn anew in each run."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import nir
+import torch
+from torch import nn
+
+from stochi.deploy.graph.wiring import Wiring
+from stochi.errors import InputError
+from stochi.export.model.neuron import GraphNeuron, State
+from stochi.export.model.running import (
+    Group,
+    Output,
+    RealRunningLayer,
+    RunningLayer,
+    group_paths,
+)
+from stochi.program.layers import INPUT
+
+READOUTS = ("mean", "sum", "last", "steps")
+READS = ("spikes", "membrane")
+
+Sent = dict[str, dict[int, torch.Tensor]]
+"""Source → time step → the values that it sent, (batch, *shape)."""
+Kept = dict[tuple[str, int], torch.Tensor]
+"""Layer and number of a group → what the group gives at every time step."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a graph is shown its input and how its output is read.
+
+    Attributes:
+        dt: seconds per time step.
+        time_steps: time steps for which an image is shown.
+        readout: how the output is read over time: "mean", "sum", "last" or "steps".
+        reads: what is read of output neurons that spike, "spikes" or "membrane".
+
+    Raises:
+        InputError: a value is unknown or out of range.
+    """
+
+    dt: float
+    time_steps: int
+    readout: str
+    reads: str
+
+    def __post_init__(self) -> None:
+        if self.time_steps < 1:
+            raise InputError(f"time_steps is {self.time_steps}; a sample needs at least 1")
+        for what, value, known in (
+            ("readout", self.readout, READOUTS),
+            ("reads", self.reads, READS),
+        ):
+            if value not in known:
+                raise InputError(f"{what} is {value!r}; choose from {', '.join(known)}")
+
+
+class GraphModel(nn.Module):
+    """A NIR graph that runs in real numbers; :func:`stochi.export.from_nir` makes it.
+
+    Its modules and parameters have the names of the graph's nodes: ``fc1.weight`` is the weight of
+    the node ``fc1``. Weights and biases learn; decays, gains and thresholds learn once their
+    ``requires_grad`` is set. Every run begins at rest. Neurons draw their τ from torch's generator,
+    layer by layer and step by step.
+
+    Args:
+        graph: the graph, with the numbers that it had when the module was made.
+        wiring: layers and paths of the graph.
+        modules: module of each linear node and each neuron node.
+        reading: how the input is shown and the output is read.
+    """
+
+    def __init__(
+        self,
+        graph: nir.NIRGraph,
+        wiring: Wiring,
+        modules: dict[str, nn.Module],
+        reading: Reading,
+    ) -> None:
+        super().__init__()
+        self.graph = graph
+        self.wiring, self.reading = wiring, reading
+        self.shapes = {INPUT: wiring.input_shape}
+        self.shapes |= {layer.name: layer.shape for layer in wiring.layers}
+        self.longest_delay = max(int(p.delay.max()) for la in wiring.layers for p in la.paths)
+        self.nodes = modules  # a plain dictionary, so that nodes may have any name
+        for name, module in modules.items():
+            _register(self, name, module)
+
+    def neurons(self) -> dict[str, GraphNeuron]:
+        """Return the neurons of every layer that has some, by the layer's name."""
+        found = {}
+        for layer in self.wiring.layers:
+            neuron = self.nodes[layer.node] if layer.node else None
+            if isinstance(neuron, GraphNeuron):
+                found[layer.name] = neuron
+        return found
+
+    def answering(self) -> "GraphModel":
+        """Return the module reading its mean output over time, as a Program does.
+
+        Parameters are shared. Classes with the largest sum, or mean over all steps, stay the same.
+
+        Raises:
+            InputError: the output is read at the last time step, which a Program does not.
+        """
+        if self.reading.readout == "last":
+            raise InputError(
+                "the model answers with its output of the last time step, and a Program with the"
+                " mean over all; return the mean, or the outputs of all time steps"
+            )
+        reading = replace(self.reading, readout="mean")
+        return GraphModel(self.graph, self.wiring, self.nodes, reading).train(self.training)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Run the network and read its output.
+
+        Args:
+            inputs: images (batch, *shape), each shown at every time step, or events
+                (time steps, batch, *shape).
+
+        Returns:
+            (batch, *output shape), or (time steps, batch, *output shape) for the readout "steps".
+
+        Raises:
+            InputError: the inputs' shape does not fit the network.
+        """
+        return self.read([values[self.wiring.output] for values in self.run(inputs)])
+
+    def read(self, outputs: Sequence[Output]) -> torch.Tensor:
+        """Return the answer that the output layer's values of all time steps give."""
+        by_membrane = self.reading.reads == "membrane"
+        read = [
+            output.membrane if by_membrane and output.membrane is not None else output.sent
+            for output in outputs
+        ]
+        if self.reading.readout == "last":
+            return read[-1]
+        stacked = torch.stack(read)
+        if self.reading.readout == "steps":
+            return stacked
+        return stacked.mean(0) if self.reading.readout == "mean" else stacked.sum(0)
+
+    def run(self, inputs: torch.Tensor) -> Iterator[dict[str, Output]]:
+        """Yield every layer's output after each time step, by the layer's name.
+
+        Args:
+            inputs: as for :meth:`forward`.
+
+        Raises:
+            InputError: the inputs' shape does not fit the network.
+        """
+        frames = self._frames(inputs)
+        if frames.dim() == len(self.shapes[INPUT]) + 1:
+            return self.run_frames(lambda step: frames, self.reading.time_steps, changing=False)
+        return self.run_frames(lambda step: frames[step], len(frames))
+
+    def run_frames(
+        self, frame: Callable[[int], torch.Tensor], time_steps: int, changing: bool = True
+    ) -> Iterator[dict[str, Output]]:
+        """Yield every layer's output after each time step, by the layer's name.
+
+        Args:
+            frame: returns what is shown in a time step, (batch, *shape), when that begins.
+            time_steps: number of time steps.
+            changing: whether the frames differ; if not, what follows from them is computed once.
+        """
+        layers = self.begin()
+        states: dict[str, State] = {}
+        sent: Sent = {name: {} for name in self.shapes}
+        kept: Kept = {}
+        for step in range(time_steps):
+            shown = sent[INPUT][step] = frame(step)
+            found = {}
+            for name, layer in layers.items():
+                values = self._current(name, layer, sent, step, {} if changing else kept)
+                membrane = None
+                if layer.neuron is not None:
+                    before = states[name] if step else layer.neuron.begin(shown)
+                    values, states[name] = layer.advance(values, before, step)
+                    membrane = states[name].membrane
+                    values = membrane if layer.neuron.threshold is None else values
+                found[name] = Output(values, membrane)
+                sent[name][step] = values
+            for values_of in sent.values():
+                values_of.pop(step - self.longest_delay, None)
+            yield found
+
+    def begin(self) -> dict[str, RunningLayer]:
+        """Return the layers of a run, by name, in the order in which a time step computes them."""
+        neurons = self.neurons()
+        return {
+            layer.name: RealRunningLayer(
+                group_paths(layer.paths), self.nodes, neurons.get(layer.name)
+            )
+            for layer in self.wiring.layers
+        }
+
+    def _frames(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the inputs in the type of the parameters, (batch, *shape) or with steps first."""
+        shape = self.shapes[INPUT]
+        given = tuple(inputs.shape)
+        if given[-len(shape) :] != shape or len(given) - len(shape) not in (1, 2):
+            raise InputError(
+                f"inputs have shape {given}; this network takes images (batch, *{shape}) or events"
+                f" (time steps, batch, *{shape})"
+            )
+        return self.in_own_type(inputs)
+
+    def in_own_type(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the inputs in the type in which the network runs, that of its parameters."""
+        some = next(self.parameters(), None)
+        return inputs if some is None else inputs.to(some.dtype)
+
+    def _current(
+        self, name: str, layer: RunningLayer, sent: Sent, step: int, kept: Kept
+    ) -> torch.Tensor:
+        """Return a layer's input at a time step, (batch, *shape).
+
+        Args:
+            kept: what groups gave that give the same at every time step; it is filled here.
+        """
+        currents = []
+        for number, group in enumerate(layer.groups):
+            current = kept.get((name, number))
+            if current is None:
+                current = layer.through(number, self._arriving(group, sent, step))
+                if group.follows_input:
+                    kept[name, number] = current
+            currents.append(current)
+        return layer.join(currents)
+
+    def _arriving(self, group: Group, sent: Sent, step: int) -> torch.Tensor:
+        """Return the sum of what a group's sources sent."""
+        now = sent[INPUT][step]
+        values: torch.Tensor | None = None
+        for source, delay in group.sources:
+            resting = now.new_zeros(len(now), *self.shapes[source])
+            arriving = delayed(sent[source], step, delay, resting)
+            values = arriving if values is None else values + arriving
+        assert values is not None
+        return values
+
+
+def delayed(
+    sent: dict[int, torch.Tensor], step: int, delay: torch.Tensor, resting: torch.Tensor
+) -> torch.Tensor:
+    """Return the values that a source sent ``delay`` time steps ago.
+
+    Args:
+        sent: (batch, *shape) by time step; nothing was sent at time steps that are missing.
+        delay: int32, () or (*shape).
+        resting: zeros of the source's batch and shape.
+    """
+    if delay.dim() == 0:
+        return sent.get(step - int(delay), resting)
+    arriving = resting
+    for steps in delay.unique().tolist():
+        if step - steps in sent:
+            arriving = arriving + sent[step - steps] * (delay == steps).to(resting.device)
+    return arriving
+
+
+def _register(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Register a node's module under its name, whose dots lead into modules of modules.
+
+    A part of a name that is taken, such as ``forward``, gets underscores behind it.
+    """
+    parent = model
+    *outer, last = (name or "_").split(".")
+    for part in outer:
+        part = part or "_"
+        inner = parent._modules.get(part)
+        if inner is None:
+            inner = nn.Module()
+            parent.add_module(_free(parent, part), inner)
+        parent = inner
+    parent.add_module(_free(parent, last or "_"), module)
+
+
+def _free(parent: nn.Module, name: str) -> str:
+    while hasattr(parent, name):
+        name += "_"
+    return name

@@ -1,0 +1,1 @@
+"""One reader for each torch function that a graph can express."""

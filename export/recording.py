@@ -1,0 +1,266 @@
+"""Recording of a model's run: every torch function on values that depend on the input.
+
+Module hooks see the spiking neurons, each of whose calls is one event. A torch function mode sees
+every operation between them. Any Python in ``forward`` is therefore possible.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import snntorch as snn
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from stochi.errors import ExportError, first_line
+
+STATES = ("spk", "syn", "mem")
+RANDOM = {
+    *("rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "normal"),
+    *("bernoulli", "bernoulli_", "poisson", "multinomial", "uniform_", "normal_", "random_"),
+    *("exponential_", "randperm"),
+}
+
+
+@dataclass(eq=False)
+class Event:
+    """A torch function's call, or a spiking neuron's.
+
+    Attributes:
+        name: name of the function; "neuron" for a neuron.
+        function: the function; None for a neuron.
+        args, kwargs: the arguments.
+        results: all tensors that were returned.
+        module: the innermost module that was running.
+        layer: its name in the model; "" for the model itself.
+        encoder: name of the function of ``snntorch.spikegen`` that was running; "" if none.
+        states: state → the tensor that a neuron starts from.
+        left: state → the tensor that a neuron's state becomes.
+    """
+
+    name: str
+    function: Callable[..., Any] | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    results: tuple[torch.Tensor, ...]
+    module: nn.Module
+    layer: str
+    encoder: str = ""
+    states: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    left: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class NeuronCall:
+    """The values of one call of a spiking neuron, copied.
+
+    Attributes:
+        current: its input (batch, *shape).
+        spikes: its spikes.
+        fresh: whether all its states were zero or empty before the call.
+    """
+
+    current: torch.Tensor
+    spikes: torch.Tensor
+    fresh: bool
+
+
+@dataclass(eq=False)
+class Recording:
+    """A run of a model.
+
+    Attributes:
+        sample: the input.
+        output: what the model returned.
+        events: the events, in order.
+        calls: the calls of each spiking neuron, by its name.
+    """
+
+    sample: torch.Tensor
+    output: Any
+    events: list[Event]
+    calls: dict[str, list[NeuronCall]]
+
+
+def is_neuron(module: nn.Module) -> bool:
+    """Return whether a module is one of snnTorch's neurons, which are watched as a whole."""
+    return isinstance(module, snn.SpikingNeuron) or any(
+        kind.__module__.startswith("snntorch._neurons") for kind in type(module).__mro__
+    )
+
+
+def record(model: nn.Module, sample: torch.Tensor, events: bool = True) -> Recording:
+    """Run ``model(sample)`` without gradients and return what happened.
+
+    Args:
+        model: any module that takes one tensor; its neurons' states are left as they are.
+        sample: the input.
+        events: whether to record the functions as well as the neurons' values.
+
+    Raises:
+        ExportError: the model fails on the sample.
+    """
+    watcher = _Watcher(model, sample, events)
+    hooks = []
+    for module in model.modules():
+        hooks.append(module.register_forward_pre_hook(watcher.before, with_kwargs=True))
+        hooks.append(module.register_forward_hook(watcher.after, with_kwargs=True))
+    devices = [sample.device] if sample.is_cuda else []
+    try:
+        # The run's draws must not advance torch's generator.
+        with torch.random.fork_rng(devices=devices), torch.no_grad(), _alone(model), watcher:
+            output = model(sample)
+    except ExportError:
+        raise
+    except Exception as error:
+        raise ExportError(
+            f"the model fails on a sample of shape {tuple(sample.shape)}: {first_line(error)}"
+            + _hint(error)
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Recording(sample, output, watcher.events, watcher.calls)
+
+
+@contextmanager
+def _alone(model: nn.Module) -> Iterator[None]:
+    """Let ``snntorch.utils.reset`` see this model's neurons only, not those of other networks."""
+    everywhere = snn.SpikingNeuron.instances
+    snn.SpikingNeuron.instances = [m for m in model.modules() if isinstance(m, snn.SpikingNeuron)]
+    try:
+        yield
+    finally:
+        snn.SpikingNeuron.instances = everywhere
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, TypeError) and "missing" in str(error) and "argument" in str(error):
+        return (
+            "; forward must take the input alone and run all time steps. Start from reset states"
+            " in a loop over time in forward, or wrap the network in stochi.train.RepeatSteps"
+        )
+    if "same dtype" in str(error):
+        return "; snnTorch's neurons send float32, so export model.float()"
+    return ""
+
+
+class _Watcher(TorchFunctionMode):
+    def __init__(self, model: nn.Module, sample: torch.Tensor, record_events: bool) -> None:
+        super().__init__()
+        self.names = {module: name for name, module in model.named_modules()}
+        self.running: list[nn.Module] = []
+        self.inside = 0
+        self.live = {id(sample)}
+        self.record_events = record_events
+        self.events: list[Event] = []
+        self.calls: dict[str, list[NeuronCall]] = {}
+        self.started: list[tuple[dict[str, torch.Tensor], bool]] = []
+        self.model = model
+
+    def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.running.append(module)
+        if is_neuron(module):
+            if not self.inside:
+                self.started.append(_states_before(module, args, kwargs))
+            self.inside += 1
+
+    def after(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        if is_neuron(module):
+            self.inside -= 1
+            if not self.inside:
+                self.neuron(module, args, kwargs, output)
+        self.running.pop()
+
+    def neuron(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        states, fresh = self.started.pop()
+        given = args[0] if args else next(iter(kwargs.values()), None)
+        results = tuple(tensors(output))
+        name = self.names[module]
+        if isinstance(given, torch.Tensor) and results:
+            call = NeuronCall(given.detach().clone(), results[0].detach().clone(), fresh)
+            self.calls.setdefault(name, []).append(call)
+        left = {s: getattr(module, s) for s in STATES if _is_tensor(getattr(module, s, None))}
+        event = Event(
+            *("neuron", None, (given,), {}, results, module, name, ""), states=states, left=left
+        )
+        self.live |= {id(t) for t in (*results, *left.values())}
+        self.events.append(event)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        if self.inside or not self.record_events:
+            return result
+        name = getattr(func, "__name__", str(func))
+        if name == "__get__":
+            name = f"__get__.{getattr(getattr(func, '__self__', None), '__name__', '')}"
+        live = any(id(t) in self.live for t in tensors((args, kwargs)))
+        if live or name in RANDOM:
+            results = tuple(tensors(result))
+            if name in ("__setitem__", "copy_"):
+                results = (args[0],)
+            if results:
+                self.live |= {id(t) for t in results}
+                module = self.running[-1] if self.running else self.model
+                self.events.append(
+                    Event(
+                        *(name, func, tuple(args), dict(kwargs or {}), results, module),
+                        self.names.get(module, ""),
+                        _encoder(),
+                    )
+                )
+        return result
+
+
+def _states_before(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[dict[str, torch.Tensor], bool]:
+    """Return the states that a neuron starts from, and whether they are all zero or empty."""
+    try:
+        given = inspect.signature(type(module).forward).bind(module, *args, **kwargs).arguments
+    except TypeError:
+        given = {}
+    current = args[0] if args else next(iter(kwargs.values()), None)
+    shape = current.shape if isinstance(current, torch.Tensor) else None
+    states = {}
+    for name in STATES:
+        state = given.get(name)
+        state = getattr(module, name, None) if state is None else state
+        if isinstance(state, torch.Tensor) and state.shape == shape:
+            states[name] = state
+    fresh = not any(bool(state.any()) for state in states.values())
+    return states, fresh
+
+
+def _encoder() -> str:
+    """Return the name of the outermost running function of ``snntorch.spikegen``, or ""."""
+    frame, found = sys._getframe(2), ""
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "snntorch.spikegen":
+            found = frame.f_code.co_name
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
+def tensors(tree: Any) -> Iterator[torch.Tensor]:
+    """Return the tensors in nested tuples, lists and dictionaries."""
+    if isinstance(tree, torch.Tensor):
+        yield tree
+    elif isinstance(tree, tuple | list):
+        for item in tree:
+            yield from tensors(item)
+    elif isinstance(tree, dict):
+        for item in tree.values():
+            yield from tensors(item)

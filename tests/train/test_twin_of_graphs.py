@@ -1,0 +1,166 @@
+"""Twins of graphs of any form give the engine's integers, and gradients."""
+
+from itertools import pairwise
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from stochi.deploy import lower
+from stochi.export import from_nir
+from stochi.hardware.draws import Draws
+from stochi.parity.records.comparison import compare_records
+from stochi.parity.records.twin import record_twin
+from stochi.sim import run
+from stochi.sim.recording import PROBES
+from stochi.train.twin.model import Twin, twin_of
+from tests.export.test_graph_model import DT, chain, lif
+
+RANDOM = np.random.default_rng(7)
+LAMBDA = {"distribution": "logit-normal", "parameters": "1.0", "input_gain": "coupled", "bits": 0}
+
+
+def affine(outputs: int, inputs: int) -> nir.Affine:
+    return nir.Affine(RANDOM.normal(size=(outputs, inputs)), 0.5 + RANDOM.normal(size=outputs) / 3)
+
+
+def cuba(size: int, **metadata: object) -> nir.CubaLIF:
+    ones = np.ones(size)
+    return nir.CubaLIF(
+        tau_mem=ones * 2 * DT,
+        tau_syn=ones * 4 * DT,
+        r=ones * 2,
+        v_leak=ones * 0,
+        v_threshold=ones,
+        v_reset=ones * 0,
+        w_in=ones * 3,
+        metadata={"reset": "zero", **metadata},
+    )
+
+
+def residual() -> nir.NIRGraph:
+    """Spikes and currents skip a layer, and spikes go back."""
+    graph = chain(affine(6, 6), lif(6, 0.5, "zero", False), affine(6, 6), size=6)
+    graph.nodes["n3"] = lif(6, 0.75, "subtract", True)
+    graph.nodes["skip"] = nir.Scale(RANDOM.normal(size=6))
+    graph.nodes["back"] = affine(6, 6)
+    graph.edges = [
+        *[("input", "n0"), ("n0", "n1"), ("n1", "n2"), ("n2", "n3"), ("n1", "skip")],
+        *[("skip", "n3"), ("n3", "back"), ("back", "n1"), ("n1", "n3"), ("n3", "output")],
+    ]
+    return graph
+
+
+def convolutions() -> nir.NIRGraph:
+    kernel = RANDOM.normal(size=(4, 2, 3, 3))
+    ones = np.ones((4, 6, 6))
+    nodes = {
+        "input": nir.Input(np.array([2, 6, 6])),
+        "conv": nir.Conv2d((6, 6), kernel, 1, 1, 1, 1, RANDOM.normal(size=4) / 2),
+        "lif": nir.LIF(
+            ones * 2 * DT, ones * 2, ones * 0, ones, ones * 0, metadata={"reset": "zero"}
+        ),
+        "pool": nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        "sum": nir.SumPool2d(np.array([3, 3]), np.array([3, 3]), np.array([0, 0])),
+        "flat": nir.Flatten({"input": np.array([4, 1, 1])}, start_dim=0),
+        "fc": affine(3, 4),
+        "output": nir.Output(np.array([3])),
+    }
+    names = list(nodes)
+    return nir.NIRGraph(nodes, list(pairwise(names)), metadata={"dt": DT}, type_check=False)
+
+
+GRAPHS = {
+    **{
+        f"{kind}, delay {delay}": lambda kind=kind, delay=delay: chain(
+            affine(5, 5), lif(5, 0.75, kind, delay)
+        )
+        for kind in ("zero", "subtract", "none")
+        for delay in (False, True)
+    },
+    "synaptic memory": lambda: chain(affine(5, 5), cuba(5)),
+    "refractory": lambda: chain(affine(5, 5), lif(5, 0.5, "zero", False, refractory=2 * DT)),
+    "refractory, subtract": lambda: chain(affine(5, 5), cuba(5, reset="subtract", refractory=DT)),
+    "current reset": lambda: chain(affine(5, 5), cuba(5, reset_current=1, reset_delay=1)),
+    "two sets of weights": lambda: chain(affine(5, 5), affine(5, 5), lif(5, 0.5, "zero", False)),
+    "scaled": lambda: chain(
+        nir.Scale(RANDOM.normal(size=5)),
+        affine(5, 5),
+        nir.Scale(RANDOM.normal(size=5)),
+        lif(5, 0.5, "zero", False),
+    ),
+    "direct": lambda: chain(lif(5, 0.5, "zero", False), lif(5, 0.75, "subtract", True)),
+    "delays": lambda: chain(
+        affine(5, 5),
+        lif(5, 0.5, "zero", False),
+        nir.Delay(np.array([0, 1, 2, 3, 0]) * DT),
+        affine(5, 5),
+        lif(5, 0.5, "zero", False),
+    ),
+    "random": lambda: chain(
+        affine(5, 5),
+        lif(5, 0.5, "subtract", True, random_tau={**LAMBDA, "sampling": "step"}),
+    ),
+    "random, with memory": lambda: chain(
+        affine(5, 5), cuba(5, random_tau={**LAMBDA, "sampling": "forward"})
+    ),
+    "leak": lambda: chain(
+        affine(5, 5),
+        nir.LIF(*(np.ones(5) * v for v in (2 * DT, 2, 0.4, 1, 0.25)), metadata={"reset": "zero"}),
+    ),
+    "residual": residual,
+    "convolutions": convolutions,
+}
+
+
+def made(name: str) -> tuple[nir.NIRGraph, Twin, torch.Tensor]:
+    torch.manual_seed(1)
+    graph = GRAPHS[name]()
+    graph.metadata |= {"steps": 12, "readout": "mean"}
+    shape = tuple(int(n) for n in graph.nodes["input"].output_type["output"])
+    return graph, from_nir(graph), torch.rand(7, *shape)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", GRAPHS)
+def test_it_gives_the_engine_s_integers(name: str) -> None:
+    graph, model, images = made(name)
+    program = lower(graph)
+    twin = twin_of(program, model, images[:1])
+    ours = record_twin(twin, program, images, Draws(3, 2))
+    theirs = run(program, images, seed=3, trial=2, probes=PROBES)
+    assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
+    assert all(float(s.double().mean()) > 0.003 for s in theirs.spikes.values())
+    assert torch.allclose(ours.logits, theirs.logits, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", GRAPHS)
+def test_events_that_change_give_the_engine_s_integers(name: str) -> None:
+    graph, model, images = made(name)
+    program = lower(graph, events=True)
+    frames = (torch.rand(12, *images.shape) > 0.5).float()
+    twin = twin_of(program, model, images[:1])
+    ours = record_twin(twin, program, frames, Draws(1, 0))
+    theirs = run(program, frames, seed=1, probes=PROBES)
+    assert sum(c.mismatches for c in compare_records(ours, theirs)) == 0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", GRAPHS)
+def test_gradients_are_near_those_of_the_float_model(name: str) -> None:
+    graph, model, images = made(name)
+    gradients = []
+    for module in (model, twin_of(lower(graph), model, images[:1]).train()):
+        for parameter in module.parameters():
+            parameter.grad = None
+        torch.manual_seed(0)
+        leaf = images.clone().requires_grad_(True)
+        (module(leaf) * torch.linspace(-1, 2, module(leaf).shape[1])).sum().backward()
+        weights = [p.grad.flatten() for p in module.parameters() if p.grad is not None]
+        assert len(weights) == len(list(module.parameters())), name
+        gradients.append(torch.cat([leaf.grad.flatten(), *weights]))
+    assert all(bool(torch.isfinite(g).all()) and bool(g.any()) for g in gradients)
+    if "random" not in name:
+        assert float(torch.nn.functional.cosine_similarity(*gradients, dim=0)) > 0.8

@@ -52,14 +52,22 @@ def read_again(program: Program, graph: nir.NIRGraph) -> tuple[RealNetwork, dict
     Raises:
         InputError, LoweringError: the Program cannot come from this graph.
     """
-    graph = map_nodes(graph, lambda name, node: _with_reset(program, name, node))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConventionWarning)
-        graph = resolve_conventions(graph, dt=program.target.dt)
-    network = cut_into_layers(graph, program.target.dt)
+    network = cut_into_layers(resolve_like(program, graph), program.target.dt)
     check_same_layers(program, network)
     network = choose_table_bits(network, table_bits(program))
     return network, take_over(program, program.target.noise, network.shapes)
+
+
+def resolve_like(program: Program, graph: nir.NIRGraph) -> nir.NIRGraph:
+    """Return a graph that says its time step and resets, which its Program shows if it does not.
+
+    Raises:
+        GraphError, InputError: as for ``stochi.deploy.resolve_conventions``.
+    """
+    graph = map_nodes(graph, lambda name, node: _with_reset(program, name, node))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConventionWarning)
+        return resolve_conventions(graph, dt=program.target.dt)
 
 
 def _with_reset(program: Program, name: str, node: nir.NIRNode) -> nir.NIRNode:

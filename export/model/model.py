@@ -188,6 +188,9 @@ class GraphModel(nn.Module):
             for values_of in sent.values():
                 values_of.pop(step - self.longest_delay, None)
             yield found
+        for layer in layers.values():
+            if layer.neuron is not None:
+                layer.neuron.forget_draws()  # which may hold an autograd graph
 
     def begin(self) -> dict[str, RunningLayer]:
         """Return the layers of a run, by name, in the order in which a time step computes them."""

@@ -163,8 +163,7 @@ class GraphNeuron(RandomDecay):
 
     def begin(self, like: torch.Tensor) -> State:
         """Return the state at rest for a batch such as ``like``, and forget the last draw."""
-        if self.random:
-            self.forget_draws()
+        self.forget_draws()
         zeros = like.new_zeros(len(like), *self.shape)
         current = None if self.current_decay is None else zeros
         return State(zeros, current, zeros if self.kind.refractory else None)

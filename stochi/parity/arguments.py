@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+import nir
 import numpy as np
 from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack
 from stochi.data.images import Images
+from stochi.deploy.origin import resolve_like
 from stochi.errors import InputError
+from stochi.export.model.building import from_nir
 from stochi.hardware.draws import check_coordinates
 from stochi.program.program import Program
 from stochi.sim.inputs import check_inputs
@@ -19,13 +22,21 @@ BATCH_SIZE = 512
 """Number of images that a torch model takes at a time, so that memory does not grow with data."""
 
 
-def check_sides(model: object, program: object) -> None:
-    """Raise InputError unless they are a torch model and a Program, in that order."""
-    if not isinstance(model, nn.Module) or not isinstance(program, Program):
+def as_float_model(model: nn.Module | nir.NIRGraph, program: Program) -> nn.Module:
+    """Return the float model of a comparison; a graph becomes a torch module in real numbers.
+
+    Raises:
+        InputError: they are not a torch model or a NIR graph, and a Program, in that order.
+        GraphError, LoweringError: the graph is not valid.
+    """
+    if not isinstance(model, nn.Module | nir.NIRGraph) or not isinstance(program, Program):
         raise InputError(
-            "a torch model and a Program are needed, in this order; these are a"
+            "a torch model or a NIR graph, and a Program are needed, in this order; these are a"
             f" {type(model).__name__} and a {type(program).__name__}"
         )
+    if isinstance(model, nn.Module):
+        return model
+    return from_nir(resolve_like(program, model), time_steps=program.target.time_steps).eval()
 
 
 def check_models(*models: nn.Module | None) -> None:

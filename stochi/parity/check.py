@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import nir
 import numpy as np
 import torch
 from torch import nn
@@ -17,10 +18,10 @@ from stochi.modes import in_eval_mode
 from stochi.parity.arguments import (
     ATTACKER_SEED,
     BATCH_SIZE,
+    as_float_model,
     check_attacks,
     check_data,
     check_models,
-    check_sides,
     check_trials,
 )
 from stochi.parity.attacked import (
@@ -64,7 +65,7 @@ Progress = Callable[[str], None]
 
 
 def check_parity(
-    model: nn.Module,
+    model: nn.Module | nir.NIRGraph,
     program: Program,
     data: Images | tuple[torch.Tensor, torch.Tensor],
     *,
@@ -86,7 +87,8 @@ def check_parity(
     in distribution over trials, and in accuracy, clean and under attacks made on either side.
 
     Args:
-        model: (batch, *shape) → (batch, classes), its layers called as in the Program.
+        model: a model that ``to_nir`` exports, or a NIR graph; its layers have the Program's
+            names.
         data: held-out inputs (batch, *shape), the same at every time step, and (batch,) labels:
             images in [0, 1], or frames of exactly 0 or 1 for a Program that takes events.
         lowered_from: the model that was exported, if that is one tuned to answer like ``model``.
@@ -106,7 +108,7 @@ def check_parity(
             come from the model.
         LavaUnavailable: Lava was asked for, and is not installed.
     """
-    check_sides(model, program)
+    model = as_float_model(model, program)
     images = as_images(data)
     check_trials(trials, seeds, batch_size)
     check_data(program, images)

@@ -8,7 +8,7 @@ from stochi.data import Images
 from stochi.deploy import lower
 from stochi.export import from_nir, to_nir
 from stochi.hardware.draws import Draws
-from stochi.parity import check_parity
+from stochi.parity import ablate, check_parity
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
 from stochi.sim import run
@@ -62,3 +62,25 @@ def test_parity_of_networks_with_labels(name: str) -> None:
     clean = report.accuracy[0].sides
     assert clean["float"].value > 0.95
     assert clean["chip"].value > 0.6
+
+
+def test_parity_of_a_graph_alone() -> None:
+    """The graph says neither its time step nor its resets; the Program does."""
+    torch.manual_seed(0)
+    build, shape, _, _ = TUTORIALS["tutorial 5"]
+    graph = to_nir(strong(build()), torch.rand(2, *shape))
+    for node in graph.nodes.values():
+        node.metadata = {}
+    dt = graph.metadata["dt"]
+    graph.metadata = {}
+    options = {"dt": dt, "time_steps": 10, "reset": "subtract"}
+    program = lower(graph, **options)
+    images = torch.rand(30, *shape)
+    answer = from_nir(graph, **options)(images)
+    data = Images(images, answer.argmax(1))
+    report = check_parity(graph, program, data, trials=2, lava=False, exact_images=8)
+    assert report.mismatches == 0 and report.compared > 0
+    assert report.accuracy[0].sides["float"].value == 1.0
+    assert report.accuracy[0].sides["chip"].value > 0.6
+    found = ablate(graph, program, data, trials=1)
+    assert set(found.variants) == {"float", "input", "weights", "decays", "states", "all"}

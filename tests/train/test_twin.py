@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from stochi.deploy import MergedThresholds, lower
 from stochi.errors import InputError
-from stochi.export import to_nir
+from stochi.export import from_nir, to_nir
 from stochi.hardware.distributions import Empirical, NormalTau, Uniform
 from stochi.hardware.draws import Draws
 from stochi.parity.records.comparison import compare_records
@@ -143,6 +143,17 @@ def test_the_model_stays_as_it_is_and_fresh_draws_differ() -> None:
     again = twin(images)
     set_draws(twin, seed=5, trial=0)
     assert torch.equal(again, twin(images))
+
+
+def test_the_twin_of_a_graph_s_model_trains_alone() -> None:
+    build, shape = NETWORKS["dense"]
+    images = torch.rand(8, *shape)
+    model = from_nir(to_nir(build(), images[:1]))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    twin = make_twin(model, images[:1]).train()
+    losses_of_training(twin, images, torch.arange(8) % 3, 3)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert not torch.equal(twin.network.fc1.weight, model.network.fc1.weight)
 
 
 def test_it_merges_thresholds_like_the_lowering_and_warns_once() -> None:

@@ -6,6 +6,7 @@ integers of the chip, in the model's units. Gradients pass straight through the 
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 
 import nir
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
-from stochi.deploy.lowering.network import check_noise
+from stochi.deploy.lowering.network import check_noise, find_time_steps
 from stochi.deploy.lowering.stand_in import StandIn, take_over
 from stochi.deploy.lowering.tables import TableBits, check_table_bits, choose_table_bits
 from stochi.deploy.origin import read_again
@@ -108,7 +109,7 @@ def make_twin(
     graph = to_nir(model, sample, dt)
     network = choose_table_bits(cut_into_layers(graph, dt), bits)
     stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
-    time_steps, levels = int(graph.metadata["steps"]), 1 if events else IMAGE_LEVELS
+    time_steps, levels = find_time_steps(graph, None), 1 if events else IMAGE_LEVELS
     target = Target(chip, noise, time_steps, levels, dt, draws.source)
     return Twin(float_model(model, graph), network, target, stand_ins)
 
@@ -127,7 +128,8 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     """
     graph = to_nir(model, sample, program.target.dt)
     network, stand_ins = read_again(program, graph)
-    target = replace(program.target, time_steps=int(graph.metadata["steps"]))
+    steps = int(graph.metadata.get("steps", program.target.time_steps))
+    target = replace(program.target, time_steps=steps)
     return Twin(float_model(model, graph).answering(), network, target, stand_ins).train(
         model.training
     )
@@ -157,12 +159,14 @@ def answering_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> Gra
 
 
 def float_model(model: nn.Module, graph: nir.NIRGraph) -> GraphModel:
-    """Return a model's graph as a torch module, with the model's own surrogate gradients.
+    """Return a model's graph as a torch module of its own, with the model's surrogate gradients.
 
     Args:
         model: the model.
         graph: the graph that was made from it.
     """
+    if isinstance(model, GraphModel):
+        return GraphModel(model.graph, model.wiring, deepcopy(model.nodes), model.reading)
     found = from_nir(graph)
     own = dict(model.named_modules())
     for name, neuron in found.neurons().items():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import nir
 import numpy as np
 import torch
 from torch import nn
@@ -20,9 +21,9 @@ from stochi.modes import in_eval_mode
 from stochi.parity.ablation.model import AblatedModel, shown_inputs, switches_of
 from stochi.parity.arguments import (
     BATCH_SIZE,
+    as_float_model,
     check_attacks,
     check_data,
-    check_sides,
     check_trials,
 )
 from stochi.parity.attacked import make_attacked
@@ -56,7 +57,7 @@ Run = Callable[[torch.Tensor, int], Iterator[Record]]
 
 
 def ablate(
-    model: nn.Module,
+    model: nn.Module | nir.NIRGraph,
     program: Program,
     images: Images | tuple[torch.Tensor, torch.Tensor],
     *,
@@ -75,8 +76,8 @@ def ablate(
     "all" have the Program's draws.
 
     Args:
-        model: float model with the Program's layer names, RandomTauLeaky neurons and one weight
-            layer for each.
+        model: a model that ``to_nir`` exports, or a NIR graph; its layers have the Program's
+            names.
         program: what it was lowered to. If it was lowered from a tuned model, "weights" are the
             tuned weights.
         images: (batch, *shape) in [0, 1], or frames of 0 and 1 for a Program of events, the same
@@ -92,7 +93,7 @@ def ablate(
         InputError: an argument is out of range, or the model's layers are not the Program's.
         ExportError, LoweringError: as for ``stochi.train.make_twin``.
     """
-    check_sides(model, program)
+    model = as_float_model(model, program)
     images = as_images(images)
     check_trials(trials, (seed,), batch_size)
     check_data(program, images)

@@ -71,6 +71,22 @@ def convolutions() -> nir.NIRGraph:
     return nir.NIRGraph(nodes, list(pairwise(names)), metadata={"dt": DT}, type_check=False)
 
 
+def leaking(pooled: bool) -> nir.NIRGraph:
+    graph = convolutions()
+    size = 3 if pooled else 6
+    ones = np.ones((4, size, size))
+    leak = RANDOM.normal(size=ones.shape) / 3
+    graph.nodes["lif"] = nir.LIF(
+        ones * 2 * DT, ones * 2, leak, ones, ones * 0, metadata={"reset": "zero"}
+    )
+    if pooled:
+        graph.nodes["early"] = graph.nodes.pop("pool")
+        ends = {("conv", "lif"), ("lif", "pool"), ("pool", "sum")}
+        graph.edges = [edge for edge in graph.edges if edge not in ends]
+        graph.edges += [("conv", "early"), ("early", "lif"), ("lif", "sum")]
+    return graph
+
+
 GRAPHS = {
     **{
         f"{kind}, delay {delay}": lambda kind=kind, delay=delay: chain(
@@ -109,6 +125,8 @@ GRAPHS = {
         affine(5, 5),
         nir.LIF(*(np.ones(5) * v for v in (2 * DT, 2, 0.4, 1, 0.25)), metadata={"reset": "zero"}),
     ),
+    "leak of each neuron": lambda: leaking(pooled=False),
+    "leak of each neuron behind pooling": lambda: leaking(pooled=True),
     "residual": residual,
     "convolutions": convolutions,
 }

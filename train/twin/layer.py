@@ -92,7 +92,11 @@ class TwinLayer:
             self.neuron.current_decay is None and not self.neuron.kind.refractory
         )
         reads_pooled = self.neuron is None and self.paths[0].pools_after
-        self.fuses = len(self.paths) == 1 and self.paths[0].fuses and plain and not reads_pooled
+        # A bias of each neuron belongs behind everything that follows the weights.
+        of_each = real.neuron is not None and real.neuron.rest.ndim > 1
+        early = not of_each or not self.paths[0].after
+        alone = len(self.paths) == 1 and self.paths[0].fuses
+        self.fuses = alone and plain and early and not reads_pooled
         if not plain and self.neuron is not None and self.neuron.learns_decays:
             raise ExportError(
                 f"neuron {wired.name!r}: with synaptic memory or a refractory period, a twin cannot"

@@ -300,6 +300,8 @@ def _convolve(values: torch.Tensor, weight: torch.Tensor, stage: Convolution) ->
 
 
 def _rows(bias: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    if bias.dim() > 1:
+        return bias[None]
     return bias.view((1, -1) + (1,) * (like.dim() - 2))
 
 

@@ -40,14 +40,14 @@ class Dynamics(NamedTuple):
         gain: factor of the input.
         threshold: θ, or None for neurons that never spike.
         current_decay: α, or None without synaptic memory.
-        leak: what leaking to another value than 0 adds to the membrane.
+        leak: what leaking to another value than 0 adds to the membrane, or None.
     """
 
     decay: torch.Tensor | float
     gain: torch.Tensor | float
     threshold: torch.Tensor | None
     current_decay: torch.Tensor | None
-    leak: torch.Tensor | float = 0.0
+    leak: torch.Tensor | None = None
 
 
 def step(
@@ -71,7 +71,7 @@ def step(
     before, current, waiting = state
     threshold = dynamics.threshold
     start: torch.Tensor = before
-    lost: torch.Tensor | float = 0.0
+    lost: torch.Tensor | None = None
     if kind.reset_delay and threshold is not None:
         fired = spiked(state, threshold, kind)
         if kind.reset == TO_ZERO:
@@ -81,9 +81,13 @@ def step(
     if current is not None:
         assert dynamics.current_decay is not None
         given = current = dynamics.current_decay * current + given
-    membrane = dynamics.decay * start + dynamics.gain * given + dynamics.leak - lost
+    membrane = dynamics.decay * start + dynamics.gain * given
+    if dynamics.leak is not None:
+        membrane = membrane + dynamics.leak
+    if lost is not None:
+        membrane, start = membrane - lost, start - lost
     if waiting is not None:
-        membrane = torch.where(waiting > 0, start - lost, membrane)
+        membrane = torch.where(waiting > 0, start, membrane)
     if threshold is None:
         return torch.zeros_like(membrane), State(membrane, current, waiting)
     spikes = spike(membrane - threshold).to(membrane.dtype)
@@ -207,7 +211,7 @@ class GraphNeuron(RandomDecay):
         if self.random:
             decay = self.draw_decay(like)
             gain = 1 - decay if self.input_gain == "coupled" else 1 - self.mean_decay()
-        leak = 0.0 if self.rest is None else (1 - decay) * self.rest
+        leak = None if self.rest is None else (1 - decay) * self.rest
         return Dynamics(decay, gain, self.threshold, self.current_decay, leak)
 
 

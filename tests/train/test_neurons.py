@@ -7,9 +7,10 @@ import torch
 from snntorch import surrogate, utils
 
 from stochi.errors import InputError
+from stochi.export.model.neuron import Dynamics, State, step
 from stochi.hardware.distributions import LogitNormal, Uniform
+from stochi.hardware.neuron import RESETS, NeuronKind
 from stochi.train import RandomTauLeaky
-from stochi.train.neurons.random_tau_leaky import random_tau_step
 
 
 def published_recurrence(currents, decays, threshold, coupled):  # type: ignore[no-untyped-def]
@@ -177,10 +178,11 @@ def test_fixed_decays_travel_with_the_state_dict() -> None:
 
 def test_step_is_a_pure_function() -> None:
     mem, current = torch.tensor([0.4]), torch.tensor([1.0])
-    spikes, updated, _ = random_tau_step(
-        mem, current, 0.5, 0.5, torch.tensor(0.5), surrogate.atan()
-    )
-    assert spikes.item() == 1 and updated.item() == pytest.approx(0.7)
+    dynamics = Dynamics(0.5, 0.5, torch.tensor(0.5), None)
+    kinds = {reset: NeuronKind(False, RESETS.index(reset)) for reset in RESETS}
+    for reset, after in (("none", 0.7), ("subtract", 0.2), ("zero", 0.0)):
+        spikes, state = step(State(mem), current, dynamics, kinds[reset], surrogate.atan())
+        assert spikes.item() == 1 and state.membrane.item() == pytest.approx(after)
     assert mem.item() == pytest.approx(0.4)
 
 

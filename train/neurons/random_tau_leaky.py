@@ -6,42 +6,14 @@ import snntorch as snn
 import torch
 
 from stochi.errors import InputError
+from stochi.export.model.neuron import Dynamics, State, step
 from stochi.export.model.random_decay import RandomDecay
 from stochi.hardware.decays import check_bits
 from stochi.hardware.distributions import DecayDistribution, LogitNormal
+from stochi.hardware.neuron import RESETS, NeuronKind
 
 SAMPLING_MODES = ("step", "forward", "fixed", "mean")
 INPUT_GAINS = ("coupled", "mean")
-
-
-def random_tau_step(
-    membrane: torch.Tensor,
-    current: torch.Tensor,
-    decay: torch.Tensor | float,
-    gain: torch.Tensor | float,
-    threshold: torch.Tensor,
-    spike: Callable[[torch.Tensor], torch.Tensor],
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Compute one step of the reference dynamics, ``u := λ·u + g·I`` with a spike if ``u > θ``.
-
-    RandHet-SNN (Wang et al., iScience 2025) uses ``g = 1 − λ``.
-
-    Args:
-        membrane: u before the step.
-        current: I.
-        decay: λ.
-        gain: g.
-        threshold: θ.
-        spike: a surrogate of snnTorch: 1 if its argument ``u − θ`` is positive, with a gradient of
-            its own.
-
-    Returns:
-        Spikes, the membrane before any reset, and the reset signal (the detached spikes).
-    """
-    updated = decay * membrane + gain * current
-    # snnTorch's surrogates return float32 for every input type.
-    spikes = spike(updated - threshold).to(updated.dtype)
-    return spikes, updated, spikes.detach()
 
 
 def check_neuron_options(sigma: float, sampling: str, input_gain: str, bits: int | None) -> None:
@@ -181,14 +153,10 @@ class RandomTauLeaky(RandomDecay, snn.Leaky):
     def _reference_step(self, current: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         decay = self.draw_decay(current)
         gain = 1 - decay if self.input_gain == "coupled" else 1 - self.mean_decay()
-        spikes, updated, reset = random_tau_step(
-            self.mem, current, decay, gain, self.threshold, self.spike_grad
-        )
-        if self.reset_mechanism == "zero":
-            return spikes, updated * (1 - reset)
-        if self.reset_mechanism == "subtract":
-            return spikes, updated - reset * self.threshold
-        return spikes, updated
+        kind = NeuronKind(False, RESETS.index(self.reset_mechanism))
+        dynamics = Dynamics(decay, gain, self.threshold, None)
+        spikes, state = step(State(self.mem), current, dynamics, kind, self.spike_grad)
+        return spikes, state.membrane
 
     def _begin_pass(self) -> None:
         self.forget_draws()

@@ -241,7 +241,7 @@ class TwinStep:
             1 - share if self.decay.programmable else 1.0,
             None if neuron.threshold is None else neuron.threshold * self.threshold_factor,
             (numbers.current_keep / DECAY_UNITY).to(dtype) if memory else None,
-            resting.to(dtype) * (1 - share if self.decay.programmable else 1.0) if memory else 0.0,
+            resting.to(dtype) * (1 - share if self.decay.programmable else 1.0) if memory else None,
         )
         with_noise = current.to(dtype) + (noise / unit).to(dtype)
         spikes, smooth = real_step(state, with_noise, real, kind, neuron.spike_grad)

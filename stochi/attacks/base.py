@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.expectation import cuda_generators, judge, judging_runs
 from stochi.attacks.grid import onto_grid
+from stochi.attacks.memory import check_forgets
 from stochi.attacks.objectives import TINY
 from stochi.attacks.recipe import EPSILON, Plain, Recipe
 from stochi.attacks.surrogates.surrogate import Surrogate
@@ -116,7 +117,12 @@ def _first_answer_checked(
         answered = True
         handle.remove()
         logits = output[0] if isinstance(output, tuple) else output
-        if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
+        if not isinstance(logits, torch.Tensor):
+            raise InputError(
+                f"the model answers with a {type(logits).__name__}; an attack needs"
+                " (batch, classes) logits, or a tuple that begins with them"
+            )
+        if logits.dim() != 2:
             return  # the attack raises an error about it
         if logits.shape[1] < 2:
             raise InputError(
@@ -224,6 +230,7 @@ class Attack(ABC):
             _graphs_released(model),
             _first_answer_checked(model, inputs, labels),
         ):
+            check_forgets(model, inputs, self.batch_dim)
             torch.manual_seed(int(self.seed) ^ DRAWS_APART)
             found = attack.perturb(model, inputs.clone(), labels, generator)
         perturbed, by = found if isinstance(found, Chosen) else (found, (self.title,) * len(labels))

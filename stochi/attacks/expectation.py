@@ -26,6 +26,10 @@ def judging_rounds(draws: int) -> int:
     return max(5, -(-JUDGING_DRAWS // draws))
 
 
+class NoGradient(InputError):
+    """A model's answer has no gradient with respect to its input."""
+
+
 class Outcome(NamedTuple):
     """Share of right answers and mean loss of each image, (batch,) each."""
 
@@ -84,7 +88,7 @@ def expected_gradient(
     """Return the objective's gradient with respect to the images, over ``draws`` runs.
 
     Raises:
-        InputError: the model answers without a gradient.
+        NoGradient: the model answers without a gradient.
     """
     return expected_slope(model, images, labels, draws, objective).gradients
 
@@ -95,21 +99,24 @@ def expected_slope(
     """Return the objective's values and gradients, both over the same ``draws`` runs.
 
     Raises:
-        InputError: the model answers without a gradient.
+        NoGradient: the model answers without a gradient.
     """
     leaf = images.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = answers(model, leaf, draws)
         values = objective(logits, labels)
-        if not values.requires_grad:
-            raise InputError(
+        gradients = None
+        if values.requires_grad:
+            (gradients,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
+        if gradients is None:
+            raise NoGradient(
                 "the model's answer has no gradient with respect to its input; if it is a Program,"
                 " attack its twin (stochi.train.twin_of), or use Square, HopSkipJump or"
                 " GreedySpikes, which need answers only"
             )
-        (gradients,) = torch.autograd.grad(values.sum(), leaf)
     right = (logits.detach().argmax(2) == labels).double().mean(0)
-    return Slope(values.detach(), gradients, right)
+    # A gradient that is not a number shows no way; the search for masking counts such images.
+    return Slope(values.detach(), torch.nan_to_num(gradients, 0.0, 0.0, 0.0), right)
 
 
 def cuda_generators() -> list[int]:

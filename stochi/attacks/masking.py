@@ -10,7 +10,7 @@ from itertools import combinations
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import expected_gradient
+from stochi.attacks.expectation import NoGradient, expected_gradient
 from stochi.errors import InputError
 from stochi.statistics.intervals import estimate_accuracy, estimate_difference
 
@@ -46,14 +46,18 @@ def zero_gradients(
 ) -> torch.Tensor:
     """Return the share of each image's pixels whose expected gradient is exactly 0, (batch,).
 
-    No step changes such a pixel. Zeros come from neurons that no input reaches, from surrogates so
+    No step changes such a pixel. A gradient that is not a number counts as 0, and so does one that
+    is missing. Zeros come from neurons that no input reaches, from surrogates so
     steep that they are 0 in float32, and from losses that are 0 if the model is sure of its answer.
 
     Args:
         model, inputs, labels: as for an attack.
         draws: number of EOT samples.
     """
-    gradient = expected_gradient(model, inputs, labels, draws)
+    try:
+        gradient = expected_gradient(model, inputs, labels, draws)
+    except NoGradient:
+        return torch.ones(len(labels), dtype=torch.float64)
     return (gradient == 0).flatten(1).double().mean(1)
 
 

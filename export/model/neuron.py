@@ -182,9 +182,7 @@ class GraphNeuron(RandomDecay):
         Returns:
             Spikes, and the state after the step.
         """
-        spikes, state = step(state, given, self._dynamics(given), self.kind, self.spike_grad)
-        self.mem = state.membrane
-        return spikes, state
+        return step(state, given, self._dynamics(given), self.kind, self.spike_grad)
 
     def random_tau(self) -> RandomTau:
         """Return the distribution of λ with the current parameters, and how it is drawn."""

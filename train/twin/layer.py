@@ -126,7 +126,8 @@ class TwinLayer:
             self.last = self._quantize(threshold, tuple(parameter.clone() for parameter in now))
         if self.fuses:
             return RunningTwinLayer(self, self.last, self.last.bias)
-        return RunningTwinLayer(self, self.last, substitute(self._bias(), self.last.bias))
+        bias = torch.broadcast_tensors(self._bias(), self.last.bias)
+        return RunningTwinLayer(self, self.last, substitute(*bias))
 
     def _quantize(
         self, threshold: torch.Tensor, parameters: tuple[torch.Tensor, ...]

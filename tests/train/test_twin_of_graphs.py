@@ -71,6 +71,12 @@ def convolutions() -> nir.NIRGraph:
     return nir.NIRGraph(nodes, list(pairwise(names)), metadata={"dt": DT}, type_check=False)
 
 
+def leaking_convolutions() -> nir.NIRGraph:
+    graph = convolutions()
+    graph.nodes["lif"].v_leak = RANDOM.normal(size=(4, 6, 6)) / 2
+    return graph
+
+
 GRAPHS = {
     **{
         f"{kind}, delay {delay}": lambda kind=kind, delay=delay: chain(
@@ -109,6 +115,7 @@ GRAPHS = {
         affine(5, 5),
         nir.LIF(*(np.ones(5) * v for v in (2 * DT, 2, 0.4, 1, 0.25)), metadata={"reset": "zero"}),
     ),
+    "leak within a channel": leaking_convolutions,
     "residual": residual,
     "convolutions": convolutions,
 }

@@ -15,6 +15,7 @@ from stochi.deploy.lowering.layer import (
     channel_gain,
     choose_decay,
     current_keep,
+    leak_of,
     quantize_real_layer,
 )
 from stochi.deploy.lowering.reset import choose_reset
@@ -92,7 +93,10 @@ class TwinLayer:
             self.neuron.current_decay is None and not self.neuron.kind.refractory
         )
         reads_pooled = self.neuron is None and self.paths[0].pools_after
-        self.fuses = len(self.paths) == 1 and self.paths[0].fuses and plain and not reads_pooled
+        leak = leak_of(real, self.step.decay)
+        by_channel = real.bias.ndim <= 1 and (leak is None or leak.ndim <= 1)
+        alone = len(self.paths) == 1 and self.paths[0].fuses
+        self.fuses = alone and plain and by_channel and not reads_pooled
         if not plain and self.neuron is not None and self.neuron.learns_decays:
             raise ExportError(
                 f"neuron {wired.name!r}: with synaptic memory or a refractory period, a twin cannot"

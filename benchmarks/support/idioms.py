@@ -51,6 +51,16 @@ def late(n: Any, x: torch.Tensor) -> torch.Tensor:
     return n.c(n.n2(n.b(before)))
 
 
+def sew(n: Any, spikes: torch.Tensor) -> torch.Tensor:
+    """A residual block that adds spikes."""
+    return n.b(n.n2(n.c(spikes)) + spikes)
+
+
+def ms(n: Any, current: torch.Tensor) -> torch.Tensor:
+    """A residual block that adds currents."""
+    return n.b(n.n2(n.c(n.n(current)) + current))
+
+
 IMAGES, ROWS = (2, 8, 8), (12,)
 DENSE = {"a": lambda: nn.Linear(12, 10), "n": leaky, "b": lambda: nn.Linear(10, 5)}
 CONV = {"a": lambda: conv(2, 4), "n": leaky, "b": lambda: nn.Linear(256, 5)}
@@ -60,6 +70,70 @@ TWO = {
     "b": lambda: nn.Linear(7 * 16, 5),
 }
 EXPORTED: dict[str, tuple[tuple[int, ...], Step, dict[str, Callable[[], Any]]]] = {
+    "Linear": (ROWS, lambda n, x: n.b(n.n(n.a(x))), DENSE),
+    "Conv2d": (IMAGES, lambda n, x: n.b(n.n(n.a(x)).flatten(1)), CONV),
+    "Conv2d, groups, dilation, stride": (
+        IMAGES,
+        lambda n, x: n.b(n.n(n.a(x)).flatten(1)),
+        {**POOLED, "a": lambda: conv(2, 4, groups=2, dilation=2, stride=2, padding=2)},
+    ),
+    "Conv2d, padding='same'": (
+        IMAGES,
+        lambda n, x: n.b(n.n(n.a(x)).flatten(1)),
+        {**CONV, "a": lambda: conv(2, 4, padding="same")},
+    ),
+    "average pooling of spikes": (
+        IMAGES,
+        lambda n, x: n.b(F.avg_pool2d(n.n(n.a(x)), 2).flatten(1)),
+        POOLED,
+    ),
+    "average pooling of currents": (
+        IMAGES,
+        lambda n, x: n.b(n.n(F.avg_pool2d(n.a(x), 2)).flatten(1)),
+        POOLED,
+    ),
+    "AdaptiveAvgPool2d": (
+        IMAGES,
+        lambda n, x: n.b(F.adaptive_avg_pool2d(n.n(n.a(x)), 4).flatten(1)),
+        POOLED,
+    ),
+    "sum pooling of spikes": (
+        IMAGES,
+        lambda n, x: n.b(F.avg_pool2d(n.n(n.a(x)), 2, divisor_override=1).flatten(1)),
+        POOLED,
+    ),
+    "max pooling of spikes": (
+        IMAGES,
+        lambda n, x: n.b(F.max_pool2d(n.n(n.a(x)), 2).flatten(1)),
+        POOLED,
+    ),
+    "batch norm after weights": (
+        IMAGES,
+        lambda n, x: n.b(n.n(n.norm(n.a(x))).flatten(1)),
+        {**CONV, "norm": lambda: nn.BatchNorm2d(4)},
+    ),
+    "dropout": (
+        ROWS,
+        lambda n, x: n.b(n.drop(n.n(n.a(x)))),
+        {**DENSE, "drop": lambda: nn.Dropout(0.5)},
+    ),
+    "functions: F.linear, F.conv2d, view": (
+        IMAGES,
+        lambda n, x: F.linear(
+            n.n(F.conv2d(x, n.a.weight, n.a.bias, padding=1)).view(len(x), -1), n.b.weight
+        ),
+        CONV,
+    ),
+    "spikes added to spikes (SEW)": (
+        ROWS,
+        lambda n, x: sew(n, n.n(n.a(x))),
+        {**DENSE, "c": lambda: nn.Linear(10, 10), "n2": leaky},
+    ),
+    "currents added to currents (MS)": (
+        ROWS,
+        lambda n, x: ms(n, n.a(x)),
+        {**DENSE, "c": lambda: nn.Linear(10, 10), "n2": leaky},
+    ),
     "normalized input, padded": (
         IMAGES,
         lambda n, x: n.b(n.n(n.a((x - 0.3) / torch.tensor([0.5, 0.6]).view(2, 1, 1))).flatten(1)),
@@ -177,9 +251,67 @@ EXPORTED: dict[str, tuple[tuple[int, ...], Step, dict[str, Callable[[], Any]]]] 
         late,
         {**DENSE, "b": lambda: nn.Linear(10, 8), "n2": leaky, "c": lambda: nn.Linear(8, 5)},
     ),
+    "transposed convolution of stride 2": (
+        IMAGES,
+        lambda n, x: n.b(n.n(n.a(x)).flatten(1)),
+        {
+            "a": lambda: nn.ConvTranspose2d(2, 4, 2, stride=2),
+            "n": leaky,
+            "b": lambda: nn.Linear(1024, 5),
+        },
+    ),
     "images from rows": (
         (16,),
         lambda n, x: n.b(n.n(n.a(x.view(-1, 1, 4, 4))).flatten(1)),
         {**POOLED, "a": lambda: conv(1, 4)},
     ),
+}
+
+
+def plain(n: Any, x: torch.Tensor) -> torch.Tensor:
+    return n.b(n.n(n.a(x)))
+
+
+def spiking(n: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return spikes and membranes, from a neuron built with ``output=True``."""
+    return n.n(n.a(x))
+
+
+def stacked(out: list[tuple[torch.Tensor, torch.Tensor]], first: int) -> tuple[torch.Tensor, ...]:
+    pair = [torch.stack(part) for part in zip(*out, strict=True)]
+    return pair[first], pair[1 - first]
+
+
+READOUTS: dict[str, tuple[Step, Callable[[Any], Any]]] = {
+    "currents, mean over time": (plain, lambda out: torch.stack(out).mean(0)),
+    "currents, sum over time": (plain, sum),
+    "currents, last time step": (plain, lambda out: out[-1]),
+    "currents, all time steps": (plain, torch.stack),
+    "spikes and membranes, a tuple": (spiking, lambda out: stacked(out, 0)),
+    "membranes and spikes, a tuple": (spiking, lambda out: stacked(out, 1)),
+    "spikes, sum over time": (spiking, lambda out: stacked(out, 0)[0].sum(0)),
+    "membranes, mean over time": (spiking, lambda out: stacked(out, 1)[0].mean(0)),
+    "membranes, last time step": (spiking, lambda out: stacked(out, 1)[0][-1]),
+    "membranes, largest over time": (spiking, lambda out: stacked(out, 1)[0].amax(0)),
+}
+"""How the output is read: a time step, and what is made of all of them."""
+REFUSED: dict[str, tuple[tuple[int, ...], Step, dict[str, Callable[[], Any]]]] = {
+    "max pooling of currents": (
+        IMAGES,
+        lambda n, x: n.b(n.n(F.max_pool2d(n.a(x), 2)).flatten(1)),
+        POOLED,
+    ),
+    "activation functions (ReLU)": (ROWS, lambda n, x: n.b(n.n(n.a(x).relu())), DENSE),
+    "LayerNorm": (
+        ROWS,
+        lambda n, x: n.b(n.n(n.norm(n.a(x)))),
+        {**DENSE, "norm": lambda: nn.LayerNorm(10)},
+    ),
+    "products of layers (gates, attention)": (
+        ROWS,
+        lambda n, x: n.b(n.n(n.a(x)) * n.a(x)),
+        DENSE,
+    ),
+    "softmax at the end": (ROWS, lambda n, x: plain(n, x).softmax(1), DENSE),
+    "noise drawn in forward": (ROWS, lambda n, x: n.b(n.n(n.a(x) + torch.randn(10))), DENSE),
 }

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks.support.idioms import DENSE, EXPORTED, STEPS, Net, Step, conv, leaky
+from benchmarks.support.idioms import DENSE, EXPORTED, STEPS, Net, Step, conv, leaky, plain
 from benchmarks.support.networks import strong
 from stochi.errors import ExportError
 from stochi.export import to_nir
@@ -33,10 +33,6 @@ def test_what_is_exported_computes_the_same(name: str) -> None:
 def dense(step: Step, after: Callable[[Any], Any] | None = None, **modules: Any) -> nn.Module:
     built = {**{name: make() for name, make in DENSE.items()}, **modules}
     return strong(Net(step, after, **built))
-
-
-def plain(n: Any, x: torch.Tensor) -> torch.Tensor:
-    return n.b(n.n(n.a(x)))
 
 
 @pytest.mark.parametrize(

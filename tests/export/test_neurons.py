@@ -13,7 +13,7 @@ from stochi.export import to_nir
 from stochi.export.evaluation import evaluate
 from stochi.train import RandomTauLeaky
 
-NODES = {"Synaptic": nir.CubaLIF, "RSynaptic": nir.CubaLIF, "IF": nir.IF}
+NODES = {"Synaptic": nir.CubaLIF, "RSynaptic": nir.CubaLIF, "Leaky, β = 1": nir.IF}
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import snntorch as snn
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from stochi.data import load_digits
@@ -14,13 +13,13 @@ from stochi.parity import check_parity
 from stochi.train import RandomTauLeaky
 
 
-class Network(nn.Module):
+class Network(torch.nn.Module):
     """The network of snnTorch's tutorial 5: default reset, spikes and membranes returned."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc1, self.lif1 = nn.Linear(64, 100), snn.Leaky(beta=0.95)
-        self.fc2, self.lif2 = nn.Linear(100, 10), snn.Leaky(beta=0.95)
+        self.fc1, self.lif1 = torch.nn.Linear(64, 100), snn.Leaky(beta=0.95)
+        self.fc2, self.lif2 = torch.nn.Linear(100, 10), snn.Leaky(beta=0.95)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mem1, mem2 = self.lif1.init_leaky(), self.lif2.init_leaky()
@@ -53,7 +52,8 @@ def main(out: Path = Path("runs/examples"), epochs: int = 10) -> None:
         report.to_html(out / f"{name}.html")
         for side, accuracy in report.accuracy[0].sides.items():
             print(f"{name}, {side}: {accuracy.value:.1%}")
-        print(f"{report.mismatches} mismatches in {report.compared:,} values", *report.warnings())
+        print(f"{report.mismatches} mismatches in {report.compared:,} values")
+        print(*report.warnings() or ["no warnings"], sep="\n")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def load(name: str) -> ModuleType:
 def test_every_example_is_one_page_and_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     expected = ["attack", "calibration", "foreign_graph", "own_network", "recurrent", "residual"]
-    assert NAMES == expected
+    assert expected == NAMES
     for name in NAMES:
         source = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
         assert len(source.splitlines()) <= LONGEST, name

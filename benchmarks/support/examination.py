@@ -126,4 +126,6 @@ def _verdict(ours: Record, theirs: Record) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """Return an error's problems in one line."""
+    first, *listed = str(error).splitlines()
+    return "; ".join(line.removeprefix("- ") for line in listed) or first

@@ -6,7 +6,6 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from benchmarks.support.idioms import Net
 from stochi.train import RandomTauLeaky
 
 NEURONS: dict[str, Callable[..., nn.Module]] = {
@@ -38,11 +37,7 @@ REFUSED: dict[str, Callable[[], nn.Module]] = {
     "Alpha": lambda: Loop(snn.Alpha(alpha=0.9, beta=0.8)),
     "SLSTM": lambda: Loop(snn.SLSTM(6, 6)),
     "SConv2dLSTM": lambda: Loop(snn.SConv2dLSTM(1, 1, 3), image=True),
-    "DeltaLeaky": lambda: Net(
-        lambda n, x: n.n(n.a(x))[0],
-        a=nn.Linear(5, 6),
-        n=snn.DeltaLeaky(0.1, beta=0.8, init_hidden=True),
-    ),
+    "DeltaLeaky": lambda: AtOnce(snn.DeltaLeaky(0.1, beta=0.8, init_hidden=True)),
     "LeakyParallel": lambda: AtOnce(snn.LeakyParallel(5, 6)),
     "StateLeaky": lambda: AtOnce(snn.StateLeaky(0.8, 5)),
     "LinearLeaky": lambda: AtOnce(snn.LinearLeaky(0.8, 5, 6)),
@@ -52,7 +47,7 @@ REFUSED: dict[str, Callable[[], nn.Module]] = {
 
 
 class AtOnce(nn.Module):
-    """A neuron that takes all time steps in one call."""
+    """A neuron that is called once, on all time steps."""
 
     def __init__(self, neuron: nn.Module) -> None:
         super().__init__()

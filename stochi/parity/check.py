@@ -86,7 +86,7 @@ def check_parity(
     in distribution over trials, and in accuracy, clean and under attacks made on either side.
 
     Args:
-        model: (batch, *shape) → (batch, classes), its layers called as in the Program.
+        model: a torch model that ``stochi.export.to_nir`` takes, with the Program's layers.
         data: held-out inputs (batch, *shape), the same at every time step, and (batch,) labels:
             images in [0, 1], or frames of exactly 0 or 1 for a Program that takes events.
         lowered_from: the model that was exported, if that is one tuned to answer like ``model``.

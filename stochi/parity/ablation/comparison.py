@@ -75,8 +75,7 @@ def ablate(
     "all" have the Program's draws.
 
     Args:
-        model: float model with the Program's layer names, RandomTauLeaky neurons and one weight
-            layer for each.
+        model: a torch model that ``stochi.export.to_nir`` takes, with the Program's layers.
         program: what it was lowered to. If it was lowered from a tuned model, "weights" are the
             tuned weights.
         images: (batch, *shape) in [0, 1], or frames of 0 and 1 for a Program of events, the same

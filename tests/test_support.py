@@ -3,10 +3,12 @@
 import nir
 import pytest
 import snntorch as snn
+import torch
 
 from benchmarks.support.cases import all_cases
-from benchmarks.support.examination import EXACT, NO, YES, Row
+from benchmarks.support.examination import EXACT, NO, YES, Row, verdict
 from benchmarks.support.page import committed, make_rows, to_markdown, without_lava
+from stochi.sim import Record
 
 NOT_NEURONS = {"SpikingNeuron", "LIF", "GradedSpikes"}  # base classes, and a layer
 
@@ -48,3 +50,15 @@ def test_every_primitive_and_every_neuron_has_a_row() -> None:
     }
     assert len(cases) == len(set(cases)) and len(neurons) > 12 and len(primitives) > 18
     assert (primitives - {"NIRNode"}) | (neurons - NOT_NEURONS) <= words
+
+
+def test_exact_means_that_every_layer_spiked_and_no_value_differs() -> None:
+    def record(spikes: list[int], membrane: list[int]) -> Record:
+        values = (torch.tensor(v, dtype=torch.int32).view(3, 1, 1) for v in (spikes, membrane))
+        return Record(torch.zeros(1, 1), *({"lif": v} for v in values))
+
+    ours = record([0, 1, 0], [5, 9, 2])
+    assert verdict(ours, record([0, 1, 0], [5, 9, 2])) == EXACT
+    assert verdict(ours, record([0, 1, 1], [5, 9, 3])) == "mismatches: 2"
+    quiet = record([0, 0, 0], [5, 9, 2])
+    assert verdict(quiet, quiet) == "no spikes in lif"

@@ -95,16 +95,14 @@ def _compared(
     twin, note = NO, ""
     try:
         model = twin_of(program, from_nir(graph), sample)
-        twin = _verdict(engine, record_twin(model, program, inputs, Draws(3)))
+        twin = verdict(engine, record_twin(model, program, inputs, Draws(3)))
     except StochiError as error:
         note = _one_line(error)
     found = Row(case.group, case.what, YES, YES, twin=twin, note=note)
-    found = replace(found, torch_engine=_verdict(engine, on_torch(program, inputs)))
+    found = replace(found, torch_engine=verdict(engine, on_torch(program, inputs)))
     if not lava:
         return found
-    return replace(
-        found, lava=_verdict(engine, run(program, inputs, "lava", seed=3, probes=PROBES))
-    )
+    return replace(found, lava=verdict(engine, run(program, inputs, "lava", seed=3, probes=PROBES)))
 
 
 def on_torch(program: Program, inputs: torch.Tensor) -> Record:
@@ -116,13 +114,13 @@ def on_torch(program: Program, inputs: torch.Tensor) -> Record:
     return recording.finish()
 
 
-def _verdict(ours: Record, theirs: Record) -> str:
-    """Return "exact", the number of values that differ, or that there was nothing to compare."""
+def verdict(ours: Record, theirs: Record) -> str:
+    """Return "exact", the number of mismatches, or the layers that never spiked."""
     quiet = [name for name, spikes in ours.spikes.items() if not bool(spikes.any())]
     if quiet:
         return f"no spikes in {', '.join(quiet)}"
     different = sum(c.mismatches for c in compare_records(ours, theirs))
-    return f"{different} values differ" if different else EXACT
+    return f"mismatches: {different}" if different else EXACT
 
 
 def _one_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import nir
 import numpy as np
@@ -19,8 +20,14 @@ def chain(*nodes: nir.NIRNode, shape: tuple[int, ...], out: tuple[int, ...] = ()
     return nir.NIRGraph(named, list(itertools.pairwise(names)), {}, type_check=False)
 
 
-def lif(*shape: int, **changed: object) -> nir.LIF:
-    values = {"tau": 4 * DT, "r": 1.0, "v_leak": 0.0, "v_threshold": 0.3, "v_reset": 0.0} | changed
+def lif(*shape: int, **changed: Any) -> nir.LIF:
+    values: dict[str, Any] = {
+        "tau": 4 * DT,
+        "r": 1.0,
+        "v_leak": 0.0,
+        "v_threshold": 0.3,
+        "v_reset": 0.0,
+    } | changed
     noted = values.pop("metadata", {"reset": "zero"})
     return nir.LIF(
         **{k: np.broadcast_to(v, shape).astype(float) for k, v in values.items()}, metadata=noted

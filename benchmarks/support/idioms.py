@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune
 
 STEPS = 5
-Step = Callable[[Any, torch.Tensor], torch.Tensor]
+Step = Callable[[Any, torch.Tensor], Any]
 
 
 def leaky(**options: Any) -> snn.Leaky:
@@ -39,7 +39,7 @@ class Net(nn.Module):
     def forward(self, x: torch.Tensor) -> Any:
         for module in self.modules():
             if isinstance(module, snn.SpikingNeuron):
-                module.reset_mem()  # type: ignore[operator]
+                module.reset_mem()
         self.sent: list[torch.Tensor] = []
         return self.after([self.step(self, x) for _ in range(STEPS)])
 

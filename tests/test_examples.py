@@ -28,7 +28,8 @@ def load(name: str) -> ModuleType:
 
 def test_every_example_is_one_page_and_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert NAMES == ["attack", "calibration", "foreign_graph", "own_network"]
+    expected = ["attack", "calibration", "foreign_graph", "own_network", "recurrent", "residual"]
+    assert expected == NAMES
     for name in NAMES:
         source = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
         assert len(source.splitlines()) <= LONGEST, name
@@ -36,13 +37,33 @@ def test_every_example_is_one_page_and_listed() -> None:
 
 
 def test_own_network(tmp_path: Path) -> None:
-    report = load("own_network").main(tmp_path, epochs=2)
-    saved = json.loads((tmp_path / "own_network.json").read_text(encoding="utf-8"))
+    load("own_network").main(tmp_path, epochs=3)
+    layers = []
+    for name in ("own_network", "random_tau"):
+        saved = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+        assert saved["mismatches"] == 0 and saved["compared"] > 100_000
+        # Guessing is right on one image in ten.
+        assert saved["accuracy"][0]["sides"]["chip"]["low"] > 0.5
+        assert "Accuracy" in (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+        layers.append(Program.load(tmp_path / f"{name}.program").layer("lif1"))
+        assert layers[-1].shape == (100,)
+    first, second = layers
+    assert (first.reset, first.reset_delay, first.decay.drawn) == ("subtract", True, False)
+    assert second.decay.drawn
+
+
+@pytest.mark.parametrize(("name", "recurrent"), [("residual", False), ("recurrent", True)])
+def test_residual_and_recurrent_networks(name: str, recurrent: bool, tmp_path: Path) -> None:
+    report = load(name).main(tmp_path, epochs=3)
+    saved = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
     assert saved["mismatches"] == report.mismatches == 0 and saved["compared"] > 100_000
-    assert Program.load(tmp_path / "own_network.program").layer("neurons").shape == (100,)
-    # Guessing is right on one image in ten.
-    assert report.accuracy[0].sides["chip"].low > 0.5
-    assert "Accuracy" in (tmp_path / "own_network.html").read_text(encoding="utf-8")
+    sides = report.accuracy[0].sides
+    assert sides["chip"].low > 0.5 and abs(sides["chip"].value - sides["float"].value) < 0.05
+    program = Program.load(tmp_path / f"{name}.program")
+    sources = [projection.source for projection in program.layer("lif1").projections]
+    assert ("lif1" in sources) == recurrent
+    last = {projection.source for projection in program.layers[-1].projections}
+    assert last == ({"lif1"} if recurrent else {"lif1", "lif2"})
 
 
 def test_foreign_graph_spikes_as_the_equations_of_its_graph_do(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def test_the_snippet_runs_and_is_short(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(compile(snippet, "README.md", "exec"), names)
-    assert set(names["record"].spikes) == {"lif1"}
+    assert [layer.name for layer in names["program"].layers] == ["lif1", "lif2"]
     report = json.loads((tmp_path / "runs/report.json").read_text())
     assert report["mismatches"] == 0 and report["compared"] > 0
     assert {entry["right"] for entry in report["exact"]} >= {"lava"}

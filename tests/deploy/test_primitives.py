@@ -1,6 +1,5 @@
 """Every primitive of NIR, and weights that follow weights, against torch in float64."""
 
-import itertools
 import math
 
 import nir
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from benchmarks.support.graphs import DT, FLAT, affine, chain, conv, lif, pool, random, scale
 from stochi.deploy import lower
 from stochi.deploy.graph.layers import RealLayer, cut_into_layers
 from stochi.errors import LoweringError
@@ -18,25 +18,7 @@ from stochi.program.layers import Convolution, Dense, Flatten, OneToOne, SumPool
 from stochi.sim import run
 from stochi.sim.recording import PROBES
 
-DT = 1e-3
 STEPS = 40
-
-
-def chain(*nodes: nir.NIRNode, shape: tuple[int, ...], out: tuple[int, ...] = ()) -> nir.NIRGraph:
-    """Make a chain without NIR's type check, which does not know groups."""
-    named = {"input": nir.Input(np.array(shape))}
-    named |= {f"n{i}": node for i, node in enumerate(nodes)}
-    named["output"] = nir.Output(np.array(out))
-    names = list(named)
-    return nir.NIRGraph(named, list(itertools.pairwise(names)), {}, type_check=False)
-
-
-def lif(*shape: int, **changed: object) -> nir.LIF:
-    values = {"tau": 4 * DT, "r": 1.0, "v_leak": 0.0, "v_threshold": 0.3, "v_reset": 0.0} | changed
-    noted = values.pop("metadata", {"reset": "zero"})
-    return nir.LIF(
-        **{k: np.broadcast_to(v, shape).astype(float) for k, v in values.items()}, metadata=noted
-    )
 
 
 def apply(node: nir.NIRNode, x: torch.Tensor) -> torch.Tensor:
@@ -85,30 +67,6 @@ def apply_layer(layer: RealLayer, x: torch.Tensor) -> torch.Tensor:
     return x / path.pooled + bias.reshape(-1, *[1] * (x.dim() - 2))
 
 
-def random(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng((seed, *shape)).standard_normal(shape)
-
-
-def conv(
-    outputs: int, inputs: int, kernel: int, padding: int = 0, groups: int = 1, stride: int = 1
-) -> nir.Conv2d:
-    weight = random(outputs, inputs // groups, kernel, kernel)
-    return nir.Conv2d(None, weight, stride, padding, 1, groups, random(outputs))
-
-
-def pool(kind: type[nir.NIRNode], size: int = 2, padding: int = 0) -> nir.NIRNode:
-    return kind(*(np.array([v, v]) for v in (size, size, padding)))
-
-
-def scale(*shape: int) -> nir.Scale:
-    return nir.Scale(random(*shape) if shape else np.array(1.7))
-
-
-def affine(outputs: int, inputs: int) -> nir.Affine:
-    return nir.Affine(random(outputs, inputs), random(outputs))
-
-
-FLAT = nir.Flatten({"input": None}, 0, -1)
 PATHS: dict[str, tuple[tuple[int, ...], list[nir.NIRNode], type]] = {
     "scale · linear": ((6,), [scale(6), affine(4, 6)], Dense),
     "linear · scale": ((6,), [affine(4, 6), scale(4)], Dense),

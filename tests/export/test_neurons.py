@@ -7,41 +7,13 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from benchmarks.support.neurons import NEURONS, Loop
 from stochi.errors import ExportError
 from stochi.export import to_nir
 from stochi.export.evaluation import evaluate
 from stochi.train import RandomTauLeaky
 
-NEURONS = {
-    "Leaky": lambda **k: snn.Leaky(beta=0.8, **k),
-    "Synaptic": lambda **k: snn.Synaptic(alpha=0.7, beta=0.8, **k),
-    "Lapicque": lambda **k: snn.Lapicque(R=2.0, C=3.0, time_step=1.0, **k),
-    "RLeaky": lambda **k: snn.RLeaky(beta=0.8, linear_features=6, **k),
-    "RLeaky one to one": lambda **k: snn.RLeaky(beta=0.8, V=0.4, all_to_all=False, **k),
-    "RSynaptic": lambda **k: snn.RSynaptic(alpha=0.7, beta=0.8, linear_features=6, **k),
-    "IF": lambda **k: snn.Leaky(beta=1.0, **k),
-    "some IF": lambda **k: snn.Leaky(beta=torch.tensor([0.0, 0.3, 1.0, 1.2, 0.9, -1]), **k),
-    "learned": lambda **k: snn.Leaky(beta=0.6, learn_beta=True, learn_threshold=True, **k),
-    "RandomTau": lambda **k: RandomTauLeaky(sampling="mean", **k),
-}
-NODES = {"Synaptic": nir.CubaLIF, "RSynaptic": nir.CubaLIF, "IF": nir.IF}
-
-
-class Loop(nn.Module):
-    def __init__(self, neuron: nn.Module, membrane: bool = False) -> None:
-        super().__init__()
-        self.fc, self.neuron, self.membrane = nn.Linear(5, 6), neuron, membrane
-
-    def forward(self, events: torch.Tensor) -> torch.Tensor:
-        states = self.neuron.reset_mem()  # type: ignore[operator]
-        states = states if isinstance(states, tuple) else (states,)
-        recurrent = isinstance(self.neuron, snn.RLeaky | snn.RSynaptic)
-        out = []
-        for frame in events:
-            results = self.neuron(self.fc(frame), *states)
-            states = results if recurrent else results[1:]
-            out.append(results[-1] if self.membrane else results[0])
-        return torch.stack(out)
+NODES = {"Synaptic": nir.CubaLIF, "RSynaptic": nir.CubaLIF, "Leaky, β = 1": nir.IF}
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])

@@ -7,11 +7,11 @@ import torch
 from snntorch import spikegen
 from torch import nn
 
+from benchmarks.support.networks import IMAGE, STEPS, TUTORIALS, EventsNet, RateCoded, strong
 from stochi.deploy.graph.file import read_graph, write_graph
 from stochi.errors import ExportError
 from stochi.export import to_nir
 from stochi.export.evaluation import evaluate
-from tests.export.networks import IMAGE, STEPS, TUTORIALS, EventsNet, RateCoded, strong
 
 
 def read(outputs: torch.Tensor, readout: str) -> torch.Tensor:

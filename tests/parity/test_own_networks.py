@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from benchmarks.support.networks import TUTORIALS, strong
 from stochi.attacks import FGSM
 from stochi.data import Images
 from stochi.deploy import lower
@@ -14,7 +15,6 @@ from stochi.parity.records.twin import record_twin
 from stochi.sim import run
 from stochi.sim.recording import PROBES
 from stochi.train import twin_of
-from tests.export.networks import TUTORIALS, strong
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

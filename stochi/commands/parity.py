@@ -7,20 +7,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
-from stochi.commands.data import Compared, load_compared
 from stochi.commands.options import (
     AttackOption,
-    CheckpointArgument,
-    ComparedProgramArgument,
+    ChipOption,
+    ConventionOption,
     DataDirOption,
     DataOption,
     EpsilonsOption,
+    EventsOption,
+    GraphDtOption,
+    InputsOption,
     JsonOption,
+    LabelsOption,
     LoweredFromOption,
+    ModelArgument,
+    NoiseOption,
+    OptionalProgramArgument,
     ParitySeedOption,
+    ResetOption,
     SurrogatesOption,
     TrialsOption,
+    WeightsOption,
     was_given,
 )
 from stochi.errors import InputError
@@ -53,8 +62,8 @@ LavaOption = Annotated[bool, typer.Option(help="Run Lava beside the engine.")]
 
 def parity_command(
     context: typer.Context,
-    checkpoint: CheckpointArgument,
-    program: ComparedProgramArgument,
+    model: ModelArgument,
+    program: OptionalProgramArgument = None,
     *,
     out: OutOption = Path("runs/report.json"),
     html: HtmlOption = None,
@@ -72,9 +81,18 @@ def parity_command(
     lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
+    weights: WeightsOption = None,
+    inputs: InputsOption = None,
+    labels: LabelsOption = None,
+    dt: GraphDtOption = None,
+    convention: ConventionOption = None,
+    reset: ResetOption = None,
+    chip: ChipOption = "loihi2",
+    noise: NoiseOption = "decay",
+    events: EventsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a float model with its Program on test images.
+    """Compare a float model with its Program on test images, or on your own inputs.
 
     Twin, engine and Lava are compared value for value; the float model and the Program in
     distribution and in accuracy, clean and under attack: unless told otherwise, under AutoAttack's
@@ -85,12 +103,16 @@ def parity_command(
     from stochi.parity import check_parity
 
     output = Output(as_json)
-    check_output(out, checkpoint, program, lowered_from, html)
-    check_output(html, checkpoint, program, lowered_from)
+    asked = Asked(
+        *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
+        *(dt, convention, reset, chip, noise, events),
+    )
+    check_output(out, *asked.files(), html)
+    check_output(html, *asked.files())
     budgets = read_epsilons(context, epsilons, epsilon)
-    asked = epsilons is not None or surrogates is not None or was_given(context, "attack")
-    attacks = _read_attacks(attack, surrogates, budgets, asked)
-    compared = load_compared(checkpoint, program, lowered_from, data, data_dir, images)
+    wanted = epsilons is not None or surrogates is not None or was_given(context, "attack")
+    attacks = _read_attacks(attack, surrogates, budgets, wanted)
+    compared = load_compared(context, asked, output)
     report = check_parity(
         compared.model,
         compared.program,

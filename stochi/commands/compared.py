@@ -85,11 +85,13 @@ def kind_of(source: str) -> str:
     path = Path(source)
     if path.suffix == ".py":
         raise InputError(f"{source}: add the name of what makes the network, like {source}:Net")
-    return GRAPH if path.suffix == ".nir" or is_hdf5(path) else CHECKPOINT
+    return GRAPH if is_graph(path) else CHECKPOINT
 
 
-def is_hdf5(path: Path) -> bool:
-    """Return whether a file is HDF5, as NIR graphs are."""
+def is_graph(path: Path) -> bool:
+    """Return whether a file is a NIR graph, by its name, or HDF5 as NIR graphs are."""
+    if path.suffix == ".nir":
+        return True
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -134,8 +136,9 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
     program = None
     if asked.program is not None:
         program = load_program(asked.program, for_images=asked.inputs is None)
-    shape = classes = None
-    graph = None
+    shape: tuple[int, ...] | None = None
+    classes: int | None = None
+    graph: nir.NIRGraph | None = None
     if kind == CODE:
         output.leave_stdout(context)
         model = load_own_model(asked.model, asked.weights)

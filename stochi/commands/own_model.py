@@ -193,8 +193,8 @@ def _state_dict(content: Any, path: Path) -> "dict[str, torch.Tensor]":
         if not other:
             return {str(name): values for name, values in content.items()}
         raise InputError(
-            f"{path}: {_listed(other)} {'is' if len(other) == 1 else 'are'} not a tensor, so this is"
-            " not a state_dict; save that alone, with torch.save(model.state_dict(), path)"
+            f"{path}: not a state_dict, since these are not tensors: {_listed(other)}; save the"
+            " state_dict alone, with torch.save(model.state_dict(), path)"
         )
     raise InputError(
         f"{path}: holds {'nothing' if content == {} else f'a {type(content).__name__}'}, not a"

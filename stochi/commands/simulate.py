@@ -73,6 +73,7 @@ def simulate_command(
     output = Output(as_json)
     check_output(out, program, inputs, labels)
     loaded = load_program(program, for_images=inputs is None)
+    expected: torch.Tensor | None
     if inputs is None:
         refuse(context, ("labels",), "it belongs to --inputs")
         test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)

@@ -186,7 +186,7 @@ def _lower(asked: Asked, graph: "nir.NIRGraph") -> "Program":
 def _read_test(asked: Asked, shape: tuple[int, ...] | None, classes: int | None) -> "Images":
     """Read the user's own inputs, or a data set, checked if shape and classes are known."""
     if asked.inputs is not None:
-        return read_labelled(asked.inputs, asked.labels, asked.images)
+        return read_labelled(asked.inputs, asked.labels, asked.images, shape)
     if shape is not None and classes is not None:
         test = load_test_images(asked.data, asked.data_dir, asked.model, shape, classes)
     else:

@@ -124,7 +124,7 @@ def _load_trained(
     """
     if kind_of(model) != CHECKPOINT:
         raise InputError(f"{model} is a NIR graph already; lower it with 'stochi deploy'")
-    refuse(context, ("weights", "sample", "shape", "seed"), "it is for FILE.py:NAME")
     network, config = load_network(Path(model))
+    refuse(context, ("weights", "sample", "shape", "seed"), "it is for FILE.py:NAME")
     test = load_test_images(data, data_dir, model, config.input_shape, config.classes)
     return network, test.inputs[:8]

@@ -66,10 +66,16 @@ def read_labels(inputs: Path, labels: Path | None, samples: int) -> "torch.Tenso
     return values.long()
 
 
-def read_labelled(inputs: Path, labels: Path | None, count: int | None = None) -> "Images":
+def read_labelled(
+    inputs: Path,
+    labels: Path | None,
+    count: int | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> "Images":
     """Read inputs (batch, *shape) with their labels.
 
     Args:
+        shape: shape of an input, if it is known.
         count: number of inputs, from the front; None: all.
 
     Raises:
@@ -78,6 +84,12 @@ def read_labelled(inputs: Path, labels: Path | None, count: int | None = None) -
     from stochi.data import Images
 
     shown = read_inputs(inputs)
+    if shape is not None and tuple(shown.shape[1:]) != shape:
+        sizes = ", ".join(map(str, shape))
+        raise InputError(
+            f"{inputs}: inputs have shape {tuple(shown.shape)}; they must be (batch, {sizes}), the"
+            " same at every time step (events that change from step to step: 'stochi simulate')"
+        )
     found = read_labels(inputs, labels, len(shown))
     if found is None:
         raise InputError(f"accuracy needs the labels of {inputs}; give --labels FILE")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+FOREIGN = ("site-packages", "<frozen")
+"""Parts of the names of files that are not the user's."""
 LISTED = 6
 """Largest number of names in a message."""
 STATE_KEYS = ("state_dict", "model_state_dict")
@@ -56,7 +58,8 @@ def _resolve(spec: str) -> "nn.Module":
     place, _, name = spec.rpartition(":")
     if not name.isidentifier():
         raise InputError(
-            f"{spec}: {name!r} is not a name in Python; give FILE.py:NAME or package.module:NAME"
+            f"{spec}: what follows the colon is not a name of Python; give FILE.py:NAME or"
+            " package.module:NAME"
         )
     module = _import_file(place) if place.endswith(".py") else _import_module(place)
     found = getattr(module, name, None)
@@ -66,8 +69,8 @@ def _resolve(spec: str) -> "nn.Module":
         return found
     if not callable(found):
         raise InputError(
-            f"{spec}: {name} is a {type(found).__name__}; name a function or class that makes a"
-            " torch.nn.Module, or a torch.nn.Module"
+            f"{spec}: it has the type {type(found).__name__}; name a torch.nn.Module, or a function"
+            " or class that makes one"
         )
     _check_no_arguments(spec, found)
     made = _run_own(spec, found)
@@ -98,7 +101,16 @@ def _import_module(name: str) -> ModuleType:
             " package.module:NAME"
         )
     _make_importable(Path.cwd())
-    found: ModuleType = _run_own(name, lambda: importlib.import_module(name))
+    try:
+        found: ModuleType = _run_own(name, lambda: importlib.import_module(name))
+    except InputError as error:
+        cause = error.__cause__
+        if isinstance(cause, ModuleNotFoundError) and f"{name}.".startswith(f"{cause.name}."):
+            raise InputError(
+                f"{name}: no such module in this folder or among what is installed; give"
+                " FILE.py:NAME or package.module:NAME"
+            ) from error
+        raise
     return found
 
 
@@ -121,7 +133,9 @@ def _blame(where: str, error: BaseException) -> NoReturn:
         place = f" ({Path(error.filename or where).name}, line {error.lineno})"
         said = error.msg
     else:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if not any(part in frame.filename for part in FOREIGN)]
+        frame = (own or frames)[-1]
         place = f" ({Path(frame.filename).name}, line {frame.lineno})"
         said = str(error)
     detail = f": {said}" if said else ""
@@ -197,8 +211,9 @@ def _state_dict(content: Any, path: Path) -> "dict[str, torch.Tensor]":
             " state_dict alone, with torch.save(model.state_dict(), path)"
         )
     raise InputError(
-        f"{path}: holds {'nothing' if content == {} else f'a {type(content).__name__}'}, not a"
-        " state_dict; save one with torch.save(model.state_dict(), path)"
+        f"{path}: holds a value of type {type(content).__name__}"
+        f"{' with nothing in it' if content == {} else ''}, not a state_dict; save one with"
+        " torch.save(model.state_dict(), path)"
     )
 
 

@@ -1,7 +1,7 @@
 """``stochi attack``, on a float model and on its Program."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,7 +29,10 @@ from stochi.commands.options import (
     was_given,
 )
 from stochi.commands.parity import print_accuracy
-from stochi.files import check_figure, check_output
+from stochi.files import check_figure
+
+if TYPE_CHECKING:
+    from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
 IterationsOption = Annotated[
@@ -87,17 +90,15 @@ def attack_command(
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
     Unless told otherwise, the attack is AutoAttack's version for spiking networks.
-
     Attacks that follow gradients are made on the float model and on the twin; attacks that only
     ask for answers are made on the float model and on the Program itself. Every side is shown the
     images of all of them.
 
     Exit status 1 if the twin does not compute the Program's integers.
     """
-    from stochi.parity import check_parity, draw_robustness
+    from stochi.parity import check_parity
 
     output = Output(as_json)
-    check_figure(figure)
     budgets = read_epsilons(context, epsilons, epsilon)
     attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates)
     count = None if inputs is not None and not was_given(context, "images") else images
@@ -105,12 +106,10 @@ def attack_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
         *(dt, convention, reset),
     )
-    check_output(figure, *asked.files())
+    check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
     report = check_parity(
-        compared.model,
-        compared.program,
-        compared.test,
+        *compared.sides,
         lowered_from=compared.lowered_from,
         trials=trials,
         attacks=attacks,
@@ -120,6 +119,17 @@ def attack_command(
         margins=None,
         progress=output.progress,
     )
+    _finish(output, report, figure)
+
+
+def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:
+    """Print a report, draw it, and end the command.
+
+    Raises:
+        typer.Exit: with status 1, if a value differs.
+    """
+    from stochi.parity import draw_robustness
+
     print_accuracy(output, report)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")

@@ -42,6 +42,11 @@ class Compared:
     lowered_from: "nn.Module | None"
     test: "Images"
 
+    @property
+    def sides(self) -> "tuple[nn.Module, Program, Images]":
+        """What ``stochi.parity.check_parity`` and ``ablate`` take first."""
+        return self.model, self.program, self.test
+
 
 @dataclass(frozen=True)
 class Asked:

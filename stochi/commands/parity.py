@@ -1,8 +1,9 @@
 """``stochi parity``, a float model beside its Program."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -100,8 +101,6 @@ def parity_command(
 
     Exit status 1 if a single value differs.
     """
-    from stochi.parity import check_parity
-
     output = Output(as_json)
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
@@ -113,26 +112,35 @@ def parity_command(
     wanted = epsilons is not None or surrogates is not None or was_given(context, "attack")
     attacks = _read_attacks(attack, surrogates, budgets, wanted)
     compared = load_compared(context, asked, output)
-    report = check_parity(
-        compared.model,
-        compared.program,
-        compared.test,
-        lowered_from=compared.lowered_from,
-        trials=trials,
-        attacks=attacks,
-        epsilons=budgets if attacks else None,
-        seeds=(seed, seed + 1),
-        exact_images=exact,
-        attack_images=attack_images,
-        lava=lava,
-        progress=output.progress,
-    )
+    options = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
+    drawn = {"trials": trials, "seeds": (seed, seed + 1)}
+    report = _compare(output, compared, attacks, budgets, {**options, **drawn})
     if ablation:
         report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
     report.save(out)
     if html is not None:
         report.to_html(html)
     finish_report(output, report, f"{out}" if html is None else f"{out} and {html}")
+
+
+def _compare(
+    output: Output,
+    compared: Compared,
+    attacks: "list[ImageAttack]",
+    budgets: list[float],
+    options: Mapping[str, Any],
+) -> "ParityReport":
+    """Compare the sides; ``options`` are those of ``stochi.parity.check_parity``."""
+    from stochi.parity import check_parity
+
+    return check_parity(
+        *compared.sides,
+        lowered_from=compared.lowered_from,
+        attacks=attacks,
+        epsilons=budgets if attacks else None,
+        progress=output.progress,
+        **options,
+    )
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:
@@ -201,9 +209,7 @@ def _add_ablation(
     from stochi.parity import ablate
 
     ablation = ablate(
-        compared.model,
-        compared.program,
-        compared.test,
+        *compared.sides,
         attack=attacks[-1].with_budget(max(budgets)) if attacks else None,
         attack_images=attack_images,
         trials=report.configuration.trials,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from stochi.program import Program
+    from stochi.sim import Record
 
 LISTED = 5
 """Largest number of classes in a line."""
@@ -68,7 +69,6 @@ def simulate_command(
     """Run a Program on test images or on your own inputs, on the engine or on Lava."""
     from stochi.sim import run
     from stochi.sim.recording import PROBES
-    from stochi.statistics.intervals import estimate_accuracy
 
     output = Output(as_json)
     check_output(out, program, inputs, labels)
@@ -94,27 +94,39 @@ def simulate_command(
         progress=output.counter(backend),
         probe_folder=probe_folder,
     )
-    found = record.predictions()
-    rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
-    for name, rate in rates.items():
-        output.line(f"  {name}: {rate:.4f} spikes per neuron and time step")
-    on = f"{len(found)} {'images of ' + data if inputs is None else 'inputs of ' + str(inputs)}"
+    on = f"images of {data}" if inputs is None else f"inputs of {inputs}"
     run_by = f"{backend}, seed {seed}, trial {trial}"
-    accuracy = None if expected is None else estimate_accuracy((found == expected)[None])
-    if accuracy is None:
-        output.line(f"Predicted {_counted(found)} on {on}, {run_by}")
-    else:
-        interval = f"[{accuracy.low:.1%}, {accuracy.high:.1%}]"
-        output.line(f"Accuracy {accuracy.value:.1%} {interval} on {on}, {run_by}")
+    found = _print_answers(output, record, expected, f"{on}, {run_by}")
     if out is not None:
         record.save(out)
         output.line(f"Wrote {out}")
-    values: dict[str, Any] = {"firing_rates": rates, "seed": seed, "trial": trial}
-    if accuracy is not None:
-        values["accuracy"] = asdict(accuracy)
     if inputs is not None:
-        values["predictions"] = found.tolist()
-    output.finish(values)
+        found["predictions"] = record.predictions().tolist()
+    output.finish({"seed": seed, "trial": trial, **found})
+
+
+def _print_answers(
+    output: Output, record: "Record", expected: "torch.Tensor | None", how: str
+) -> dict[str, Any]:
+    """Print firing rates, and the accuracy or what was predicted; return plain values of them.
+
+    Args:
+        expected: labels, if there are some.
+        how: what was shown and how it ran, for the line of the result.
+    """
+    from stochi.statistics.intervals import estimate_accuracy
+
+    predicted = record.predictions()
+    rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
+    for name, rate in rates.items():
+        output.line(f"  {name}: {rate:.4f} spikes per neuron and time step")
+    if expected is None:
+        output.line(f"Predicted {_counted(predicted)} on {len(predicted)} {how}")
+        return {"firing_rates": rates}
+    accuracy = estimate_accuracy((predicted == expected)[None])
+    interval = f"[{accuracy.low:.1%}, {accuracy.high:.1%}]"
+    output.line(f"Accuracy {accuracy.value:.1%} {interval} on {len(predicted)} {how}")
+    return {"firing_rates": rates, "accuracy": asdict(accuracy)}
 
 
 def _read_own(

@@ -315,7 +315,7 @@ def test_a_named_network_gives_the_program_that_python_gives(run: Run, own: Path
     assert expected.target == program.target
     for layer, other in zip(program.layers, expected.layers, strict=True):
         for one, two in zip(layer.projections, other.projections, strict=True):
-            assert np.array_equal(one.weight_mantissa, two.weight_mantissa)
+            assert np.array_equal(one.weight, two.weight)
 
 
 def check_refused(run: Run, words: tuple[str, ...], message: str) -> None:

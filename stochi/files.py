@@ -36,14 +36,18 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
         raise InputError(f"{target}: {folder} cannot be written into")
 
 
-def check_figure(path: str | Path | None) -> None:
-    """Raise InputError unless a PNG can be written there, before its content is computed."""
+def check_figure(path: str | Path | None, *others: str | Path | None) -> None:
+    """Raise InputError unless a PNG can be written there, before its content is computed.
+
+    Args:
+        others: as for :func:`check_output`.
+    """
     if path is None:
         return
     target = Path(path)
     if target.suffix.lower() != ".png" or target.is_dir():
         raise InputError(f"{target}: give the name of a PNG file, like {target.stem or 'f'}.png")
-    check_output(target)
+    check_output(target, *others)
 
 
 @contextmanager

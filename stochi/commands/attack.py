@@ -1,28 +1,38 @@
 """``stochi attack``, on a float model and on its Program."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.compared import Asked, load_compared
 from stochi.commands.console import Output
-from stochi.commands.data import load_compared
 from stochi.commands.options import (
     AttackOption,
-    CheckpointArgument,
     ComparedProgramArgument,
+    ConventionOption,
     DataDirOption,
     DataOption,
     EpsilonsOption,
+    GraphDtOption,
+    InputsOption,
     JsonOption,
+    LabelsOption,
     LoweredFromOption,
+    ModelArgument,
+    ResetOption,
     SeedOption,
     SurrogatesOption,
     TrialsOption,
+    WeightsOption,
+    was_given,
 )
 from stochi.commands.parity import print_accuracy
 from stochi.files import check_figure
+
+if TYPE_CHECKING:
+    from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
 IterationsOption = Annotated[
@@ -42,7 +52,9 @@ DrawsOption = Annotated[
 RestartsOption = Annotated[
     int | None, typer.Option(help="Restarts of PGD, SA-PGD, APGD, FAB and Square; 1 by default.")
 ]
-ImagesOption = Annotated[int, typer.Option(help="Number of test images.")]
+ImagesOption = Annotated[
+    int, typer.Option(help="Number of test images; of your own inputs, all by default.")
+]
 FigureOption = Annotated[
     Path | None, typer.Option(help="Draw accuracy against ε into this PNG file.")
 ]
@@ -50,7 +62,7 @@ FigureOption = Annotated[
 
 def attack_command(
     context: typer.Context,
-    checkpoint: CheckpointArgument,
+    model: ModelArgument,
     program: ComparedProgramArgument,
     *,
     attack: AttackOption = "auto-snn",
@@ -67,29 +79,37 @@ def attack_command(
     lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
+    weights: WeightsOption = None,
+    inputs: InputsOption = None,
+    labels: LabelsOption = None,
+    dt: GraphDtOption = None,
+    convention: ConventionOption = None,
+    reset: ResetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
     Unless told otherwise, the attack is AutoAttack's version for spiking networks.
-
     Attacks that follow gradients are made on the float model and on the twin; attacks that only
     ask for answers are made on the float model and on the Program itself. Every side is shown the
     images of all of them.
 
     Exit status 1 if the twin does not compute the Program's integers.
     """
-    from stochi.parity import check_parity, draw_robustness
+    from stochi.parity import check_parity
 
     output = Output(as_json)
-    check_figure(figure)
     budgets = read_epsilons(context, epsilons, epsilon)
     attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates)
-    compared = load_compared(checkpoint, program, lowered_from, data, data_dir, images)
+    count = None if inputs is not None and not was_given(context, "images") else images
+    asked = Asked(
+        *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
+        *(dt, convention, reset),
+    )
+    check_figure(figure, *asked.files())
+    compared = load_compared(context, asked, output)
     report = check_parity(
-        compared.model,
-        compared.program,
-        compared.test,
+        *compared.sides,
         lowered_from=compared.lowered_from,
         trials=trials,
         attacks=attacks,
@@ -99,6 +119,17 @@ def attack_command(
         margins=None,
         progress=output.progress,
     )
+    _finish(output, report, figure)
+
+
+def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:
+    """Print a report, draw it, and end the command.
+
+    Raises:
+        typer.Exit: with status 1, if a value differs.
+    """
+    from stochi.parity import draw_robustness
+
     print_accuracy(output, report)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")

@@ -4,8 +4,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -20,8 +22,9 @@ class Output:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self.started = time.perf_counter()
+        self.stdout = sys.stdout
         width = None if sys.stdout.isatty() else 120
-        self.result = Console(quiet=as_json, highlight=False, width=width)
+        self.result = Console(file=sys.stdout, quiet=as_json, highlight=False, width=width)
         self.status = Console(stderr=True, quiet=as_json, highlight=False, soft_wrap=True)
 
     def progress(self, message: str) -> None:
@@ -43,6 +46,14 @@ class Output:
     def line(self, message: str) -> None:
         """Print a line of the result."""
         self.result.print(message, markup=False, soft_wrap=True)
+
+    def warning(self, message: str) -> None:
+        """Print a warning on stderr, also beside JSON."""
+        print(f"Warning: {' '.join(message.split())}", file=sys.stderr)
+
+    def leave_stdout(self, context: typer.Context) -> None:
+        """Send what others print, such as a user's network, to stderr until the command ends."""
+        context.with_resource(redirect_stdout(sys.stderr))
 
     def table(self, rows: list[list[str]], title: str, text_columns: int = 1) -> None:
         """Print a table.
@@ -75,4 +86,4 @@ class Output:
     def finish(self, values: dict[str, Any]) -> None:
         """Print the values as JSON, if JSON was asked for."""
         if self.as_json:
-            print(json.dumps(values, indent=2, sort_keys=True))
+            print(json.dumps(values, indent=2, sort_keys=True), file=self.stdout)

@@ -1,6 +1,5 @@
 """Networks, Programs and the images for them, checked against each other."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,47 +14,6 @@ if TYPE_CHECKING:
     from stochi.train import NetworkConfig
 
 
-@dataclass(frozen=True)
-class Compared:
-    """What a command compares.
-
-    Attributes:
-        model: the float model.
-        program: its Program.
-        lowered_from: the tuned network that the Program was lowered from, if there is one.
-        test: test images that fit them.
-    """
-
-    model: "nn.Module"
-    program: "Program"
-    lowered_from: "nn.Module | None"
-    test: "Images"
-
-
-def load_compared(
-    checkpoint: Path,
-    program: Path,
-    lowered_from: Path | None,
-    data: str,
-    data_dir: Path | None,
-    images: int | None,
-) -> Compared:
-    """Load a float model, its Program, the tuned network if there is one, and test images.
-
-    Args:
-        images: number of test images, from the front of the set; None: all of them.
-
-    Raises:
-        CheckpointError, ProgramError: a file is missing, foreign or damaged.
-        InputError: the Program takes events, or the images do not fit the network.
-    """
-    model, network = load_network(checkpoint)
-    lowered = load_program_for_images(program)
-    test = load_test_images(data, data_dir, checkpoint, network.input_shape, network.classes)
-    origin = None if lowered_from is None else load_network(lowered_from)[0]
-    return Compared(model, lowered, origin, test if images is None else test.first(images))
-
-
 def load_network(checkpoint: Path) -> "tuple[nn.Module, NetworkConfig]":
     """Load a trained network, in eval mode, and how it is built.
 
@@ -68,21 +26,23 @@ def load_network(checkpoint: Path) -> "tuple[nn.Module, NetworkConfig]":
     return model, NetworkConfig.from_dict(content["network"])
 
 
-def load_program_for_images(path: Path) -> "Program":
+def load_program(path: Path, for_images: bool = True) -> "Program":
     """Load a Program.
+
+    Args:
+        for_images: whether it will be shown images of a data set, and not the user's own inputs.
 
     Raises:
         ProgramError: the file is missing, foreign or damaged.
-        InputError: the Program takes events; the data sets of the commands are images.
+        InputError: the Program takes events, and the inputs are images.
     """
     from stochi.program import Program
 
     program = Program.load(path)
-    if program.target.events:
+    if for_images and program.target.events:
         raise InputError(
-            f"{path} takes binary events, and the data sets here are images; run it from Python:"
-            " stochi.sim.run(program, events), stochi.parity.check_parity(model, program, (frames,"
-            " labels))"
+            f"{path} takes binary events, and the data sets here are images; give --inputs with"
+            " your own events"
         )
     return program
 

@@ -1,8 +1,5 @@
 """``stochi deploy``, from a NIR graph to a Program."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
@@ -10,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.options import DataDirOption, DataOption, JsonOption, was_given
+from stochi.commands.options import (
+    ChipOption,
+    ConventionOption,
+    DataDirOption,
+    DataOption,
+    EventsOption,
+    GraphDtOption,
+    JsonOption,
+    NoiseOption,
+    ResetOption,
+    was_given,
+)
+from stochi.commands.recorded import recorded_warnings
 from stochi.errors import InputError
 from stochi.files import check_output
 
@@ -33,41 +42,12 @@ spread ×      ratio of that variance to the one with drawn decays; best 1"""
 
 GraphArgument = Annotated[Path, typer.Argument(help="NIR graph file of any framework.")]
 OutOption = Annotated[Path, typer.Option(help="Program to write.")]
-ChipOption = Annotated[str, typer.Option(help="loihi2, or loihi1, which takes --events only.")]
-NoiseOption = Annotated[
-    str,
-    typer.Option(
-        help="How τ becomes random on the chip: decay (drawn there, exact); membrane or current"
-        " (mean τ and the stock generator, fitted to training images); or none (mean τ)."
-    ),
-]
-DtOption = Annotated[
-    float | None,
-    typer.Option(help="Length of a time step in seconds, if the graph does not give it."),
-]
 TimeStepsOption = Annotated[
     int | None, typer.Option(help="Time steps of a sample; by default the graph's, else 8.")
 ]
 BitsOption = Annotated[
     int | None,
     typer.Option(help="Bits of the decay tables, 1 to 8; by default the graph's, else 8."),
-]
-ConventionOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Framework that wrote the graph: snntorch, norse, sinabs, rockpool, spyx or"
-        " spikingjelly; or nir, to take all numbers as NIR's equations say. By default recognized."
-    ),
-]
-ResetOption = Annotated[
-    str | None,
-    typer.Option(
-        help="How a spike resets neurons whose metadata does not say it: zero (to v_reset) or"
-        " subtract (the threshold); by default zero, with a warning."
-    ),
-]
-EventsOption = Annotated[
-    bool, typer.Option("--events", help="The input is binary events, not images.")
 ]
 RandomSourceOption = Annotated[
     str,
@@ -98,7 +78,7 @@ def deploy_command(
     out: OutOption = Path("runs/model.program"),
     chip: ChipOption = "loihi2",
     noise: NoiseOption = "decay",
-    dt: DtOption = None,
+    dt: GraphDtOption = None,
     time_steps: TimeStepsOption = None,
     bits: BitsOption = None,
     events: EventsOption = False,
@@ -113,7 +93,7 @@ def deploy_command(
 ) -> None:
     """Lower a NIR graph to a Program: every number on the chip's grid."""
     from stochi.data import load
-    from stochi.deploy import Program, calibrate, lower
+    from stochi.deploy import Program, calibrate, lower, read_graph, resolve_conventions
     from stochi.deploy.lowering.tables import check_table_bits
     from stochi.program.target import NOISE_TARGETS
 
@@ -128,8 +108,8 @@ def deploy_command(
         "random_source": random_source,
     }
     fits: tuple[LayerFit, ...] = ()
-    with _recorded_warnings() as caught:
-        read = _read(graph, dt, convention, reset)
+    with recorded_warnings() as caught:
+        read = resolve_conventions(read_graph(graph), dt=dt, convention=convention, reset=reset)
         if fitting:
             check_table_bits(noise, bits)
             shown = load(data, data_dir)[0].first(images).inputs
@@ -153,14 +133,6 @@ def deploy_command(
     output.finish({"program": str(out), "warnings": caught, **found})
 
 
-def _read(
-    path: Path, dt: float | None, convention: str | None, reset: str | None
-) -> "nir.NIRGraph":
-    from stochi.deploy import read_graph, resolve_conventions
-
-    return resolve_conventions(read_graph(path), dt=dt, convention=convention, reset=reset)
-
-
 def _check_given(context: typer.Context, fitting: bool, events: bool, noise: str) -> None:
     """Raise InputError for options that have no effect on this Program."""
     for name in ("images", "data", "data_dir"):
@@ -174,22 +146,6 @@ def _check_given(context: typer.Context, fitting: bool, events: bool, noise: str
             f"noise {noise!r} is fitted to what the network will see, here events, and the data"
             " sets here are images; fit it from Python: stochi.deploy.calibrate(graph, events)"
         )
-
-
-@contextmanager
-def _recorded_warnings() -> Iterator[list[str]]:
-    """Yield a list that holds the messages of all warnings once the block has ended."""
-    from stochi import deploy
-
-    messages: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        for category in (
-            *(deploy.CalibrationWarning, deploy.MergedDecays, deploy.MergedThresholds),
-            *(deploy.ConventionWarning, deploy.RepairedGraph, deploy.RangeWarning),
-        ):
-            warnings.simplefilter("always", category)
-        yield messages
-    messages.extend(str(warning.message) for warning in caught)
 
 
 def _print_tables(

@@ -1,18 +1,37 @@
 """Arguments and options that commands share."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stochi.errors import InputError
+
 CheckpointArgument = Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="FILE.py:NAME or package.module:NAME, a torch.nn.Module, or a function or class that"
+        " makes one without arguments (its code runs); a NIR graph file; or a checkpoint of 'stochi"
+        " train'.",
+    ),
+]
 ProgramArgument = Annotated[Path, typer.Argument(help="Program of 'stochi deploy'.")]
+OptionalProgramArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Program that was lowered from the model, or tuned to it; if left out, it is lowered"
+        " here, with --chip, --noise and --events."
+    ),
+]
 LoweredProgramArgument = Annotated[
     Path, typer.Argument(help="Program that was lowered from the checkpoint's network.")
 ]
 ComparedProgramArgument = Annotated[
     Path,
-    typer.Argument(help="Program that was lowered from the checkpoint's network, or tuned to it."),
+    typer.Argument(help="Program that was lowered from the model, or tuned to it."),
 ]
 
 JsonOption = Annotated[
@@ -61,6 +80,50 @@ EpsilonsOption = Annotated[
     str | None,
     typer.Option(help="Several ε separated by commas, instead of --epsilon."),
 ]
+GraphDtOption = Annotated[
+    float | None,
+    typer.Option(help="Length of a time step in seconds, if the graph does not give it."),
+]
+ConventionOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Framework that wrote the graph: snntorch, norse, sinabs, rockpool, spyx or"
+        " spikingjelly; or nir, to take all numbers as NIR's equations say. By default recognized."
+    ),
+]
+ResetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How a spike resets neurons whose metadata does not say it: zero (to v_reset) or"
+        " subtract (the threshold); by default zero, with a warning."
+    ),
+]
+ChipOption = Annotated[str, typer.Option(help="loihi2, or loihi1, which takes --events only.")]
+NoiseOption = Annotated[
+    str,
+    typer.Option(
+        help="How τ becomes random on the chip: decay (drawn there, exact); membrane or current"
+        " (mean τ and the stock generator, fitted to training images); or none (mean τ)."
+    ),
+]
+EventsOption = Annotated[
+    bool, typer.Option("--events", help="The input is binary events, not images.")
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(help="Weights of NAME: a state_dict of torch.save, or a safetensors file."),
+]
+InputsOption = Annotated[
+    Path | None,
+    typer.Option(help="Own inputs in place of --data: .npy, .npz or .pt, (batch, *shape)."),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Labels of the inputs: .npy, .npz or .pt, whole numbers; by default those named"
+        " 'labels' in the file of the inputs."
+    ),
+]
 TrialsOption = Annotated[int, typer.Option(help="Number of repetitions of each accuracy.")]
 
 
@@ -68,3 +131,15 @@ def was_given(context: typer.Context, option: str) -> bool:
     """Return whether the user gave the option with this name of a parameter."""
     source = context.get_parameter_source(option)
     return source is not None and source.name != "DEFAULT"
+
+
+def refuse(context: typer.Context, options: Iterable[str], reason: str) -> None:
+    """Raise InputError for the first of these options that was given.
+
+    Args:
+        options: names of parameters.
+        reason: why they have no effect, as a clause.
+    """
+    for option in options:
+        if was_given(context, option):
+            raise InputError(f"--{option.replace('_', '-')}: {reason}; leave it out")

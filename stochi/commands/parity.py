@@ -1,26 +1,36 @@
 """``stochi parity``, a float model beside its Program."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
-from stochi.commands.data import Compared, load_compared
 from stochi.commands.options import (
     AttackOption,
-    CheckpointArgument,
-    ComparedProgramArgument,
+    ChipOption,
+    ConventionOption,
     DataDirOption,
     DataOption,
     EpsilonsOption,
+    EventsOption,
+    GraphDtOption,
+    InputsOption,
     JsonOption,
+    LabelsOption,
     LoweredFromOption,
+    ModelArgument,
+    NoiseOption,
+    OptionalProgramArgument,
     ParitySeedOption,
+    ResetOption,
     SurrogatesOption,
     TrialsOption,
+    WeightsOption,
     was_given,
 )
 from stochi.errors import InputError
@@ -53,8 +63,8 @@ LavaOption = Annotated[bool, typer.Option(help="Run Lava beside the engine.")]
 
 def parity_command(
     context: typer.Context,
-    checkpoint: CheckpointArgument,
-    program: ComparedProgramArgument,
+    model: ModelArgument,
+    program: OptionalProgramArgument = None,
     *,
     out: OutOption = Path("runs/report.json"),
     html: HtmlOption = None,
@@ -72,9 +82,18 @@ def parity_command(
     lowered_from: LoweredFromOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
+    weights: WeightsOption = None,
+    inputs: InputsOption = None,
+    labels: LabelsOption = None,
+    dt: GraphDtOption = None,
+    convention: ConventionOption = None,
+    reset: ResetOption = None,
+    chip: ChipOption = "loihi2",
+    noise: NoiseOption = "decay",
+    events: EventsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a float model with its Program on test images.
+    """Compare a float model with its Program on test images, or on your own inputs.
 
     Twin, engine and Lava are compared value for value; the float model and the Program in
     distribution and in accuracy, clean and under attack: unless told otherwise, under AutoAttack's
@@ -82,35 +101,46 @@ def parity_command(
 
     Exit status 1 if a single value differs.
     """
-    from stochi.parity import check_parity
-
     output = Output(as_json)
-    check_output(out, checkpoint, program, lowered_from, html)
-    check_output(html, checkpoint, program, lowered_from)
-    budgets = read_epsilons(context, epsilons, epsilon)
-    asked = epsilons is not None or surrogates is not None or was_given(context, "attack")
-    attacks = _read_attacks(attack, surrogates, budgets, asked)
-    compared = load_compared(checkpoint, program, lowered_from, data, data_dir, images)
-    report = check_parity(
-        compared.model,
-        compared.program,
-        compared.test,
-        lowered_from=compared.lowered_from,
-        trials=trials,
-        attacks=attacks,
-        epsilons=budgets if attacks else None,
-        seeds=(seed, seed + 1),
-        exact_images=exact,
-        attack_images=attack_images,
-        lava=lava,
-        progress=output.progress,
+    asked = Asked(
+        *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
+        *(dt, convention, reset, chip, noise, events),
     )
+    check_output(out, *asked.files(), html)
+    check_output(html, *asked.files())
+    budgets = read_epsilons(context, epsilons, epsilon)
+    wanted = epsilons is not None or surrogates is not None or was_given(context, "attack")
+    attacks = _read_attacks(attack, surrogates, budgets, wanted)
+    compared = load_compared(context, asked, output)
+    options = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
+    drawn = {"trials": trials, "seeds": (seed, seed + 1)}
+    report = _compare(output, compared, attacks, budgets, {**options, **drawn})
     if ablation:
         report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
     report.save(out)
     if html is not None:
         report.to_html(html)
     finish_report(output, report, f"{out}" if html is None else f"{out} and {html}")
+
+
+def _compare(
+    output: Output,
+    compared: Compared,
+    attacks: "list[ImageAttack]",
+    budgets: list[float],
+    options: Mapping[str, Any],
+) -> "ParityReport":
+    """Compare the sides; ``options`` are those of ``stochi.parity.check_parity``."""
+    from stochi.parity import check_parity
+
+    return check_parity(
+        *compared.sides,
+        lowered_from=compared.lowered_from,
+        attacks=attacks,
+        epsilons=budgets if attacks else None,
+        progress=output.progress,
+        **options,
+    )
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:
@@ -179,9 +209,7 @@ def _add_ablation(
     from stochi.parity import ablate
 
     ablation = ablate(
-        compared.model,
-        compared.program,
-        compared.test,
+        *compared.sides,
         attack=attacks[-1].with_budget(max(budgets)) if attacks else None,
         attack_images=attack_images,
         trials=report.configuration.trials,

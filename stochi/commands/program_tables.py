@@ -6,6 +6,7 @@ Commands import this module inside of functions: it brings torch along.
 from dataclasses import asdict
 from typing import Any
 
+from stochi.deploy.graph.neurons import RealNeuron
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.program import Decay, Layer, Program
 
@@ -30,7 +31,7 @@ def layer_rows(program: Program) -> Rows:
                 layer.name,
                 "×".join(map(str, layer.shape)),
                 _kind(layer),
-                _reset(layer),
+                reset_words(layer, layer.spikes),
                 ", ".join(projection.source for projection in layer.projections),
                 ", ".join(str(projection.weight_exponent) for projection in layer.projections),
                 _bias(layer),
@@ -90,6 +91,16 @@ def noise_rows(noise: dict[str, dict[str, Any]]) -> Rows:
     return rows
 
 
+def reset_words(neurons: Layer | RealNeuron, spikes: bool) -> str:
+    """Return how neurons reset, in words."""
+    if not spikes:
+        return NOTHING
+    found = neurons.reset + (" + current" if neurons.reset_current else "")
+    if neurons.reset_delay:
+        found += ", a step later"
+    return found + (f", refractory {neurons.refractory}" if neurons.refractory else "")
+
+
 def _drawn(decay: Decay) -> dict[str, Any]:
     mean = float(decay.values.mean()) / DECAY_UNITY
     return {"levels": len(decay.values), "mean": mean, "redraw": decay.redraw}
@@ -106,15 +117,6 @@ def _kind(layer: Layer) -> str:
         kind += ", current-based"
     programmable = decay.programmable or layer.resets_in_microcode
     return kind + (", programmable" if programmable else ", stock")
-
-
-def _reset(layer: Layer) -> str:
-    if not layer.spikes:
-        return NOTHING
-    found = layer.reset + (" + current" if layer.reset_current else "")
-    if layer.reset_delay:
-        found += ", a step later"
-    return found + (f", refractory {layer.refractory}" if layer.refractory else "")
 
 
 def _bias(layer: Layer) -> str:

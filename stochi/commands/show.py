@@ -1,13 +1,66 @@
-"""``stochi show``, what a Program's file holds."""
+"""``stochi show``, what a file holds: a Program's or a NIR graph's."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from stochi.commands.compared import is_graph
 from stochi.commands.console import Output
-from stochi.commands.options import JsonOption, ProgramArgument
+from stochi.commands.options import (
+    ConventionOption,
+    GraphDtOption,
+    JsonOption,
+    ResetOption,
+    refuse,
+)
+from stochi.commands.recorded import recorded_warnings
+
+FileArgument = Annotated[
+    Path, typer.Argument(help="Program of 'stochi deploy', or a NIR graph of any framework.")
+]
 
 
-def show_command(program: ProgramArgument, *, as_json: JsonOption = False) -> None:
-    """Print what a Program holds: its target, its layers and its noise."""
+def show_command(
+    context: typer.Context,
+    file: FileArgument,
+    *,
+    dt: GraphDtOption = None,
+    convention: ConventionOption = None,
+    reset: ResetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what a Program holds, or a NIR graph: its layers, its neurons and its time step."""
+    output = Output(as_json)
+    if is_graph(file):
+        _show_graph(output, file, dt, convention, reset)
+    else:
+        refuse(context, ("dt", "convention", "reset"), "it is for a NIR graph")
+        _show_program(output, file)
+
+
+def _show_graph(
+    output: Output, file: Path, dt: float | None, convention: str | None, reset: str | None
+) -> None:
+    from stochi.commands.graph_tables import summarize
+    from stochi.commands.program_tables import named_cells
+    from stochi.deploy import read_graph, resolve_conventions
+
+    with recorded_warnings() as caught:
+        graph = resolve_conventions(read_graph(file), dt=dt, convention=convention, reset=reset)
+        found = summarize(graph, dt)
+    output.table(found.layers, f"NIR graph {file}", text_columns=2 if found.problem else 1)
+    for line in found.lines:
+        output.line(line)
+    problems = [*caught, *([f"it cannot be run as it is: {found.problem}"] * bool(found.problem))]
+    for message in problems:
+        output.line(f"Warning: {message}")
+    layers = [] if found.problem else named_cells(found.layers)
+    output.finish({"graph": str(file), **found.values, "layers": layers, "warnings": problems})
+
+
+def _show_program(output: Output, program: Path) -> None:
     from stochi.commands.program_tables import (
         find_noise,
         layer_rows,
@@ -17,7 +70,6 @@ def show_command(program: ProgramArgument, *, as_json: JsonOption = False) -> No
     )
     from stochi.program import Program
 
-    output = Output(as_json)
     loaded = Program.load(program)
     target, layers, noise = loaded.target, layer_rows(loaded), find_noise(loaded)
     output.table(layers, program_title(loaded))

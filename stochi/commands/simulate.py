@@ -1,26 +1,44 @@
 """``stochi simulate``, a Program on test images."""
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import load_program_for_images, load_test_images
+from stochi.commands.data import load_program, load_test_images
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
     DeviceOption,
+    InputsOption,
     JsonOption,
+    LabelsOption,
     ProgramArgument,
     SeedOption,
+    refuse,
+    was_given,
 )
+from stochi.commands.own_inputs import read_inputs, read_labels
 from stochi.devices import check_device
+from stochi.errors import InputError
 from stochi.files import check_output
 
+if TYPE_CHECKING:
+    import torch
+
+    from stochi.program import Program
+    from stochi.sim import Record
+
+LISTED = 5
+"""Largest number of classes in a line."""
+
 BackendOption = Annotated[str, typer.Option(help="engine (fast) or lava (the reference).")]
-ImagesOption = Annotated[int, typer.Option(help="Number of test images.")]
+ImagesOption = Annotated[
+    int, typer.Option(help="Number of test images; of your own inputs, all by default.")
+]
 TrialOption = Annotated[
     int, typer.Option(help="Number of the repetition; another one has other draws.")
 ]
@@ -32,8 +50,11 @@ ProbeFolderOption = Annotated[
 
 
 def simulate_command(
+    context: typer.Context,
     program: ProgramArgument,
     *,
+    inputs: InputsOption = None,
+    labels: LabelsOption = None,
     backend: BackendOption = "engine",
     images: ImagesOption = 64,
     seed: SeedOption = 0,
@@ -45,19 +66,26 @@ def simulate_command(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a Program on a data set's test images, on the engine or on Lava."""
+    """Run a Program on test images or on your own inputs, on the engine or on Lava."""
     from stochi.sim import run
     from stochi.sim.recording import PROBES
-    from stochi.statistics.intervals import estimate_accuracy
 
     output = Output(as_json)
-    check_output(out, program)
-    loaded = load_program_for_images(program)
-    test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
-    shown = test.first(images)
+    check_output(out, program, inputs, labels)
+    loaded = load_program(program, for_images=inputs is None)
+    expected: torch.Tensor | None
+    if inputs is None:
+        refuse(context, ("labels",), "it belongs to --inputs")
+        test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
+        few = test.first(images)
+        shown, expected = few.inputs, few.labels
+    else:
+        refuse(context, ("data", "data_dir"), "--inputs was given")
+        count = images if was_given(context, "images") else None
+        shown, expected = _read_own(loaded, inputs, labels, count)
     record = run(
         loaded,
-        shown.inputs,
+        shown,
         backend,
         seed=seed,
         trial=trial,
@@ -66,17 +94,78 @@ def simulate_command(
         progress=output.counter(backend),
         probe_folder=probe_folder,
     )
-    accuracy = estimate_accuracy((record.predictions() == shown.labels)[None])
-    rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
-    for name, rate in rates.items():
-        output.line(f"  {name}: {rate:.4f} spikes per neuron and time step")
-    output.line(
-        f"Accuracy {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}] on {images}"
-        f" images of {data}, {backend}, seed {seed}, trial {trial}"
-    )
+    on = f"images of {data}" if inputs is None else f"inputs of {inputs}"
+    run_by = f"{backend}, seed {seed}, trial {trial}"
+    found = _print_answers(output, record, expected, f"{on}, {run_by}")
     if out is not None:
         record.save(out)
         output.line(f"Wrote {out}")
-    output.finish(
-        {"accuracy": asdict(accuracy), "firing_rates": rates, "seed": seed, "trial": trial}
-    )
+    if inputs is not None:
+        found["predictions"] = record.predictions().tolist()
+    output.finish({"seed": seed, "trial": trial, **found})
+
+
+def _print_answers(
+    output: Output, record: "Record", expected: "torch.Tensor | None", how: str
+) -> dict[str, Any]:
+    """Print firing rates, and the accuracy or what was predicted; return plain values of them.
+
+    Args:
+        expected: labels, if there are some.
+        how: what was shown and how it ran, for the line of the result.
+    """
+    from stochi.statistics.intervals import estimate_accuracy
+
+    predicted = record.predictions()
+    rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
+    for name, rate in rates.items():
+        output.line(f"  {name}: {rate:.4f} spikes per neuron and time step")
+    if expected is None:
+        output.line(f"Predicted {_counted(predicted)} on {len(predicted)} {how}")
+        return {"firing_rates": rates}
+    accuracy = estimate_accuracy((predicted == expected)[None])
+    interval = f"[{accuracy.low:.1%}, {accuracy.high:.1%}]"
+    output.line(f"Accuracy {accuracy.value:.1%} {interval} on {len(predicted)} {how}")
+    return {"firing_rates": rates, "accuracy": asdict(accuracy)}
+
+
+def _read_own(
+    program: "Program", inputs: Path, labels: Path | None, count: int | None
+) -> "tuple[torch.Tensor, torch.Tensor | None]":
+    """Read inputs that fit a Program, and their labels if there are some.
+
+    Args:
+        count: number of samples, from the front; None: all.
+
+    Raises:
+        InputError: a file cannot be read, or does not fit the Program.
+    """
+    from stochi.sim.inputs import check_inputs
+
+    shown = read_inputs(inputs)
+    try:
+        check_inputs(program, shown)
+    except InputError as error:
+        raise InputError(f"{inputs}: {error}") from error
+    batch = shown.dim() - len(program.input_shape) - 1
+    samples = shown.shape[batch]
+    expected = read_labels(inputs, labels, samples)
+    if expected is not None and not 0 <= int(expected.min()) <= int(expected.max()) < (
+        program.classes
+    ):
+        raise InputError(
+            f"{labels or inputs}: labels run from {int(expected.min())} to {int(expected.max())};"
+            f" this Program has the classes 0 to {program.classes - 1}"
+        )
+    if count is None:
+        return shown, expected
+    if not 1 <= count <= samples:
+        raise InputError(f"{count} inputs were asked for; ask for 1 to {samples}")
+    return shown.narrow(batch, 0, count), None if expected is None else expected[:count]
+
+
+def _counted(predictions: "torch.Tensor") -> str:
+    """Return how often each class was predicted, the most frequent ones first."""
+    counts = Counter(predictions.tolist()).most_common()
+    shown = ", ".join(f"class {name} {count}×" for name, count in counts[:LISTED])
+    return shown + (f" and {len(counts) - LISTED} other classes" if counts[LISTED:] else "")

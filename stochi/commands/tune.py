@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import check_images_fit, load_network, load_program_for_images
+from stochi.commands.data import check_images_fit, load_network, load_program
 from stochi.commands.options import (
     CheckpointArgument,
     CheckpointOutOption,
@@ -49,7 +49,7 @@ def tune_command(
     check_output(out, checkpoint, program)
     config = FineTuningConfig(seed=seed, epochs=epochs)
     model, network = load_network(checkpoint)
-    lowered = load_program_for_images(program)
+    lowered = load_program(program)
     chosen = find_data_set(data)
     check_images_fit(chosen, checkpoint, network.input_shape, network.classes)
     training, _ = chosen.read(data_dir)

@@ -341,7 +341,7 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
         (["attack", "m.pt", "events.program"], "events.program takes binary events"),
         (["tune", "m.pt", "events.program"], "events.program takes binary events"),
         (["show", "missing.program"], "missing.program: no such file; 'stochi deploy' writes"),
-        (["show", "m.nir"], "m.nir: not a Stochi Program"),
+        (["show", "m.pt"], "m.pt: not a Stochi Program"),
         (["simulate", "text.txt"], "text.txt: not a Stochi Program"),
         (["simulate", "m.nir"], "m.nir: not a Stochi Program"),
         (["simulate", "m.program", "--seed", "-1"], "seed is -1"),

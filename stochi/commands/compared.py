@@ -1,0 +1,201 @@
+"""What ``stochi parity`` and ``stochi attack`` compare, from the words of the command line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from stochi.commands.console import Output
+from stochi.commands.data import load_network, load_program, load_test_images
+from stochi.commands.options import refuse
+from stochi.commands.own_inputs import read_labelled
+from stochi.commands.own_model import is_spec, load_own_model
+from stochi.commands.recorded import recorded_warnings
+from stochi.errors import InputError
+
+if TYPE_CHECKING:
+    import nir
+    from torch import nn
+
+    from stochi.data import Images
+    from stochi.program import Program
+
+CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
+HDF5 = b"\x89HDF\r\n\x1a\n"
+LOWERING = ("chip", "noise", "events")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a command compares.
+
+    Attributes:
+        model: the float model.
+        program: its Program.
+        lowered_from: the tuned network that the Program was lowered from, if there is one.
+        test: labelled inputs that fit them.
+    """
+
+    model: "nn.Module"
+    program: "Program"
+    lowered_from: "nn.Module | None"
+    test: "Images"
+
+    @property
+    def sides(self) -> "tuple[nn.Module, Program, Images]":
+        """What ``stochi.parity.check_parity`` and ``ablate`` take first."""
+        return self.model, self.program, self.test
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user names; each is as the option says.
+
+    Attributes:
+        program: None to lower the model here, by chip, noise and events.
+        images: number of inputs, from the front; None: all.
+    """
+
+    model: str
+    program: Path | None
+    weights: Path | None
+    lowered_from: Path | None
+    inputs: Path | None
+    labels: Path | None
+    data: str
+    data_dir: Path | None
+    images: int | None
+    dt: float | None
+    convention: str | None
+    reset: str | None
+    chip: str = "loihi2"
+    noise: str = "decay"
+    events: bool = False
+
+    def files(self) -> tuple[Path | None, ...]:
+        """Return the files that are read, which no output may replace."""
+        model = Path(self.model.rpartition(":")[0] if is_spec(self.model) else self.model)
+        return (model, self.program, self.weights, self.lowered_from, self.inputs, self.labels)
+
+
+def kind_of(source: str) -> str:
+    """Return what a word of the command line names, by its form and the file's first bytes.
+
+    Raises:
+        InputError: it is a Python file without a name in it.
+    """
+    if is_spec(source):
+        return CODE
+    path = Path(source)
+    if path.suffix == ".py":
+        raise InputError(f"{source}: add the name of what makes the network, like {source}:Net")
+    return GRAPH if is_graph(path) else CHECKPOINT
+
+
+def is_graph(path: Path) -> bool:
+    """Return whether a file is a NIR graph, by its name, or HDF5 as NIR graphs are."""
+    if path.suffix == ".nir":
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(HDF5)) == HDF5
+
+
+def load_compared(context: typer.Context, asked: Asked, output: Output) -> Compared:
+    """Load the float model, its Program, the tuned network if there is one, and labelled inputs.
+
+    What the code of a user's network prints goes to stderr.
+
+    Raises:
+        StochiError: a file is missing, foreign or damaged, an option has no effect here, or the
+            inputs do not fit the network.
+    """
+    kind = kind_of(asked.model)
+    _check_options(context, asked, kind)
+    with recorded_warnings() as caught:
+        compared = _load(context, asked, kind, output)
+    for message in caught:
+        output.warning(message)
+    return compared
+
+
+def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:
+    """Raise InputError for options that have no effect."""
+    if kind != CODE:
+        refuse(context, ("weights",), "it is for the network of FILE.py:NAME")
+    if kind != GRAPH:
+        refuse(context, ("convention", "reset"), "it is for a NIR graph")
+        if asked.program is not None:
+            refuse(context, ("dt",), "the Program has its time step")
+    if asked.program is not None:
+        refuse(context, LOWERING, "it is for a model that is lowered here, and PROGRAM was given")
+    if asked.inputs is not None:
+        refuse(context, ("data", "data_dir"), "--inputs was given")
+    else:
+        refuse(context, ("labels",), "it belongs to --inputs")
+
+
+def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Compared:
+    program = None
+    if asked.program is not None:
+        program = load_program(asked.program, for_images=asked.inputs is None)
+    shape: tuple[int, ...] | None = None
+    classes: int | None = None
+    graph: nir.NIRGraph | None = None
+    if kind == CODE:
+        output.leave_stdout(context)
+        model = load_own_model(asked.model, asked.weights)
+    elif kind == GRAPH:
+        model, graph = _read_graph_model(asked)
+    else:
+        model, network = load_network(Path(asked.model))
+        shape, classes = network.input_shape, network.classes
+    if program is None and graph is not None:
+        program = _lower(asked, graph)
+    if shape is None and program is not None:
+        shape, classes = program.input_shape, program.classes
+    test = _read_test(asked, shape, classes)
+    if program is None:
+        from stochi.export import to_nir
+
+        dt = {} if asked.dt is None else {"dt": asked.dt}
+        program = _lower(asked, to_nir(model, test.inputs[:8], **dt))
+    origin = None if asked.lowered_from is None else load_network(asked.lowered_from)[0]
+    return Compared(model, program, origin, test)
+
+
+def _read_graph_model(asked: Asked) -> "tuple[nn.Module, nir.NIRGraph]":
+    from stochi.deploy import read_graph, resolve_conventions
+    from stochi.export import from_nir
+
+    graph = resolve_conventions(
+        read_graph(asked.model), dt=asked.dt, convention=asked.convention, reset=asked.reset
+    )
+    return from_nir(graph, dt=asked.dt).eval(), graph
+
+
+def _lower(asked: Asked, graph: "nir.NIRGraph") -> "Program":
+    from stochi.deploy import lower
+    from stochi.program.target import NOISE_TARGETS
+
+    if asked.noise in NOISE_TARGETS:
+        raise InputError(
+            f"--noise {asked.noise} is fitted to training inputs; lower the graph with 'stochi"
+            " deploy' and give the Program"
+        )
+    return lower(graph, asked.chip, asked.noise, dt=asked.dt, events=asked.events)
+
+
+def _read_test(asked: Asked, shape: tuple[int, ...] | None, classes: int | None) -> "Images":
+    """Read the user's own inputs, or a data set, checked if shape and classes are known."""
+    if asked.inputs is not None:
+        return read_labelled(asked.inputs, asked.labels, asked.images, shape)
+    if shape is not None and classes is not None:
+        test = load_test_images(asked.data, asked.data_dir, asked.model, shape, classes)
+    else:
+        from stochi.data import load
+
+        test = load(asked.data, asked.data_dir)[1]
+    return test if asked.images is None else test.first(asked.images)

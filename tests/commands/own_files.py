@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tests.export.networks import EventsNet, Tutorial5, strong
+from benchmarks.support.networks import EventsNet, Tutorial5, strong
 
 CODE = """
 import snntorch as snn
 import torch
 from torch import nn
 
-from tests.export.networks import EventsNet, RLeakyNet, Tutorial5, Tutorial6, strong
+from benchmarks.support.networks import EventsNet, RLeakyNet, Tutorial5, Tutorial6, strong
 
 print("words of the network's file")
 ready = Tutorial5()

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.support.networks import Tutorial5
 from stochi.deploy import Program, lower, read_graph
 from stochi.export import to_nir
 from tests.commands.conftest import Run
 from tests.commands.own_files import write_own
-from tests.export.networks import Tutorial5
 
 QUICK = ("--no-lava", "--epsilon", "0", "--trials", "2", "--exact", "2")
 EXPORTED = ("--weights", "w.pt", "--sample", "x.npy")
@@ -54,7 +54,7 @@ def test_export_writes_the_graph_of_a_named_network(
 
 
 def test_export_takes_modules_and_shapes(run: Run, own: Path) -> None:
-    spec = "tests.export.networks:Tutorial6"
+    spec = "benchmarks.support.networks:Tutorial6"
     for seed in ("0", "1"):
         words = ("export", spec, "--shape", "1,8,8", "--seed", seed, "--out", f"{seed}.nir")
         status, out, err = run(*words)

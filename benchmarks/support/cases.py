@@ -112,4 +112,4 @@ def _primitives() -> Iterator[Case]:
             graph.metadata = {"dt": DT, "steps": STEPS, "readout": "mean"}
             return graph
 
-        yield Case("Primitives of NIR 1.0.8", name, noted, shape, True)
+        yield Case("Primitives of NIR 1.0.8", name, noted, shape, events=True, given=True)

@@ -34,6 +34,7 @@ class Case:
         build: makes its graph; raises a StochiError if there is none.
         shape: shape of an input, without time steps and batch.
         events: whether inputs are frames of 0 and 1; else images in [0, 1].
+        given: whether the graph is given, so that nothing is exported.
     """
 
     group: str
@@ -41,6 +42,7 @@ class Case:
     build: Callable[[], nir.NIRGraph]
     shape: tuple[int, ...]
     events: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def examine(case: Case, lava: bool) -> Row:
         try:
             program = lower(graph, events=case.events)
         except StochiError as error:
-            return Row(case.group, case.what, YES, NO, note=_one_line(error))
+            return Row(case.group, case.what, _exported(case), NO, note=_one_line(error))
         inputs = torch.rand(SAMPLES, *case.shape)
         if case.events:
             inputs = (torch.rand(program.target.time_steps, SAMPLES, *case.shape) > 0.5).float()
@@ -98,7 +100,7 @@ def _compared(
         twin = verdict(engine, record_twin(model, program, inputs, Draws(3)))
     except StochiError as error:
         note = _one_line(error)
-    found = Row(case.group, case.what, YES, YES, twin=twin, note=note)
+    found = Row(case.group, case.what, _exported(case), YES, twin=twin, note=note)
     found = replace(found, torch_engine=verdict(engine, on_torch(program, inputs)))
     if not lava:
         return found
@@ -121,6 +123,10 @@ def verdict(ours: Record, theirs: Record) -> str:
         return f"no spikes in {', '.join(quiet)}"
     different = sum(c.mismatches for c in compare_records(ours, theirs))
     return f"mismatches: {different}" if different else EXACT
+
+
+def _exported(case: Case) -> str:
+    return NOTHING if case.given else YES
 
 
 def _one_line(error: Exception) -> str:

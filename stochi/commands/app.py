@@ -13,6 +13,7 @@ from stochi.commands.demo import demo_command
 from stochi.commands.deploy import deploy_command
 from stochi.commands.doctor import doctor_command
 from stochi.commands.export import export_command
+from stochi.commands.own_model import blame_own_code
 from stochi.commands.parity import parity_command
 from stochi.commands.show import show_command
 from stochi.commands.simulate import simulate_command
@@ -70,6 +71,11 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         print("stopped", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:  # a user's network may raise anything, whenever it runs
+        message = blame_own_code(error)
+        if message is None:
+            raise
+        _fail(message)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 

@@ -4,12 +4,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import stochi
 from stochi.commands.tensor_files import load_tensors
 from stochi.errors import InputError
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-FOREIGN = ("site-packages", "<frozen")
+FOREIGN = ("site-packages", "dist-packages", "<")
 """Parts of the names of files that are not the user's."""
 LISTED = 6
 """Largest number of names in a message."""
@@ -133,13 +135,34 @@ def _blame(where: str, error: BaseException) -> NoReturn:
         place = f" ({Path(error.filename or where).name}, line {error.lineno})"
         said = error.msg
     else:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if not any(part in frame.filename for part in FOREIGN)]
-        frame = (own or frames)[-1]
+        frame = _own_frame(error) or traceback.extract_tb(error.__traceback__)[-1]
         place = f" ({Path(frame.filename).name}, line {frame.lineno})"
         said = str(error)
     detail = f": {said}" if said else ""
     raise InputError(f"{where}: its code raises {type(error).__name__}{detail}{place}") from error
+
+
+def blame_own_code(error: Exception) -> str | None:
+    """Return a message about an error that passed through a user's code, or None."""
+    frame = _own_frame(error)
+    if frame is None:
+        return None
+    return (
+        f"{Path(frame.filename).name}, line {frame.lineno}: the network's code raises"
+        f" {type(error).__name__}: {error}"
+    )
+
+
+def _own_frame(error: BaseException) -> traceback.FrameSummary | None:
+    """Return the last frame that is neither Stochi's nor Python's nor an installed library's."""
+    others = (str(Path(stochi.__file__).parent), sysconfig.get_path("stdlib"))
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(others)
+        and not any(part in frame.filename for part in FOREIGN)
+    ]
+    return own[-1] if own else None
 
 
 def _check_no_arguments(spec: str, found: Any) -> None:

@@ -64,8 +64,8 @@ LavaOption = Annotated[bool, typer.Option(help="Run Lava beside the engine.")]
 def parity_command(
     context: typer.Context,
     model: ModelArgument,
-    program: OptionalProgramArgument = None,
     *,
+    program: OptionalProgramArgument = None,
     out: OutOption = Path("runs/report.json"),
     html: HtmlOption = None,
     trials: TrialsOption = 10,

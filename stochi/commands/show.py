@@ -50,7 +50,9 @@ def _show_graph(
     with recorded_warnings() as caught:
         graph = resolve_conventions(read_graph(file), dt=dt, convention=convention, reset=reset)
         found = summarize(graph, dt)
-    output.table(found.layers, f"NIR graph {file}", text_columns=2 if found.problem else 1)
+    output.line(f"NIR graph {file}")
+    title, text_columns = ("Nodes", 2) if found.problem else ("Layers", 1)
+    output.table(found.layers, title, text_columns)
     for line in found.lines:
         output.line(line)
     problems = [*caught, *([f"it cannot be run as it is: {found.problem}"] * bool(found.problem))]

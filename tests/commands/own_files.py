@@ -45,6 +45,13 @@ def not_finite():
     return made
 
 
+class OneImage(Tutorial5):
+    def forward(self, x):
+        if len(x) > 1:
+            raise RuntimeError("one image at a time")
+        return super().forward(x)
+
+
 class Fails(nn.Module):
     def forward(self, x):
         raise RuntimeError("not written yet")
@@ -68,6 +75,7 @@ def write_own(folder: Path) -> None:
     torch.save(strong(EventsNet()).state_dict(), folder / "events.pt")
     (folder / "cut.pt").write_bytes((folder / "w.pt").read_bytes()[:1000])
     (folder / "empty.pt").write_bytes(b"")
+    (folder / "empty.safetensors").write_bytes(b"")
     images = torch.rand(8, 1, 8, 8).numpy()
     with torch.no_grad():
         labels = net(torch.from_numpy(images))[0].sum(0).argmax(1).numpy()

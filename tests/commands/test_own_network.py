@@ -103,6 +103,7 @@ def test_export_names_what_is_wrong_with_a_network(
         ("x.pt", "holds a value of type Tensor, not a state_dict"),
         ("nested.pt", "these are not tensors: epoch, net"),
         ("gone.safetensors", "no such file"),
+        ("empty.safetensors", " safetensors"),
         ("other.pt", "it lacks fc2.bias; the network has no fc3.weight; fc1.weight has shape (3,"),
     ],
 )
@@ -211,6 +212,19 @@ def test_parity_and_attack_take_own_models(run: Run, own: Path, model: tuple[str
     status, out, err = run("attack", name, "m.program", *rest, *data, *words)
     report = json.loads(out)
     assert status == 0 and report["accuracy"][0]["sides"]["chip"]["images"] == 8, err
+
+
+def test_a_network_that_raises_later_is_named(run: Run, own: Path) -> None:
+    words = ("own.py:OneImage", "--weights", "w.pt", "--inputs", "test.npz", *QUICK)
+    check_refused(run, ("parity", *words[:1], "m.program", *words[1:]), "one image at a time")
+
+
+def test_errors_of_stochi_itself_stay_errors(
+    run: Run, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Program, "load", None)
+    with pytest.raises(TypeError):
+        run("show", "m.program")
 
 
 def test_parity_lowers_as_deploy_does(run: Run, own: Path) -> None:

@@ -122,10 +122,10 @@ def make_sides(
     """
     twin = twin_of(program, origin, sample).eval()
     in_graph = answering_model_of(model, sample, program.target.dt).eval()
-    return Sides(_attacked(model, in_graph), in_graph, twin, program, seed, trials, batch_size)
+    return Sides(attacked_model(model, in_graph), in_graph, twin, program, seed, trials, batch_size)
 
 
-def _attacked(own: nn.Module, model: GraphModel) -> nn.Module:
+def attacked_model(own: nn.Module, model: GraphModel) -> nn.Module:
     """Return the model as its author wrote it, or its graph if it does not answer with logits.
 
     Args:

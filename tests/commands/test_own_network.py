@@ -227,6 +227,13 @@ def test_errors_of_stochi_itself_stay_errors(
         run("show", "m.program")
 
 
+def test_the_ablation_attacks_a_network_that_answers_at_every_step(run: Run, own: Path) -> None:
+    words = ("own.py:make_net", "m.program", "--weights", "w.pt", "--inputs", "test.npz", *QUICK)
+    attacked = ("--epsilon", "0.1", "--attack", "fgsm", "--attack-images", "2", "--ablation")
+    status, out, err = run("parity", *words, *attacked, "--json")
+    assert status == 0 and json.loads(out)["ablation"] is not None, err
+
+
 def test_parity_lowers_as_deploy_does(run: Run, own: Path) -> None:
     words = ("parity", "m.nir", "--inputs", "test.npz", *QUICK, "--json")
     status, out, err = run(*words, "--noise", "none")

@@ -37,6 +37,7 @@ from stochi.parity.results import (
     Shown,
     Variant,
 )
+from stochi.parity.sides import attacked_model
 from stochi.program.comparison import weight_cosine
 from stochi.program.program import Program
 from stochi.sim.backends import run
@@ -100,12 +101,14 @@ def ablate(
     check_attacks(program, [] if attack is None else [attack], attack_images)
     with in_eval_mode(model):
         _check_origin(model, program, images.inputs[:1])
+        in_graph = answering_model_of(model, images.inputs[:1], program.target.dt)
         shown = {CLEAN: images}
         if attack is not None:
             few = images.first(min(attack_images or len(images), len(images)))
             progress(f"{attack.name} on the float model, {len(few)} images")
-            shown[ATTACKED] = make_attacked(attack, model, few, batch_size)
-        in_graph = answering_model_of(model, images.inputs[:1], program.target.dt)
+            shown[ATTACKED] = make_attacked(
+                attack, attacked_model(model, in_graph), few, batch_size
+            )
         running = _Ablated(in_graph, program, seed, batch_size)
         variants = _compare(running, shown, trials, progress)
     return Ablation(_configuration(running, shown, attack, trials), variants)

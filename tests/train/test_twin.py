@@ -156,6 +156,21 @@ def test_the_twin_of_a_graph_s_model_trains_alone() -> None:
     assert not torch.equal(twin.network.fc1.weight, model.network.fc1.weight)
 
 
+def test_the_twin_of_a_graph_s_model_has_its_time_steps_and_its_dt() -> None:
+    build, shape = NETWORKS["dense"]
+    images = torch.rand(8, *shape)
+    graph = to_nir(build(), images[:1], dt=1e-4)
+    del graph.metadata["steps"]
+    model = from_nir(graph, time_steps=5)
+    twin = make_twin(model, images[:1])
+    assert (twin.target.time_steps, twin.target.dt) == (5, 1e-4)
+    program = lower(graph, time_steps=6)
+    record = record_twin(twin_of(program, model, images[:1]), program, images, Draws())
+    compared = compare_records(record, run(program, images, probes=PROBES))
+    assert len(record.spikes["network.lif1"]) == 6
+    assert sum(c.mismatches for c in compared) == 0
+
+
 def test_it_merges_thresholds_like_the_lowering_and_warns_once() -> None:
     net = NETWORKS["conv"][0]()
     thresholds = 0.1 + torch.rand(4, 8, 8)

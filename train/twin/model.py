@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
-from stochi.deploy.lowering.network import check_noise, find_time_steps
+from stochi.deploy.lowering.network import check_noise
 from stochi.deploy.lowering.stand_in import StandIn, take_over
 from stochi.deploy.lowering.tables import TableBits, check_table_bits, choose_table_bits
 from stochi.deploy.origin import read_again
@@ -107,11 +107,12 @@ def make_twin(
     check_table_bits(noise, bits)
     find_chip(chip)
     graph = to_nir(model, sample, dt)
-    network = choose_table_bits(cut_into_layers(graph, dt), bits)
+    real = float_model(model, graph)
+    reading, levels = real.reading, 1 if events else IMAGE_LEVELS
+    network = choose_table_bits(cut_into_layers(graph, reading.dt), bits)
     stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
-    time_steps, levels = find_time_steps(graph, None), 1 if events else IMAGE_LEVELS
-    target = Target(chip, noise, time_steps, levels, dt, draws.source)
-    return Twin(float_model(model, graph), network, target, stand_ins)
+    target = Target(chip, noise, reading.time_steps, levels, reading.dt, draws.source)
+    return Twin(real, network, target, stand_ins)
 
 
 def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
@@ -128,11 +129,11 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     """
     graph = to_nir(model, sample, program.target.dt)
     network, stand_ins = read_again(program, graph)
-    steps = int(graph.metadata.get("steps", program.target.time_steps))
-    target = replace(program.target, time_steps=steps)
-    return Twin(float_model(model, graph).answering(), network, target, stand_ins).train(
-        model.training
-    )
+    real = float_model(model, graph).answering()
+    if "steps" not in graph.metadata:
+        real.reading = replace(real.reading, time_steps=program.target.time_steps)
+    target = replace(program.target, time_steps=real.reading.time_steps)
+    return Twin(real, network, target, stand_ins).train(model.training)
 
 
 def float_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> GraphModel:

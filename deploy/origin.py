@@ -64,16 +64,16 @@ def resolve_like(program: Program, graph: nir.NIRGraph) -> nir.NIRGraph:
     Raises:
         GraphError, InputError: as for ``stochi.deploy.resolve_conventions``.
     """
-    graph = map_nodes(graph, lambda name, node: _with_reset(program, name, node))
+    resets = {layer.name: layer.reset for layer in program.layers if layer.spikes}
+    graph = map_nodes(graph, lambda name, node: _with_reset(resets, name, node))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConventionWarning)
         return resolve_conventions(graph, dt=program.target.dt)
 
 
-def _with_reset(program: Program, name: str, node: nir.NIRNode) -> nir.NIRNode:
-    """Return a node that says how its neurons reset; those that do not have the Program's."""
+def _with_reset(resets: dict[str, str], name: str, node: nir.NIRNode) -> nir.NIRNode:
+    """Return a node that says how its neurons reset; those that do not get the Program's."""
     noted = node.metadata if isinstance(node.metadata, dict) else {}
-    resets = {layer.name: layer.reset for layer in program.layers if layer.spikes}
     if "reset" in noted or name not in resets:
         return node
     node = copy(node)

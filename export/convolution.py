@@ -11,8 +11,9 @@ from typing import Any
 import nir
 import numpy as np
 
+from stochi.deploy.graph.folding import ungrouped
 from stochi.errors import ExportError
-from stochi.export.operations import Weights, ungroup
+from stochi.export.operations import Weights
 
 
 def to_nir_weights(name: str, layer: Weights, bias: np.ndarray | None) -> nir.NIRNode:
@@ -41,7 +42,7 @@ def to_nir_weights(name: str, layer: Weights, bias: np.ndarray | None) -> nir.NI
     if len(layer.stride) == 1:
         return nir.Conv1d(
             input_shape=layer.input_shape[1],
-            weight=ungroup(weight, layer.groups),
+            weight=ungrouped(weight, layer.groups),
             stride=layer.stride[0],
             padding=before[0],
             dilation=layer.dilation[0],
@@ -52,7 +53,7 @@ def to_nir_weights(name: str, layer: Weights, bias: np.ndarray | None) -> nir.NI
     weight, padding = _make_square(name, weight, before, layer.dilation)
     return nir.Conv2d(
         input_shape=layer.input_shape[1:],
-        weight=ungroup(weight, layer.groups),
+        weight=ungrouped(weight, layer.groups),
         stride=layer.stride,
         padding=padding,
         dilation=layer.dilation,

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from stochi.deploy.graph import folding
+
 Shape = tuple[int, ...]
 Key = tuple[Hashable, ...]
 
@@ -106,7 +108,9 @@ class Weights(Operation):
         """Return the same convolution with one group, with zeros between the groups."""
         if self.groups == 1:
             return self
-        return replace(self, weight=ungroup(self.weight, self.groups), groups=1, hashed="")
+        return replace(
+            self, weight=folding.ungrouped(self.weight, self.groups), groups=1, hashed=""
+        )
 
     def scaled_rows(self, factor: np.ndarray) -> "Weights":
         """Return the weights with their outputs scaled by a factor (outputs,) or ()."""
@@ -136,18 +140,6 @@ class Weights(Operation):
             self.dilation,
             self.groups,
         )
-
-
-def ungroup(weight: np.ndarray, groups: int) -> np.ndarray:
-    """Return grouped convolution weights with zeros between the groups."""
-    if groups == 1:
-        return weight
-    outputs, inputs = weight.shape[0] // groups, weight.shape[1]
-    full = np.zeros((weight.shape[0], inputs * groups, *weight.shape[2:]), weight.dtype)
-    for group in range(groups):
-        rows = slice(group * outputs, (group + 1) * outputs)
-        full[rows, group * inputs : (group + 1) * inputs] = weight[rows]
-    return full
 
 
 @dataclass(frozen=True, eq=False)

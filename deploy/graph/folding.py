@@ -172,7 +172,7 @@ def ungrouped(kernels: np.ndarray, groups: int) -> np.ndarray:
     if groups == 1:
         return kernels
     outputs, inputs = kernels.shape[:2]
-    whole = np.zeros((outputs, inputs * groups, *kernels.shape[2:]))
+    whole = np.zeros((outputs, inputs * groups, *kernels.shape[2:]), kernels.dtype)
     for g in range(groups):
         rows = slice(g * (outputs // groups), (g + 1) * (outputs // groups))
         whole[rows, g * inputs : (g + 1) * inputs] = kernels[rows]

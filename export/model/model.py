@@ -62,9 +62,9 @@ class GraphModel(nn.Module):
     """A NIR graph that runs in real numbers; :func:`stochi.export.from_nir` makes it.
 
     Its modules and parameters have the names of the graph's nodes: ``fc1.weight`` is the weight of
-    the node ``fc1``. Weights and biases learn; decays, gains and thresholds learn once their
-    ``requires_grad`` is set. Every run begins at rest. Neurons draw their τ from torch's generator,
-    layer by layer and step by step.
+    the node ``fc1``. Weights and biases learn; thresholds and decays learn where the graph's
+    metadata ``"learns"`` names them. Every run begins at rest. Neurons draw their τ from torch's
+    generator, layer by layer and step by step.
 
     Args:
         graph: the graph, with the numbers that it had when the module was made.

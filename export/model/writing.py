@@ -8,13 +8,13 @@ import nir
 import numpy as np
 import torch
 
+from stochi.deploy.graph.folding import ungrouped
 from stochi.deploy.graph.neurons import read_neuron
 from stochi.deploy.graph.random_tau import describe
 from stochi.errors import InputError
 from stochi.export.model.linear import Convolution, LinearNode
 from stochi.export.model.model import GraphModel
 from stochi.export.model.neuron import GraphNeuron
-from stochi.export.operations import ungroup
 
 
 def written_graph(model: GraphModel) -> nir.NIRGraph:
@@ -52,18 +52,18 @@ def write_linear(node: Any, module: LinearNode) -> None:
             continue
         values = parameter.detach().cpu().double().numpy()
         if what == "weight" and isinstance(module, Convolution) and int(node.groups) == 1:
-            values = ungroup(values, module.geometry[-1])
+            values = ungrouped(values, module.geometry[-1])
         _write(node, what, parameter.detach().cpu(), values)
 
 
 def write_neuron(name: str, node: Any, module: GraphNeuron, dt: float) -> None:
     """Write the threshold, and the time constants and resistance that give decay and gain."""
     real = read_neuron(name, node, dt)
-    if module.random and module.learn_distribution:
+    if module.learns_decays:
         node.metadata = {**node.metadata, **describe(module.random_tau())}
         mean = np.array(module.distribution.mean)
         node.tau = np.broadcast_to(dt / (1 - mean), np.shape(node.tau)).copy()
-        node.r = np.broadcast_to((1 - mean) / (1 - mean), np.shape(node.r)).copy()
+        node.r = np.ones(np.shape(node.r))
         real = read_neuron(name, node, dt)
     given: dict[str, Any] = {
         what: getattr(real, what) for what in ("decay", "current_decay", "gain", "threshold")

@@ -153,7 +153,7 @@ class TwinStep:
             neuron: the neurons in real numbers, whose parameters learn.
         """
         if state.current is None and state.waiting is None and neuron.threshold is not None:
-            learns = neuron.random and neuron.learn_distribution
+            learns = neuron.learns_decays
             levels, mean = neuron.learned_decays(self.decay) if learns else (None, None)
             others = _WithoutGradient(self, numbers, step, neuron.spike_grad)
             spikes, membrane = _Step.apply(

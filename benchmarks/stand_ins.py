@@ -27,6 +27,7 @@ from stochi.commands.console import Output
 from stochi.data import Images, load
 from stochi.deploy import Program, calibrate, lower
 from stochi.export import to_nir
+from stochi.export.nir_graph import DEFAULT_DT
 from stochi.hardware import Draws
 from stochi.parity import combine_seeds
 from stochi.parity.arguments import ATTACKER_SEED
@@ -47,7 +48,7 @@ from stochi.train import fine_tune
 from stochi.train.fine_tuning import FineTuningConfig
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.training import TrainingConfig, train_classifier
-from stochi.train.twin.model import FreshDraws, twin_of
+from stochi.train.twin.model import FreshDraws, answering_model_of, twin_of
 
 TUNED = "fine-tuned"
 STAND_INS = (
@@ -137,6 +138,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
         lambda: setting.build(sampling), training, TrainingConfig(seed=seed, **setting.training)
     )
     graph = to_nir(model, test.inputs[:1])
+    real = answering_model_of(model, test.inputs[:1], DEFAULT_DT)
     attacked = every.first(asked.attacked_images)
     transferred = make_attacked(setting.attack, model, attacked).inputs
     float_right = right_on_float(model, transferred, attacked, seed, trials)
@@ -149,7 +151,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
     lowered = programs(model, graph, training, data, setting.tuning, asked.stand_ins)
     for stand_in, program, twin in lowered:
         if reference is None:
-            reference = take_trials(float_side(model, program, test.inputs, seed), trials)
+            reference = take_trials(float_side(real, program, test.inputs, seed), trials)
         seen = take_trials(chip_side(program, test.inputs, seed), trials, like=reference)
         white = make_attacked(setting.attack, FreshDraws(twin, ATTACKER_SEED), attacked).inputs
         margins, _ = margins_for(stand_in)

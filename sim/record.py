@@ -1,6 +1,5 @@
 """The record of a run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,15 +42,3 @@ class Record:
         arrays |= {f"membrane.{name}": values.numpy() for name, values in self.membrane.items()}
         with written_aside(path) as aside, aside.open("wb") as file:
             np.savez_compressed(file, **arrays)
-
-
-def join_records(records: Sequence[Record]) -> Record:
-    """Join the records of one network on consecutive batches into one record."""
-    if len(records) == 1:
-        return records[0]
-    first = records[0]
-    return Record(
-        torch.cat([record.logits for record in records]),
-        {name: torch.cat([r.spikes[name] for r in records], 1) for name in first.spikes},
-        {name: torch.cat([r.membrane[name] for r in records], 1) for name in first.membrane},
-    )

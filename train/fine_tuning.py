@@ -7,12 +7,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stochi.data.images import Images
+from stochi.data.samples import Samples
 from stochi.errors import InputError, check_at_least_one
 from stochi.export.model.model import GraphModel
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
+
+TINY = 1e-12
+"""Smallest mean square of a teacher's answers that errors are divided by."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class FineTuningConfig:
 def fine_tune(
     model: nn.Module,
     program: Program,
-    images: Images,
+    samples: Samples,
     config: FineTuningConfig | None = None,
     *,
     progress: Callable[[int, float], None] = lambda epoch, loss: None,
@@ -66,7 +69,8 @@ def fine_tune(
 
     The twin is the student: it computes in the chip's integers, with the Program's noise and fit.
     The float model is its teacher, with its mean answer over draws (Kullback-Leibler divergence,
-    after Hinton et al., 2015) and its layers' firing rates. Training changes weights, biases and
+    after Hinton et al., 2015; of a regression the squared error, relative to the teacher's
+    mean square) and its layers' firing rates. Training changes weights, biases and
     other learnable parameters (thresholds, parameters of the distribution of λ). The fit stays, so
     lower the result with ``fitted=program`` and the Program's ``random_source``, or calibrate it
     again.
@@ -75,7 +79,7 @@ def fine_tune(
         model: the float model from which the Program was lowered; it teaches in eval mode and is
             left in its own mode.
         program: the lowered Program.
-        images: images of the training set; their labels are not used.
+        samples: those of the training set; float labels mean a regression, and are not used else.
         config: options of fine-tuning.
         progress: called with the number of every epoch and its mean loss.
 
@@ -83,19 +87,17 @@ def fine_tune(
         The tuned twin, in eval mode; ``to_nir`` exports it.
 
     Raises:
-        InputError: ``images`` is not an Images object, or the Program is not the model's.
+        InputError: ``samples`` are not Images or Streams, or the Program is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
     config = FineTuningConfig() if config is None else config
-    if not isinstance(images, Images):
-        raise InputError(
-            f"images is a {type(images).__name__}; pass stochi.data.Images(inputs, labels)"
-        )
-    student = twin_of(program, model, images.inputs[:1]).train()
-    teacher = answering_model_of(model, images.inputs[:1], program.target.dt)
+    _check_samples(samples)
+    sample = samples.first(1).inputs
+    student = twin_of(program, model, sample).train()
+    teacher = answering_model_of(model, sample, program.target.dt)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
-    batches = config.epochs * -(-len(images) // config.batch_size)
+    batches = config.epochs * -(-len(samples) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
     generator = torch.Generator().manual_seed(config.seed)
     trial = 0
@@ -103,8 +105,9 @@ def fine_tune(
         torch.manual_seed(config.seed)
         for epoch in range(1, config.epochs + 1):
             total = 0.0
-            for rows in torch.randperm(len(images), generator=generator).split(config.batch_size):
-                shown = _perturb(images.inputs[rows], epsilon, config.perturbed_share)
+            order = torch.randperm(len(samples), generator=generator)
+            for rows in order.split(config.batch_size):
+                shown = _perturb(samples.select(rows), epsilon, config.perturbed_share)
                 loss = _loss(student, teacher, shown, config, trial)
                 optimizer.zero_grad()
                 loss.backward()
@@ -112,31 +115,41 @@ def fine_tune(
                 schedule.step()
                 total += float(loss.detach()) * len(rows)
                 trial += 1
-            progress(epoch, total / len(images))
+            progress(epoch, total / len(samples))
     return student.eval()
 
 
-def _perturb(shown: torch.Tensor, epsilon: float, share: float) -> torch.Tensor:
-    """Move the first images, a share of all, to random corners of their ε-balls."""
-    count = int(len(shown) * share)
-    corners = torch.randint(2, shown[:count].shape, device=shown.device) * 2 - 1
-    moved = (shown[:count] + epsilon * corners).clamp(0, 1)
-    return torch.cat([moved, shown[count:]])
+def _check_samples(samples: object) -> None:
+    if not isinstance(samples, Samples):
+        raise InputError(
+            f"samples is a {type(samples).__name__}; pass stochi.data.Images(inputs, labels) or"
+            " Streams(inputs, labels)"
+        )
+
+
+def _perturb(shown: Samples, epsilon: float, share: float) -> Samples:
+    """Move the first inputs, a share of all, to random corners of their ε-balls."""
+    dim, count = shown.batch_dim, int(len(shown) * share)
+    first, rest = shown.inputs.split([count, len(shown) - count], dim)
+    corners = torch.randint(2, first.shape, device=first.device) * 2 - 1
+    moved = (first + epsilon * corners).clamp(0, 1)
+    return shown.with_inputs(torch.cat([moved, rest], dim))
 
 
 @torch.no_grad()
 def _teach(
-    teacher: GraphModel, shown: torch.Tensor, draws: int
+    teacher: GraphModel, shown: Samples, draws: int
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """Return the teacher's mean probabilities over draws, (batch, classes), and its firing rates.
+    """Return the teacher's mean answer over draws, (batch, classes), and its firing rates.
 
-    The mean of the probabilities keeps the uncertainty of a single draw. With the mean of the
-    logits, the teacher would be more certain, and more often right, than the model.
+    Of classes it is the mean of the probabilities, which keeps the uncertainty of a single draw.
+    With the mean of the logits, the teacher would be more certain, and more often right, than the
+    model.
     """
     answers, rates = [], []
     for _ in range(draws):
-        answer, means = answer_and_rates(teacher, shown)
-        answers.append(functional.softmax(answer, 1))
+        answer, means = answer_and_rates(teacher, shown.inputs)
+        answers.append(answer if shown.regression else functional.softmax(answer, 1))
         rates.append(means)
     mean = {name: float(torch.stack([one[name] for one in rates]).mean()) for name in rates[0]}
     return torch.stack(answers).mean(0), mean
@@ -145,16 +158,19 @@ def _teach(
 def _loss(
     student: Twin,
     teacher: GraphModel,
-    shown: torch.Tensor,
+    shown: Samples,
     config: FineTuningConfig,
     trial: int,
 ) -> torch.Tensor:
     """Return the divergence from the teacher's answer, plus the weighted errors of the rates."""
     answer, rates = _teach(teacher, shown, config.teacher_draws)
     set_draws(student, seed=config.seed, trial=trial)
-    found, own_rates = answer_and_rates(student, shown)
-    given = functional.log_softmax(found.float(), 1)
-    loss = functional.kl_div(given, answer, reduction="batchmean")
+    found, own_rates = answer_and_rates(student, shown.inputs)
+    if shown.regression:
+        loss = functional.mse_loss(found.float(), answer) / answer.square().mean().clamp_min(TINY)
+    else:
+        given = functional.log_softmax(found.float(), 1)
+        loss = functional.kl_div(given, answer, reduction="batchmean")
     for name, rate in rates.items():
         if rate > 0:
             error = own_rates[name] / rate - 1

@@ -10,8 +10,9 @@ from stochi.deploy.graph.wiring import Wiring, wire
 from stochi.deploy.lowering.network import find_dt, find_time_steps
 from stochi.errors import GraphError, InputError
 from stochi.export.model.linear import linear_node
-from stochi.export.model.model import GraphModel, Reading
+from stochi.export.model.model import GraphModel
 from stochi.export.model.neuron import GraphNeuron
+from stochi.export.model.reading import Reading
 
 
 def from_nir(

@@ -1,7 +1,7 @@
 """A NIR graph as a torch module in real numbers, differentiable, with τ drawn anew in each run."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import nir
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 from stochi.deploy.graph.wiring import Wiring
 from stochi.errors import InputError
 from stochi.export.model.neuron import GraphNeuron, State
+from stochi.export.model.reading import Reading
 from stochi.export.model.running import (
     Group,
     Output,
@@ -19,43 +20,10 @@ from stochi.export.model.running import (
 )
 from stochi.program.layers import INPUT
 
-READOUTS = ("mean", "sum", "last", "steps")
-READS = ("spikes", "membrane")
-
 Sent = dict[str, dict[int, torch.Tensor]]
 """Source → time step → the values that it sent, (batch, *shape)."""
 Kept = dict[tuple[str, int], torch.Tensor]
 """Layer and number of a group → what the group gives at every time step."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a graph is shown its input and how its output is read.
-
-    Attributes:
-        dt: seconds per time step.
-        time_steps: time steps for which an image is shown.
-        readout: how the output is read over time: "mean", "sum", "last" or "steps".
-        reads: what is read of output neurons that spike, "spikes" or "membrane".
-
-    Raises:
-        InputError: a value is unknown or out of range.
-    """
-
-    dt: float
-    time_steps: int
-    readout: str
-    reads: str
-
-    def __post_init__(self) -> None:
-        if self.time_steps < 1:
-            raise InputError(f"time_steps is {self.time_steps}; a sample needs at least 1")
-        for what, value, known in (
-            ("readout", self.readout, READOUTS),
-            ("reads", self.reads, READS),
-        ):
-            if value not in known:
-                raise InputError(f"{what} is {value!r}; choose from {', '.join(known)}")
 
 
 class GraphModel(nn.Module):
@@ -112,7 +80,10 @@ class GraphModel(nn.Module):
                 "the model answers with its output of the last time step, and a Program with the"
                 " mean over all; return the mean, or the outputs of all time steps"
             )
-        reading = replace(self.reading, readout="mean")
+        return self.with_reading(replace(self.reading, readout="mean"))
+
+    def with_reading(self, reading: Reading) -> "GraphModel":
+        """Return the module reading its output in another way; parameters are shared."""
         return GraphModel(self.graph, self.wiring, self.nodes, reading).train(self.training)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -132,17 +103,7 @@ class GraphModel(nn.Module):
 
     def read(self, outputs: Sequence[Output]) -> torch.Tensor:
         """Return the answer that the output layer's values of all time steps give."""
-        by_membrane = self.reading.reads == "membrane"
-        read = [
-            output.membrane if by_membrane and output.membrane is not None else output.sent
-            for output in outputs
-        ]
-        if self.reading.readout == "last":
-            return read[-1]
-        stacked = torch.stack(read)
-        if self.reading.readout == "steps":
-            return stacked
-        return stacked.mean(0) if self.reading.readout == "mean" else stacked.sum(0)
+        return self.reading.read(outputs)
 
     def run(self, inputs: torch.Tensor) -> Iterator[dict[str, Output]]:
         """Yield every layer's output after each time step, by the layer's name.

@@ -14,6 +14,7 @@ from .program_model import ProgramModel as ProgramModel
 from .recipe import Recipe as Recipe
 from .sa_pgd import SAPGD as SAPGD
 from .square import Square as Square
+from .stream_model import StreamModel as StreamModel
 from .surrogates.adaptive import AdaptiveSurrogate as AdaptiveSurrogate
 from .surrogates.copies import with_surrogate as with_surrogate
 from .surrogates.potential import PotentialSurrogate as PotentialSurrogate

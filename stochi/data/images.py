@@ -1,58 +1,24 @@
 """Labelled images."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 
-from stochi.errors import InputError
+from stochi.data.samples import Samples
 
 
 @dataclass(frozen=True)
-class Images:
-    """Labelled images.
+class Images(Samples):
+    """Labelled images, each shown at every time step.
 
     Attributes:
-        inputs: (n, channels, height, width) float32 in [0, 1].
-        labels: (n,) int64.
+        inputs: (n, *shape) float32 in [0, 1], the shape usually being (channels, height, width).
+        labels: as in :class:`stochi.data.samples.Samples`.
     """
 
-    inputs: torch.Tensor
-    labels: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def first(self, count: int) -> "Images":
-        """Return the first ``count`` images.
-
-        Raises:
-            InputError: there are fewer images, or ``count`` is below 1.
-        """
-        if not 1 <= count <= len(self):
-            raise InputError(f"{count} images were asked for; ask for 1 to {len(self)}")
-        return Images(self.inputs[:count], self.labels[:count])
-
-    def split(self, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield inputs and labels, ``count`` images at a time; the last part may be smaller."""
-        return zip(self.inputs.split(count), self.labels.split(count), strict=True)
-
-
-def as_images(data: object) -> Images:
-    """Return labelled images, given as such or as a pair (inputs, labels).
-
-    Raises:
-        InputError: ``data`` is neither.
-    """
-    if isinstance(data, Images):
-        return data
-    if isinstance(data, tuple | list) and len(data) == 2:
-        return Images(*data)
-    raise InputError(
-        f"images with labels are needed, this is a {type(data).__name__}; pass"
-        " stochi.data.Images(inputs, labels) with two tensors"
-    )
+    batch_dim: ClassVar[int] = 0
 
 
 def images_from_bytes(pixels: np.ndarray, labels: np.ndarray) -> Images:

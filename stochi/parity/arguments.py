@@ -1,13 +1,14 @@
 """Checks of the arguments of the parity check and of the ablation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import nir
-import numpy as np
+import torch
 from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack
-from stochi.data.images import Images
+from stochi.data.batches import Data, as_samples, is_in_memory, read_batches
+from stochi.data.samples import Samples
 from stochi.deploy.origin import resolve_like
 from stochi.errors import InputError
 from stochi.export.model.building import from_nir
@@ -48,8 +49,10 @@ def check_models(*models: nn.Module | None) -> None:
         )
 
 
-def check_trials(trials: int, seeds: Sequence[int], batch_size: int) -> None:
+def check_trials(trials: int, seeds: Sequence[int], batch_size: int, exact: int = 1) -> None:
     """Raise InputError if a number is below 1, or a seed is out of range or the attacker's."""
+    if exact < 1:
+        raise InputError(f"exact_images is {exact}; compare at least 1")
     if trials < 1:
         raise InputError(f"trials is {trials}; at least 1 is needed")
     if not seeds:
@@ -62,46 +65,110 @@ def check_trials(trials: int, seeds: Sequence[int], batch_size: int) -> None:
             raise InputError(f"seed {seed} is the attacker's; choose another")
 
 
-def check_attacks(program: Program, attacks: Sequence[Attack], images: int | None) -> None:
-    """Raise InputError if an attack does not take the Program's inputs, or has no image."""
-    instead = (
-        "attack events with GreedySpikes itself, on stochi.attacks.ProgramModel(program, seed) and"
-        " on a torch model that takes (time steps, batch, *shape)"
-    )
+def check_attacks(
+    program: Program, attacks: Sequence[Attack], samples: Samples, count: int | None
+) -> None:
+    """Raise InputError if an attack does not take the samples.
+
+    Args:
+        samples: the first of those that are attacked.
+        count: number of samples to attack; None: all.
+    """
     if not isinstance(attacks, Sequence):
         raise InputError(f"attacks is {attacks!r}; pass a list of attacks")
-    for attack in attacks:
-        if not isinstance(attack, Attack):
-            raise InputError(
-                f"{attack!r} is not an attack; pass one of stochi.attacks, or make_attack(name, ε)"
-            )
-        if attack.batch_dim != 0:
-            raise InputError(
-                f"{type(attack).__name__} takes events that change from step to step, and here"
-                f" inputs are (batch, *shape), the same at every step; {instead}"
-            )
-        # On a grid of 1 an attack on images finds events, too.
-        if program.target.events and isinstance(attack, ImageAttack) and attack.grid != 1:
-            raise InputError(
-                f"{type(attack).__name__} moves the pixels of images, and this Program takes"
-                f" events, exactly 0 or 1; {instead}"
-            )
-    if images is not None and images < 1:
-        raise InputError(f"attack_images is {images}; leave it out to attack all")
-
-
-def check_data(program: Program, images: Images) -> None:
-    """Raise InputError if images or labels do not fit each other, or the Program."""
-    if np.ndim(images.inputs) == len(program.input_shape) + 2:
+    if attacks and samples.regression:
         raise InputError(
-            f"inputs have shape {tuple(images.inputs.shape)}; here they are (batch, *shape), the"
-            " same at every step; show events that change from step to step to"
-            " stochi.sim.run(program, events)"
+            "attacks make a network answer with a wrong class, and these labels are numbers to be"
+            " met; pass attacks=() (--epsilon 0)"
         )
-    if len(images.inputs) != len(images.labels):
-        raise InputError(f"{len(images.inputs)} images and {len(images.labels)} labels")
-    check_inputs(program, images.inputs)
-    if images.labels.is_floating_point() or images.labels.dim() != 1:
-        raise InputError("labels must be whole numbers, one for each image")
-    if images.labels.min() < 0 or images.labels.max() >= program.classes:
+    for attack in attacks:
+        _check_attack(program, attack, samples)
+    if count is not None and count < 1:
+        raise InputError(f"attack_images is {count}; leave it out to attack all")
+
+
+def _check_attack(program: Program, attack: Attack, samples: Samples) -> None:
+    if not isinstance(attack, Attack):
+        raise InputError(
+            f"{attack!r} is not an attack; pass one of stochi.attacks, or make_attack(name, ε)"
+        )
+    if attack.batch_dim > samples.batch_dim:
+        raise InputError(
+            f"{type(attack).__name__} takes events that change from step to step, and here inputs"
+            " are (batch, *shape), the same at every step; pass stochi.data.Streams, (time steps,"
+            " batch, *shape)"
+        )
+    # On a grid of 1 an attack on images finds events, too.
+    if program.target.events and isinstance(attack, ImageAttack) and attack.grid != 1:
+        raise InputError(
+            f"{type(attack).__name__} moves the pixels of images, and this Program takes events,"
+            " exactly 0 or 1; use stochi.attacks.GreedySpikes on streams of events, (time steps,"
+            " batch, *shape)"
+        )
+
+
+def checked_batches(program: Program, data: Data, batch_size: int) -> Iterator[Samples]:
+    """Yield the data in batches that fit the Program.
+
+    Raises:
+        InputError: as for :func:`check_data` and :func:`stochi.data.batches.read_batches`.
+    """
+    dims = len(program.input_shape)
+    if is_in_memory(data):
+        check_data(program, as_samples(data, dims))
+    for batch in read_batches(data, dims, batch_size):
+        check_data(program, batch)
+        yield batch
+
+
+def check_data(program: Program, samples: Samples) -> None:
+    """Raise InputError if inputs or labels do not fit each other, or the Program."""
+    _check_form(program, samples)
+    inputs, labels = samples.inputs, samples.labels
+    if inputs.shape[samples.batch_dim] != len(samples):
+        raise InputError(
+            f"{inputs.shape[samples.batch_dim]} inputs of shape {tuple(inputs.shape)} and"
+            f" {len(samples)} labels"
+        )
+    check_inputs(program, inputs)
+    if samples.regression:
+        _check_answers(program, labels)
+        return
+    if labels.dim() != 1:
+        raise InputError("labels must be whole numbers, one for each input")
+    if labels.min() < 0 or labels.max() >= program.classes:
         raise InputError(f"labels must lie in 0 … {program.classes - 1}, the Program's outputs")
+
+
+def _check_form(program: Program, samples: Samples) -> None:
+    """Raise InputError if the inputs lie in another order than their class says."""
+    shape, given = program.input_shape, tuple(samples.inputs.shape)
+    expected = {0: f"(batch, *{shape})", 1: f"(time steps, batch, *{shape})"}
+    if len(given) == len(shape) + 2 - samples.batch_dim:
+        other = "Streams" if samples.batch_dim == 0 else "Images"
+        raise InputError(
+            f"the inputs of {type(samples).__name__} are {expected[samples.batch_dim]}, and these"
+            f" have shape {given}; pass stochi.data.{other}(inputs, labels)"
+        )
+    steps = program.target.time_steps
+    if samples.batch_dim == 1 and given[:2] == (len(samples), steps) != (steps, len(samples)):
+        raise InputError(
+            f"inputs have shape {given}, the batch before the time steps; a stream is"
+            f" {expected[1]}: pass inputs.transpose(0, 1)"
+        )
+
+
+def _check_answers(program: Program, labels: torch.Tensor) -> None:
+    """Raise InputError if the labels of a regression are not of the Program's outputs."""
+    outputs, steps, shape = program.classes, program.target.time_steps, tuple(labels.shape)
+    fits = outputs == 1 if labels.dim() == 1 else labels.dim() in (2, 3) and shape[-1] == outputs
+    if not fits:
+        raise InputError(
+            f"labels are {labels.dtype} of shape {shape}; classes are whole numbers, one for each"
+            f" input, and the answers of a regression are (batch, {outputs}) or ({steps}, batch,"
+            f" {outputs}), as this Program has {outputs} outputs"
+        )
+    if labels.dim() == 3 and len(labels) != steps:
+        raise InputError(f"labels have {len(labels)} time steps, and this Program has {steps}")
+    if not bool(labels.isfinite().all()):
+        raise InputError("labels of a regression must be finite numbers")

@@ -11,14 +11,26 @@ from torch import nn
 from stochi.attacks.base import Attack, ImageAttack
 from stochi.attacks.chosen import Chosen
 from stochi.attacks.recipe import EPSILON, Recipe
-from stochi.data.images import Images
+from stochi.attacks.stream_model import StreamModel
+from stochi.data.samples import AnySamples, Samples
 from stochi.errors import InputError
-from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES, TWIN, WORST, AccuracyRow, Flips
-from stochi.statistics.intervals import Estimate, estimate_accuracy, estimate_difference
+from stochi.parity.results import (
+    CHIP,
+    CLEAN,
+    FLOAT,
+    SIDES,
+    TWIN,
+    WORST,
+    AccuracyRow,
+    Errors,
+    Flips,
+)
+from stochi.parity.scores import estimate_score, estimate_score_difference
+from stochi.statistics.intervals import Estimate, estimate_accuracy
 from stochi.statistics.worst import take_worst
 
-Correct = Mapping[str, torch.Tensor]
-"""Side → (trials, images) bool, whether the class is right."""
+Scores = Mapping[str, torch.Tensor]
+"""Side → (trials, images): bool, whether the class is right, or the errors of a regression."""
 VALUES_AT_A_TIME = 2**18
 """Pixels of all images and draws that a torch model is shown at once. With more, what a
 convolutional network keeps for its gradient leaves the caches, and then the memory."""
@@ -38,8 +50,8 @@ class Attacked:
 
     recipe: Recipe
     made_on: str | None
-    correct: Correct
-    chosen_by: Correct
+    correct: Scores
+    chosen_by: Scores
     by: tuple[str, ...] = ()
 
 
@@ -92,27 +104,53 @@ def images_at_a_time(inputs: torch.Tensor, draws: int, batch_size: int | None = 
 
 
 def run_attack(
-    attack: Attack, surface: nn.Module, images: Images, batch_size: int | None = None
+    attack: Attack, surface: nn.Module, samples: Samples, batch_size: int | None = None
 ) -> Chosen:
-    """Attack images on a model, a few at a time; also name the part that made each."""
-    few = images_at_a_time(images.inputs, attack.recipe.draws, batch_size)
-    found = [attack.run(surface, inputs, labels) for inputs, labels in images.split(few)]
-    return Chosen(torch.cat([one.inputs for one in found]), sum((one.by for one in found), ()))
+    """Attack samples on a model, a few at a time; also name the part that made each."""
+    by_step = attack.batch_dim == 1
+    shown = batch_first(samples)
+    model = surface if by_step else asked_batch_first(surface, samples)
+    few = images_at_a_time(shown, attack.recipe.draws, batch_size)
+    parts = [
+        attack.run(model, inputs.transpose(0, 1) if by_step else inputs, labels)
+        for inputs, labels in zip(shown.split(few), samples.labels.split(few), strict=True)
+    ]
+    found = torch.cat([part.inputs for part in parts], attack.batch_dim)
+    if samples.batch_dim != attack.batch_dim:
+        found = found.transpose(0, 1)
+    return Chosen(found, sum((part.by for part in parts), ()))
 
 
 def make_attacked(
-    attack: Attack, surface: nn.Module, images: Images, batch_size: int | None = None
-) -> Images:
-    """Attack images on a model, a few at a time."""
-    return Images(run_attack(attack, surface, images, batch_size).inputs, images.labels)
+    attack: Attack, surface: nn.Module, samples: AnySamples, batch_size: int | None = None
+) -> AnySamples:
+    """Attack samples on a model, a few at a time."""
+    return samples.with_inputs(run_attack(attack, surface, samples, batch_size).inputs)
 
 
-def clean_row(correct: Correct, lava: Estimate | None = None) -> AccuracyRow:
+def batch_first(samples: Samples) -> torch.Tensor:
+    """Return inputs with the batch in front, (batch, ...)."""
+    return samples.inputs.transpose(0, samples.batch_dim)
+
+
+def asked_batch_first(model: nn.Module, samples: Samples) -> nn.Module:
+    """Return a model that takes the inputs of :func:`batch_first`."""
+    return model if samples.batch_dim == 0 else StreamModel(model)
+
+
+def clean_row(correct: Scores, lava: Estimate | None = None) -> AccuracyRow:
     """Accuracies on the images as they are."""
-    return AccuracyRow(CLEAN, CLEAN, None, None, *_compare(correct), None, lava)
+    return AccuracyRow(
+        CLEAN, CLEAN, None, None, *compare_scores(correct), every_draw(correct), None, lava
+    )
 
 
-def attacked_row(attacked: Attacked, clean: Correct, lava: Estimate | None = None) -> AccuracyRow:
+def errors_of(errors: Scores, lava: Estimate | None = None) -> Errors:
+    """Mean squared errors of a regression."""
+    return Errors(*compare_scores(errors), lava)
+
+
+def attacked_row(attacked: Attacked, clean: Scores, lava: Estimate | None = None) -> AccuracyRow:
     """Accuracies on attacked images.
 
     Args:
@@ -125,14 +163,15 @@ def attacked_row(attacked: Attacked, clean: Correct, lava: Estimate | None = Non
         recipe.title,
         attacked.made_on,
         recipe.epsilon,
-        *_compare(attacked.correct),
+        *compare_scores(attacked.correct),
+        every_draw(attacked.correct),
         find_flips(clean, attacked.correct),
         lava,
         {} if set(shares) == {recipe.title} else shares,
     )
 
 
-def worst_rows(shown: Sequence[Attacked], clean: Correct) -> list[AccuracyRow]:
+def worst_rows(shown: Sequence[Attacked], clean: Scores) -> list[AccuracyRow]:
     """Accuracies on the worst images of several attacks on a model, at each ε.
 
     The worst is chosen for each image and side, over other draws than those that are reported.
@@ -150,7 +189,8 @@ def worst_rows(shown: Sequence[Attacked], clean: Correct) -> list[AccuracyRow]:
             correct = {side: _worst(several, side) for side in SIDES}
             name = f"{WORST}, {EPSILON} = {epsilon:g}"
             flips = find_flips(clean, correct)
-            rows.append(AccuracyRow(name, WORST, None, epsilon, *_compare(correct), flips))
+            compared = *compare_scores(correct), every_draw(correct)
+            rows.append(AccuracyRow(name, WORST, None, epsilon, *compared, flips))
     return rows
 
 
@@ -163,7 +203,7 @@ def _worst(shown: Sequence[Attacked], side: str) -> torch.Tensor:
     return take_worst(choosing, reported)
 
 
-def find_flips(clean: Correct, attacked: Correct) -> Flips:
+def find_flips(clean: Scores, attacked: Scores) -> Flips:
     """Find the images that an attack flips on the float model only, on the chip only, and on both.
 
     A side is right on an image if it is right in more than half of its trials. An image flips on a
@@ -176,17 +216,19 @@ def find_flips(clean: Correct, attacked: Correct) -> Flips:
     return Flips(*(tuple(mask.nonzero().flatten().tolist()) for mask in masks))
 
 
-def _compare(
-    correct: Correct,
-) -> tuple[dict[str, Estimate], dict[str, Estimate], dict[str, Estimate]]:
-    """Estimate every side's accuracy, the paired differences, and the shares right every time."""
-    sides = {side: estimate_accuracy(correct[side]) for side in SIDES}
+def compare_scores(scores: Scores) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Estimate every side's accuracy or error, and the paired differences."""
+    sides = {side: estimate_score(scores[side]) for side in SIDES}
     differences = {
-        f"{later}_minus_{earlier}": estimate_difference(correct[earlier], correct[later])
+        f"{later}_minus_{earlier}": estimate_score_difference(scores[earlier], scores[later])
         for earlier, later in combinations(SIDES, 2)
     }
-    every = {side: estimate_accuracy(correct[side].all(0, keepdim=True)) for side in SIDES}
-    return sides, differences, every
+    return sides, differences
+
+
+def every_draw(correct: Scores) -> dict[str, Estimate]:
+    """Estimate the shares of images that are right in every trial."""
+    return {side: estimate_accuracy(correct[side].all(0, keepdim=True)) for side in SIDES}
 
 
 def _by_majority(correct: torch.Tensor) -> torch.Tensor:

@@ -1,16 +1,16 @@
 """The parity check: the float model and the chip, value by value and in accuracy."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import nir
-import numpy as np
-import torch
 from torch import nn
 
 from stochi.attacks.base import Attack
 from stochi.attacks.progress import ReportsProgress
-from stochi.data.images import Images, as_images
+from stochi.data.batches import Data, number_of_samples, take_front
+from stochi.data.samples import Samples
 from stochi.deploy.origin import lower_again
 from stochi.export.nir_graph import to_nir
 from stochi.hardware.draws import Draws
@@ -20,24 +20,25 @@ from stochi.parity.arguments import (
     BATCH_SIZE,
     as_float_model,
     check_attacks,
-    check_data,
     check_models,
     check_trials,
+    checked_batches,
 )
 from stochi.parity.attacked import (
     Attacked,
-    Correct,
+    Scores,
     at_each_epsilon,
     attacked_row,
     clean_row,
+    errors_of,
     run_attack,
     surfaces_of,
     worst_rows,
 )
-from stochi.parity.distribution.comparison import DEFAULT_MARGINS, compare_distributions
-from stochi.parity.distribution.results import Distribution, Margins
-from stochi.parity.distribution.trials import chip_side, float_side, take_trials
+from stochi.parity.distribution.comparison import DEFAULT_MARGINS
+from stochi.parity.distribution.results import Margins
 from stochi.parity.masking import find_blind_images, find_signs
+from stochi.parity.observation import observe
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
 from stochi.parity.report.report import ParityReport
@@ -51,13 +52,13 @@ from stochi.parity.results import (
     ExactComparison,
     MaskingSign,
 )
-from stochi.parity.sides import Sides, make_sides
+from stochi.parity.scores import estimate_score, score_answers
+from stochi.parity.sides import Sides, make_sides, sample_for
 from stochi.program.comparison import share_of_other_weights
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
-from stochi.statistics.intervals import estimate_accuracy
 
 ENGINE, LAVA = "engine", "lava"
 EXACT_PAIRS = ((ENGINE, LAVA), (TWIN, LAVA), (TWIN, ENGINE))
@@ -67,7 +68,7 @@ Progress = Callable[[str], None]
 def check_parity(
     model: nn.Module | nir.NIRGraph,
     program: Program,
-    data: Images | tuple[torch.Tensor, torch.Tensor],
+    data: Data,
     *,
     lowered_from: nn.Module | None = None,
     trials: int = 10,
@@ -84,44 +85,46 @@ def check_parity(
     """Compare a float model with its Program; docs/report.md explains the comparisons.
 
     Twin, engine and Lava must have the same spikes and membranes; float model and chip are compared
-    in distribution over trials, and in accuracy, clean and under attacks made on either side.
+    in distribution over trials, and in accuracy, clean and attacked, or a regression's errors.
 
     Args:
-        model: a model that ``to_nir`` exports, or a NIR graph; its layers have the Program's
-            names.
-        data: held-out inputs (batch, *shape), the same at every time step, and (batch,) labels:
-            images in [0, 1], or frames of exactly 0 or 1 for a Program that takes events.
+        model: a torch model or a NIR graph; its layers have the Program's names.
+        data: held-out inputs with labels: ``Images``, shown at every time step, ``Streams``
+            (time steps, batch, *shape), a pair of tensors, a torch Dataset, or a DataLoader or
+            other iterable of batches, which is read once. Inputs are in [0, 1], or exactly 0 or 1
+            for a Program of events. Labels are classes, or floats, which a regression should meet.
         lowered_from: the model that was exported, if that is one tuned to answer like ``model``.
         trials: number of repetitions, each with other draws; variability needs at least 2.
         attacks: each with its own budget; epsilons: run every attack on images at these instead.
         seeds: for the exact comparison; the first is also used for the accuracies.
-        exact_images, attack_images: number of images, from the front of the data, that are compared
-            exactly, and that are attacked (None: all).
+        exact_images, attack_images: number of images, from the front, that are compared exactly,
+            and that are attacked (None: all); they are held in memory.
         lava: whether to run Lava; without it the engine alone stands for the chip.
         margins: the largest differences in distribution that do not matter; None leaves them out.
-        batch_size: largest number of images that torch models and attacks take at a time; the
-            float model's draws depend on it if there are more images.
+        batch_size: largest number of images at a time; with more, the torch draws depend on it.
         progress: called with a line before each stage.
 
     Raises:
         InputError, ExportError, LoweringError: an argument is out of range, or the Program cannot
             come from the model.
-        LavaUnavailable: Lava was asked for, and is not installed.
+        LavaUnavailable: Lava was asked for and is not installed.
     """
     model = as_float_model(model, program)
-    images = as_images(data)
-    check_trials(trials, seeds, batch_size)
-    check_data(program, images)
-    check_attacks(program, attacks, attack_images)
+    check_trials(trials, seeds, batch_size, exact_images)
+    held = max(exact_images, (attack_images or sys.maxsize) if attacks else 1)
+    front, batches = take_front(checked_batches(program, data, batch_size), held)
+    check_attacks(program, attacks, front, attack_images)
     attacks = at_each_epsilon(attacks, epsilons)
     check_models(model, lowered_from)
-    exact = images.first(min(exact_images, len(images)))
-    attacked = images.first(min(attack_images or len(images), len(images)))
+    exact, attacked = front.up_to(exact_images), front.up_to(attack_images or len(front))
     origin = lowered_from or model
     with in_eval_mode(model, origin):
-        sides = make_sides(model, origin, program, exact.inputs[:1], seeds[0], trials, batch_size)
-        check = _Check(sides, images, exact, attacked, lava, progress)
-        return check.report(origin, attacks, epsilons, seeds, margins)
+        sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
+        check = _Check(sides, exact, attacked, lava, progress)
+        report = check.start(origin, check.configuration(attacks, epsilons, seeds))
+        observed = observe(sides, batches, margins, progress, number_of_samples(data))
+        report = replace(report, distribution=observed.distribution)
+        return check.with_answers(report, observed.scores, attacks)
 
 
 @dataclass(frozen=True)
@@ -129,33 +132,31 @@ class _Check:
     """The sides, and what they are shown.
 
     Attributes:
-        images: all of them.
-        exact, attacked: those that are compared exactly, and those that are attacked.
+        exact, attacked: the samples that are compared exactly, and those that are attacked.
     """
 
     sides: Sides
-    images: Images
-    exact: Images
-    attacked: Images
+    exact: Samples
+    attacked: Samples
     lava: bool
     progress: Progress
 
-    def report(
-        self,
-        origin: nn.Module,
-        attacks: Sequence[Attack],
-        epsilons: Sequence[float] | None,
-        seeds: Sequence[int],
-        margins: Margins | None,
-    ) -> ParityReport:
-        """Run all comparisons."""
-        exact = [pair for seed in seeds for pair in self.compare_exactly(self.exact, seed)]
+    def start(self, origin: nn.Module, asked: Configuration) -> ParityReport:
+        """Return a report with what was asked for, and the comparisons value for value."""
+        exact = [pair for seed in asked.seeds for pair in self.compare_exactly(self.exact, seed)]
         other_weights = self.other_weights(origin) if any(e.mismatches for e in exact) else {}
-        self.progress(f"Accuracy on {len(self.images)} images, {self.sides.trials} trials")
-        distribution, known = self.compare_distributions(margins)
-        clean = self.sides.correct(self.images, known)
-        on_lava = next((e.lava_accuracy for e in exact if e.lava_accuracy is not None), None)
-        rows = [clean_row(clean, on_lava)]
+        return ParityReport(asked, tuple(exact), other_weights=other_weights)
+
+    def with_answers(
+        self, report: ParityReport, clean: Scores, attacks: Sequence[Attack]
+    ) -> ParityReport:
+        """Return the report with accuracies, clean and under attack, or with errors."""
+        exact = list(report.exact)
+        if self.exact.regression:
+            on_lava = [e.lava_error for e in exact if e.lava_error is not None]
+            return replace(report, errors=errors_of(clean, *on_lava[:1]))
+        on_lava = [e.lava_accuracy for e in exact if e.lava_accuracy is not None]
+        rows = [clean_row(clean, *on_lava[:1])]
         before = {side: right[:, : len(self.attacked)] for side, right in clean.items()}
         shown: list[Attacked] = []
         for attack in attacks:
@@ -164,14 +165,11 @@ class _Check:
                 shown.append(found)
                 exact += compared
                 rows.append(row)
-        rows += worst_rows(shown, before)
-        return ParityReport(
-            configuration=self.configuration(attacks, epsilons, seeds),
+        return replace(
+            report,
             exact=tuple(exact),
-            accuracy=tuple(rows),
-            distribution=distribution,
+            accuracy=(*rows, *worst_rows(shown, before)),
             masking=tuple(self.find_masking(shown)),
-            other_weights=other_weights,
         )
 
     def configuration(
@@ -194,20 +192,20 @@ class _Check:
         )
 
     def compare_exactly(
-        self, images: Images, seed: int, attack: str | None = None
+        self, samples: Samples, seed: int, attack: str | None = None
     ) -> list[ExactComparison]:
         """Compare engine, twin and, if it runs, Lava, in pairs."""
-        program, inputs, lava_accuracy = self.sides.program, images.inputs, None
+        program, inputs, on_lava = self.sides.program, samples.inputs, None
         records: dict[str, Record] = {
             ENGINE: run(program, inputs, seed=seed, probes=PROBES),
             TWIN: record_twin(self.sides.twin, program, inputs, Draws(seed)),
         }
         if self.lava:
             if attack is None:
-                self.progress(f"Lava: {len(images)} images, seed {seed}")
+                self.progress(f"Lava: {len(samples)} images, seed {seed}")
             records[LAVA] = run(program, inputs, LAVA, seed=seed, probes=PROBES)
-            correct = records[LAVA].predictions() == images.labels
-            lava_accuracy = estimate_accuracy(correct[None])
+            answers = self.sides.answers_of(records[LAVA])
+            on_lava = estimate_score(score_answers(answers, samples)[None])
         found: list[ExactComparison] = []
         for left, right in EXACT_PAIRS:
             if left in records and right in records:
@@ -217,33 +215,19 @@ class _Check:
                         left=left,
                         right=right,
                         seed=seed,
-                        images=len(images),
+                        images=len(samples),
                         attack=attack,
                         compared=sum(layer.compared for layer in layers),
                         mismatches=sum(layer.mismatches for layer in layers),
                         layers=tuple(layers),
-                        lava_accuracy=None if found else lava_accuracy,
+                        lava_accuracy=None if found or samples.regression else on_lava,
+                        lava_error=on_lava if samples.regression and not found else None,
                     )
                 )
         return found
 
-    def compare_distributions(
-        self, margins: Margins | None
-    ) -> tuple[Distribution | None, dict[str, np.ndarray]]:
-        """Compare float model and chip over trials; also the classes that they predicted."""
-        if margins is None:
-            return None, {}
-        sides, inputs = self.sides, self.images.inputs
-        ours = take_trials(
-            float_side(sides.model, sides.program, inputs, sides.seed, sides.batch_size),
-            sides.trials,
-        )
-        theirs = take_trials(chip_side(sides.program, inputs, sides.seed), sides.trials, ours)
-        found = compare_distributions(ours, theirs, self.images.labels, margins)
-        return found, {FLOAT: ours.predictions, CHIP: theirs.predictions}
-
     def under_attack(
-        self, attack: Attack, made_on: str | None, clean: Correct
+        self, attack: Attack, made_on: str | None, clean: Scores
     ) -> tuple[Attacked, list[ExactComparison], AccuracyRow]:
         """Make the attack on one surface, and show what it made to all sides."""
         sides, recipe = self.sides, attack.recipe
@@ -252,12 +236,12 @@ class _Check:
         if isinstance(attack, ReportsProgress):
             attack = replace(attack, progress=self.progress)
         chosen = run_attack(attack, sides.surface(made_on), self.attacked, sides.batch_size)
-        images = Images(chosen.inputs, self.attacked.labels)
-        correct, others = (sides.correct(images, first_trial=t) for t in (0, sides.trials))
+        samples = self.attacked.with_inputs(chosen.inputs)
+        correct, others = (sides.score(samples, first_trial=t) for t in (0, sides.trials))
         found = Attacked(recipe, made_on, correct, others, chosen.by)
         compared: list[ExactComparison] = []
         if self.lava and made_on in (TWIN, CHIP):
-            few = images.first(min(len(self.exact), len(images)))
+            few = samples.up_to(len(self.exact))
             self.progress(f"Lava: {len(few)} attacked images")
             compared = self.compare_exactly(few, sides.seed, recipe.name)
         on_lava = compared[0].lava_accuracy if compared else None
@@ -282,7 +266,7 @@ class _Check:
     def other_weights(self, origin: nn.Module) -> dict[str, float]:
         """Share of each layer's weights in the Program that the model would not give."""
         program = self.sides.program
-        graph = to_nir(origin, self.exact.inputs[:1], program.target.dt)
+        graph = to_nir(origin, sample_for(origin, program, self.exact), program.target.dt)
         again = lower_again(program, graph)
         return {
             layer.name: share_of_other_weights(layer, again.layer(layer.name))

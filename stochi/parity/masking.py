@@ -16,8 +16,8 @@ from stochi.attacks.masking import (
 )
 from stochi.attacks.recipe import Plain
 from stochi.attacks.surrogates.choice import OWN
-from stochi.data.images import Images
-from stochi.parity.attacked import Attacked, images_at_a_time
+from stochi.data.samples import Samples
+from stochi.parity.attacked import Attacked, asked_batch_first, batch_first, images_at_a_time
 from stochi.parity.results import CHIP, FLOAT, TWIN, MaskingSign
 
 SURFACES = {FLOAT: (FLOAT, FLOAT), CHIP: (TWIN, CHIP)}
@@ -43,7 +43,7 @@ def find_signs(shown: Sequence[Attacked]) -> list[MaskingSign]:
 
 
 def find_blind_images(
-    side: str, surface: nn.Module, images: Images, draws: int, seed: int, batch_size: int
+    side: str, surface: nn.Module, samples: Samples, draws: int, seed: int, batch_size: int
 ) -> list[MaskingSign]:
     """Whether a side's surface gives images no gradient at all.
 
@@ -54,11 +54,13 @@ def find_blind_images(
         seed: of torch's generator, which is left as it was.
         batch_size: largest number of images at a time.
     """
-    few = images_at_a_time(images.inputs, draws, batch_size)
+    shown, model = batch_first(samples), asked_batch_first(surface, samples)
+    few = images_at_a_time(shown, draws, batch_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         shares = [
-            zero_gradients(surface, inputs, labels, draws) for inputs, labels in images.split(few)
+            zero_gradients(model, inputs, labels, draws)
+            for inputs, labels in zip(shown.split(few), samples.labels.split(few), strict=True)
         ]
     return [_sign(side, None, None, found) for found in find_zero_gradients(torch.cat(shares))]
 

@@ -48,7 +48,8 @@ class ExactComparison:
         left, right: "twin", "engine" or "lava".
         attack: name of the attack that made the images; None for clean ones.
         compared, mismatches: sums over ``layers``.
-        lava_accuracy: accuracy of the Lava run, in the first comparison of each run.
+        lava_accuracy, lava_error: accuracy of the Lava run, or of a regression its mean squared
+            error, in the first comparison of each run.
     """
 
     left: str
@@ -60,6 +61,7 @@ class ExactComparison:
     mismatches: int
     layers: tuple[LayerComparison, ...]
     lava_accuracy: Estimate | None = None
+    lava_error: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,21 @@ class AccuracyRow:
 
 
 @dataclass(frozen=True)
+class Errors:
+    """Mean squared error of every side, of a regression.
+
+    Attributes:
+        sides: side → its error, in squared units of the labels.
+        differences: "<later>_minus_<earlier>" → their paired difference.
+        lava: error on those inputs that Lava ran, or None.
+    """
+
+    sides: Mapping[str, Estimate]
+    differences: Mapping[str, Estimate]
+    lava: Estimate | None = None
+
+
+@dataclass(frozen=True)
 class MaskingSign:
     """One sign that a side's gradients are masked.
 
@@ -139,9 +156,16 @@ class AblationConfiguration:
 
 @dataclass(frozen=True)
 class Shown:
-    """A variant's accuracy on one set of images, and its paired difference from the float model."""
+    """A variant's answers on one set of images.
 
-    accuracy: Estimate
+    Attributes:
+        accuracy: None for a regression.
+        error: mean squared error of a regression; None otherwise.
+        minus_float: paired difference of that from the float model's.
+    """
+
+    accuracy: Estimate | None
+    error: Estimate | None
     minus_float: Estimate
 
 

@@ -3,27 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
 from stochi.attacks.program_model import ProgramModel
-from stochi.data.images import Images
+from stochi.data.samples import Samples
+from stochi.errors import ExportError, InputError
 from stochi.export.model.model import GraphModel
+from stochi.export.model.reading import Reading
 from stochi.hardware.draws import Draws
 from stochi.parity.arguments import ATTACKER_SEED
-from stochi.parity.records.float_model import run_float_model
-from stochi.parity.results import CHIP, FLOAT, SIDES, TWIN
+from stochi.parity.records.float_model import seeded_draws
+from stochi.parity.records.outputs import answers_of, probes_for
+from stochi.parity.results import CHIP, SIDES, TWIN
+from stochi.parity.scores import score_answers
 from stochi.program.layers import INPUT
 from stochi.program.program import Program
 from stochi.sim.backends import run
-from stochi.train.twin.model import (
-    FreshDraws,
-    Twin,
-    answering_model_of,
-    set_draws,
-    twin_of,
-)
+from stochi.sim.record import Record
+from stochi.train.twin.model import FreshDraws, Twin, float_model_of, set_draws, twin_of
 
 
 @dataclass(frozen=True)
@@ -33,56 +31,69 @@ class Sides:
     Attributes:
         own: the model as its author wrote it, which an attacker of the float model asks.
         model, twin, program: the model's graph in real numbers, its twin, and the chip's Program.
+        reading: how the answers are read over time, on every side.
         seed: of all draws.
         trials: number of repetitions, each with other draws.
-        batch_size: number of images that a torch model is shown at a time.
+        batch_size: number of samples that a torch model is shown at a time.
     """
 
     own: nn.Module
     model: GraphModel
     twin: Twin
     program: Program
+    reading: Reading
     seed: int
     trials: int
     batch_size: int
 
-    def predict(self, side: str, inputs: torch.Tensor, trial: int) -> torch.Tensor:
-        """Predict the classes, (images,), in one trial."""
-        if side == CHIP:
-            return run(self.program, inputs, seed=self.seed, trial=trial).predictions()
-        with torch.no_grad():
-            if side == FLOAT:
-                draws = Draws(self.seed, trial)
-                return run_float_model(self.model, inputs, draws, self.batch_size).argmax(1)
-            return torch.cat(
-                [
-                    self._ask_twin(part, number * self.batch_size, trial)
-                    for number, part in enumerate(inputs.split(self.batch_size))
-                ]
-            )
-
-    def correct(
-        self,
-        images: Images,
-        known: Mapping[str, np.ndarray] | None = None,
-        first_trial: int = 0,
-    ) -> dict[str, torch.Tensor]:
-        """Whether each side is right, side → (trials, images) bool.
-
-        The twin gives the engine's integers, which the exact comparison shows; its accuracy is
-        measured all the same, from the first trial's draws on, as for the others.
+    def answer(
+        self, side: str, inputs: torch.Tensor, trial: int, first_sample: int = 0
+    ) -> torch.Tensor:
+        """Answer inputs in one trial: (batch, outputs), or if that is read, at every time step.
 
         Args:
-            known: side → (trials, images) classes that it is known to predict.
-            first_trial: number of the first of the trials.
+            inputs: a batch that is not larger than ``batch_size``.
+            first_sample: number of its first sample.
         """
-        predictions = {side: torch.from_numpy(classes) for side, classes in (known or {}).items()}
-        for side in SIDES:
-            if side not in predictions:
-                trials = range(first_trial, first_trial + self.trials)
-                answers = [self.predict(side, images.inputs, trial) for trial in trials]
-                predictions[side] = torch.stack(answers)
-        return {side: predictions[side] == images.labels for side in SIDES}
+        if side == CHIP:
+            return self._ask_program(inputs, trial, first_sample)
+        with torch.no_grad():
+            if side == TWIN:
+                set_draws(self.twin, seed=self.seed, trial=trial, first_sample=first_sample)
+                return self._ask(self.twin, inputs)
+            with seeded_draws(Draws(self.seed, trial, first_sample)):
+                return self._ask(self.model, inputs)
+
+    def score(
+        self,
+        samples: Samples,
+        known: Mapping[str, torch.Tensor] | None = None,
+        *,
+        first_trial: int = 0,
+        first_sample: int = 0,
+    ) -> dict[str, torch.Tensor]:
+        """Score each side's answers, side → (trials, samples); see :func:`score_answers`.
+
+        The twin gives the engine's integers, which the exact comparison shows; its answers are
+        scored all the same, with the first trial's draws on, as the others' are.
+
+        Args:
+            known: scores of some of the sides.
+            first_trial: number of the first of the trials.
+            first_sample: number of the first of the samples.
+        """
+        scores = dict(known or {})
+        for side in (side for side in SIDES if side not in scores):
+            trials = [
+                self._score_trial(side, samples, trial, first_sample)
+                for trial in range(first_trial, first_trial + self.trials)
+            ]
+            scores[side] = torch.stack(trials)
+        return {side: scores[side] for side in SIDES}
+
+    def answers_of(self, record: Record) -> torch.Tensor:
+        """Return a record's answers as :meth:`answer` does."""
+        return answers_of(self.program, record, self.reading)
 
     def surface(self, side: str | None) -> nn.Module:
         """What an attacker of a side asks, with other draws than the victim's.
@@ -95,16 +106,37 @@ class Sides:
             return ProgramModel(self.program, ATTACKER_SEED)
         return self.own
 
-    def _ask_twin(self, inputs: torch.Tensor, first_sample: int, trial: int) -> torch.Tensor:
-        set_draws(self.twin, seed=self.seed, trial=trial, first_sample=first_sample)
-        return self.twin(inputs).argmax(1)
+    def _score_trial(
+        self, side: str, samples: Samples, trial: int, first_sample: int
+    ) -> torch.Tensor:
+        scores = []
+        for part in samples.batches(self.batch_size):
+            answers = self.answer(side, part.inputs, trial, first_sample)
+            scores.append(score_answers(answers, part))
+            first_sample += len(part)
+        return torch.cat(scores)
+
+    def _ask(self, model: GraphModel, inputs: torch.Tensor) -> torch.Tensor:
+        outputs = [values[model.wiring.output] for values in model.run(inputs)]
+        return self.reading.flat(self.reading.read(outputs))
+
+    def _ask_program(self, inputs: torch.Tensor, trial: int, first_sample: int) -> torch.Tensor:
+        record = run(
+            self.program,
+            inputs,
+            seed=self.seed,
+            trial=trial,
+            probes=probes_for(self.program, self.reading),
+            first_sample=first_sample,
+        )
+        return self.answers_of(record)
 
 
 def make_sides(
     model: nn.Module,
     origin: nn.Module,
     program: Program,
-    sample: torch.Tensor,
+    few: Samples,
     seed: int,
     trials: int,
     batch_size: int,
@@ -114,27 +146,82 @@ def make_sides(
     Args:
         model: the float model, as its author wrote it or as a graph's.
         origin: the model that the Program was lowered from.
-        sample: an input, with a batch of 1.
+        few: some of the samples, whose labels tell how the answers are read.
         seed, trials, batch_size: as for :class:`Sides`.
 
     Raises:
         InputError, ExportError, LoweringError: the Program cannot come from the origin.
     """
-    twin = twin_of(program, origin, sample).eval()
-    in_graph = answering_model_of(model, sample, program.target.dt).eval()
-    return Sides(attacked_model(model, in_graph), in_graph, twin, program, seed, trials, batch_size)
+    twin = twin_of(program, origin, sample_for(origin, program, few)).eval()
+    own = float_model_of(model, sample_for(model, program, few), program.target.dt)
+    in_graph = own.answering().eval()
+    reading = reading_for(own, few)
+    surface = attacked_model(model, in_graph, few)
+    return Sides(surface, in_graph, twin, program, reading, seed, trials, batch_size)
 
 
-def attacked_model(own: nn.Module, model: GraphModel) -> nn.Module:
+def reading_for(model: GraphModel, few: Samples) -> Reading:
+    """Return how answers are read over time: as a Program does, but of a regression as the model.
+
+    Raises:
+        InputError: the labels of a regression are not where the model answers.
+    """
+    if not few.regression:
+        return model.answering().reading
+    readout, shape = model.reading.readout, tuple(few.labels.shape)
+    if (readout == "steps") == (few.labels.dim() == 3):
+        return model.reading
+    if readout == "steps":
+        raise InputError(
+            f"the labels have shape {shape}, and the model answers at every time step; give labels"
+            " (time steps, batch, outputs), or let it return the mean over time"
+        )
+    raise InputError(
+        f"the labels have shape {shape}, and the model answers once, with its output's {readout}"
+        " over time; give labels (batch, outputs), or let it return the output of every time step"
+    )
+
+
+def sample_for(model: nn.Module, program: Program, few: Samples) -> torch.Tensor:
+    """Return an input to export a model with.
+
+    It is the first sample, or its first time step if the samples are streams and the model takes
+    images; its graph takes streams all the same.
+
+    Args:
+        program: whose input has the shape of the model's.
+        few: some of the samples.
+    """
+    sample = few.first(1).inputs
+    if few.batch_dim == 0:
+        return sample
+    try:
+        shape = float_model_of(model, sample, program.target.dt).shapes[INPUT]
+    except ExportError:
+        return sample[0]
+    return sample if shape == program.input_shape else sample[0]
+
+
+def attacked_model(own: nn.Module, model: GraphModel, few: Samples) -> nn.Module:
     """Return the model as its author wrote it, or its graph if it does not answer with logits.
 
     Args:
         own: the model as it was given.
         model: its graph in real numbers, whose answers are (batch, classes).
+        few: some of the samples.
     """
-    sample = torch.zeros(2, *model.shapes[INPUT])
+    shown = few.up_to(2).inputs
+    answer, expected = _asked(own, shown), _asked(model, shown)
+    assert expected is not None
+    return own if answer is not None and answer.shape == expected.shape else model
+
+
+def _asked(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor | None:
+    """Return a model's answer, or None if it fails, or does not answer with a tensor first."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        answer, expected = own(sample), model(sample)
+        try:
+            answer = model(inputs)
+        except Exception:  # whatever the author's code raises
+            return None
     answer = answer[0] if isinstance(answer, tuple) else answer
-    whole = isinstance(answer, torch.Tensor) and answer.shape == expected.shape
-    return own if whole else model
+    return answer if isinstance(answer, torch.Tensor) else None

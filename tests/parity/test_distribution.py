@@ -12,6 +12,7 @@ from stochi.data import Images, load_digits
 from stochi.deploy import Program, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.export.model.model import GraphModel
 from stochi.hardware import LogitNormal
 from stochi.hardware.draws import RANDOM_SOURCES
 from stochi.parity import Margins, check_parity, combine_seeds
@@ -28,6 +29,7 @@ from stochi.parity.report.warnings import find_warnings
 from stochi.sim.engine.threads import one_torch_thread
 from stochi.train import RandomTauLeaky, RepeatSteps, TrainingConfig, train_classifier
 from stochi.train.networks import two_layer_net
+from stochi.train.twin.model import answering_model_of
 from tests.conftest import dense_net
 
 TRIALS = 20
@@ -63,7 +65,11 @@ def program(net: nn.Module, images: Images) -> Program:
 
 @pytest.fixture(scope="module")
 def reference(net: nn.Module, program: Program, images: Images) -> Trials:
-    return take_trials(float_side(net, program, images.inputs, 0), TRIALS)
+    return take_trials(float_side(real(net, images), program, images.inputs, 0), TRIALS)
+
+
+def real(net: nn.Module, images: Images) -> GraphModel:
+    return answering_model_of(net, images.inputs[:1], 1e-3)
 
 
 def with_sigma(net: nn.Module, sigma: float) -> nn.Module:
@@ -85,7 +91,7 @@ def has(compared: LayerDistribution | AnswerDistribution) -> set[str]:
 
 
 def test_a_model_is_equivalent_to_itself_with_other_draws(net, program, images, reference) -> None:  # type: ignore[no-untyped-def]
-    again = take_trials(float_side(net, program, images.inputs, 1), TRIALS, reference)
+    again = take_trials(float_side(real(net, images), program, images.inputs, 1), TRIALS, reference)
     found = compare_distributions(reference, again, images.labels)
     assert set(verdicts(found).values()) == {"equivalent"} == {found.verdict}
     assert found.network.accuracy.sides["float"] > 0.9
@@ -104,7 +110,7 @@ def test_a_model_is_equivalent_to_its_program(program, images, reference, source
 
 
 def test_a_sigma_that_is_a_fifth_off_is_found(net, program, images, reference) -> None:  # type: ignore[no-untyped-def]
-    wider = float_side(with_sigma(net, 1.2), program, images.inputs, 1)
+    wider = float_side(real(with_sigma(net, 1.2), images), program, images.inputs, 1)
     found = compare_distributions(reference, take_trials(wider, TRIALS, reference), images.labels)
     assert found.verdict == "different"
     for layer in ("network.lif1", "network.lif2"):
@@ -118,7 +124,7 @@ def test_a_sigma_that_is_a_fifth_off_is_found(net, program, images, reference) -
 def test_a_stand_in_without_noise_is_found(net, images, reference) -> None:  # type: ignore[no-untyped-def]
     few = images.first(100)
     program = lower(to_nir(net, images.inputs[:4]), noise="none")
-    ours = take_trials(float_side(net, program, few.inputs, 0), 4)
+    ours = take_trials(float_side(real(net, images), program, few.inputs, 0), 4)
     theirs = take_trials(chip_side(program, few.inputs, 0), 4, ours)
     found = compare_distributions(ours, theirs, few.labels)
     assert found.layers["network.lif1"].fano.difference == pytest.approx(-1)
@@ -134,8 +140,8 @@ def test_without_spread_or_without_spikes_nothing_breaks(neuron: dict) -> None:
     images = Images(torch.rand(12, 1, 4, 4), torch.zeros(12, dtype=torch.int64))
     net(images.inputs[:2])
     program = lower(to_nir(net, images.inputs[:4]))
-    ours = take_trials(float_side(net, program, images.inputs, 0), 3)
-    theirs = take_trials(float_side(net, program, images.inputs, 1), 3, ours)
+    ours = take_trials(float_side(real(net, images), program, images.inputs, 0), 3)
+    theirs = take_trials(float_side(real(net, images), program, images.inputs, 1), 3, ours)
     found = compare_distributions(ours, theirs, images.labels)
     assert found.verdict == "undecided"
     doubtful = {"accuracy", "agreement", "agreement_across"}  # too few images

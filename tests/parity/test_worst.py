@@ -128,13 +128,13 @@ def test_a_check_chooses_the_worst_by_as_many_further_trials(
     net: nn.Module, program: Program, data: Images, report: ParityReport
 ) -> None:
     """The same from twice as many trials, split here."""
-    sides = make_sides(net, net, program, data.inputs[:1], 0, 6, 512)
-    clean = sides.correct(data)
+    sides = make_sides(net, net, program, data, 0, 6, 512)
+    clean = sides.score(data)
     found = []
     for attack in (AutoAttack(0.1, version="snn", iterations=2, draws=2), FGSM(0.1, draws=2)):
         for made_on in ("float", "twin"):
             made = attack(sides.surface(made_on), data.inputs, data.labels)
-            right = sides.correct(Images(made, data.labels))
+            right = sides.score(Images(made, data.labels))
             halves = ({side: r[part] for side, r in right.items()} for part in HALVES)
             found.append(Attacked(attack.recipe, made_on, *halves))
     (row,) = worst_rows(found, {side: r[:3] for side, r in clean.items()})
@@ -155,12 +155,11 @@ def test_only_the_attacked_images_count_in_the_worst_row(
 def test_further_trials_have_draws_of_their_own(
     net: nn.Module, program: Program, data: Images
 ) -> None:
-    sample = data.inputs[:1]
     three, six = (
-        make_sides(net, net, program, sample, 0, trials, 512).correct(data) for trials in (3, 6)
+        make_sides(net, net, program, data, 0, trials, 512).score(data) for trials in (3, 6)
     )
-    sides = make_sides(net, net, program, sample, 0, 3, 512)
-    later = sides.correct(data, first_trial=3)
+    sides = make_sides(net, net, program, data, 0, 3, 512)
+    later = sides.score(data, first_trial=3)
     for side in SIDES:
         assert torch.equal(six[side], torch.cat([three[side], later[side]]))
         assert not torch.equal(three[side], later[side])

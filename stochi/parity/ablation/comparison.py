@@ -1,9 +1,10 @@
 """Which of the chip's properties makes the difference: each of them alone, in the float model."""
 
+import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import nir
 import numpy as np
@@ -11,10 +12,12 @@ import torch
 from torch import nn
 
 from stochi.attacks.base import Attack
-from stochi.data.images import Images, as_images
+from stochi.data.batches import Data, take_front
+from stochi.data.samples import Samples
 from stochi.deploy.lowering.stand_in import LEAST_COSINE
 from stochi.deploy.origin import lower_again
 from stochi.export.model.model import GraphModel
+from stochi.export.model.reading import Reading
 from stochi.export.nir_graph import to_nir
 from stochi.hardware.draws import Draws
 from stochi.modes import in_eval_mode
@@ -23,11 +26,12 @@ from stochi.parity.arguments import (
     BATCH_SIZE,
     as_float_model,
     check_attacks,
-    check_data,
     check_trials,
+    checked_batches,
 )
 from stochi.parity.attacked import make_attacked
 from stochi.parity.records.float_model import seeded_draws
+from stochi.parity.records.outputs import answers_of, probes_for
 from stochi.parity.records.watching import watch_model
 from stochi.parity.results import (
     FLOAT,
@@ -37,37 +41,32 @@ from stochi.parity.results import (
     Shown,
     Variant,
 )
-from stochi.parity.sides import attacked_model
+from stochi.parity.scores import estimate_score, estimate_score_difference, score_answers
+from stochi.parity.sides import attacked_model, reading_for, sample_for
 from stochi.program.comparison import weight_cosine
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.statistics.equivalence import relative_difference
-from stochi.statistics.intervals import (
-    Estimate,
-    estimate_accuracy,
-    estimate_difference,
-    estimate_mean,
-)
-from stochi.train.twin.model import answering_model_of, set_draws
+from stochi.statistics.intervals import Estimate, estimate_mean
+from stochi.train.twin.model import float_model_of, set_draws
 
 ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
-Run = Callable[[torch.Tensor, int], Iterator[Record]]
-"""Inputs and a trial → records of one batch after another."""
+Progress = Callable[[str], None]
 
 
 def ablate(
     model: nn.Module | nir.NIRGraph,
     program: Program,
-    images: Images | tuple[torch.Tensor, torch.Tensor],
+    data: Data,
     *,
     attack: Attack | None = None,
     attack_images: int | None = None,
     trials: int = 10,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
-    progress: Callable[[str], None] = lambda message: None,
+    progress: Progress = lambda message: None,
 ) -> Ablation:
     """Switch on each of the things alone that a Program does differently from its float model.
 
@@ -81,13 +80,11 @@ def ablate(
             names.
         program: what it was lowered to. If it was lowered from a tuned model, "weights" are the
             tuned weights.
-        images: (batch, *shape) in [0, 1], or frames of 0 and 1 for a Program of events, the same
-            at every time step, and labels.
+        data: inputs with labels, as for :func:`stochi.parity.check_parity`.
         attack: made once, on the float model; every variant is shown the same attacked images.
         attack_images: number of images, from the front, that are attacked; all if not given.
         trials: number of repetitions, each with other draws.
-        batch_size: number of images that are shown at a time; with more images, the torch draws
-            depend on it.
+        batch_size: number of images shown at a time; with more, the torch draws depend on it.
         progress: called with a line before each variant.
 
     Raises:
@@ -95,38 +92,45 @@ def ablate(
         ExportError, LoweringError: as for ``stochi.train.make_twin``.
     """
     model = as_float_model(model, program)
-    images = as_images(images)
     check_trials(trials, (seed,), batch_size)
-    check_data(program, images)
-    check_attacks(program, [] if attack is None else [attack], attack_images)
+    attacks = [] if attack is None else [attack]
+    held = (attack_images or sys.maxsize) if attacks else 1
+    front, batches = take_front(checked_batches(program, data, batch_size), held)
+    check_attacks(program, attacks, front, attack_images)
+    asked = _Asked(seed, trials, batch_size)
     with in_eval_mode(model):
-        _check_origin(model, program, images.inputs[:1])
-        in_graph = answering_model_of(model, images.inputs[:1], program.target.dt)
-        shown = {CLEAN: images}
+        sample = sample_for(model, program, front)
+        _check_origin(model, program, sample)
+        own = float_model_of(model, sample, program.target.dt)
+        in_graph = own.with_reading(reading_for(own, front))
+        shown: dict[str, Iterable[Samples]] = {CLEAN: batches}
         if attack is not None:
-            few = images.first(min(attack_images or len(images), len(images)))
+            few = front.up_to(attack_images or len(front))
             progress(f"{attack.name} on the float model, {len(few)} images")
-            shown[ATTACKED] = make_attacked(
-                attack, attacked_model(model, in_graph), few, batch_size
-            )
-        running = _Ablated(in_graph, program, seed, batch_size)
-        variants = _compare(running, shown, trials, progress)
-    return Ablation(_configuration(running, shown, attack, trials), variants)
+            found = make_attacked(attack, attacked_model(model, in_graph, few), few, batch_size)
+            shown[ATTACKED] = found.batches(batch_size)
+        variants = _variants(in_graph, program)
+        seen = {
+            what: _observe(variants, what, some, asked, progress) for what, some in shown.items()
+        }
+    by_name = {name: {what: seen[what][name] for what in seen} for name in variants}
+    compared = {name: _variant(outcomes, by_name[FLOAT]) for name, outcomes in by_name.items()}
+    return Ablation(_configuration(program, by_name[FLOAT], attack, asked), compared)
 
 
 def _configuration(
-    running: "_Ablated", shown: Mapping[str, Images], attack: Attack | None, trials: int
+    program: Program, found: Mapping[str, "_Outcome"], attack: Attack | None, asked: "_Asked"
 ) -> AblationConfiguration:
-    target = running.program.target
+    counts = {what: outcome.scores.shape[1] for what, outcome in found.items()}
     return AblationConfiguration(
-        chip=target.chip,
-        noise=target.noise,
-        images=len(shown[CLEAN]),
+        chip=program.target.chip,
+        noise=program.target.noise,
+        images=counts[CLEAN],
         attack=None if attack is None else attack.name,
-        attack_images=len(shown[ATTACKED]) if attack is not None else 0,
-        trials=trials,
-        seed=int(running.seed),
-        batch_size=running.batch_size,
+        attack_images=counts.get(ATTACKED, 0),
+        trials=asked.trials,
+        seed=int(asked.seed),
+        batch_size=asked.batch_size,
     )
 
 
@@ -149,76 +153,100 @@ def _check_origin(model: nn.Module, program: Program, sample: torch.Tensor) -> N
         )
 
 
-def _compare(
-    running: "_Ablated", shown: Mapping[str, Images], trials: int, progress: Callable[[str], None]
-) -> dict[str, Variant]:
-    """Run every variant, and compare it with the first, the float model."""
-    reference: dict[str, _Outcome] = {}
-    variants = {}
-    for name in (FLOAT, *switches_of(running.model, running.program), ALL):
-        progress(f"Ablation: {name}, {trials} trials")
-        with running.variant(name) as run_variant:
-            found = {what: _observe(run_variant, one, trials) for what, one in shown.items()}
-        reference = reference or found
-        variants[name] = _variant(found, reference)
-    return variants
+Run = Callable[[torch.Tensor, Draws], tuple[torch.Tensor, Record]]
+"""Inputs and draws → answers, and a record with spikes."""
 
 
 @dataclass(frozen=True)
-class _Ablated:
-    """What the variants are made from, and how they are run."""
+class _Asked:
+    """Seed and number of repetitions, and number of samples that are shown at a time."""
 
-    model: GraphModel
-    program: Program
     seed: int
+    trials: int
     batch_size: int
-
-    @contextmanager
-    def variant(self, name: str) -> Iterator[Run]:
-        """The float model, the float model with one switch, or the Program, ready to run."""
-        if name == ALL:
-            yield self._run_program
-        elif name == FLOAT:
-            yield lambda inputs, trial: self._run_model(self.model, (), inputs, trial)
-        else:
-            changed = AblatedModel(self.model, self.program, (name,))
-            yield lambda inputs, trial: self._run_model(changed, (name,), inputs, trial)
-
-    def _run_program(self, inputs: torch.Tensor, trial: int) -> Iterator[Record]:
-        yield run(self.program, inputs, seed=self.seed, trial=trial, probes=("spikes",))
-
-    def _run_model(
-        self, model: GraphModel, switches: tuple[str, ...], inputs: torch.Tensor, trial: int
-    ) -> Iterator[Record]:
-        with seeded_draws(Draws(self.seed, trial)):
-            for number, part in enumerate(inputs.split(self.batch_size)):
-                first = number * self.batch_size
-                set_draws(model, seed=self.seed, trial=trial, first_sample=first)
-                yield self._watch(model, shown_inputs(self.program, part, switches))
-
-    def _watch(self, model: GraphModel, inputs: torch.Tensor) -> Record:
-        return watch_model(model, self.program, inputs, lambda layer, membrane: membrane)
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Right answers, (trials, images) bool, and by layer the images' rates, (images,)."""
+    """Scores, (trials, samples), and by layer the samples' firing rates, (samples,)."""
 
-    correct: torch.Tensor
+    scores: torch.Tensor
     rates: dict[str, np.ndarray]
 
 
-def _observe(run_variant: Run, images: Images, trials: int) -> _Outcome:
-    correct, rates = [], []
-    for trial in range(trials):
-        predictions, spikes = [], []
-        for record in run_variant(images.inputs, trial):
-            predictions.append(record.predictions())
-            spikes.append({name: _rates(values) for name, values in record.spikes.items()})
-        correct.append(torch.cat(predictions) == images.labels)
-        rates.append({name: np.concatenate([part[name] for part in spikes]) for name in spikes[0]})
+def _variants(model: GraphModel, program: Program) -> dict[str, Run]:
+    """Return the float model, it with each switch, and the Program, ready to run."""
+    ablated = {
+        switch: AblatedModel(model, program, (switch,)) for switch in switches_of(model, program)
+    }
+    return {
+        FLOAT: partial(_run_model, model, program, ()),
+        **{name: partial(_run_model, one, program, (name,)) for name, one in ablated.items()},
+        ALL: partial(_run_program, model.reading, program),
+    }
+
+
+def _run_program(
+    reading: Reading, program: Program, inputs: torch.Tensor, draws: Draws
+) -> tuple[torch.Tensor, Record]:
+    record = run(
+        program,
+        inputs,
+        seed=draws.seed,
+        trial=draws.trial,
+        probes=tuple({"spikes", *probes_for(program, reading)}),
+        first_sample=draws.first_sample,
+    )
+    return answers_of(program, record, reading), record
+
+
+def _run_model(
+    model: GraphModel,
+    program: Program,
+    switches: tuple[str, ...],
+    inputs: torch.Tensor,
+    draws: Draws,
+) -> tuple[torch.Tensor, Record]:
+    set_draws(model, seed=draws.seed, trial=draws.trial, first_sample=draws.first_sample)
+    shown = shown_inputs(program, inputs, switches)
+    with seeded_draws(draws):
+        record = watch_model(model, program, shown, lambda layer, membrane: membrane)
+    return record.logits, record
+
+
+def _observe(
+    variants: Mapping[str, Run],
+    what: str,
+    batches: Iterable[Samples],
+    asked: _Asked,
+    progress: Progress,
+) -> dict[str, _Outcome]:
+    """Run all variants on the same batches."""
+    parts: dict[str, list[_Outcome]] = {name: [] for name in variants}
+    first = 0
+    for batch in batches:
+        for name, run_variant in variants.items():
+            progress(f"Ablation: {name}, {len(batch)} {what} inputs, {asked.trials} trials")
+            parts[name].append(_observe_batch(run_variant, batch, asked, first))
+        first += len(batch)
+    return {name: _join(several) for name, several in parts.items()}
+
+
+def _observe_batch(run_variant: Run, batch: Samples, asked: _Asked, first_sample: int) -> _Outcome:
+    scores, rates = [], []
+    for trial in range(asked.trials):
+        answers, record = run_variant(batch.inputs, Draws(asked.seed, trial, first_sample))
+        scores.append(score_answers(answers, batch))
+        rates.append({name: _rates(spikes) for name, spikes in record.spikes.items()})
     means = {name: np.mean([one[name] for one in rates], 0) for name in rates[0]}
-    return _Outcome(torch.stack(correct), means)
+    return _Outcome(torch.stack(scores), means)
+
+
+def _join(parts: Sequence[_Outcome]) -> _Outcome:
+    return _Outcome(
+        torch.cat([part.scores for part in parts], 1),
+        {name: np.concatenate([part.rates[name] for part in parts]) for name in parts[0].rates},
+    )
 
 
 def _rates(spikes: torch.Tensor) -> np.ndarray:
@@ -233,18 +261,20 @@ def _rates(spikes: torch.Tensor) -> np.ndarray:
 
 def _variant(found: Mapping[str, _Outcome], reference: Mapping[str, _Outcome]) -> Variant:
     shown = {
-        what: Shown(
-            estimate_accuracy(outcome.correct),
-            estimate_difference(reference[what].correct, outcome.correct),
-        )
-        for what, outcome in found.items()
+        what: _shown(outcome.scores, reference[what].scores) for what, outcome in found.items()
     }
-    trials = len(found[CLEAN].correct)
+    trials = len(found[CLEAN].scores)
     rates = {
         name: RateShift(float(values.mean()), _shift(reference[CLEAN].rates[name], values, trials))
         for name, values in found[CLEAN].rates.items()
     }
     return Variant(shown[CLEAN], shown.get(ATTACKED), rates)
+
+
+def _shown(scores: torch.Tensor, reference: torch.Tensor) -> Shown:
+    score, right = estimate_score(scores), scores.dtype == torch.bool
+    minus_float = estimate_score_difference(reference, scores)
+    return Shown(score if right else None, None if right else score, minus_float)
 
 
 def _shift(reference: np.ndarray, rates: np.ndarray, trials: int) -> Estimate | None:

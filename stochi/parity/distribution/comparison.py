@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from stochi.errors import InputError
 from stochi.parity.distribution.answers import (
     agreement_across,
     agreement_within,
     trial_variances,
 )
+from stochi.parity.distribution.image_statistics import ImageStatistics, statistics_of
 from stochi.parity.distribution.membranes import wasserstein_of_sides
 from stochi.parity.distribution.results import (
     NEEDS_TWO_TRIALS,
@@ -24,12 +24,6 @@ from stochi.parity.distribution.results import (
     Distribution,
     LayerDistribution,
     Margins,
-)
-from stochi.parity.distribution.spikes import (
-    fano_factors,
-    firing_rates,
-    side_distances,
-    trial_distances,
 )
 from stochi.parity.distribution.trials import Trials
 from stochi.parity.distribution.verdicts import as_comparison, overall_verdict
@@ -55,31 +49,33 @@ def compare_distributions(
     Args:
         reference, other: trials of the same number on the same images, the other's on the
             reference's grids; in a report, the float model's and the chip's.
-        labels: (images,) the right classes.
+        labels: (images,) the right classes, or floats, the right answers of a regression.
 
     Returns:
         The comparisons. A single trial shows nothing of the spread over trials, which is then left
-        out.
+        out; a regression has no classes to compare.
 
     Raises:
         InputError: the numbers of trials differ, or the grids.
     """
-    trials = reference.trials
-    if trials != other.trials:
-        # Fano factors and the noise in Wasserstein distances depend on it.
-        raise InputError(f"{trials} and {other.trials} trials cannot be compared; run as many")
-    if reference.grids != other.grids:
-        raise InputError("the membranes are on other grids; take the trials with like=reference")
-    layers = {name: _compare_layer(reference, other, name, margins) for name in reference.membranes}
+    return compare_statistics(statistics_of(reference, other), labels, margins)
+
+
+def compare_statistics(
+    found: ImageStatistics, labels: torch.Tensor, margins: Margins = DEFAULT_MARGINS
+) -> Distribution:
+    """Compare what two sides' trials showed of each image; see :func:`compare_distributions`."""
+    layers = {name: _compare_layer(found, name, margins) for name in found.membranes}
     compared = {name: layer for name, layer in layers.items() if layer != LayerDistribution()}
-    network = _compare_answers(reference, other, labels.numpy(), margins)
+    classes = None if labels.is_floating_point() else labels.numpy()
+    network = _compare_answers(*found.logits, classes, margins)
     return Distribution(
-        images=len(labels),
-        trials=trials,
+        images=found.logits[0].shape[1],
+        trials=found.trials,
         margins=margins,
         layers=compared,
         network=network,
-        left_out=() if trials > 1 else NEEDS_TWO_TRIALS,
+        left_out=() if found.trials > 1 else NEEDS_TWO_TRIALS,
         verdict=overall_verdict(compared, network),
     )
 
@@ -95,49 +91,48 @@ def compare_shares(reference: np.ndarray, other: np.ndarray, margin: float) -> C
     return _comparison(reference, other, test)
 
 
-def _compare_layer(ours: Trials, theirs: Trials, name: str, margins: Margins) -> LayerDistribution:
-    several = ours.trials > 1
+def _compare_layer(found: ImageStatistics, name: str, margins: Margins) -> LayerDistribution:
     rate = fano = distance = distance_across = membrane = None
-    if name in ours.spikes:
-        left, right = ours.spikes[name], theirs.spikes[name]
-        rate = _relative(firing_rates(left), firing_rates(right), margins.rate)
-        if several:
-            fanos = ratio(*fano_factors(left)), ratio(*fano_factors(right))
-            within = trial_distances(left), trial_distances(right)
-            across = side_distances(left, right)
-            fano = _relative(*fanos, margins.fano)
-            distance = _relative(*within, margins.distance)
-            distance_across = _relative(within[0], across, margins.distance)
-    if several:
-        apart = wasserstein_of_sides(ours.membranes[name], theirs.membranes[name])
-        membrane = _wasserstein(*apart, margins.membrane)
+    spikes = found.spikes.get(name)
+    if spikes is not None:
+        rate = _relative(*spikes.rate, margins.rate)
+        if spikes.fano is not None and spikes.fano_count is not None:
+            ours, theirs = map(ratio, spikes.fano, spikes.fano_count)
+            fano = _relative(ours, theirs, margins.fano)
+        if spikes.distance is not None and spikes.across is not None:
+            distance = _relative(*spikes.distance, margins.distance)
+            distance_across = _relative(spikes.distance[0], spikes.across, margins.distance)
+    if found.trials > 1:
+        membrane = _wasserstein(*wasserstein_of_sides(*found.membranes[name]), margins.membrane)
     return LayerDistribution(rate, fano, distance, distance_across, membrane)
 
 
 def _compare_answers(
-    ours: Trials, theirs: Trials, labels: np.ndarray, margins: Margins
+    ours: np.ndarray, theirs: np.ndarray, labels: np.ndarray | None, margins: Margins
 ) -> AnswerDistribution:
-    classes = ours.logits.shape[2]
-    spread = float(ours.logits.std()) or 1.0
-    means = [side.logits.mean(0) / spread for side in (ours, theirs)]
-    right = (ours.predictions == labels).mean(0), (theirs.predictions == labels).mean(0)
-    accuracy = compare_shares(*right, margins.accuracy)
+    """Compare (trials, images, classes) logits; without labels there are no classes."""
+    trials, _, classes = ours.shape
+    spread = float(ours.std()) or 1.0
+    means = [logits.mean(0) / spread for logits in (ours, theirs)]
     logit_mean = {
         str(number): _absolute(means[0][:, number], means[1][:, number], margins.logit_mean)
         for number in range(classes)
     }
-    if ours.trials == 1:
-        return AnswerDistribution(accuracy, logit_mean)
-    variances = trial_variances(ours.logits), trial_variances(theirs.logits)
-    within = (
-        agreement_within(ours.predictions, classes),
-        agreement_within(theirs.predictions, classes),
-    )
-    across = agreement_across(ours.predictions, theirs.predictions, classes)
-    return AnswerDistribution(
-        accuracy,
-        logit_mean,
-        logit_spread=_spread(*variances, margins.logit_spread),
+    found = AnswerDistribution(None, logit_mean)
+    if trials > 1:
+        variances = trial_variances(ours), trial_variances(theirs)
+        found = replace(found, logit_spread=_spread(*variances, margins.logit_spread))
+    if labels is None:
+        return found
+    left, right = ours.argmax(2), theirs.argmax(2)
+    shares = (left == labels).mean(0), (right == labels).mean(0)
+    found = replace(found, accuracy=compare_shares(*shares, margins.accuracy))
+    if trials == 1:
+        return found
+    within = agreement_within(left, classes), agreement_within(right, classes)
+    across = agreement_across(left, right, classes)
+    return replace(
+        found,
         agreement=compare_shares(*within, margins.agreement),
         agreement_across=compare_shares(within[0], across, margins.agreement),
     )

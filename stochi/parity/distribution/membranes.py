@@ -1,6 +1,7 @@
 """Distributions of a layer's membranes, and the distance between two of them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +47,13 @@ class MembraneHistogram:
 
     Attributes:
         grid: bins of all histograms.
-        counts: (2, images, bins) int64, of even and of odd trials.
+        counts: (2, images, bins) int32, of even and of odd trials.
     """
 
     def __init__(self, grid: Grid, images: int) -> None:
         self.grid = grid
-        self.counts = np.zeros((2, images, BINS), np.int64)
+        # All images' are kept to the end, so that they are small.
+        self.counts = np.zeros((2, images, BINS), np.int32)
 
     def add(self, membranes: np.ndarray, unit: float, trial: int) -> None:
         """Add a trial.
@@ -68,12 +70,18 @@ class MembraneHistogram:
             bins = (values / float(unit) - self.grid.low) / self.grid.width
             bins = np.clip(bins, 0, BINS - 1).astype(np.int64) + rows
             found = np.bincount(bins.ravel(), minlength=images * BINS)
-            self.counts[trial % 2] += found.reshape(images, BINS)
+            self.counts[trial % 2] += found.reshape(images, BINS).astype(np.int32)
 
     def shares(self, half: int) -> np.ndarray:
         """Return the cumulative shares of the even (0) or odd (1) trials, (images, bins)."""
-        cumulative = self.counts[half].cumsum(1)
+        cumulative = self.counts[half].cumsum(1, dtype=np.int64)
         return cumulative / cumulative[:, -1:]
+
+    def joined(self, others: Sequence["MembraneHistogram"]) -> "MembraneHistogram":
+        """Return the histograms of these images and then the others', on the same grid."""
+        whole = MembraneHistogram(self.grid, 0)
+        whole.counts = np.concatenate([self.counts, *(other.counts for other in others)], 1)
+        return whole
 
 
 def wasserstein(left: np.ndarray, right: np.ndarray, width: float) -> np.ndarray:

@@ -83,16 +83,17 @@ class LayerDistribution:
 
 @dataclass(frozen=True)
 class AnswerDistribution:
-    """The network's comparisons; None for what one trial cannot show.
+    """The network's comparisons; None for what one trial cannot show, or a regression lacks.
 
     Attributes:
+        accuracy: share of right answers; None for a regression, as both agreements.
         logit_mean: class → its mean logit, in standard deviations of the reference's logits.
         logit_spread: standard deviation of the logits over trials.
         agreement: share of pairs of a side's runs that predict the same class.
         agreement_across: that of a run of each side, beside the reference's own.
     """
 
-    accuracy: Comparison
+    accuracy: Comparison | None
     logit_mean: Mapping[str, Comparison]
     logit_spread: Comparison | None = None
     agreement: Comparison | None = None

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import nn
 
+from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import Draws
 from stochi.parity.distribution.membranes import Grid, MembraneHistogram
 from stochi.parity.distribution.spikes import SpikeSums
@@ -15,7 +15,6 @@ from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
-from stochi.train.twin.model import answering_model_of
 
 
 @dataclass(frozen=True)
@@ -32,24 +31,21 @@ class Side:
 
 
 def float_side(
-    model: nn.Module,
-    program: Program,
-    inputs: torch.Tensor,
-    seed: int,
-    batch_size: int | None = None,
+    model: GraphModel, program: Program, inputs: torch.Tensor, seed: int, first_sample: int = 0
 ) -> Side:
-    """The float model, shown ``batch_size`` inputs at a time; it has the Program's layer names."""
-    in_graph = answering_model_of(model, inputs[:1], program.target.dt)
+    """Return the float model's graph as a side; it has the Program's layer names."""
     return Side(
-        lambda trial: record_float_model(in_graph, program, inputs, Draws(seed, trial), batch_size),
+        lambda trial: record_float_model(model, program, inputs, Draws(seed, trial, first_sample)),
         {layer.name: 1.0 for layer in program.layers},
     )
 
 
-def chip_side(program: Program, inputs: torch.Tensor, seed: int) -> Side:
-    """The Program on the engine."""
+def chip_side(program: Program, inputs: torch.Tensor, seed: int, first_sample: int = 0) -> Side:
+    """Return the Program on the engine as a side."""
     return Side(
-        lambda trial: run(program, inputs, seed=seed, trial=trial, probes=PROBES),
+        lambda trial: run(
+            program, inputs, seed=seed, trial=trial, probes=PROBES, first_sample=first_sample
+        ),
         {layer.name: layer.membrane_unit for layer in program.layers},
     )
 

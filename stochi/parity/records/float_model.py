@@ -11,7 +11,10 @@ from stochi.hardware.draws import Draws
 from stochi.modes import in_eval_mode
 from stochi.parity.records.watching import watch_model
 from stochi.program.program import Program
-from stochi.sim.record import Record, join_records
+from stochi.sim.record import Record
+
+FIRST_SAMPLE_BITS = 0x9E3779B97F4A7C15
+"""Odd number that spreads the first samples' numbers over a seed's 64 bits."""
 
 
 def run_float_model(
@@ -35,16 +38,12 @@ def run_float_model(
 
 
 def record_float_model(
-    model: GraphModel,
-    program: Program,
-    inputs: torch.Tensor,
-    draws: Draws,
-    batch_size: int | None = None,
+    model: GraphModel, program: Program, inputs: torch.Tensor, draws: Draws
 ) -> Record:
     """Run the model in eval mode and watch its layers.
 
     Args:
-        inputs, draws, batch_size: as for :func:`run_float_model`.
+        inputs, draws: as for :func:`run_float_model`.
 
     Returns:
         A Record whose membranes are floats in the model's units, (time steps, batch, *shape); those
@@ -53,21 +52,16 @@ def record_float_model(
     Raises:
         InputError: the model has no layer of a name in the Program.
     """
-
     with in_eval_mode(model), seeded_draws(draws):
-        return join_records(
-            [
-                watch_model(model, program, part, lambda layer, membrane: membrane)
-                for part in _parts(inputs, batch_size)
-            ]
-        )
+        return watch_model(model, program, inputs, lambda layer, membrane: membrane)
 
 
 @contextmanager
 def seeded_draws(draws: Draws) -> Iterator[None]:
-    """Seed torch's generator by seed and trial while inside, and leave it as it was."""
+    """Seed torch's generator while inside, by seed, trial and first sample; then restore it."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(draws.seed * 1_000_003 + draws.trial)
+        trial = draws.seed * 1_000_003 + draws.trial
+        torch.manual_seed(trial ^ draws.first_sample * FIRST_SAMPLE_BITS % 2**64)
         yield
 
 

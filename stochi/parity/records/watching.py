@@ -37,7 +37,8 @@ def watch_model(
         for outputs in model.run(inputs):
             for name, seen in steps.items():
                 seen.append(outputs[name])
-        record = Record(model.read(steps[program.output]).flatten(1).double().cpu())
+        answers = model.reading.flat(model.read(steps[program.output]))
+        record = Record(answers.double().cpu())
     for layer in program.layers:
         seen = steps[layer.name]
         states = [one.sent if one.membrane is None else one.membrane for one in seen]

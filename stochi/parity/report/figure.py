@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stochi.files import written_aside
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.report import ParityReport
-from stochi.parity.results import SIDES
+from stochi.parity.results import SIDES, Errors
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:  # matplotlib is slow to import
@@ -14,14 +14,17 @@ if TYPE_CHECKING:  # matplotlib is slow to import
 
 
 def draw_report(report: ParityReport, path: str | Path) -> None:
-    """Draw accuracies and each layer's firing rates, with their intervals, as a PNG."""
+    """Draw accuracies or errors, and each layer's firing rates, with intervals, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    _draw_accuracies(left, report)
+    if report.errors is not None:
+        _draw_errors(left, report.errors)
+    else:
+        _draw_accuracies(left, report)
     left.set_title(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
     if report.distribution is not None:
         _draw_rates(right, report.distribution)
@@ -29,12 +32,20 @@ def draw_report(report: ParityReport, path: str | Path) -> None:
         figure.savefig(aside, format="png", dpi=130)
 
 
-def error_bars(estimates: list[Estimate]) -> list[list[float]]:
-    """Lengths of error bars in %, downwards and upwards."""
+def error_bars(estimates: list[Estimate], factor: float = 100) -> list[list[float]]:
+    """Lengths of error bars, downwards and upwards, in %, or times another factor."""
     return [
-        [100 * (one.value - one.low) for one in estimates],
-        [100 * (one.high - one.value) for one in estimates],
+        [factor * (one.value - one.low) for one in estimates],
+        [factor * (one.high - one.value) for one in estimates],
     ]
+
+
+def _draw_errors(axes: "Axes", errors: Errors) -> None:
+    estimates = [errors.sides[side] for side in SIDES]
+    values = [one.value for one in estimates]
+    axes.bar(range(len(SIDES)), values, 0.6, yerr=error_bars(estimates, 1), capsize=2)
+    axes.set_xticks(range(len(SIDES)), list(SIDES.values()), fontsize=8)
+    axes.set_ylabel("mean squared error")
 
 
 def _draw_accuracies(axes: "Axes", report: ParityReport) -> None:

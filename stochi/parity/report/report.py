@@ -14,6 +14,7 @@ from stochi.parity.report.tables import (
     ACCURACY_TITLE,
     DIFFERENCES_TITLE,
     DISTRIBUTION_TITLE,
+    ERRORS_TITLE,
     EXACT_TITLE,
     PARTS_TITLE,
     Rows,
@@ -21,13 +22,21 @@ from stochi.parity.report.tables import (
     accuracy_rows,
     difference_rows,
     distribution_rows,
+    error_rows,
     exact_rows,
     part_rows,
 )
 from stochi.parity.report.warnings import find_warnings
-from stochi.parity.results import Ablation, AccuracyRow, Configuration, ExactComparison, MaskingSign
+from stochi.parity.results import (
+    Ablation,
+    AccuracyRow,
+    Configuration,
+    Errors,
+    ExactComparison,
+    MaskingSign,
+)
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,9 @@ class ParityReport:
     Attributes:
         configuration: what was asked for.
         exact: comparisons value for value.
-        accuracy: clean images first, then every attack, then the worst of several.
+        accuracy: clean images first, then every attack, then the worst of several; empty for a
+            regression.
+        errors: of a regression; None if the labels are classes.
         distribution: None if it was left out.
         masking: signs of masked gradients.
         ablation: None unless it was added.
@@ -48,6 +59,7 @@ class ParityReport:
     configuration: Configuration
     exact: Sequence[ExactComparison] = ()
     accuracy: Sequence[AccuracyRow] = ()
+    errors: Errors | None = None
     distribution: Distribution | None = None
     masking: Sequence[MaskingSign] = ()
     ablation: Ablation | None = None
@@ -68,8 +80,15 @@ class ParityReport:
         return find_warnings(self.exact, self.masking, self.distribution, self.other_weights)
 
     def table(self) -> Rows:
-        """Rows of accuracies, the first row being the head; Lava's column only if it ran."""
+        """Rows of accuracies or errors, the first row being the head; Lava's only if it ran."""
+        if self.errors is not None:
+            return error_rows(self.errors)
         return accuracy_rows(self.accuracy)
+
+    @property
+    def title(self) -> str:
+        """Title of :meth:`table`."""
+        return ERRORS_TITLE if self.errors is not None else ACCURACY_TITLE
 
     def differences_table(self) -> Rows:
         """Rows of the sides' differences and of flips, the first row being the head."""
@@ -108,7 +127,9 @@ class ParityReport:
 
     def to_html(self, path: str | Path) -> None:
         """Write the tables as one HTML page that needs nothing else."""
-        tables = {ACCURACY_TITLE: self.table(), DIFFERENCES_TITLE: self.differences_table()}
+        tables = {self.title: self.table()}
+        if self.errors is None:
+            tables[DIFFERENCES_TITLE] = self.differences_table()
         if len(self.parts_table()) > 1:
             tables[PARTS_TITLE] = self.parts_table()
         if self.ablation is not None:

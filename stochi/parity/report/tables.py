@@ -15,6 +15,7 @@ from stochi.parity.results import (
     SIDES,
     Ablation,
     AccuracyRow,
+    Errors,
     ExactComparison,
     RateShift,
     Shown,
@@ -23,6 +24,7 @@ from stochi.statistics.intervals import Estimate
 
 Rows = list[list[str]]
 ACCURACY_TITLE = "Accuracy (95 % intervals over images), and share right in all trials"
+ERRORS_TITLE = "Mean squared error (95 % intervals over inputs)"
 PARTS_TITLE = "Which part of an attack made the images"
 DIFFERENCES_TITLE = "Differences in points (95 % paired intervals), and number of images that flip"
 EXACT_TITLE = "Value for value"
@@ -73,6 +75,16 @@ def accuracy_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
             ]
         )
     return rows
+
+
+def error_rows(errors: Errors) -> Rows:
+    """Rows of each side's mean squared error, Lava's if it ran, and the differences."""
+    ran = errors.lava is not None
+    head = ["", *SIDES.values(), *["on Lava"] * ran, *DIFFERENCES.values()]
+    estimates = [*errors.sides.values(), *([errors.lava] if errors.lava else [])]
+    cells = [_number(one) for one in estimates]
+    cells += [_number(errors.differences[name]) for name in DIFFERENCES]
+    return [head, [f"{errors.sides[CHIP].images} inputs", *cells]]
 
 
 def difference_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
@@ -133,7 +145,10 @@ def distribution_rows(distribution: Distribution | None) -> Rows:
 
 
 def ablation_rows(ablation: Ablation | None) -> Rows:
-    """Rows of accuracies in %, differences in points, and relative differences of firing rates."""
+    """Rows of accuracies in %, differences in points, and relative differences of firing rates.
+
+    Of a regression, rows of mean squared errors and their differences.
+    """
     rows = [["alone", "clean", "− float", "attacked", "− float", "firing rates − float, %"]]
     if ablation is None:
         return rows
@@ -200,6 +215,10 @@ def _interval(estimate: Estimate) -> str:
     return f"{estimate.value:.1%}\n{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
 
 
+def _number(estimate: Estimate) -> str:
+    return f"{estimate.value:.4g}\n[{estimate.low:.4g}, {estimate.high:.4g}]"
+
+
 def _every_draw(row: AccuracyRow, side: str) -> str:
     return f"all {row.sides[side].trials}: {row.every_draw[side].value:.1%}"
 
@@ -216,6 +235,9 @@ def _signed(estimate: Estimate, digits: int, between: str) -> str:
 def _shown_alone(shown: Shown | None, reference: bool) -> list[str]:
     if shown is None:
         return [NOTHING, NOTHING]
+    if shown.error is not None:
+        return [_number(shown.error), NOTHING if reference else _number(shown.minus_float)]
+    assert shown.accuracy is not None
     return [_interval(shown.accuracy), NOTHING if reference else _points(shown.minus_float)]
 
 

@@ -1,0 +1,89 @@
+"""Labelled inputs of a network, whatever their form."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
+
+import torch
+
+from stochi.errors import InputError
+
+AnySamples = TypeVar("AnySamples", bound="Samples")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Labelled inputs; :class:`stochi.data.Images` and :class:`stochi.data.Streams` are two forms.
+
+    Attributes:
+        batch_dim: dimension of the inputs that counts the samples.
+        inputs: the inputs, n of them.
+        labels: (n,) int64 classes. Of a regression floats, the right answers: (n,) for a single
+            output, (n, outputs), or (time steps, n, outputs).
+    """
+
+    batch_dim: ClassVar[int]
+    inputs: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return self.labels.shape[self.label_dim]
+
+    @property
+    def label_dim(self) -> int:
+        """Dimension of the labels that counts the samples."""
+        return max(0, self.labels.dim() - 2)
+
+    @property
+    def regression(self) -> bool:
+        """Whether the labels are numbers to be met, not classes."""
+        return self.labels.is_floating_point()
+
+    def with_inputs(self: AnySamples, inputs: torch.Tensor) -> AnySamples:
+        """Return other inputs with the same labels."""
+        return replace(self, inputs=inputs)
+
+    def first(self: AnySamples, count: int) -> AnySamples:
+        """Return the first ``count`` samples.
+
+        Raises:
+            InputError: there are fewer samples, or ``count`` is below 1.
+        """
+        if not 1 <= count <= len(self):
+            raise InputError(f"{count} images were asked for; ask for 1 to {len(self)}")
+        inputs = self.inputs.narrow(self.batch_dim, 0, count)
+        return replace(self, inputs=inputs, labels=self.labels.narrow(self.label_dim, 0, count))
+
+    def up_to(self: AnySamples, count: int) -> AnySamples:
+        """Return the first ``count`` samples, or all if there are fewer."""
+        return self.first(min(count, len(self)))
+
+    def select(self: AnySamples, rows: torch.Tensor) -> AnySamples:
+        """Return the samples with these numbers, (count,) int64."""
+        inputs = self.inputs.index_select(self.batch_dim, rows.to(self.inputs.device))
+        labels = self.labels.index_select(self.label_dim, rows.to(self.labels.device))
+        return replace(self, inputs=inputs, labels=labels)
+
+    def split(self, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield inputs and labels, ``count`` samples at a time; the last part may be smaller."""
+        yield from zip(
+            self.inputs.split(count, self.batch_dim),
+            self.labels.split(count, self.label_dim),
+            strict=True,
+        )
+
+    def batches(self: AnySamples, count: int) -> Iterator[AnySamples]:
+        """Yield what :meth:`split` does, as samples of the same form."""
+        for inputs, labels in self.split(count):
+            yield replace(self, inputs=inputs, labels=labels)
+
+
+def join_samples(parts: Sequence[AnySamples]) -> AnySamples:
+    """Join samples of one form, at least one part, into one."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    inputs = torch.cat([part.inputs for part in parts], first.batch_dim)
+    return replace(
+        first, inputs=inputs, labels=torch.cat([part.labels for part in parts], first.label_dim)
+    )

@@ -1,0 +1,96 @@
+"""Trials of all sides on clean samples, a batch at a time."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from stochi.data.samples import Samples
+from stochi.parity.distribution.comparison import compare_statistics
+from stochi.parity.distribution.image_statistics import (
+    ImageStatistics,
+    join_statistics,
+    statistics_of,
+)
+from stochi.parity.distribution.results import Distribution, Margins
+from stochi.parity.distribution.trials import Trials, chip_side, float_side, take_trials
+from stochi.parity.results import CHIP, FLOAT, SIDES
+from stochi.parity.scores import score_answers
+from stochi.parity.sides import Sides
+
+Progress = Callable[[str], None]
+
+
+class Observed(NamedTuple):
+    """What all trials showed.
+
+    Attributes:
+        scores: side → (trials, samples).
+        distribution: comparison of float model and chip; None if it was left out.
+    """
+
+    scores: dict[str, torch.Tensor]
+    distribution: Distribution | None
+
+
+def observe(
+    sides: Sides,
+    batches: Iterable[Samples],
+    margins: Margins | None,
+    progress: Progress,
+    total: int | None = None,
+) -> Observed:
+    """Run all trials of all sides; memory holds a batch, and a few numbers of every sample.
+
+    Args:
+        batches: at least one.
+        margins: for the comparison of float model and chip in distribution; None leaves it out.
+        progress: called with a line before each batch.
+        total: number of all samples, if it is known.
+    """
+    scores: list[dict[str, torch.Tensor]] = []
+    found: list[ImageStatistics] = []
+    labels: list[torch.Tensor] = []
+    first, like = 0, None
+    for batch in batches:
+        last = first + len(batch)
+        of_all = "" if total is None else f" of {total}"
+        progress(f"Clean inputs {first + 1} to {last}{of_all}, {sides.trials} trials")
+        known: dict[str, torch.Tensor] = {}
+        if margins is not None:
+            ours, theirs = _take_trials(sides, batch, first, like)
+            like = like or ours
+            found.append(statistics_of(ours, theirs))
+            known = _known_scores(sides, batch, {FLOAT: ours, CHIP: theirs})
+        scores.append(sides.score(batch, known, first_sample=first))
+        labels.append(batch.labels)
+        first = last
+    joined = {side: torch.cat([one[side] for one in scores], 1) for side in SIDES}
+    if margins is None:
+        return Observed(joined, None)
+    every = torch.cat(labels, batch.label_dim)
+    return Observed(joined, compare_statistics(join_statistics(found), every, margins))
+
+
+def _take_trials(
+    sides: Sides, batch: Samples, first_sample: int, like: Trials | None
+) -> tuple[Trials, Trials]:
+    """Take both sides' trials on a batch, on the grids of the first batch."""
+    where = sides.program, batch.inputs, sides.seed, first_sample
+    ours = take_trials(float_side(sides.model, *where), sides.trials, like)
+    return ours, take_trials(chip_side(*where), sides.trials, ours)
+
+
+def _known_scores(
+    sides: Sides, batch: Samples, taken: dict[str, Trials]
+) -> dict[str, torch.Tensor]:
+    """Return the scores that the logits of trials give; those of a regression may need more."""
+    if batch.regression and sides.reading.readout in ("sum", "steps"):
+        return {}
+    return {
+        side: torch.stack(
+            [score_answers(logits, batch) for logits in torch.from_numpy(np.array(trials.logits))]
+        )
+        for side, trials in taken.items()
+    }

@@ -10,17 +10,22 @@ from stochi.commands.compared import Asked, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
-    ComparedProgramArgument,
+    CalibrationImagesOption,
+    CalibrationOption,
+    ChipOption,
     ConventionOption,
     DataDirOption,
     DataOption,
     EpsilonsOption,
+    EventsOption,
     GraphDtOption,
     InputsOption,
     JsonOption,
     LabelsOption,
     LoweredFromOption,
     ModelArgument,
+    NoiseOption,
+    OptionalProgramArgument,
     ResetOption,
     SeedOption,
     SurrogatesOption,
@@ -63,8 +68,8 @@ FigureOption = Annotated[
 def attack_command(
     context: typer.Context,
     model: ModelArgument,
-    program: ComparedProgramArgument,
     *,
+    program: OptionalProgramArgument = None,
     attack: AttackOption = "auto-snn",
     epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
@@ -85,6 +90,11 @@ def attack_command(
     dt: GraphDtOption = None,
     convention: ConventionOption = None,
     reset: ResetOption = None,
+    chip: ChipOption = "loihi2",
+    noise: NoiseOption = "decay",
+    events: EventsOption = False,
+    calibration: CalibrationOption = None,
+    calibration_images: CalibrationImagesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
@@ -104,7 +114,7 @@ def attack_command(
     count = None if inputs is not None and not was_given(context, "images") else images
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
-        *(dt, convention, reset),
+        *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)

@@ -12,6 +12,8 @@ from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
+    CalibrationImagesOption,
+    CalibrationOption,
     ChipOption,
     ConventionOption,
     DataDirOption,
@@ -91,6 +93,8 @@ def parity_command(
     chip: ChipOption = "loihi2",
     noise: NoiseOption = "decay",
     events: EventsOption = False,
+    calibration: CalibrationOption = None,
+    calibration_images: CalibrationImagesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a float model with its Program on test images, or on your own inputs.
@@ -104,7 +108,7 @@ def parity_command(
     output = Output(as_json)
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
-        *(dt, convention, reset, chip, noise, events),
+        *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
     check_output(out, *asked.files(), html)
     check_output(html, *asked.files())

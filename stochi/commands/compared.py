@@ -146,7 +146,7 @@ def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:
     if asked.program is not None:
         refuse(context, LOWERING, "it is for a model that is lowered here, and PROGRAM was given")
     else:
-        refuse(context, ("lowered_from",), "it is for a PROGRAM that was tuned, and none was given")
+        refuse(context, ("lowered_from",), "it belongs to a PROGRAM")
         if is_fitted(asked.noise):
             check_fit_source(asked.noise, asked.calibration, asked.inputs, asked.events)
         else:

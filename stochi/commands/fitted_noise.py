@@ -49,27 +49,31 @@ class FitInputs:
 
     @property
     def name(self) -> str:
-        """What they are called in a message."""
+        """What they are called in a sentence."""
         return f"training images of {self.data}" if self.file is None else f"inputs of {self.file}"
 
-    def read(self, shape: tuple[int, ...]) -> "torch.Tensor":
+    def read(self, shape: tuple[int, ...], time_steps: int) -> "torch.Tensor":
         """Read them: (batch, *shape), or from a file also (time steps, batch, *shape).
 
         Args:
             shape: shape of an input of the network. Inputs of another shape are returned whole.
+            time_steps: those of the network's samples.
 
         Raises:
-            InputError: the file or the data set cannot be read, or holds fewer inputs.
+            InputError: the file or the data set cannot be read, holds fewer inputs, or the file's
+                inputs have other time steps.
         """
-        from stochi.data import load
-
         if self.file is None:
-            count = FIT_IMAGES if self.count is None else self.count
-            return load(self.data, self.data_dir)[0].first(count).inputs
+            return self._read_images(shape)
         shown = read_inputs(self.file)
         axis = shown.dim() - len(shape) - 1
         if axis not in (0, 1) or tuple(shown.shape[axis + 1 :]) != shape:
             return shown  # the fit says what it takes
+        if axis == 1 and len(shown) != time_steps:
+            raise InputError(
+                f"{self.file}: its inputs have {len(shown)} time steps, the network's samples have"
+                f" {time_steps}; give as many"
+            )
         held = shown.shape[axis]
         count = min(FIT_IMAGES, held) if self.count is None else self.count
         if not 1 <= count <= held:
@@ -78,6 +82,20 @@ class FitInputs:
                 f" {held}"
             )
         return shown.narrow(axis, 0, count)
+
+    def _read_images(self, shape: tuple[int, ...]) -> "torch.Tensor":
+        from stochi.data.catalogue import find_data_set
+
+        chosen = find_data_set(self.data)
+        if chosen.shape != shape:
+            theirs, ours = ("×".join(map(str, sizes)) for sizes in (chosen.shape, shape))
+            raise InputError(
+                f"the noise cannot be fitted to images of {self.data}, which have {theirs}: the"
+                f" network takes {ours}; give another set with --data, or your own inputs with"
+                " --calibration FILE"
+            )
+        count = FIT_IMAGES if self.count is None else self.count
+        return chosen.read(self.data_dir)[0].first(count).inputs
 
 
 @dataclass(frozen=True)
@@ -181,13 +199,13 @@ def fit_noise(
 
     target = make_target(graph, chip, noise, **options)
     shape = wire(graph, target.dt).input_shape
-    shown = source.read(shape)
+    shown = source.read(shape, target.time_steps)
     count = shown.shape[max(shown.dim() - len(shape) - 1, 0)]
     progress(f"Fitting the noise to {count} {source.name}")
     try:
         program, fits = calibrate(graph, shown, chip, noise, progress=progress, **options)
     except InputError as error:  # the options are checked above, so it is about the inputs
-        raise InputError(f"{source.name}: {error}") from error
+        raise InputError(f"{source.file or source.name}: {error}") from error
     shared = 0 if tested is None or source.file is None else count_shared(shown, tested)
     for true, message in (
         (not fits, f"nothing in the network draws its τ, so {noise!r} adds no noise"),

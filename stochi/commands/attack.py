@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons
-from stochi.commands.compared import Asked, load_compared
+from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
@@ -37,6 +37,7 @@ from stochi.commands.parity import print_accuracy
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
+    from stochi.attacks import ImageAttack
     from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
@@ -99,15 +100,13 @@ def attack_command(
 ) -> None:
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
-    Unless told otherwise, the attack is AutoAttack's version for spiking networks.
-    Attacks that follow gradients are made on the float model and on the twin; attacks that only
-    ask for answers are made on the float model and on the Program itself. Every side is shown the
-    images of all of them.
+    Unless told otherwise, the attack is AutoAttack's version for spiking networks. Attacks
+    that follow gradients are made on the float model and on the twin; attacks that only ask for
+    answers are made on the float model and on the Program itself. Every side is shown the images of
+    all of them.
 
     Exit status 1 if the twin does not compute the Program's integers.
     """
-    from stochi.parity import check_parity
-
     output = Output(as_json)
     budgets = read_epsilons(context, epsilons, epsilon)
     attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates)
@@ -118,7 +117,23 @@ def attack_command(
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
-    report = check_parity(
+    report = _run_attacks(output, compared, attacks, budgets, trials=trials, seed=seed)
+    _finish(output, report, figure)
+
+
+def _run_attacks(
+    output: Output,
+    compared: Compared,
+    attacks: "list[ImageAttack]",
+    budgets: list[float],
+    *,
+    trials: int,
+    seed: int,
+) -> "ParityReport":
+    """Attack both sides; the arguments are those of ``stochi.parity.check_parity``."""
+    from stochi.parity import check_parity
+
+    return check_parity(
         *compared.sides,
         lowered_from=compared.lowered_from,
         trials=trials,
@@ -129,7 +144,6 @@ def attack_command(
         margins=None,
         progress=output.progress,
     )
-    _finish(output, report, figure)
 
 
 def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:

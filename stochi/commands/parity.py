@@ -121,10 +121,7 @@ def parity_command(
     report = _compare(output, compared, attacks, budgets, {**options, **drawn})
     if ablation:
         report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
-    report.save(out)
-    if html is not None:
-        report.to_html(html)
-    finish_report(output, report, f"{out}" if html is None else f"{out} and {html}")
+    finish_report(output, report, _write(report, out, html))
 
 
 def _compare(
@@ -145,6 +142,15 @@ def _compare(
         progress=output.progress,
         **options,
     )
+
+
+def _write(report: "ParityReport", out: Path, html: Path | None) -> str:
+    """Write a report, also as a page if that has a name; return what was written."""
+    report.save(out)
+    if html is None:
+        return f"{out}"
+    report.to_html(html)
+    return f"{out} and {html}"
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from benchmarks.support.networks import EventsNet, RLeakyNet, Tutorial5, Tutorial6, strong
-from stochi.train import RandomTauLeaky
 
 print("words of the network's file")
 ready = Tutorial5()
@@ -60,6 +59,8 @@ class Fails(nn.Module):
 
 class RandomNet(nn.Module):
     def __init__(self):
+        from stochi.train import RandomTauLeaky
+
         super().__init__()
         torch.manual_seed(0)
         self.fc = nn.Linear(64, 10)

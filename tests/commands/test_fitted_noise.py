@@ -67,19 +67,15 @@ def test_attack_lowers_the_model_itself(run: Run, own: Path) -> None:
 
 
 def test_a_data_set_gives_its_training_images(run: Run, trained: Path) -> None:
-    fit = (*MEMBRANE, "--calibration-images", "8")
+    fit = (*MEMBRANE, "--calibration-images", "4")
     net, graph = str(trained / "m.pt"), str(trained / "m.nir")
-    status, out, err = run("deploy", graph, *fit, "--out", "aliased.program")
-    assert status == 0 and "Fitted to 8 training images of digits" in out
-    assert "Fitting the noise to 8 training images of digits" in err
-    assert run("deploy", graph, *MEMBRANE, "--images", "8", "--out", "m.program")[0] == 0
-    assert Path("aliased.program").read_bytes() == Path("m.program").read_bytes()
-    few = ("--images", "12", "--json")
-    for words in (("parity", net, *few, *QUICK), ("attack", net, "--images", "12", *FGSM)):
-        status, out, err = run(*words, *fit)
-        assert status == 0, err
-        command, model, *rest = words
-        assert json.loads(run(command, model, "m.program", *rest)[1]) == json.loads(out)
+    status, out, err = run("deploy", graph, *fit, "--out", "m.program")
+    assert status == 0 and "Fitted to 4 training images of digits" in out
+    assert "Fitting the noise to 4 training images of digits" in err
+    few = ("--images", "12", *FGSM)
+    status, out, err = run("attack", net, *few, *fit)
+    assert status == 0, err
+    assert json.loads(run("attack", net, "m.program", *few)[1]) == json.loads(out)
 
 
 def test_the_fit_is_shown_and_its_warnings_are_printed(run: Run, own: Path) -> None:

@@ -6,21 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons
-from stochi.commands.compared import Asked, load_compared
+from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
-    ComparedProgramArgument,
+    CalibrationImagesOption,
+    CalibrationOption,
+    ChipOption,
     ConventionOption,
     DataDirOption,
     DataOption,
     EpsilonsOption,
+    EventsOption,
     GraphDtOption,
     InputsOption,
     JsonOption,
     LabelsOption,
     LoweredFromOption,
     ModelArgument,
+    NoiseOption,
+    OptionalProgramArgument,
     ResetOption,
     SeedOption,
     SurrogatesOption,
@@ -32,6 +37,7 @@ from stochi.commands.parity import print_accuracy
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
+    from stochi.attacks import ImageAttack
     from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
@@ -63,8 +69,8 @@ FigureOption = Annotated[
 def attack_command(
     context: typer.Context,
     model: ModelArgument,
-    program: ComparedProgramArgument,
     *,
+    program: OptionalProgramArgument = None,
     attack: AttackOption = "auto-snn",
     epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
@@ -85,30 +91,49 @@ def attack_command(
     dt: GraphDtOption = None,
     convention: ConventionOption = None,
     reset: ResetOption = None,
+    chip: ChipOption = "loihi2",
+    noise: NoiseOption = "decay",
+    events: EventsOption = False,
+    calibration: CalibrationOption = None,
+    calibration_images: CalibrationImagesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
-    Unless told otherwise, the attack is AutoAttack's version for spiking networks.
-    Attacks that follow gradients are made on the float model and on the twin; attacks that only
-    ask for answers are made on the float model and on the Program itself. Every side is shown the
-    images of all of them.
+    Unless told otherwise, the attack is AutoAttack's version for spiking networks. Attacks
+    that follow gradients are made on the float model and on the twin; attacks that only ask for
+    answers are made on the float model and on the Program itself. Every side is shown the images of
+    all of them.
 
     Exit status 1 if the twin does not compute the Program's integers.
     """
-    from stochi.parity import check_parity
-
     output = Output(as_json)
     budgets = read_epsilons(context, epsilons, epsilon)
     attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates)
     count = None if inputs is not None and not was_given(context, "images") else images
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
-        *(dt, convention, reset),
+        *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
-    report = check_parity(
+    report = _run_attacks(output, compared, attacks, budgets, trials=trials, seed=seed)
+    _finish(output, report, figure)
+
+
+def _run_attacks(
+    output: Output,
+    compared: Compared,
+    attacks: "list[ImageAttack]",
+    budgets: list[float],
+    *,
+    trials: int,
+    seed: int,
+) -> "ParityReport":
+    """Attack both sides; the arguments are those of ``stochi.parity.check_parity``."""
+    from stochi.parity import check_parity
+
+    return check_parity(
         *compared.sides,
         lowered_from=compared.lowered_from,
         trials=trials,
@@ -119,7 +144,6 @@ def attack_command(
         margins=None,
         progress=output.progress,
     )
-    _finish(output, report, figure)
 
 
 def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:

@@ -1,5 +1,6 @@
 """What ``stochi parity`` and ``stochi attack`` compare, from the words of the command line."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,14 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.data import load_network, load_program, load_test_images
+from stochi.commands.fitted_noise import (
+    FitInputs,
+    Reading,
+    check_fit_source,
+    fit_noise,
+    is_fitted,
+    refuse_fit_options,
+)
 from stochi.commands.options import refuse
 from stochi.commands.own_inputs import read_labelled
 from stochi.commands.own_model import is_spec, load_own_model
@@ -23,7 +32,8 @@ if TYPE_CHECKING:
 
 CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
 HDF5 = b"\x89HDF\r\n\x1a\n"
-LOWERING = ("chip", "noise", "events")
+FITTING = ("calibration", "calibration_images")
+LOWERING = ("chip", "noise", "events", *FITTING)
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,8 @@ class Asked:
     """What the user names; each is as the option says.
 
     Attributes:
-        program: None to lower the model here, by chip, noise and events.
+        program: None to lower the model here, by chip, noise and events, with noise that is fitted
+            to calibration, or to training images of data.
         images: number of inputs, from the front; None: all.
     """
 
@@ -72,11 +83,14 @@ class Asked:
     chip: str = "loihi2"
     noise: str = "decay"
     events: bool = False
+    calibration: Path | None = None
+    calibration_images: int | None = None
 
     def files(self) -> tuple[Path | None, ...]:
         """Return the files that are read, which no output may replace."""
         model = Path(self.model.rpartition(":")[0] if is_spec(self.model) else self.model)
-        return (model, self.program, self.weights, self.lowered_from, self.inputs, self.labels)
+        given = (self.program, self.weights, self.lowered_from, self.inputs, self.labels)
+        return (model, *given, self.calibration)
 
 
 def kind_of(source: str) -> str:
@@ -131,6 +145,12 @@ def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:
             refuse(context, ("dt",), "the Program has its time step")
     if asked.program is not None:
         refuse(context, LOWERING, "it is for a model that is lowered here, and PROGRAM was given")
+    else:
+        refuse(context, ("lowered_from",), "it belongs to a PROGRAM")
+        if is_fitted(asked.noise):
+            check_fit_source(asked.noise, asked.calibration, asked.inputs, asked.events)
+        else:
+            refuse_fit_options(context, FITTING)
     if asked.inputs is not None:
         refuse(context, ("data", "data_dir"), "--inputs was given")
     else:
@@ -152,16 +172,18 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
     else:
         model, network = load_network(Path(asked.model))
         shape, classes = network.input_shape, network.classes
-    if program is None and graph is not None:
-        program = _lower(asked, graph)
     if shape is None and program is not None:
         shape, classes = program.input_shape, program.classes
+    elif shape is None and graph is not None:
+        shape, classes = _sizes(graph, asked.dt)
     test = _read_test(asked, shape, classes)
     if program is None:
-        from stochi.export import to_nir
+        if graph is None:
+            from stochi.export import to_nir
 
-        dt = {} if asked.dt is None else {"dt": asked.dt}
-        program = _lower(asked, to_nir(model, test.inputs[:8], **dt))
+            dt = {} if asked.dt is None else {"dt": asked.dt}
+            graph = to_nir(model, test.inputs[:8], **dt)
+        program = _lower(asked, graph, test, output)
     origin = None if asked.lowered_from is None else load_network(asked.lowered_from)[0]
     return Compared(model, program, origin, test)
 
@@ -176,16 +198,27 @@ def _read_graph_model(asked: Asked) -> "tuple[nn.Module, nir.NIRGraph]":
     return from_nir(graph, dt=asked.dt).eval(), graph
 
 
-def _lower(asked: Asked, graph: "nir.NIRGraph") -> "Program":
-    from stochi.deploy import lower
-    from stochi.program.target import NOISE_TARGETS
+def _sizes(graph: "nir.NIRGraph", dt: float | None) -> tuple[tuple[int, ...], int]:
+    """Return the shape of a graph's inputs and the number of its outputs."""
+    from stochi.deploy.graph.wiring import wire
+    from stochi.deploy.lowering.network import find_dt
 
-    if asked.noise in NOISE_TARGETS:
-        raise InputError(
-            f"--noise {asked.noise} is fitted to training inputs; lower the graph with 'stochi"
-            " deploy' and give the Program"
-        )
-    return lower(graph, asked.chip, asked.noise, dt=asked.dt, events=asked.events)
+    wiring = wire(graph, find_dt(graph, dt))
+    shapes = {layer.name: layer.shape for layer in wiring.layers}
+    return wiring.input_shape, math.prod(shapes[wiring.output])
+
+
+def _lower(asked: Asked, graph: "nir.NIRGraph", test: "Images", output: Output) -> "Program":
+    """Lower a graph, with noise that is fitted to inputs if that was asked for."""
+    from stochi.deploy import lower
+
+    if not is_fitted(asked.noise):
+        return lower(graph, asked.chip, asked.noise, dt=asked.dt, events=asked.events)
+    source = FitInputs(asked.calibration, asked.data, asked.data_dir, asked.calibration_images)
+    options: Reading = {"dt": asked.dt, "events": asked.events}
+    tested = None if asked.inputs is None else test.inputs
+    made = fit_noise(graph, source, asked.chip, asked.noise, output.progress, options, tested)
+    return made.program
 
 
 def _read_test(asked: Asked, shape: tuple[int, ...] | None, classes: int | None) -> "Images":

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 WIDEST = 1000
@@ -30,7 +31,7 @@ class Output:
     def progress(self, message: str) -> None:
         """Print a line of progress, with the seconds since the start."""
         seconds = time.perf_counter() - self.started
-        self.status.print(f"[dim]{seconds:6.1f} s[/dim]  {message}")
+        self.status.print(f"[dim]{seconds:6.1f} s[/dim]  {escape(message)}")
 
     def counter(self, what: str) -> Callable[[int, int], None]:
         """Return a (done, total) callback that rewrites one line on a terminal."""
@@ -62,7 +63,7 @@ class Output:
             rows: rows of text; the first row is the head.
             text_columns: number of columns, from the left, that are text; the others are numbers.
         """
-        table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
+        table = Table(title=escape(title), title_justify="left", box=box.SIMPLE, padding=(0, 1))
         for index, cells in enumerate(zip(*rows, strict=True)):
             text = index < text_columns
             longest = max(len(line) for cell in cells for line in cell.splitlines() or [""])

@@ -2,12 +2,22 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stochi.commands.console import Output
+from stochi.commands.fitted_noise import (
+    FitInputs,
+    Reading,
+    check_fit_source,
+    fit_noise,
+    is_fitted,
+    refuse_fit_options,
+)
 from stochi.commands.options import (
+    FIT_IMAGES_HELP,
+    CalibrationOption,
     ChipOption,
     ConventionOption,
     DataDirOption,
@@ -17,6 +27,7 @@ from stochi.commands.options import (
     JsonOption,
     NoiseOption,
     ResetOption,
+    refuse,
     was_given,
 )
 from stochi.commands.recorded import recorded_warnings
@@ -55,20 +66,13 @@ RandomSourceOption = Annotated[
         help="Source of the random bits: philox, or lfsr, a shift register like those of chips."
     ),
 ]
-ImagesOption = Annotated[int, typer.Option(help="Number of training images for the fit of noise.")]
+ImagesOption = Annotated[
+    int | None, typer.Option("--images", "--calibration-images", help=FIT_IMAGES_HELP)
+]
 FittedOption = Annotated[
     Path | None,
     typer.Option(help="Program whose fitted noise is taken over, for a network tuned to it."),
 ]
-
-
-class _Reading(TypedDict):
-    """How a graph is read."""
-
-    dt: float | None
-    time_steps: int | None
-    events: bool
-    random_source: str
 
 
 def deploy_command(
@@ -87,33 +91,34 @@ def deploy_command(
     reset: ResetOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
-    images: ImagesOption = 256,
+    calibration: CalibrationOption = None,
+    images: ImagesOption = None,
     fitted: FittedOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Lower a NIR graph to a Program: every number on the chip's grid."""
-    from stochi.data import load
-    from stochi.deploy import Program, calibrate, lower, read_graph, resolve_conventions
+    from stochi.deploy import Program, lower, read_graph, resolve_conventions
     from stochi.deploy.lowering.tables import check_table_bits
-    from stochi.program.target import NOISE_TARGETS
 
     output = Output(as_json)
-    check_output(out, graph, fitted)
-    fitting = noise in NOISE_TARGETS and fitted is None
-    _check_given(context, fitting, events, noise)
-    options: _Reading = {
+    check_output(out, graph, fitted, calibration)
+    fitting = is_fitted(noise) and fitted is None
+    _check_given(context, fitting, events, noise, calibration)
+    options: Reading = {
         "dt": dt,
         "time_steps": time_steps,
         "events": events,
         "random_source": random_source,
     }
     fits: tuple[LayerFit, ...] = ()
+    fits_title = ""
     with recorded_warnings() as caught:
         read = resolve_conventions(read_graph(graph), dt=dt, convention=convention, reset=reset)
         if fitting:
             check_table_bits(noise, bits)
-            shown = load(data, data_dir)[0].first(images).inputs
-            program, fits = calibrate(read, shown, chip, noise, progress=output.progress, **options)
+            source = FitInputs(calibration, data, data_dir, images)
+            made = fit_noise(read, source, chip, noise, output.progress, options)
+            program, fits, fits_title = made.program, made.fits, made.title
         else:
             known = None if fitted is None else Program.load(fitted)
             program = lower(read, chip, noise, fitted=known, bits=bits, **options)
@@ -125,7 +130,6 @@ def deploy_command(
     notes = [f"Warning: {message}" for message in caught]
     if fitted is not None:
         notes.append(f"The noise is the one that was fitted for {fitted}")
-    fits_title = f"Fitted to {images} training images of {data}"
     found = _print_tables(output, read, program, fits, fits_title)
     for note in notes:
         output.line(note)
@@ -133,19 +137,17 @@ def deploy_command(
     output.finish({"program": str(out), "warnings": caught, **found})
 
 
-def _check_given(context: typer.Context, fitting: bool, events: bool, noise: str) -> None:
-    """Raise InputError for options that have no effect on this Program."""
-    for name in ("images", "data", "data_dir"):
-        if not fitting and was_given(context, name):
-            raise InputError(
-                f"--{name.replace('_', '-')} is for noise that is fitted to images (--noise"
-                " membrane or current, without --fitted); leave it out"
-            )
-    if fitting and events:
-        raise InputError(
-            f"noise {noise!r} is fitted to what the network will see, here events, and the data"
-            " sets here are images; fit it from Python: stochi.deploy.calibrate(graph, events)"
-        )
+def _check_given(
+    context: typer.Context, fitting: bool, events: bool, noise: str, calibration: Path | None
+) -> None:
+    """Raise InputError for options that have no effect on this Program, or contradict others."""
+    if not fitting:
+        names = ("images", "calibration", "data", "data_dir")
+        refuse_fit_options(context, names, ", without --fitted")
+        return
+    if calibration is not None:
+        refuse(context, ("data", "data_dir"), "--calibration was given")
+    check_fit_source(noise, calibration, inputs=None, events=events)
 
 
 def _print_tables(

@@ -29,10 +29,6 @@ OptionalProgramArgument = Annotated[
 LoweredProgramArgument = Annotated[
     Path, typer.Argument(help="Program that was lowered from the checkpoint's network.")
 ]
-ComparedProgramArgument = Annotated[
-    Path,
-    typer.Argument(help="Program that was lowered from the model, or tuned to it."),
-]
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON, and no progress.")
@@ -103,8 +99,23 @@ NoiseOption = Annotated[
     str,
     typer.Option(
         help="How τ becomes random on the chip: decay (drawn there, exact); membrane or current"
-        " (mean τ and the stock generator, fitted to training images); or none (mean τ)."
+        " (mean τ and the stock generator, fitted to training inputs); or none (mean τ)."
     ),
+]
+CalibrationOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Own inputs that the noise is fitted to, in place of training images of --data: .npy,"
+        " .npz or .pt, (batch, *shape) or (time steps, batch, *shape), without labels; not those"
+        " that are tested."
+    ),
+]
+FIT_IMAGES_HELP = (
+    "Number of inputs for the fit of noise, from the front; by default 256, or all of a file with"
+    " fewer."
+)
+CalibrationImagesOption = Annotated[
+    int | None, typer.Option("--calibration-images", help=FIT_IMAGES_HELP)
 ]
 EventsOption = Annotated[
     bool, typer.Option("--events", help="The input is binary events, not images.")

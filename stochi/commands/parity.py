@@ -12,6 +12,8 @@ from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
+    CalibrationImagesOption,
+    CalibrationOption,
     ChipOption,
     ConventionOption,
     DataDirOption,
@@ -91,6 +93,8 @@ def parity_command(
     chip: ChipOption = "loihi2",
     noise: NoiseOption = "decay",
     events: EventsOption = False,
+    calibration: CalibrationOption = None,
+    calibration_images: CalibrationImagesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a float model with its Program on test images, or on your own inputs.
@@ -104,7 +108,7 @@ def parity_command(
     output = Output(as_json)
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
-        *(dt, convention, reset, chip, noise, events),
+        *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
     check_output(out, *asked.files(), html)
     check_output(html, *asked.files())
@@ -117,10 +121,7 @@ def parity_command(
     report = _compare(output, compared, attacks, budgets, {**options, **drawn})
     if ablation:
         report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
-    report.save(out)
-    if html is not None:
-        report.to_html(html)
-    finish_report(output, report, f"{out}" if html is None else f"{out} and {html}")
+    finish_report(output, report, _write(report, out, html))
 
 
 def _compare(
@@ -141,6 +142,15 @@ def _compare(
         progress=output.progress,
         **options,
     )
+
+
+def _write(report: "ParityReport", out: Path, html: Path | None) -> str:
+    """Write a report, also as a page if that has a name; return what was written."""
+    report.save(out)
+    if html is None:
+        return f"{out}"
+    report.to_html(html)
+    return f"{out} and {html}"
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:

@@ -55,6 +55,24 @@ class OneImage(Tutorial5):
 class Fails(nn.Module):
     def forward(self, x):
         raise RuntimeError("not written yet")
+
+
+class RandomNet(nn.Module):
+    def __init__(self):
+        from stochi.train import RandomTauLeaky
+
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc = nn.Linear(64, 10)
+        self.fc.weight.data *= 6
+        self.lif = RandomTauLeaky()
+
+    def forward(self, x):
+        membrane, out = self.lif.init_leaky(), []
+        for _ in range(4):
+            spikes, membrane = self.lif(self.fc(x.flatten(1)), membrane)
+            out.append(spikes)
+        return torch.stack(out)
 """
 
 

@@ -18,3 +18,12 @@ def test_a_table_too_wide_keeps_every_column(
     assert printed.count("-1.25…+10.75") == 14
     assert all(f"+{number}.5 *" in printed for number in range(14))
     assert len(max(printed.splitlines(), key=len)) < 260
+
+
+def test_names_in_brackets_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=False)
+    output.progress("Fitting [bold]x.npy and [/y]")
+    output.table([["name"], ["wide " * 12]], "Fitted to [bold]x.npy and [/y]")
+    out, err = capsys.readouterr()
+    assert "Fitting [bold]x.npy and [/y]" in err
+    assert "Fitted to [bold]x.npy and [/y]" in out

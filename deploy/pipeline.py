@@ -41,8 +41,9 @@ def lower(
 
     Args:
         graph: from ``to_nir`` or another framework. Integrators read an output that weights feed
-            (the logit is their mean input). The logit of an output that neurons feed is their mean
-            spike, or membrane if they never spike or ``graph.metadata["reads"]`` is "membrane".
+            (the logit is their input). The logit of an output that neurons feed is their spike, or
+            membrane if they never spike or ``graph.metadata["reads"]`` is "membrane": the mean over
+            time, or of the last step if ``graph.metadata["readout"]`` is "last".
         chip: "loihi2" or "loihi1".
         noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact);
             "membrane" or "current" (mean τ and the stock generator, fitted to data); or "none".

@@ -92,7 +92,7 @@ def fine_tune(
             f"images is a {type(images).__name__}; pass stochi.data.Images(inputs, labels)"
         )
     student = twin_of(program, model, images.inputs[:1]).train()
-    teacher = answering_model_of(model, images.inputs[:1], program.target.dt)
+    teacher = answering_model_of(model, images.inputs[:1], program)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
     batches = config.epochs * -(-len(images) // config.batch_size)

@@ -7,6 +7,7 @@ import nir
 import torch
 from torch import nn
 
+from stochi.deploy.graph.readout import ANSWERS, READOUTS, READS
 from stochi.deploy.graph.wiring import Wiring
 from stochi.errors import InputError
 from stochi.export.model.neuron import GraphNeuron, State
@@ -18,9 +19,6 @@ from stochi.export.model.running import (
     group_paths,
 )
 from stochi.program.layers import INPUT
-
-READOUTS = ("mean", "sum", "last", "steps")
-READS = ("spikes", "membrane")
 
 Sent = dict[str, dict[int, torch.Tensor]]
 """Source → time step → the values that it sent, (batch, *shape)."""
@@ -100,19 +98,12 @@ class GraphModel(nn.Module):
         return found
 
     def answering(self) -> "GraphModel":
-        """Return the module reading its mean output over time, as a Program does.
+        """Return the module reading its output over time as a Program does.
 
+        That is the output of the last time step if the module reads that, else the mean over all.
         Parameters are shared. Classes with the largest sum, or mean over all steps, stay the same.
-
-        Raises:
-            InputError: the output is read at the last time step, which a Program does not.
         """
-        if self.reading.readout == "last":
-            raise InputError(
-                "the model answers with its output of the last time step, and a Program with the"
-                " mean over all; return the mean, or the outputs of all time steps"
-            )
-        reading = replace(self.reading, readout="mean")
+        reading = replace(self.reading, readout=ANSWERS[self.reading.readout])
         return GraphModel(self.graph, self.wiring, self.nodes, reading).train(self.training)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -121,7 +121,7 @@ def make_sides(
         InputError, ExportError, LoweringError: the Program cannot come from the origin.
     """
     twin = twin_of(program, origin, sample).eval()
-    in_graph = answering_model_of(model, sample, program.target.dt).eval()
+    in_graph = answering_model_of(model, sample, program).eval()
     return Sides(attacked_model(model, in_graph), in_graph, twin, program, seed, trials, batch_size)
 
 

@@ -101,7 +101,7 @@ def ablate(
     check_attacks(program, [] if attack is None else [attack], attack_images)
     with in_eval_mode(model):
         _check_origin(model, program, images.inputs[:1])
-        in_graph = answering_model_of(model, images.inputs[:1], program.target.dt)
+        in_graph = answering_model_of(model, images.inputs[:1], program)
         shown = {CLEAN: images}
         if attack is not None:
             few = images.first(min(attack_images or len(images), len(images)))

@@ -39,7 +39,7 @@ def float_side(
     batch_size: int | None = None,
 ) -> Side:
     """The float model, shown ``batch_size`` inputs at a time; it has the Program's layer names."""
-    in_graph = answering_model_of(model, inputs[:1], program.target.dt)
+    in_graph = answering_model_of(model, inputs[:1], program)
     return Side(
         lambda trial: record_float_model(in_graph, program, inputs, Draws(seed, trial), batch_size),
         {layer.name: 1.0 for layer in program.layers},

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from stochi.deploy import lower
 from stochi.errors import GraphError, InputError
 from stochi.export import from_nir, to_nir
 from stochi.export.model.writing import written_graph

@@ -53,6 +53,7 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
             waiting[:] = 0
             spikes[:] = 0
             for step in range(tables.steps):
+                factor = tables.step_factors[step]
                 for layer in range(len(layers)):
                     neurons, start = layers[layer, t.NEURONS], layers[layer, t.FIRST_STATE]
                     for i in range(uintp(neurons)):
@@ -94,7 +95,6 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                     if membrane_probe.size:
                         for i in range(neurons):
                             membrane_probe[step, sample, start + i] = membrane[start + i]
-                    factor = tables.step_factors[step]
                     if layer == tables.output and factor:
                         for i in range(neurons):
                             value = spikes[slot + i] if tables.reads_spikes else membrane[start + i]

@@ -48,7 +48,7 @@ from stochi.train import fine_tune
 from stochi.train.fine_tuning import FineTuningConfig
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.training import TrainingConfig, train_classifier
-from stochi.train.twin.model import FreshDraws, answering_model_of, twin_of
+from stochi.train.twin.model import FreshDraws, float_model_of, twin_of
 
 TUNED = "fine-tuned"
 STAND_INS = (
@@ -138,7 +138,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
         lambda: setting.build(sampling), training, TrainingConfig(seed=seed, **setting.training)
     )
     graph = to_nir(model, test.inputs[:1])
-    real = answering_model_of(model, test.inputs[:1], DEFAULT_DT)
+    real = float_model_of(model, test.inputs[:1], DEFAULT_DT).answering()
     attacked = every.first(asked.attacked_images)
     transferred = make_attacked(setting.attack, model, attacked).inputs
     float_right = right_on_float(model, transferred, attacked, seed, trials)

@@ -40,9 +40,9 @@ def lower(
     """Lower a graph to a Program; docs/graphs.md lists what can be read, and by which conventions.
 
     Args:
-        graph: from ``to_nir`` or another framework. Integrators read an output that weights feed
-            (the logit is their mean input). The logit of an output that neurons feed is their mean
-            spike, or membrane if they never spike or ``graph.metadata["reads"]`` is "membrane".
+        graph: from ``to_nir`` or another framework. Logits are the input of integrators if weights
+            feed the output, else spikes, or membranes if neurons never spike or metadata "reads" is
+            "membrane": the mean over time, or the last step's if metadata "readout" is "last".
         chip: "loihi2" or "loihi1".
         noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact);
             "membrane" or "current" (mean τ and the stock generator, fitted to data); or "none".

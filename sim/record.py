@@ -15,8 +15,8 @@ class Record:
     """The outcome of a run, on the CPU.
 
     Attributes:
-        logits: (batch, classes) float64, in the model's units: the mean over the time steps of the
-            integrators' input, or of the read layer's spikes or membranes.
+        logits: (batch, classes) float64, in the model's units: the integrators' input, or the read
+            layer's spikes or membranes, as a mean over the time steps or of the last one.
         spikes: layer's name → (time steps, batch, *shape) bool, if they were probed. Integrators
             do not spike, and are missing.
         membrane: layer's name → (time steps, batch, *shape) int32 after the reset (before it, if

@@ -123,10 +123,11 @@ def read_logits(program: Program, read: np.ndarray) -> torch.Tensor:
     """Convert the integers of the output layer to logits, (batch, classes) float64.
 
     Args:
-        read: (batch, classes) int64, the sum over the time steps of the output's spikes or
-            membranes, or the integrators' final membranes for a readout of the input.
+        read: (batch, classes) int64, the output's spikes or membranes, summed up over the time
+            steps with the factors of :attr:`stochi.program.network.Network.step_factors`.
     """
     unit = 1.0
     if program.readout != "spikes":
         unit = program.layer(program.output).membrane_unit
-    return torch.from_numpy(read).double() / (unit * program.target.time_steps)
+    summed = program.target.time_steps if program.over_time == "mean" else 1
+    return torch.from_numpy(read).double() / (unit * summed)

@@ -32,7 +32,7 @@ def test_what_is_lowered_is_exact_and_what_is_not_has_a_reason(rows: list[Row]) 
     for row in rows:
         if row.lowered == YES:
             assert row.torch_engine == EXACT, row.what
-            assert row.twin == EXACT or (row.twin == NO and "last time step" in row.what), row.what
+            assert row.twin == EXACT, row.what
         assert bool(row.note) == (NO in (row.exported, row.lowered, row.twin)), row.what
     assert sum(row.twin == EXACT for row in rows) > 100
 

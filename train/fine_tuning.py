@@ -94,7 +94,7 @@ def fine_tune(
     _check_samples(samples)
     sample = samples.first(1).inputs
     student = twin_of(program, model, sample).train()
-    teacher = answering_model_of(model, sample, program.target.dt)
+    teacher = answering_model_of(model, sample, program)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
     batches = config.epochs * -(-len(samples) // config.batch_size)

@@ -290,6 +290,7 @@ READOUTS: dict[str, tuple[Step, Callable[[Any], Any]]] = {
     "spikes and membranes, a tuple": (spiking, lambda out: stacked(out, 0)),
     "membranes and spikes, a tuple": (spiking, lambda out: stacked(out, 1)),
     "spikes, sum over time": (spiking, lambda out: stacked(out, 0)[0].sum(0)),
+    "spikes, last time step": (spiking, lambda out: stacked(out, 0)[0][-1]),
     "membranes, mean over time": (spiking, lambda out: stacked(out, 1)[0].mean(0)),
     "membranes, last time step": (spiking, lambda out: stacked(out, 1)[0][-1]),
     "membranes, largest over time": (spiking, lambda out: stacked(out, 1)[0].amax(0)),

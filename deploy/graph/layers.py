@@ -12,8 +12,8 @@ import numpy as np
 
 from stochi.deploy.graph.neurons import RealNeuron, read_neuron
 from stochi.deploy.graph.paths import RealProjection, Walk
+from stochi.deploy.graph.readout import find_over_time, find_reads
 from stochi.deploy.graph.wiring import WiredLayer, Wiring, wire
-from stochi.errors import GraphError
 from stochi.program.layers import INPUT
 
 
@@ -26,7 +26,7 @@ class RealLayer:
         shape: shape of the neurons.
         projections: every input of the layer.
         bias: sum of the biases of all paths, of shape (1,), (channels,) or ``shape``.
-        neuron: the neurons; None for integrators, whose mean input is read.
+        neuron: the neurons; None for integrators, whose input is read.
     """
 
     name: str
@@ -44,11 +44,13 @@ class RealNetwork:
         input_shape: shape of one image or frame.
         layers: in the order in which a time step computes them.
         output: name of the layer that is read.
+        over_time: how it is read over time, "mean" or "last".
     """
 
     input_shape: tuple[int, ...]
     layers: tuple[RealLayer, ...]
     output: str
+    over_time: str
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -59,8 +61,8 @@ class RealNetwork:
 def cut_into_layers(graph: nir.NIRGraph, dt: float) -> RealNetwork:
     """Cut a graph into layers, with feedback delayed by a time step.
 
-    The graph's metadata may hold ``"reads"``, what is read of an output that spikes: "spikes" (the
-    default) or "membrane".
+    The graph's metadata may hold ``"reads"``, what is read of an output that spikes, and
+    ``"readout"``, how it is read over time; see :mod:`stochi.deploy.graph.readout`.
 
     Args:
         dt: seconds per time step.
@@ -69,21 +71,12 @@ def cut_into_layers(graph: nir.NIRGraph, dt: float) -> RealNetwork:
         GraphError: the graph is not a valid NIR graph.
         LoweringError: a node, or the way in which nodes are connected, is not supported.
     """
-    wiring, reads = wire(graph, dt), _what_is_read(graph)
+    wiring, reads = wire(graph, dt), find_reads(graph)
     layers = []
     for wired in wiring.layers:
         layer = read_layer(wiring, wired, dt)
         layers.append(_noting_what_is_read(layer, reads) if wired.name == wiring.output else layer)
-    return RealNetwork(wiring.input_shape, tuple(layers), wiring.output)
-
-
-def _what_is_read(graph: nir.NIRGraph) -> str:
-    """Return what a graph says is read of an output that spikes, "spikes" or "membrane"."""
-    noted = graph.metadata if isinstance(graph.metadata, dict) else {}
-    reads = noted.get("reads", "spikes")
-    if reads not in ("spikes", "membrane"):
-        raise GraphError(f"the graph's metadata 'reads' is {reads!r}; choose from spikes, membrane")
-    return str(reads)
+    return RealNetwork(wiring.input_shape, tuple(layers), wiring.output, find_over_time(graph))
 
 
 def _noting_what_is_read(layer: RealLayer, reads: str) -> RealLayer:

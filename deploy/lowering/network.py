@@ -79,7 +79,8 @@ def lower_network(
     known = stand_ins or {}
     layers = tuple(lower_layer(layer, target, known.get(layer.name)) for layer in network.layers)
     read = next(layer for layer in network.layers if layer.name == network.output)
-    return Program(target, network.input_shape, layers, network.output, readout_of(read.neuron))
+    readout = readout_of(read.neuron)
+    return Program(target, network.input_shape, layers, network.output, readout, network.over_time)
 
 
 def lower_network_like(

@@ -7,6 +7,7 @@ import nir
 import torch
 from torch import nn
 
+from stochi.deploy.graph.readout import ANSWERS
 from stochi.deploy.graph.wiring import Wiring
 from stochi.errors import InputError
 from stochi.export.model.neuron import GraphNeuron, State
@@ -68,19 +69,13 @@ class GraphModel(nn.Module):
         return found
 
     def answering(self) -> "GraphModel":
-        """Return the module reading its mean output over time, as a Program does.
+        """Return the module reading its output over time as a Program does.
 
+        That is the output of the last time step if the module reads that, else the mean over all.
         Parameters are shared. Classes with the largest sum, or mean over all steps, stay the same.
-
-        Raises:
-            InputError: the output is read at the last time step, which a Program does not.
         """
-        if self.reading.readout == "last":
-            raise InputError(
-                "the model answers with its output of the last time step, and a Program with the"
-                " mean over all; return the mean, or the outputs of all time steps"
-            )
-        return self.with_reading(replace(self.reading, readout="mean"))
+        readout = ANSWERS[self.reading.readout]
+        return self.with_reading(replace(self.reading, readout=readout))
 
     def with_reading(self, reading: Reading) -> "GraphModel":
         """Return the module reading its output in another way; parameters are shared."""

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
+from stochi.deploy.graph.readout import READOUTS, READS
 from stochi.errors import InputError
 from stochi.export.model.running import Output
-
-READOUTS = ("mean", "sum", "last", "steps")
-READS = ("spikes", "membrane")
 
 
 @dataclass(frozen=True)

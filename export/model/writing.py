@@ -11,6 +11,7 @@ import torch
 from stochi.deploy.graph.folding import ungrouped
 from stochi.deploy.graph.neurons import read_neuron
 from stochi.deploy.graph.random_tau import describe
+from stochi.deploy.graph.readout import ANSWERS
 from stochi.errors import InputError
 from stochi.export.model.linear import Convolution, LinearNode
 from stochi.export.model.model import GraphModel
@@ -21,7 +22,8 @@ def written_graph(model: GraphModel) -> nir.NIRGraph:
     """Return a module's graph with its weights, biases, decays, gains and thresholds of now.
 
     Numbers that have not changed since the module was made stay as they are in the graph, to the
-    bit.
+    bit. If the module reads the last time step and the graph does not, or the other way round, the
+    module's readout is written.
 
     Args:
         model: the module, in real numbers or in a chip's.
@@ -33,6 +35,8 @@ def written_graph(model: GraphModel) -> nir.NIRGraph:
             write_linear(node, module)
         elif isinstance(module, GraphNeuron):
             write_neuron(name, node, module, model.reading.dt)
+    if ANSWERS.get(copied.metadata.get("readout", "mean")) != ANSWERS[model.reading.readout]:
+        copied.metadata["readout"] = model.reading.readout
     return copied
 
 

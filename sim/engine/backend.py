@@ -95,6 +95,7 @@ def _run_torch(
     progress: Progress,
 ) -> None:
     batch, size = shown.shape[1], shard_size(program, shown.shape[1], (), 1)
+    factors = program.step_factors
     for start in range(0, batch, size):
         frames = to_frames(program, shown[:, start : start + size]).to(device)
         end = start + frames.shape[1]
@@ -103,8 +104,8 @@ def _run_torch(
             for step, layers in enumerate(running):
                 read = layers[program.output]
                 values = read.spikes if program.readout == "spikes" else read.membrane
-                recording.read[start:end] *= program.readout != "input"
-                recording.read[start:end] += values.flatten(1).cpu().numpy()
+                if factors[step]:
+                    recording.read[start:end] += factors[step] * values.flatten(1).cpu().numpy()
                 for name, array in recording.probes["spikes"].items():
                     array[step, start:end] = layers[name].spikes.cpu().numpy()
                 for name, array in recording.probes["membrane"].items():

@@ -20,6 +20,13 @@ def program_title(program: Program) -> str:
     return f"Program for {target.chip}, noise {target.noise}, {target.time_steps} time steps"
 
 
+def output_words(program: Program) -> str:
+    """Return what is read of a Program's output, and how over time."""
+    if program.over_time == "last":
+        return f"the {program.readout} of {program.output} at the last time step"
+    return f"the mean {program.readout} of {program.output}"
+
+
 def layer_rows(program: Program) -> Rows:
     """Return a row for every layer, after the head."""
     head = ["layer", "neurons", "kind", "reset", "from"]

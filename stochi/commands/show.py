@@ -68,6 +68,7 @@ def _show_program(output: Output, program: Path) -> None:
         layer_rows,
         named_cells,
         noise_rows,
+        output_words,
         program_title,
     )
     from stochi.program import Program
@@ -82,7 +83,7 @@ def _show_program(output: Output, program: Path) -> None:
     shape = "×".join(map(str, loaded.input_shape))
     kind = "binary events" if target.events else f"images in {target.input_levels + 1} levels"
     output.line(f"Input: {kind} of {shape}; time step: {target.dt:g} s")
-    output.line(f"Output: {loaded.classes} classes, the mean {loaded.readout} of {loaded.output}")
+    output.line(f"Output: {loaded.classes} classes, {output_words(loaded)}")
     output.finish(
         {
             "program": str(program),
@@ -91,6 +92,7 @@ def _show_program(output: Output, program: Path) -> None:
             "classes": loaded.classes,
             "output": loaded.output,
             "readout": loaded.readout,
+            "over_time": loaded.over_time,
             "layers": named_cells(layers),
             "noise": noise,
         }

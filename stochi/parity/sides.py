@@ -21,7 +21,14 @@ from stochi.program.layers import INPUT
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
-from stochi.train.twin.model import FreshDraws, Twin, float_model_of, set_draws, twin_of
+from stochi.train.twin.model import (
+    FreshDraws,
+    Twin,
+    answering_as,
+    float_model_of,
+    set_draws,
+    twin_of,
+)
 
 
 @dataclass(frozen=True)
@@ -154,31 +161,33 @@ def make_sides(
     """
     twin = twin_of(program, origin, sample_for(origin, program, few)).eval()
     own = float_model_of(model, sample_for(model, program, few), program.target.dt)
-    in_graph = own.answering().eval()
-    reading = reading_for(own, few)
+    in_graph = answering_as(program, own).eval()
+    reading = own.reading if few.regression else in_graph.reading
+    check_reading(own.reading, few)
     surface = attacked_model(model, in_graph, few)
     return Sides(surface, in_graph, twin, program, reading, seed, trials, batch_size)
 
 
-def reading_for(model: GraphModel, few: Samples) -> Reading:
-    """Return how answers are read over time: as a Program does, but of a regression as the model.
+def check_reading(reading: Reading, few: Samples) -> None:
+    """Raise InputError if the labels of a regression are not where a model answers.
 
-    Raises:
-        InputError: the labels of a regression are not where the model answers.
+    Args:
+        reading: how the model reads its own output.
+        few: some of the samples.
     """
-    if not few.regression:
-        return model.answering().reading
-    readout, shape = model.reading.readout, tuple(few.labels.shape)
-    if (readout == "steps") == (few.labels.dim() == 3):
-        return model.reading
-    if readout == "steps":
+    by_step = reading.readout == "steps"
+    if not few.regression or by_step == (few.labels.dim() == 3):
+        return
+    shape = tuple(few.labels.shape)
+    if by_step:
         raise InputError(
             f"the labels have shape {shape}, and the model answers at every time step; give labels"
             " (time steps, batch, outputs), or let it return the mean over time"
         )
     raise InputError(
-        f"the labels have shape {shape}, and the model answers once, with its output's {readout}"
-        " over time; give labels (batch, outputs), or let it return the output of every time step"
+        f"the labels have shape {shape}, and the model answers once, with its output's"
+        f" {reading.readout} over time; give labels (batch, outputs), or let it return the output"
+        " of every time step"
     )
 
 

@@ -1,4 +1,4 @@
-"""How a network lies in a Program's file: the header's keys and the arrays' names, version 5.
+"""How a network lies in a Program's file: the header's keys and the arrays' names, version 6.
 
 The target's values stand beside the network's. A projection is filed under "synapses", and time
 steps under "steps", as they were called when the version was fixed.
@@ -32,7 +32,7 @@ from stochi.program.network import Network
 from stochi.program.target import Target
 
 PROGRAM_FILE = Format(
-    "stochi-program", "Program", made_by="stochi deploy", version=5, readable=(3, 4, 5)
+    "stochi-program", "Program", made_by="stochi deploy", version=6, readable=(3, 4, 5, 6)
 )
 _STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, OneToOne, SumPool, Flatten)}
 _TARGET_NAMES = {"time_steps": "steps"}
@@ -80,6 +80,8 @@ def _bring_up_to_date(header: Header) -> None:
         for layer in header["layers"]:
             layer["reset"] = "subtract" if layer.pop("subtract") else "zero"
             layer["reset_delay"] = layer["reset_current"] = False
+    if header["version"] < 6:
+        header["over_time"] = "mean"
 
 
 def _describe_layer(layer: Layer, prefix: str, arrays: Arrays) -> Header:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from stochi.program.layers import CONSTANT, INPUT, Layer, Projection
 from stochi.program.target import Target
 
 READOUTS = ("spikes", "membrane", "input")
+OVER_TIME = ("mean", "last")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -20,9 +23,10 @@ class Network:
         layers: in the order in which a time step computes them, which also numbers them for the
             noise.
         output: name of the layer that is read.
-        readout: the logits are the mean over a sample's time steps of that layer's "spikes" or
-            "membrane", or its "input" (the membrane of an integrator over the time steps). Neurons
-            that spike are read in one of the first two ways, others in one of the last two.
+        readout: what of that layer gives the logits: its "spikes", its "membrane", or its "input",
+            which integrators sum up in their membranes. Neurons that spike are read in one of the
+            first two ways, others in one of the last two.
+        over_time: the logits are that of a time step: its "mean" over a sample, or the "last" one.
     """
 
     target: Target
@@ -30,6 +34,7 @@ class Network:
     layers: tuple[Layer, ...]
     output: str
     readout: str
+    over_time: str = "mean"
 
     @property
     def classes(self) -> int:
@@ -40,6 +45,21 @@ class Network:
     def is_random(self) -> bool:
         """Whether anything in it is random."""
         return any(layer.decay.drawn or layer.generator is not None for layer in self.layers)
+
+    @property
+    def step_factors(self) -> np.ndarray:
+        """Factors of the time steps in what is read, (time steps,) int64.
+
+        Back ends multiply the output's spikes or membranes by these and add them up. An integrator
+        holds the sum of its inputs, so the last input is its last membrane minus the one before.
+        """
+        if self.readout != "input" and self.over_time == "mean":
+            return np.ones(self.target.time_steps, np.int64)
+        factors = np.zeros(self.target.time_steps, np.int64)
+        factors[-1] = 1
+        if self.readout == "input" and self.over_time == "last":
+            factors[-2:-1] = -1
+        return factors
 
     def index(self, name: str) -> int:
         """Number of the layer of that name."""

@@ -15,7 +15,7 @@ class Program(Network):
     """A network ready for the chip, valid by construction.
 
     Attributes:
-        target, input_shape, layers, output, readout: as in
+        target, input_shape, layers, output, readout, over_time: as in
             :class:`stochi.program.network.Network`.
 
     Raises:

@@ -30,7 +30,7 @@ from stochi.hardware.fixed_point import (
 from stochi.hardware.neuron import RESETS
 from stochi.hardware.noise import largest_generator_value
 from stochi.program.layers import CONSTANT, INPUT, Layer, SumPool, Weighted, shape_after
-from stochi.program.network import READOUTS, Network
+from stochi.program.network import OVER_TIME, READOUTS, Network
 from stochi.program.target import NOISE_TARGETS
 
 
@@ -60,6 +60,8 @@ def it_has_steps_and_an_output(network: Network) -> str | None:
     unsuited = "input" if network.layer(network.output).spikes else "spikes"
     if network.readout == unsuited:
         return f"readout {network.readout!r} does not suit the neurons of {network.output!r}"
+    if network.over_time not in OVER_TIME:
+        return f"over_time is {network.over_time!r}; choose from {', '.join(OVER_TIME)}"
     return None
 
 

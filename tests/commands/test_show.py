@@ -34,6 +34,7 @@ def test_show_gives_the_same_as_json(run: Run, trained: Path) -> None:
     }
     assert (shown["input_shape"], shown["classes"]) == ([1, 8, 8], 10)
     assert (shown["output"], shown["readout"]) == ("network.readout", "input")
+    assert shown["over_time"] == "mean"
     assert set(shown["noise"]) == {"network.lif1", "network.lif2"}
     first = shown["noise"]["network.lif1"]
     values = program.layer("network.lif1").decay.values
@@ -54,6 +55,21 @@ def test_show_tells_resets_and_biases_apart(run: Run) -> None:
     assert second["kind"].endswith(", programmable")
     table = run("show", str(files / "version_4.program"))[1]
     assert "subtract, refractory 1" in table and "-20 … 40 << 3" in table
+
+
+@pytest.mark.parametrize(
+    ("version", "over_time", "words"),
+    [
+        (5, "mean", "Output: 3 classes, the mean input of c"),
+        (6, "last", "Output: 3 classes, the input of c at the last time step"),
+    ],
+)
+def test_show_says_how_the_output_is_read(
+    run: Run, version: int, over_time: str, words: str
+) -> None:
+    file = str(Path(__file__).parents[1] / "program" / "files" / f"version_{version}.program")
+    assert words in run("show", file)[1].splitlines()
+    assert json.loads(run("show", file, "--json")[1])["over_time"] == over_time
 
 
 def test_show_reports_fitted_noise(run: Run, trained: Path) -> None:

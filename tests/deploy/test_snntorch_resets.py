@@ -181,6 +181,7 @@ def test_loihi_1_resets_to_zero_at_once(noted: dict, reads: str, says: str) -> N
         ({"reset_current": "yes"}, {}, "node 'n': metadata 'reset_current' is 'yes'"),
         ({"reset": "hard"}, {}, "node 'n': metadata 'reset' is 'hard'.*zero, subtract, none"),
         ({}, {"reads": "spike"}, "metadata 'reads' is 'spike'; choose from spikes, membrane"),
+        ({}, {"readout": "max"}, "'readout' is 'max'; choose from mean, sum, last, steps"),
     ],
 )
 def test_metadata_that_is_not_known_is_refused(noted: dict, metadata: dict, says: str) -> None:

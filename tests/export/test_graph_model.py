@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from stochi.deploy import lower
 from stochi.errors import GraphError, InputError
 from stochi.export import from_nir, to_nir
 from stochi.export.model.writing import written_graph
@@ -224,6 +225,29 @@ def test_decays_and_gains_are_written_as_time_constants() -> None:
     model.get_buffer("n0.decay").fill_(1.0)
     with pytest.raises(InputError, match="'n0'"):
         written_graph(model)
+
+
+@pytest.mark.parametrize(
+    ("readout", "answers"), [("mean", "mean"), ("sum", "mean"), ("steps", "mean"), ("last", "last")]
+)
+def test_it_answers_as_a_program_does(readout: str, answers: str) -> None:
+    graph, inputs = chain(lif(5, 0.5, "zero", False)), 3 * torch.rand(2, 5)
+    model = from_nir(graph, readout=readout)
+    outputs = from_nir(graph, readout="steps")(inputs)
+    assert not torch.equal(outputs[-1], outputs.mean(0))
+    expected = outputs[-1] if answers == "last" else outputs.mean(0)
+    assert torch.equal(model.answering()(inputs), expected)
+    assert lower(to_nir(model, inputs)).over_time == answers
+
+
+def test_a_readout_is_written_if_it_changes_what_a_program_reads() -> None:
+    graph = chain(lif(5, 0.5, "zero", False))
+    assert "readout" not in graph.metadata
+    assert "readout" not in written_graph(from_nir(graph, readout="sum")).metadata
+    last = written_graph(from_nir(graph, readout="last"))
+    assert last.metadata["readout"] == "last" and "readout" not in graph.metadata
+    assert written_graph(from_nir(last)).metadata["readout"] == "last"
+    assert written_graph(from_nir(last, readout="sum")).metadata["readout"] == "sum"
 
 
 def test_bad_arguments_are_one_sentence() -> None:

@@ -44,6 +44,8 @@ class _Graph:
         metadata = {"dt": DT, "steps": int(self.random.integers(1, 10)), "readout": "mean"}
         if self.random.random() < 0.3:
             metadata["reads"] = "membrane"
+        if self.random.random() < 0.5:
+            metadata["readout"] = "last"
         return nir.NIRGraph(self.nodes, self.edges, metadata=metadata, type_check=False)
 
     def layer(self, number: int, source: str) -> str:

@@ -29,7 +29,7 @@ from stochi.parity.report.warnings import find_warnings
 from stochi.sim.engine.threads import one_torch_thread
 from stochi.train import RandomTauLeaky, RepeatSteps, TrainingConfig, train_classifier
 from stochi.train.networks import two_layer_net
-from stochi.train.twin.model import answering_model_of
+from stochi.train.twin.model import float_model_of
 from tests.conftest import dense_net
 
 TRIALS = 20
@@ -69,7 +69,7 @@ def reference(net: nn.Module, program: Program, images: Images) -> Trials:
 
 
 def real(net: nn.Module, images: Images) -> GraphModel:
-    return answering_model_of(net, images.inputs[:1], 1e-3)
+    return float_model_of(net, images.inputs[:1], 1e-3).answering()
 
 
 def with_sigma(net: nn.Module, sigma: float) -> nn.Module:

@@ -23,6 +23,7 @@ EARLIER = {
     3: [[-0.921875, -0.378125, -0.3], [-0.621875, -0.478125, -0.1]],
     4: [[-0.321875, -0.578125, 0.1], [-0.821875, -0.378125, -0.4]],
     5: [[-0.521875, -0.778125, -0.1], [-0.821875, -0.378125, -0.4]],
+    6: [[0.078125, -1.578125, 0.5], [-1.421875, 0.421875, -1.0]],
 }
 """Version → the logits that the Stochi which wrote the file computed from it."""
 
@@ -59,6 +60,14 @@ def test_a_random_source_is_kept(program: Program, tmp_path: Path) -> None:
     assert Program.load(tmp_path / "lfsr.program").target == target
 
 
+@pytest.mark.parametrize("over_time", ["mean", "last"])
+def test_how_the_output_is_read_over_time_is_kept(
+    program: Program, tmp_path: Path, over_time: str
+) -> None:
+    replace(program, over_time=over_time).save(tmp_path / "p.program")
+    assert Program.load(tmp_path / "p.program").over_time == over_time
+
+
 def test_version_3_had_no_random_source_but_philox(program: Program, tmp_path: Path) -> None:
     program.save(tmp_path / "p")
     with np.load(tmp_path / "p") as archive:
@@ -90,18 +99,19 @@ def test_a_file_of_an_earlier_stochi_runs_as_it_did(version: int) -> None:
     assert isinstance(recurrent.stages[0], OneToOne) and recurrent.delay.tolist() == [1, 2, 1, 3]
     assert bias.source == CONSTANT and second.generator == Generator("current", -1, 9)
     assert (second.reset, second.refractory, second.threshold_factor) == ("subtract", 1, 1.25)
-    late = version == 5  # versions before knew two resets, without options
+    late = version >= 5  # versions before knew two resets, without options
     assert (second.reset_delay, second.reset_current) == (late, late)
     assert first.reset == ("none" if late else "zero") and last.reset == "zero"
     assert first.bias_mantissa.shape == (first.shape if late else (2,))
     assert last.threshold_mantissa is None and (program.output, program.readout) == ("c", "input")
+    assert program.over_time == ("last" if version >= 6 else "mean")
     images = (torch.arange(32).reshape(2, 1, 4, 4) * 8) / 255
     logits = run(program, images, seed=3, trial=1).logits
     assert logits.tolist() == EARLIER[version]
 
 
 def test_a_file_of_an_earlier_stochi_is_written_again_byte_for_byte(tmp_path: Path) -> None:
-    path = FILES / "version_5.program"
+    path = FILES / "version_6.program"
     Program.load(path).save(tmp_path / "again.program")
     with np.load(path, allow_pickle=False) as archive:
         # Packed here, since other builds of zlib compress the same bytes to others.
@@ -109,15 +119,17 @@ def test_a_file_of_an_earlier_stochi_is_written_again_byte_for_byte(tmp_path: Pa
     assert (tmp_path / "again.program").read_bytes() == (tmp_path / "packed.npz").read_bytes()
 
 
-@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("version", [3, 4, 5])
 def test_earlier_versions_are_written_as_the_present_one(version: int, tmp_path: Path) -> None:
     program = Program.load(FILES / f"version_{version}.program")
-    newest = Program.load(FILES / "version_5.program")
+    newest = Program.load(FILES / "version_6.program")
     first, second, last = newest.layers
-    first = replace(first, reset="zero", bias_mantissa=program.layers[0].bias_mantissa)
-    second = replace(second, reset_delay=False, reset_current=False)
+    if version < 5:
+        first = replace(first, reset="zero", bias_mantissa=program.layers[0].bias_mantissa)
+        second = replace(second, reset_delay=False, reset_current=False)
     program.save(tmp_path / "a.program")
-    same = replace(newest, target=program.target, layers=(first, second, last))
+    layers = (first, second, last)
+    same = replace(newest, target=program.target, layers=layers, over_time="mean")
     same.save(tmp_path / "b.program")
     assert (tmp_path / "a.program").read_bytes() == (tmp_path / "b.program").read_bytes()
 

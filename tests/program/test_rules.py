@@ -64,6 +64,7 @@ def test_a_program_at_the_limits_is_accepted(program: Program) -> None:
         (lambda p: replace(p, output="fc9"), "'fc9' is not a layer"),
         (lambda p: replace(p, readout="spikes"), "readout 'spikes' does not suit"),
         (lambda p: replace(p, readout="loudest"), "choose from"),
+        (lambda p: replace(p, over_time="sum"), "over_time is 'sum'; choose from mean, last"),
         (lambda p: aimed(p, input_levels=256), "input_levels is 256"),
         (lambda p: aimed(p, random_source="dice"), "random_source is 'dice'"),
         (lambda p: replace(p, layers=(p.layers[0], p.layers[0]), output="network.lif1"), "differ"),

@@ -63,6 +63,8 @@ def features(program: Program) -> list[str]:
     found = ["layers"] * len(program.layers)
     if program.readout == "membrane" and program.layer(program.output).spikes:
         found.append("programs whose spiking neurons are read by their membranes")
+    if program.over_time == "last":
+        found.append("programs that are read at the last time step")
     if program.target.random_source == "lfsr":
         found.append("programs that draw from an LFSR")
     order = {layer.name: place for place, layer in enumerate(program.layers)}

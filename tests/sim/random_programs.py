@@ -27,6 +27,7 @@ from stochi.program.layers import (
     SumPool,
     shape_after,
 )
+from stochi.program.network import OVER_TIME
 from stochi.program.program import Program
 from stochi.program.target import NOISE_TARGETS, Target
 
@@ -90,9 +91,10 @@ def cases(draw: st.DrawFn) -> Case:
     )
     time_steps = draw(st.integers(1, 5))
     readout = draw(st.sampled_from(["membrane", "input" if silent else "spikes"]))
+    over_time = draw(st.sampled_from(OVER_TIME))
     source = draw(st.sampled_from(RANDOM_SOURCES))
     target = Target("loihi2", "decay", time_steps, levels, 1e-3, source)
-    program = Program(target, input_shape, layers, read, readout)
+    program = Program(target, input_shape, layers, read, readout, over_time)
     batch = draw(st.integers(1, 4))
     each_step = (time_steps,) if draw(st.booleans()) else ()
     shown = rng.random((*each_step, batch, *input_shape))

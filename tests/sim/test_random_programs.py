@@ -33,6 +33,21 @@ def test_the_compiled_engine_has_the_torch_engine_s_integers(case: Case) -> None
     assert mismatches(on_engine(case), recording.finish()) == 0
 
 
+@settings(relaxed, max_examples=100)
+@given(cases())
+def test_logits_are_what_the_output_s_spikes_and_membranes_say(case: Case) -> None:
+    program, record = case.program, on_engine(case)
+    layer = program.layer(program.output)
+    if program.readout == "spikes":
+        values = record.spikes[layer.name].double()
+    else:
+        values = record.membrane[layer.name].double() / layer.membrane_unit
+    if program.readout == "input":
+        values = values.diff(dim=0, prepend=torch.zeros_like(values[:1]))
+    expected = values[-1] if program.over_time == "last" else values.mean(0)
+    assert torch.allclose(record.logits, expected.flatten(1), rtol=1e-9, atol=1e-6)
+
+
 @pytest.mark.lava
 @settings(relaxed, max_examples=60)
 @given(cases())

@@ -48,7 +48,7 @@ class CraftedNoise(Defence):
             raise InputError(f"step_size is {self.step_size}; it must lie in [0, 1]")
 
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the cross-entropy of the mean output over all periods.
+        """Return the cross-entropy of the output over all periods.
 
         Raises:
             InputError: the model is not a graph's, does not have exactly one RepeatSteps (which may

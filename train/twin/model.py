@@ -118,7 +118,7 @@ def make_twin(
 def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     """Return the twin of the model that a Program was lowered from, with the Program's integers.
 
-    Its answers are the Program's, the mean output over time, however the model reads its own.
+    It reads its output over time as the Program does, however the model reads its own.
 
     Args:
         program: the lowered Program.
@@ -129,7 +129,8 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     """
     graph = to_nir(model, sample, program.target.dt)
     network, stand_ins = read_again(program, graph)
-    real = float_model(model, graph).answering()
+    real = float_model(model, graph)
+    real.reading = replace(real.reading, readout=program.over_time)
     if "steps" not in graph.metadata:
         real.reading = replace(real.reading, time_steps=program.target.time_steps)
     target = replace(program.target, time_steps=real.reading.time_steps)
@@ -147,16 +148,34 @@ def float_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> GraphMo
     return float_model(model, to_nir(model, sample, dt))
 
 
-def answering_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> GraphModel:
-    """Return a model as its graph runs in real numbers, with a Program's reading of the output.
+def answering_model_of(model: nn.Module, sample: torch.Tensor, program: Program) -> GraphModel:
+    """Return a model as its graph runs in real numbers, reading its output as its Program does.
 
     Args:
-        model, sample, dt: as for ``stochi.export.to_nir``.
+        model, sample: as for ``stochi.export.to_nir``.
+        program: the Program.
 
     Raises:
-        InputError: the model reads its output at the last time step.
+        InputError: one reads the last time step, the other the mean over all.
     """
-    return float_model_of(model, sample, dt).answering()
+    return answering_as(program, float_model_of(model, sample, program.target.dt))
+
+
+def answering_as(program: Program, model: GraphModel) -> GraphModel:
+    """Return a graph's model reading its output as its Program does; parameters are shared.
+
+    Raises:
+        InputError: one reads the last time step, the other the mean over all.
+    """
+    found = model.answering()
+    if found.reading.readout != program.over_time:
+        words = {"mean": "the mean output over time", "last": "the output of the last time step"}
+        raise InputError(
+            f"the model answers with {words[found.reading.readout]}, the Program with"
+            f" {words[program.over_time]}; lower the model again, or use the model that the Program"
+            " came from"
+        )
+    return found
 
 
 def float_model(model: nn.Module, graph: nir.NIRGraph) -> GraphModel:

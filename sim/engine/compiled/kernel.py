@@ -42,7 +42,7 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
             state: int32 membrane, current, waiting and total; uint8 spikes; int64 registers and
                 words; and an int32 buffer.
             spike_probe, membrane_probe: (time steps, batch, all neurons), or without elements.
-            read: (batch, outputs) int64 that the logits come from.
+            read: (batch, outputs) int64 that the logits come from, zeros when the run begins.
         """
         _ = sources
         layers, synapses, parameters = tables.layers, tables.synapses, tables.parameters
@@ -53,6 +53,7 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
             waiting[:] = 0
             spikes[:] = 0
             for step in range(tables.steps):
+                factor = tables.step_factors[step]
                 for layer in range(len(layers)):
                     neurons, start = layers[layer, t.NEURONS], layers[layer, t.FIRST_STATE]
                     for i in range(uintp(neurons)):
@@ -94,12 +95,10 @@ def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
                     if membrane_probe.size:
                         for i in range(neurons):
                             membrane_probe[step, sample, start + i] = membrane[start + i]
-                    if layer == tables.output:
+                    if layer == tables.output and factor:
                         for i in range(neurons):
                             value = spikes[slot + i] if tables.reads_spikes else membrane[start + i]
-                            read[sample, i] = value + (
-                                read[sample, i] if tables.readout_sums else 0
-                            )
+                            read[sample, i] += factor * value
 
     return run_samples
 

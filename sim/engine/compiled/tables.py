@@ -118,7 +118,7 @@ class Tables(NamedTuple):
         steps: time steps of a sample.
         output: number of the layer that is read.
         reads_spikes: whether the output's spikes are read, not its membranes.
-        readout_sums: whether the time steps of the output are added up.
+        step_factors: factor of each time step in what is read.
         states, spikes: number of all neurons, and of all spikes in the histories.
         largest_layer, largest_sum, largest_source, events, widest, lists, places: sizes of buffers.
     """
@@ -133,7 +133,7 @@ class Tables(NamedTuple):
     steps: int
     output: int
     reads_spikes: bool
-    readout_sums: bool
+    step_factors: np.ndarray
     states: int
     spikes: int
     largest_layer: int
@@ -206,7 +206,7 @@ def make_tables(network: Network, single_frame: bool) -> Tables:
         steps=network.target.time_steps,
         output=filling.numbers[network.output],
         reads_spikes=network.readout == "spikes",
-        readout_sums=network.readout != "input",
+        step_factors=network.step_factors,
         states=state,
         spikes=spike,
         largest_layer=int(layers[:, NEURONS].max()),

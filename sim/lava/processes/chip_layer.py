@@ -85,6 +85,7 @@ class PyChipLayer(PyLoihiProcessModel):
         self.index: int = proc_params["index"]
         self.clock: Clock = proc_params["clock"]
         self.layer = self.program.layers[self.index]
+        self.step_factors = self.program.step_factors
         self.running = RunningLayer(self.program, self.index, torch.device("cpu"))
         self.names = sources_of(self.layer)
         order = {layer.name: place for place, layer in enumerate(self.program.layers)}
@@ -156,9 +157,7 @@ class PyChipLayer(PyLoihiProcessModel):
         for probe, file in self.files.items():
             if probe == "read":
                 now = values["spikes" if self.program.readout == "spikes" else "membrane"]
-                if self.program.readout == "input":
-                    file[rows] = 0
-                file[rows] += now[:count].flatten(1).numpy()
+                file[rows] += self.step_factors[clock.step] * now[:count].flatten(1).numpy()
             else:
                 file[clock.step, rows] = values[probe][:count].numpy()
         if clock.step == clock.steps - 1:

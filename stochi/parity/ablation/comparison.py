@@ -42,14 +42,14 @@ from stochi.parity.results import (
     Variant,
 )
 from stochi.parity.scores import estimate_score, estimate_score_difference, score_answers
-from stochi.parity.sides import attacked_model, reading_for, sample_for
+from stochi.parity.sides import attacked_model, check_reading, sample_for
 from stochi.program.comparison import weight_cosine
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.statistics.equivalence import relative_difference
 from stochi.statistics.intervals import Estimate, estimate_mean
-from stochi.train.twin.model import float_model_of, set_draws
+from stochi.train.twin.model import answering_as, float_model_of, set_draws
 
 ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
@@ -102,7 +102,8 @@ def ablate(
         sample = sample_for(model, program, front)
         _check_origin(model, program, sample)
         own = float_model_of(model, sample, program.target.dt)
-        in_graph = own.with_reading(reading_for(own, front))
+        check_reading(own.reading, front)
+        in_graph = own if front.regression else answering_as(program, own)
         shown: dict[str, Iterable[Samples]] = {CLEAN: batches}
         if attack is not None:
             few = front.up_to(attack_images or len(front))

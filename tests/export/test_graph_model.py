@@ -141,8 +141,9 @@ def test_neurons_with_synaptic_memory_and_a_refractory_period_are_snntorch_s() -
 
 def test_a_mean_gain_takes_the_resistance_and_a_constant_leak() -> None:
     """As on the chip: only the membrane's decay is drawn, which the bias does not know."""
-    noted = {"distribution": "uniform", "parameters": "0.1 0.9", "bits": 0}
-    node = lif(5, 0.5, "none", False, random_tau={**noted, "sampling": "step", "input_gain": "mean"})
+    drawn = {"distribution": "uniform", "parameters": "0.1 0.9", "bits": 0}
+    drawn |= {"sampling": "step", "input_gain": "mean"}
+    node = lif(5, 0.5, "none", False, random_tau=drawn)
     node.r, node.v_leak = np.full(5, 3.0), np.full(5, 0.4)
     graph = chain(node)
     graph.metadata |= {"reads": "membrane", "readout": "steps"}

@@ -44,7 +44,8 @@ class RealNeuron:
             they spike.
         learns: which of "decay", "threshold" and "distribution" are learned.
         mean_of: the distribution whose mean is the decay, if that is learned.
-        rest: where the membrane leaks to, ``v_leak − v_reset``; every step adds (1 − λ) of it.
+        rest: where the membrane leaks to, ``v_leak − v_reset``; every step adds (1 − λ) of it, or
+            E[1 − λ] if λ is drawn with a mean gain.
     """
 
     decay: np.ndarray

@@ -182,7 +182,7 @@ class GraphNeuron(RandomDecay):
         Returns:
             Spikes, and the state after the step.
         """
-        return step(state, given, self._dynamics(given), self.kind, self.spike_grad)
+        return step(state, given, self.dynamics(given), self.kind, self.spike_grad)
 
     def random_tau(self) -> RandomTau:
         """Return the distribution of λ with the current parameters, and how it is drawn."""
@@ -203,13 +203,23 @@ class GraphNeuron(RandomDecay):
         random = f", {self.distribution}, sampling={self.sampling!r}" if self.random else ""
         return f"shape={self.shape}, reset={RESETS[self.kind.reset]!r}{random}"
 
-    def _dynamics(self, like: torch.Tensor) -> Dynamics:
+    def dynamics(self, like: torch.Tensor) -> Dynamics:
+        """Return the numbers of a time step, with a new draw of λ if it is drawn at every step.
+
+        Args:
+            like: input of the neurons, (batch, *shape).
+        """
         decay: torch.Tensor | float = self.decay
         gain: torch.Tensor | float = self.gain
+        leaving = 1 - decay
         if self.random:
             decay = self.draw_decay(like)
-            gain = 1 - decay if self.input_gain == "coupled" else 1 - self.mean_decay()
-        leak = None if self.rest is None else (1 - decay) * self.rest
+            coupled = self.input_gain == "coupled"
+            # With the gain of the mean λ, the leak is a constant too, as in a chip's stock neuron.
+            leaving = 1 - (decay if coupled else self.mean_decay())
+            if self.learns_decays or (coupled and self.sampling != "mean"):
+                gain = leaving
+        leak = None if self.rest is None else leaving * self.rest
         return Dynamics(decay, gain, self.threshold, self.current_decay, leak)
 
 

@@ -140,6 +140,26 @@ def test_neurons_with_synaptic_memory_and_a_refractory_period_are_snntorch_s() -
     assert torch.equal(found, torch.stack(expected))
 
 
+def test_a_mean_gain_takes_the_resistance_and_a_constant_leak() -> None:
+    """As on the chip: only the membrane's decay is drawn, which the bias does not know."""
+    drawn = {"distribution": "uniform", "parameters": "0.1 0.9", "bits": 0}
+    drawn |= {"sampling": "step", "input_gain": "mean"}
+    node = lif(5, 0.5, "none", False, random_tau=drawn)
+    node.r, node.v_leak = np.full(5, 3.0), np.full(5, 0.4)
+    graph = chain(node)
+    graph.metadata |= {"reads": "membrane", "readout": "steps"}
+    currents = torch.rand(6, 4, 5, dtype=torch.float64)
+    model = from_nir(graph, dtype=torch.float64)
+    torch.manual_seed(0)
+    found = model(currents)
+    torch.manual_seed(0)
+    membrane = torch.zeros(4, 5, dtype=torch.float64)
+    for step, current in enumerate(currents):
+        decay = model.neurons()["n0"].draw_decay(current)
+        membrane = decay * membrane + 0.5 * (3 * current + 0.4)
+        assert torch.allclose(found[step], membrane)
+
+
 def test_recurrence_takes_the_spikes_of_the_step_before() -> None:
     torch.manual_seed(0)
     neuron = snn.RLeaky(0.5, linear_features=5, reset_mechanism="subtract")

@@ -2,6 +2,7 @@
 
 import nir
 import numpy as np
+import torch
 
 DT = 1e-3
 RESETS = ("zero", "subtract", "none")
@@ -11,6 +12,27 @@ Shape = tuple[int, ...]
 def random_graph(seed: int) -> nir.NIRGraph:
     """Return a random graph that a Loihi 2 can run, with one input and one output."""
     return _Graph(np.random.default_rng(seed)).made()
+
+
+def takes_events(seed: int) -> bool:
+    """Return whether a graph is shown events rather than images."""
+    return seed % 3 == 0
+
+
+def random_inputs(graph: nir.NIRGraph, seed: int, samples: int = 5) -> torch.Tensor:
+    """Return images (samples, *shape), or events (time steps, samples, *shape), for a graph.
+
+    Args:
+        graph: the graph of this seed.
+        seed: chooses the values.
+        samples: number of samples.
+    """
+    shape = tuple(int(n) for n in graph.nodes["input"].output_type["output"])
+    generator = torch.Generator().manual_seed(seed)
+    if not takes_events(seed):
+        return torch.rand(samples, *shape, generator=generator)
+    events = torch.rand(graph.metadata["steps"], samples, *shape, generator=generator) > 0.5
+    return events.float()
 
 
 class _Graph:
@@ -93,18 +115,33 @@ class _Graph:
         return source
 
     def convolution(self, source: str, name: str) -> tuple[str, Shape]:
-        channels, height, width = self.shapes[source]
+        """Add a convolution, maybe pooled before or after; return the last node and its shape."""
+        given = self.shapes[source]
+        if min(given[1:]) >= 6 and self.random.random() < 0.2:
+            source, given = self.pooling(source, f"{name}_shrink", given)
+        channels, height, width = given
         outputs, padding = int(self.random.integers(1, 5)), int(self.random.integers(0, 2))
-        kernel = self.normal((outputs, channels, 3, 3))
+        stride, dilation, groups = 1, 1, 1
+        if min(height, width) + 2 * padding >= 5 and self.random.random() < 0.3:
+            stride, dilation = int(self.random.integers(1, 3)), int(self.random.integers(1, 3))
+        if self.random.random() < 0.2:
+            groups, outputs = channels, channels * int(self.random.integers(1, 3))
+        kernel = self.normal((outputs, channels // groups, 3, 3))
         bias = self.normal((outputs,)) / 2
-        node = nir.Conv2d((height, width), kernel, 1, padding, 1, 1, bias)
+        node = nir.Conv2d((height, width), kernel, stride, padding, dilation, groups, bias)
         source = self.add(f"{name}_conv", node, source)
-        side = height - 2 + 2 * padding
-        if side >= 4 and self.random.random() < 0.4:
-            kind = self.choose([nir.AvgPool2d, nir.SumPool2d])
-            pool = kind(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
-            return self.add(f"{name}_pool", pool, source), (outputs, side // 2, side // 2)
-        return source, (outputs, side, side)
+        high, wide = (
+            (side + 2 * padding - 2 * dilation - 1) // stride + 1 for side in (height, width)
+        )
+        shape = (outputs, high, wide)
+        if min(high, wide) >= 4 and self.random.random() < 0.4:
+            return self.pooling(source, f"{name}_pool", shape)
+        return source, shape
+
+    def pooling(self, source: str, name: str, given: Shape) -> tuple[str, Shape]:
+        kind = self.choose([nir.AvgPool2d, nir.SumPool2d])
+        pool = kind(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+        return self.add(name, pool, source), (given[0], given[1] // 2, given[2] // 2)
 
     def neurons(self, size: Shape) -> nir.NIRNode:
         ones, random = np.ones(size), self.random
@@ -112,28 +149,33 @@ class _Graph:
         metadata: dict[str, object] = {"reset": reset, "reset_delay": int(random.random() < 0.5)}
         if random.random() < 0.2:
             metadata["refractory"] = DT * int(random.integers(1, 4))
-        decay = random.choice([0.0, 0.3, 0.5, 0.9])
+        decay = ones * random.choice([0.0, 0.3, 0.5, 0.9])
+        if random.random() < 0.3:
+            decay = random.uniform(0, 0.95, size)
         if random.random() < 0.3:
             gain = self.choose(["coupled", "mean"])
             metadata["random_tau"] = {
                 **{"distribution": "uniform", "parameters": "0.1 0.9", "bits": 3},
                 **{"sampling": self.choose(["step", "forward"]), "input_gain": gain},
             }
-            decay = 0.5
+            decay = ones * 0.5
         threshold = ones * random.uniform(0.3, 2)
+        if random.random() < 0.2:
+            threshold = random.uniform(0.3, 2, size)
         rest = ones * 0
         if random.random() < 0.2:
             rest = np.broadcast_to(random.uniform(0, 0.25), size).copy()
         shared = {"v_threshold": threshold, "v_reset": ones * 0, "metadata": metadata}
-        tau = ones * DT / (1 - decay)
+        tau = DT / (1 - decay)
         if random.random() < 0.25:
             metadata["reset_current"] = int(random.random() < 0.5)
             syn = ones * DT / (1 - random.choice([0.3, 0.6]))
-            drive = {"r": ones / (1 - decay), "w_in": syn / DT}
+            drive = {"r": 1 / (1 - decay), "w_in": syn / DT}
             return nir.CubaLIF(tau_mem=tau, tau_syn=syn, v_leak=rest, **drive, **shared)
         if random.random() < 0.15 and "random_tau" not in metadata:
             return nir.IF(r=ones / DT, **shared)
-        r = ones if "random_tau" in metadata else ones / (1 - decay)
+        scales = "random_tau" in metadata or random.random() < 0.5
+        r = ones if scales else 1 / (1 - decay)
         return nir.LIF(tau=tau, r=r, v_leak=rest, **shared)
 
     def affine(self, outputs: int, inputs: int) -> nir.NIRNode:

@@ -87,6 +87,15 @@ def leaking(pooled: bool) -> nir.NIRGraph:
     return graph
 
 
+def pooled_input(kind: type[nir.NIRNode]) -> nir.NIRGraph:
+    graph = convolutions()
+    graph.nodes["early"] = kind(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+    graph.nodes["input"] = nir.Input(np.array([2, 12, 12]))
+    graph.edges.remove(("input", "conv"))
+    graph.edges += [("input", "early"), ("early", "conv")]
+    return graph
+
+
 GRAPHS = {
     **{
         f"{kind}, delay {delay}": lambda kind=kind, delay=delay: chain(
@@ -129,6 +138,8 @@ GRAPHS = {
     "leak of each neuron behind pooling": lambda: leaking(pooled=True),
     "residual": residual,
     "convolutions": convolutions,
+    "input that is averaged": lambda: pooled_input(nir.AvgPool2d),
+    "input that is summed": lambda: pooled_input(nir.SumPool2d),
 }
 
 

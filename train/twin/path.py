@@ -255,6 +255,8 @@ class TwinPath:
         currents: Callable[[torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         """Send values through the path; ``currents`` maps the exact sums behind the weights."""
+        if self.levels > 1 and any(isinstance(node, Pool) for node in self.before):
+            values = self._pixels(values)  # a sum of rounded pixels is not a rounded sum
         values = _through(self.before, values)
         multiply = self._multiply
 
@@ -269,6 +271,11 @@ class TwinPath:
             geometry = Geometry(stage.stride, stage.padding, stage.dilation, stage.groups)
         found = product(values, self.weight, bias, geometry, numbers.gain, value)
         return _through(self.after, found)
+
+    def _pixels(self, values: torch.Tensor) -> torch.Tensor:
+        """Round images to the integers of the chip's input, in the model's units."""
+        rounded = torch.round(values.detach().double() * self.levels) / self.levels
+        return substitute(values, rounded.to(values.dtype))
 
     def _multiply(self, integers: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Multiply (batch, …) integers by the mantissas, exactly."""

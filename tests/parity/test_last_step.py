@@ -16,12 +16,12 @@ from stochi.errors import InputError
 from stochi.export import from_nir, to_nir
 from stochi.hardware.draws import Draws
 from stochi.parity import ablate, check_parity
-from stochi.parity.distribution.trials import float_side
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
 from stochi.sim import run
 from stochi.sim.recording import PROBES
 from stochi.train import FineTuningConfig, RandomTauLeaky, fine_tune, twin_of
+from stochi.train.twin.model import answering_model_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 SHAPE, STEPS = (1, 6, 6), 7
@@ -146,6 +146,6 @@ def test_a_model_that_reads_otherwise_than_the_program_is_refused() -> None:
     with pytest.raises(InputError, match=r"the output of the last .*, the Program with the mean"):
         check_parity(net, early, data, lava=False)
     with pytest.raises(InputError, match="mean output over time, the Program with the output of"):
-        float_side(mean, program, shown, 0)
+        answering_model_of(mean, shown, program)
     assert twin_of(early, net, shown[:2]).reading.readout == "mean"
     assert lower(to_nir(mean, shown)).over_time == "mean"

@@ -111,9 +111,7 @@ def ablate(
             found = make_attacked(attack, attacked_model(model, in_graph, few), few, batch_size)
             shown[ATTACKED] = found.batches(batch_size)
         variants = _variants(in_graph, program)
-        seen = {
-            what: _observe(variants, what, some, asked, progress) for what, some in shown.items()
-        }
+        seen = {what: _observe(variants, what, shown[what], asked, progress) for what in shown}
     by_name = {name: {what: seen[what][name] for what in seen} for name in variants}
     compared = {name: _variant(outcomes, by_name[FLOAT]) for name, outcomes in by_name.items()}
     return Ablation(_configuration(program, by_name[FLOAT], attack, asked), compared)

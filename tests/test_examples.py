@@ -28,7 +28,10 @@ def load(name: str) -> ModuleType:
 
 def test_every_example_is_one_page_and_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    expected = ["attack", "calibration", "foreign_graph", "own_network", "recurrent", "residual"]
+    expected = [
+        *("attack", "calibration", "foreign_graph", "own_network", "rate_coded", "recurrent"),
+        *("regression", "residual"),
+    ]
     assert expected == NAMES
     for name in NAMES:
         source = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
@@ -50,6 +53,22 @@ def test_own_network(tmp_path: Path) -> None:
     first, second = layers
     assert (first.reset, first.reset_delay, first.decay.drawn) == ("subtract", True, False)
     assert second.decay.drawn
+
+
+def test_a_rate_coded_network(tmp_path: Path) -> None:
+    report = load("rate_coded").main(tmp_path, epochs=3)
+    assert report.mismatches == 0 and report.compared > 100_000
+    assert report.accuracy[0].sides["chip"].low > 0.5
+    assert Program.load(tmp_path / "rate_coded.program").target.events
+
+
+def test_a_regression(tmp_path: Path) -> None:
+    report = load("regression").main(tmp_path, epochs=10)
+    assert report.mismatches == 0 and report.compared > 100_000
+    assert report.errors is not None
+    # A network that always answers with the mean has 0.0038.
+    assert report.errors.sides["chip"].high < 0.002
+    assert Program.load(tmp_path / "regression.program").readout == "membrane"
 
 
 @pytest.mark.parametrize(("name", "recurrent"), [("residual", False), ("recurrent", True)])

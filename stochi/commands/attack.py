@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.attack_choice import FLIPS, greedy_spikes, read_attacks, read_epsilons
 from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
@@ -18,6 +18,7 @@ from stochi.commands.options import (
     DataOption,
     EpsilonsOption,
     EventsOption,
+    FlipsOption,
     GraphDtOption,
     InputsOption,
     JsonOption,
@@ -37,7 +38,7 @@ from stochi.commands.parity import print_accuracy
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
-    from stochi.attacks import ImageAttack
+    from stochi.attacks import Attack
     from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
@@ -78,6 +79,7 @@ def attack_command(
     draws: DrawsOption = None,
     restarts: RestartsOption = None,
     surrogates: SurrogatesOption = None,
+    flips: FlipsOption = FLIPS,
     images: ImagesOption = 128,
     trials: TrialsOption = 10,
     figure: FigureOption = None,
@@ -100,16 +102,16 @@ def attack_command(
 ) -> None:
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
-    Unless told otherwise, the attack is AutoAttack's version for spiking networks. Attacks
-    that follow gradients are made on the float model and on the twin; attacks that only ask for
-    answers are made on the float model and on the Program itself. Every side is shown the images of
-    all of them.
+    Unless told otherwise, the attack is AutoAttack's version for spiking networks, or on a Program
+    that takes events greedy-spikes. Attacks that follow gradients are made on the float model and
+    on the twin; attacks that only ask for answers are made on the float model and on the Program
+    itself. Every side is shown the images of all of them.
 
     Exit status 1 if the twin does not compute the Program's integers.
     """
     output = Output(as_json)
     budgets = read_epsilons(context, epsilons, epsilon)
-    attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates)
+    attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates, flips)
     count = None if inputs is not None and not was_given(context, "images") else images
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
@@ -117,6 +119,8 @@ def attack_command(
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
+    if compared.program.target.events and not was_given(context, "attack"):
+        attacks = [greedy_spikes(flips, draws)]
     report = _run_attacks(output, compared, attacks, budgets, trials=trials, seed=seed)
     _finish(output, report, figure)
 
@@ -124,7 +128,7 @@ def attack_command(
 def _run_attacks(
     output: Output,
     compared: Compared,
-    attacks: "list[ImageAttack]",
+    attacks: "list[Attack]",
     budgets: list[float],
     *,
     trials: int,
@@ -138,7 +142,7 @@ def _run_attacks(
         lowered_from=compared.lowered_from,
         trials=trials,
         attacks=attacks,
-        epsilons=budgets,
+        epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
         seeds=(seed,),
         lava=False,
         margins=None,

@@ -8,7 +8,11 @@ from stochi.commands.options import was_given
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
-    from stochi.attacks import ImageAttack
+    from stochi.attacks import Attack
+
+GREEDY = "greedy-spikes"
+FLIPS = 10
+"""Number of events that greedy-spikes may change unless the user says otherwise."""
 
 
 def read_attacks(
@@ -18,27 +22,31 @@ def read_attacks(
     draws: int | None = None,
     restarts: int | None = None,
     surrogates: str | None = None,
-) -> "list[ImageAttack]":
-    """Make uniform noise and the attacks with these names, on the chip's 8-bit input grid.
+    flips: int = FLIPS,
+) -> "list[Attack]":
+    """Make the attacks with these names; those on images on the chip's grid, after uniform noise.
 
     Args:
         names: as the option has them, separated by commas.
         epsilon, iterations, draws, restarts: as for ``stochi.attacks.make_attack``.
-        surrogates: names separated by commas; attacks that follow gradients run with each.
+        surrogates: names separated by commas, with each of which attacks by gradient run.
+        flips: budget of greedy-spikes.
 
     Raises:
         InputError: a name is unknown, a number is out of range, or an option was given and none of
             the attacks has it.
     """
     from stochi.attacks import make_attack
-    from stochi.attacks.catalogue import ATTACK_NAMES, options_of
+    from stochi.attacks.catalogue import options_of
     from stochi.attacks.surrogates.choice import make_surrogates
     from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 
-    followed = None if surrogates is None else make_surrogates(surrogates)
+    followed = (None,) if surrogates is None else make_surrogates(surrogates)
     # Each attack once, in the order given, after the noise that all of them must beat.
-    wanted = dict.fromkeys(["noise", *(name.strip() for name in names.split(","))])
-    attacks = [
+    named = list(dict.fromkeys(name.strip() for name in names.split(",")))
+    on_images = [name for name in named if name != GREEDY]
+    wanted = dict.fromkeys(["noise", *on_images] if on_images else [])
+    attacks: list[Attack] = [
         make_attack(
             name,
             epsilon,
@@ -49,22 +57,50 @@ def read_attacks(
             grid=GRADED_INPUT_MAX,
         )
         for name in wanted
-        for one in followed or (None,)
+        for one in followed
     ]
+    options = [options_of(name) for name in wanted]
+    if GREEDY in named:
+        attacks.append(greedy_spikes(flips, draws))
+        options.append({"draws"})
     given = {
         "iterations": iterations,
         "draws": draws,
         "restarts": restarts,
         "surrogates": surrogates,
     }
-    for option, value in given.items():
-        if value is not None and not any(option in options_of(name) for name in wanted):
-            having = [name for name in ATTACK_NAMES if option in options_of(name)]
-            raise InputError(
-                f"--attack {names} has no {option}; leave --{option} out, or choose from"
-                f" {', '.join(having)}"
-            )
+    _check_options(names, {o for o, value in given.items() if value is not None}, options)
     return list(dict.fromkeys(attacks))
+
+
+def _check_options(names: str, given: set[str], known: "list[set[str]]") -> None:
+    """Raise InputError if an option was given that none of the attacks has.
+
+    Args:
+        names: the attacks' names.
+        given: the options.
+        known: the options of each attack.
+    """
+    from stochi.attacks.catalogue import ATTACK_NAMES, options_of
+
+    for option in sorted(given.difference(*known)):
+        having = [name for name in ATTACK_NAMES if option in options_of(name)]
+        raise InputError(
+            f"--attack {names} has no {option}; leave --{option} out, or choose from"
+            f" {', '.join(having)}"
+        )
+
+
+def greedy_spikes(flips: int, draws: int | None = None) -> "Attack":
+    """Make the attack on events.
+
+    Args:
+        flips: number of events that it may change.
+        draws: its own number of draws if None.
+    """
+    from stochi.attacks import GreedySpikes
+
+    return GreedySpikes(flips) if draws is None else GreedySpikes(flips, draws=draws)
 
 
 def read_epsilons(context: typer.Context, text: str | None, epsilon: float) -> list[float]:

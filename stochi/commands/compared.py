@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import nir
     from torch import nn
 
-    from stochi.data import Images
+    from stochi.data.samples import Samples
     from stochi.program import Program
 
 CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
@@ -50,10 +50,10 @@ class Compared:
     model: "nn.Module"
     program: "Program"
     lowered_from: "nn.Module | None"
-    test: "Images"
+    test: "Samples"
 
     @property
-    def sides(self) -> "tuple[nn.Module, Program, Images]":
+    def sides(self) -> "tuple[nn.Module, Program, Samples]":
         """What ``stochi.parity.check_parity`` and ``ablate`` take first."""
         return self.model, self.program, self.test
 
@@ -182,7 +182,7 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
             from stochi.export import to_nir
 
             dt = {} if asked.dt is None else {"dt": asked.dt}
-            graph = to_nir(model, test.inputs[:8], **dt)
+            graph = to_nir(model, test.up_to(8).inputs, **dt)
         program = _lower(asked, graph, test, output)
     origin = None if asked.lowered_from is None else load_network(asked.lowered_from)[0]
     return Compared(model, program, origin, test)
@@ -208,7 +208,7 @@ def _sizes(graph: "nir.NIRGraph", dt: float | None) -> tuple[tuple[int, ...], in
     return wiring.input_shape, math.prod(shapes[wiring.output])
 
 
-def _lower(asked: Asked, graph: "nir.NIRGraph", test: "Images", output: Output) -> "Program":
+def _lower(asked: Asked, graph: "nir.NIRGraph", test: "Samples", output: Output) -> "Program":
     """Lower a graph, with noise that is fitted to inputs if that was asked for."""
     from stochi.deploy import lower
 
@@ -216,12 +216,12 @@ def _lower(asked: Asked, graph: "nir.NIRGraph", test: "Images", output: Output) 
         return lower(graph, asked.chip, asked.noise, dt=asked.dt, events=asked.events)
     source = FitInputs(asked.calibration, asked.data, asked.data_dir, asked.calibration_images)
     options: Reading = {"dt": asked.dt, "events": asked.events}
-    tested = None if asked.inputs is None else test.inputs
+    tested = None if asked.inputs is None else test
     made = fit_noise(graph, source, asked.chip, asked.noise, output.progress, options, tested)
     return made.program
 
 
-def _read_test(asked: Asked, shape: tuple[int, ...] | None, classes: int | None) -> "Images":
+def _read_test(asked: Asked, shape: tuple[int, ...] | None, classes: int | None) -> "Samples":
     """Read the user's own inputs, or a data set, checked if shape and classes are known."""
     if asked.inputs is not None:
         return read_labelled(asked.inputs, asked.labels, asked.images, shape)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import nir
     import torch
 
+    from stochi.data.samples import Samples
     from stochi.deploy import LayerFit
     from stochi.program import Program
 
@@ -174,7 +175,7 @@ def fit_noise(
     noise: str,
     progress: Callable[[str], None],
     options: Reading,
-    tested: "torch.Tensor | None" = None,
+    tested: "Samples | None" = None,
 ) -> FittedProgram:
     """Lower a graph with noise that is fitted to inputs.
 
@@ -220,9 +221,11 @@ def fit_noise(
     return FittedProgram(program, fits, f"Fitted to {count} {source.name}")
 
 
-def count_shared(shown: "torch.Tensor", tested: "torch.Tensor") -> int:
-    """Count the inputs (batch, *shape) that are also among others of the same shape."""
-    if shown.shape[1:] != tested.shape[1:]:
+def count_shared(shown: "torch.Tensor", tested: "Samples") -> int:
+    """Count the inputs of the same form that are also among the test inputs."""
+    dim = tested.batch_dim
+    one, other = shown.movedim(dim, 0), tested.inputs.movedim(dim, 0)
+    if one.shape[1:] != other.shape[1:]:
         return 0
-    known = {one.numpy().tobytes() for one in tested}
-    return sum(one.numpy().tobytes() in known for one in shown)
+    known = {sample.numpy().tobytes() for sample in other}
+    return sum(sample.numpy().tobytes() in known for sample in one)

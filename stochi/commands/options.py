@@ -60,9 +60,13 @@ AttackOption = Annotated[
     typer.Option(
         "--attack",
         help="Names separated by commas: auto-snn, fgsm, mi-fgsm, pgd, pgd-cosine, sa-pgd, apgd,"
-        " apgd-dlr, apgd-t, fab, auto-rand, auto-standard, square, hop-skip-jump. auto-snn is"
-        " AutoAttack for spiking networks. Uniform noise is always added.",
+        " apgd-dlr, apgd-t, fab, auto-rand, auto-standard, square, hop-skip-jump; greedy-spikes for"
+        " streams of events. auto-snn is AutoAttack for spiking networks. Uniform noise is always"
+        " added to attacks on images.",
     ),
+]
+FlipsOption = Annotated[
+    int, typer.Option(help="Number of events that greedy-spikes may add or remove in a sample.")
 ]
 SurrogatesOption = Annotated[
     str | None,

@@ -9,7 +9,7 @@ from stochi.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from stochi.data import Images
+    from stochi.data.samples import Samples
 
 INPUTS, LABELS = "inputs", "labels"
 RANDOM_BATCH = 8
@@ -38,31 +38,34 @@ def read_inputs(path: Path) -> "torch.Tensor":
     return values.to(torch.float32)
 
 
-def read_labels(inputs: Path, labels: Path | None, samples: int) -> "torch.Tensor | None":
-    """Read the labels of inputs, (samples,) int64: those of their own file, if it has some.
+def read_labels(inputs: Path, labels: Path | None) -> "torch.Tensor | None":
+    """Read the labels of inputs: those of their own file, if it has some.
 
     Args:
         inputs: file of the inputs; an array "labels" in it counts if ``labels`` is None.
         labels: file of the labels.
-        samples: number of the inputs.
+
+    Returns:
+        (n,) int64 classes, or of a regression float32 in a form of ``stochi.data.samples.Samples``.
 
     Raises:
-        InputError: the file cannot be read, or does not hold a whole number for each input.
+        InputError: the file cannot be read, or holds neither.
     """
     if labels is None and LABELS not in _content(inputs):
         return None
     path = labels or inputs
     values = _pick(path, LABELS)
+    if values.is_floating_point() and values.dim() in (1, 2, 3) and values.numel():
+        if not bool(values.isfinite().all()):
+            raise InputError(f"{path}: its labels are not all finite; give finite numbers")
+        if not _is_one_hot(values):
+            return values.float()
     if values.dim() != 1:
         raise InputError(
             f"{path}: its labels have shape {tuple(values.shape)}; give one whole number for each"
-            f" input, ({samples},)"
+            " input, or floats (batch, outputs), which the network should answer with"
             + ("; of one-hot labels, take the argmax" if values.dim() == 2 else "")
         )
-    if values.is_floating_point():
-        raise InputError(f"{path}: its labels are {values.dtype}; give whole numbers")
-    if len(values) != samples:
-        raise InputError(f"{path}: {len(values)} labels for {samples} inputs of {inputs}")
     return values.long()
 
 
@@ -71,30 +74,52 @@ def read_labelled(
     labels: Path | None,
     count: int | None = None,
     shape: tuple[int, ...] | None = None,
-) -> "Images":
-    """Read inputs (batch, *shape) with their labels.
+) -> "Samples":
+    """Read inputs with their labels, images (batch, *shape) or streams (time steps, batch, *shape).
 
     Args:
-        shape: shape of an input, if it is known.
+        shape: shape of an input at one time step. If it is not known, the number of labels tells
+            which dimension counts the inputs; the first one does if both have that size.
         count: number of inputs, from the front; None: all.
 
     Raises:
-        InputError: as for :func:`read_inputs` and :func:`read_labels`, or there are no labels.
+        InputError: as for :func:`read_inputs` and :func:`read_labels`, there are no labels, or
+            another number of them.
     """
-    from stochi.data import Images
+    from stochi.data import Images, Streams
 
-    shown = read_inputs(inputs)
-    if shape is not None and tuple(shown.shape[1:]) != shape:
-        sizes = ", ".join(map(str, shape))
-        raise InputError(
-            f"{inputs}: inputs have shape {tuple(shown.shape)}; they must be (batch, {sizes}), the"
-            " same at every time step (events that change from step to step: 'stochi simulate')"
-        )
-    found = read_labels(inputs, labels, len(shown))
+    shown, found = read_inputs(inputs), read_labels(inputs, labels)
     if found is None:
         raise InputError(f"accuracy needs the labels of {inputs}; give --labels FILE")
-    images = Images(shown, found)
-    return images if count is None else images.first(count)
+    given = tuple(shown.shape)
+    if shape is not None:
+        by_step = len(given) == len(shape) + 2
+        if given[1 + by_step :] != shape:
+            sizes = ", ".join(map(str, shape))
+            raise InputError(
+                f"{inputs}: inputs have shape {given}; they must be (batch, {sizes}), the same at"
+                f" every time step, or (time steps, batch, {sizes})"
+            )
+    else:
+        count_of = len(Images(shown, found))
+        by_step = len(given) > 2 and given[0] != count_of == given[1]
+    samples = (Streams if by_step else Images)(shown, found)
+    held = given[samples.batch_dim]
+    if len(samples) != held and by_step and len(samples) == given[0]:
+        raise InputError(
+            f"{inputs}: inputs have shape {given}, the batch before the time steps; a stream is"
+            " (time steps, batch, *shape)"
+        )
+    if len(samples) != held:
+        raise InputError(f"{labels or inputs}: {len(samples)} labels for {held} inputs of {inputs}")
+    return samples if count is None else samples.first(count)
+
+
+def _is_one_hot(values: "torch.Tensor") -> bool:
+    """Return whether every row is 1 in one of several places and 0 in the others."""
+    if values.dim() != 2 or values.shape[1] < 2:
+        return False
+    return bool(((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all())
 
 
 def random_inputs(shape: str, seed: int) -> "torch.Tensor":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.attack_choice import FLIPS, read_attacks, read_epsilons
 from stochi.commands.compared import Asked, Compared, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
@@ -20,6 +20,7 @@ from stochi.commands.options import (
     DataOption,
     EpsilonsOption,
     EventsOption,
+    FlipsOption,
     GraphDtOption,
     InputsOption,
     JsonOption,
@@ -39,7 +40,7 @@ from stochi.errors import InputError
 from stochi.files import check_output
 
 if TYPE_CHECKING:
-    from stochi.attacks import ImageAttack
+    from stochi.attacks import Attack
     from stochi.parity import ParityReport
 
 OutOption = Annotated[Path, typer.Option(help="Report to write, as JSON.")]
@@ -78,6 +79,7 @@ def parity_command(
     epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
     surrogates: SurrogatesOption = None,
+    flips: FlipsOption = FLIPS,
     attack_images: AttackImagesOption = 128,
     ablation: AblationOption = False,
     lava: LavaOption = True,
@@ -100,8 +102,7 @@ def parity_command(
     """Compare a float model with its Program on test images, or on your own inputs.
 
     Twin, engine and Lava are compared value for value; the float model and the Program in
-    distribution and in accuracy, clean and under attack: unless told otherwise, under AutoAttack's
-    version for spiking networks.
+    distribution and in accuracy, clean and, unless told otherwise, under AutoAttack for SNNs.
 
     Exit status 1 if a single value differs.
     """
@@ -114,11 +115,12 @@ def parity_command(
     check_output(html, *asked.files())
     budgets = read_epsilons(context, epsilons, epsilon)
     wanted = epsilons is not None or surrogates is not None or was_given(context, "attack")
-    attacks = _read_attacks(attack, surrogates, budgets, wanted)
+    attacks = _read_attacks(attack, surrogates, budgets, flips, wanted)
     compared = load_compared(context, asked, output)
-    options = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
-    drawn = {"trials": trials, "seeds": (seed, seed + 1)}
-    report = _compare(output, compared, attacks, budgets, {**options, **drawn})
+    attacks = attacks if wanted else _if_attackable(output, compared, attacks)
+    options: dict[str, Any] = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
+    options |= {"trials": trials, "seeds": (seed, seed + 1)}
+    report = _compare(output, compared, attacks, budgets, options)
     if ablation:
         report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
     finish_report(output, report, _write(report, out, html))
@@ -127,7 +129,7 @@ def parity_command(
 def _compare(
     output: Output,
     compared: Compared,
-    attacks: "list[ImageAttack]",
+    attacks: "list[Attack]",
     budgets: list[float],
     options: Mapping[str, Any],
 ) -> "ParityReport":
@@ -138,7 +140,7 @@ def _compare(
         *compared.sides,
         lowered_from=compared.lowered_from,
         attacks=attacks,
-        epsilons=budgets if attacks else None,
+        epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
         progress=output.progress,
         **options,
     )
@@ -177,25 +179,26 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
 
 
 def print_accuracy(output: Output, report: "ParityReport") -> None:
-    """Print accuracies, differences, and which part of an attack made the images."""
+    """Print accuracies or errors, differences, and which part of an attack made the images."""
     from stochi.parity.report import tables
 
-    output.table(report.table(), tables.ACCURACY_TITLE)
-    output.table(report.differences_table(), tables.DIFFERENCES_TITLE)
+    output.table(report.table(), report.title)
+    if report.errors is None:
+        output.table(report.differences_table(), tables.DIFFERENCES_TITLE)
     if len(parts := report.parts_table()) > 1:
         output.table(parts, tables.PARTS_TITLE, text_columns=2)
 
 
 def _read_attacks(
-    names: str, surrogates: str | None, budgets: list[float], asked: bool
-) -> "list[ImageAttack]":
+    names: str, surrogates: str | None, budgets: list[float], flips: int, asked: bool
+) -> "list[Attack]":
     """Make the attacks, none if every ε is 0.
 
     Raises:
         InputError: attacks were asked for and every ε is 0, or as :func:`read_attacks`.
     """
     if any(budgets):
-        return read_attacks(names, budgets[0], surrogates=surrogates)
+        return read_attacks(names, budgets[0], surrogates=surrogates, flips=flips)
     if asked:
         raise InputError(
             "an ε of 0 is not an attack; give one above 0, or leave --attack, --surrogates and"
@@ -204,11 +207,24 @@ def _read_attacks(
     return []
 
 
+def _if_attackable(output: Output, compared: Compared, attacks: "list[Attack]") -> "list[Attack]":
+    """Return the attacks that run unless told otherwise, none if they do not fit the network."""
+    reason = None
+    if compared.test.regression:
+        reason = "the labels are numbers, not classes"
+    elif compared.program.target.events:
+        reason = "the Program takes events; name --attack greedy-spikes, which flips them"
+    if attacks and reason is not None:
+        output.line(f"No attack: {reason}")
+        return []
+    return attacks
+
+
 def _add_ablation(
     output: Output,
     report: "ParityReport",
     compared: Compared,
-    attacks: "list[ImageAttack]",
+    attacks: "list[Attack]",
     budgets: list[float],
     attack_images: int,
 ) -> "ParityReport":
@@ -217,10 +233,11 @@ def _add_ablation(
     It is under the last of the attacks, at the largest ε.
     """
     from stochi.parity import ablate
+    from stochi.parity.attacked import at_each_epsilon
 
     ablation = ablate(
         *compared.sides,
-        attack=attacks[-1].with_budget(max(budgets)) if attacks else None,
+        attack=at_each_epsilon(attacks[-1:], [max(budgets)])[0] if attacks else None,
         attack_images=attack_images,
         trials=report.configuration.trials,
         seed=report.configuration.seeds[0],

@@ -21,7 +21,7 @@ from stochi.commands.options import (
     refuse,
     was_given,
 )
-from stochi.commands.own_inputs import read_inputs, read_labels
+from stochi.commands.own_inputs import read_inputs, read_labelled, read_labels
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.files import check_output
@@ -29,6 +29,7 @@ from stochi.files import check_output
 if TYPE_CHECKING:
     import torch
 
+    from stochi.data.samples import Samples
     from stochi.program import Program
     from stochi.sim import Record
 
@@ -73,12 +74,12 @@ def simulate_command(
     output = Output(as_json)
     check_output(out, program, inputs, labels)
     loaded = load_program(program, for_images=inputs is None)
-    expected: torch.Tensor | None
+    expected: Samples | None
     if inputs is None:
         refuse(context, ("labels",), "it belongs to --inputs")
         test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
         few = test.first(images)
-        shown, expected = few.inputs, few.labels
+        shown, expected = few.inputs, few
     else:
         refuse(context, ("data", "data_dir"), "--inputs was given")
         count = images if was_given(context, "images") else None
@@ -106,16 +107,14 @@ def simulate_command(
 
 
 def _print_answers(
-    output: Output, record: "Record", expected: "torch.Tensor | None", how: str
+    output: Output, record: "Record", expected: "Samples | None", how: str
 ) -> dict[str, Any]:
     """Print firing rates, and the accuracy or what was predicted; return plain values of them.
 
     Args:
-        expected: labels, if there are some.
+        expected: what was shown with its labels, if there are some.
         how: what was shown and how it ran, for the line of the result.
     """
-    from stochi.statistics.intervals import estimate_accuracy
-
     predicted = record.predictions()
     rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
     for name, rate in rates.items():
@@ -123,16 +122,22 @@ def _print_answers(
     if expected is None:
         output.line(f"Predicted {_counted(predicted)} on {len(predicted)} {how}")
         return {"firing_rates": rates}
-    accuracy = estimate_accuracy((predicted == expected)[None])
-    interval = f"[{accuracy.low:.1%}, {accuracy.high:.1%}]"
-    output.line(f"Accuracy {accuracy.value:.1%} {interval} on {len(predicted)} {how}")
-    return {"firing_rates": rates, "accuracy": asdict(accuracy)}
+    from stochi.parity.scores import estimate_score, score_answers
+
+    score = estimate_score(score_answers(record.logits, expected)[None])
+    if expected.regression:
+        interval = f"[{score.low:.4g}, {score.high:.4g}]"
+        output.line(f"Mean squared error {score.value:.4g} {interval} on {len(expected)} {how}")
+        return {"firing_rates": rates, "error": asdict(score)}
+    interval = f"[{score.low:.1%}, {score.high:.1%}]"
+    output.line(f"Accuracy {score.value:.1%} {interval} on {len(predicted)} {how}")
+    return {"firing_rates": rates, "accuracy": asdict(score)}
 
 
 def _read_own(
     program: "Program", inputs: Path, labels: Path | None, count: int | None
-) -> "tuple[torch.Tensor, torch.Tensor | None]":
-    """Read inputs that fit a Program, and their labels if there are some.
+) -> "tuple[torch.Tensor, Samples | None]":
+    """Read inputs that fit a Program, and the same with labels if there are some.
 
     Args:
         count: number of samples, from the front; None: all.
@@ -140,28 +145,32 @@ def _read_own(
     Raises:
         InputError: a file cannot be read, or does not fit the Program.
     """
+    from stochi.parity.arguments import check_data
     from stochi.sim.inputs import check_inputs
 
+    if labels is not None or read_labels(inputs, labels) is not None:
+        samples = read_labelled(inputs, labels, count, program.input_shape)
+        if samples.labels.dim() == 3:
+            raise InputError(
+                f"{labels or inputs}: the labels are for every time step, and a Program answers"
+                " with its mean; compare it with its model in 'stochi parity'"
+            )
+        try:
+            check_data(program, samples)
+        except InputError as error:
+            raise InputError(f"{inputs}: {error}") from error
+        return samples.inputs, samples
     shown = read_inputs(inputs)
     try:
         check_inputs(program, shown)
     except InputError as error:
         raise InputError(f"{inputs}: {error}") from error
     batch = shown.dim() - len(program.input_shape) - 1
-    samples = shown.shape[batch]
-    expected = read_labels(inputs, labels, samples)
-    if expected is not None and not 0 <= int(expected.min()) <= int(expected.max()) < (
-        program.classes
-    ):
-        raise InputError(
-            f"{labels or inputs}: labels run from {int(expected.min())} to {int(expected.max())};"
-            f" this Program has the classes 0 to {program.classes - 1}"
-        )
     if count is None:
-        return shown, expected
-    if not 1 <= count <= samples:
-        raise InputError(f"{count} inputs were asked for; ask for 1 to {samples}")
-    return shown.narrow(batch, 0, count), None if expected is None else expected[:count]
+        return shown, None
+    if not 1 <= count <= shown.shape[batch]:
+        raise InputError(f"{count} inputs were asked for; ask for 1 to {shown.shape[batch]}")
+    return shown.narrow(batch, 0, count), None
 
 
 def _counted(predictions: "torch.Tensor") -> str:

@@ -39,3 +39,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         subprocess.run([sys.executable, "-m", "stochi", *words], cwd=folder, check=True)
     return folder
+
+
+def check_refused(run: Run, words: tuple[str, ...], message: str) -> None:
+    """Assert that a command ends with one line that holds the message, and writes nothing."""
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*") if path.is_file()}
+    before = {path: at for path, at in before.items() if "__pycache__" not in path.parts}
+    status, out, err = run(*words)
+    lines = [line for line in err.splitlines() if line.startswith("stochi: ")]
+    assert status == 2 and out == "" and "Traceback" not in err, err
+    assert len(lines) == 1 and message in lines[0], err
+    after = {p for p in Path().rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    assert after == set(before)

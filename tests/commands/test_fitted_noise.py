@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stochi.commands.fitted_noise import FitInputs, count_shared
+from stochi.data import Images, Streams
 from stochi.deploy import Program, calibrate, read_graph
 from stochi.errors import InputError
 from tests.commands.conftest import Run
@@ -202,10 +203,12 @@ def test_256_inputs_from_the_front_unless_a_file_holds_fewer(tmp_path: Path) -> 
 
 
 def test_shared_inputs_are_counted_by_value() -> None:
-    tested = torch.arange(12.0).reshape(4, 3)
-    assert count_shared(tested[1:3].clone(), tested) == 2
-    assert count_shared(tested + 0.5, tested) == 0
-    assert count_shared(tested[:, :2], tested) == 0
+    shown, labels = torch.arange(12.0).reshape(4, 3), torch.zeros(4, dtype=torch.long)
+    for tested in (Images(shown, labels), Streams(shown[None], labels)):
+        few = tested.select(torch.tensor([1, 2])).inputs
+        assert count_shared(few, tested) == 2
+        assert count_shared(tested.inputs + 0.5, tested) == 0
+        assert count_shared(tested.inputs[..., :2], tested) == 0
 
 
 def test_every_command_that_fits_names_the_options(run: Run) -> None:

@@ -1,0 +1,130 @@
+"""Streams and regressions from the command line."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.support.networks import strong
+from tests.commands.conftest import Run, check_refused
+
+CODE = """
+import snntorch as snn
+import torch
+from torch import nn
+
+from benchmarks.support.networks import Regression
+
+
+class Events(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.lif1 = nn.Linear(32, 24), snn.Leaky(beta=0.8)
+        self.fc2, self.lif2 = nn.Linear(24, 4), snn.Leaky(beta=0.8)
+
+    def forward(self, events):
+        mem1, mem2, out = self.lif1.init_leaky(), self.lif2.init_leaky(), []
+        for frame in events:
+            spk1, mem1 = self.lif1(self.fc1(frame.flatten(1)), mem1)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            out.append(spk2)
+        return torch.stack(out)
+"""
+QUICK = ("--no-lava", "--trials", "1", "--exact", "2")
+EVENTS = ("--events", "--weights", "events.pt", "--inputs", "events.npz")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(CODE)
+    torch.manual_seed(0)
+    net = strong(_import("net.py").Events())
+    torch.save(net.state_dict(), "events.pt")
+    events = (torch.rand(6, 12, 2, 4, 4) < 0.3).float()
+    labels = net(events).sum(0).argmax(1).numpy()
+    np.savez("events.npz", inputs=events.numpy(), labels=labels)
+    np.savez("turned.npz", inputs=events.transpose(0, 1).numpy(), labels=labels)
+    np.savez("floats.npz", inputs=events.numpy(), labels=labels.astype(float))
+    images = torch.rand(9, 1, 8, 8)
+    brightness = images.mean((1, 2, 3)).expand(10, -1).unsqueeze(2)
+    np.savez("numbers.npz", inputs=images.numpy(), labels=brightness.numpy())
+    np.save("mean.npy", brightness[0].numpy())
+    np.save("nan.npy", brightness[0].numpy() * np.nan)
+    return tmp_path
+
+
+def _import(file: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("events_of_a_test", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def report(path: str = "runs/report.json") -> dict:  # type: ignore[type-arg]
+    return json.loads(Path(path).read_text())  # type: ignore[no-any-return]
+
+
+def test_parity_of_streams(run: Run, files: Path) -> None:
+    status, out, err = run("parity", "net.py:Events", *EVENTS, *QUICK)
+    assert status == 0, err
+    assert "No attack: the Program takes events; name --attack greedy-spikes" in out
+    saved = report()
+    assert saved["mismatches"] == 0 and saved["accuracy"][0]["sides"]["chip"]["images"] == 12
+
+
+def test_attacks_on_streams(run: Run, files: Path) -> None:
+    words = ("net.py:Events", *EVENTS, "--flips", "10", "--trials", "1", "--images", "6")
+    status, out, err = run("attack", *words, "--draws", "1", "--json")
+    assert status == 0, err
+    rows = json.loads(out)["accuracy"]
+    assert [row["attack"] for row in rows[1:]] == ["greedy flips (EOT 1), 10 events"] * 2
+    assert [row["made_on"] for row in rows[1:]] == ["float", "chip"]
+    assert rows[2]["sides"]["chip"]["value"] < rows[0]["sides"]["chip"]["value"] == 1
+    named = ("--attack", "greedy-spikes", "--flips", "2", "--attack-images", "2", "--ablation")
+    assert run("parity", "net.py:Events", *EVENTS, *QUICK, *named)[0] == 0
+    saved = report()
+    assert saved["ablation"]["configuration"]["attack"] == "greedy flips (EOT 10), 2 events"
+
+
+def test_a_graph_and_a_program_of_streams(run: Run, files: Path) -> None:
+    sample = ("--weights", "events.pt", "--sample", "events.npz", "--out", "m.nir")
+    assert run("export", "net.py:Events", *sample)[0] == 0
+    assert run("deploy", "m.nir", "--events", "--out", "m.program")[0] == 0
+    status, out, err = run("simulate", "m.program", "--inputs", "events.npz", "--images", "5")
+    assert status == 0 and "on 5 inputs of events.npz" in out, err
+    words = ("parity", "m.nir", "m.program", *QUICK, "--inputs")
+    assert run(*words, "events.npz", "--epsilon", "0")[0] == 0
+    for command in (words, ("simulate", "m.program", "--inputs")):
+        end = () if "simulate" in command else ("--epsilon", "0")
+        check_refused(run, (*command, "turned.npz", *end), "the batch before the time steps")
+        check_refused(run, (*command, "floats.npz", *end), "classes are whole numbers")
+    check_refused(run, (*words, "events.npz", "--attack", "pgd"), "this Program takes events")
+
+
+def test_a_regression(run: Run, files: Path) -> None:
+    words = ("net.py:Regression", "--inputs", "numbers.npz")
+    status, out, err = run("parity", *words, *QUICK)
+    assert status == 0 and "Mean squared error" in out, err
+    assert "No attack: the labels are numbers, not classes" in out
+    saved = report()
+    assert saved["accuracy"] == [] and saved["errors"]["sides"]["chip"]["images"] == 9
+    check_refused(run, ("attack", *words), "these labels are numbers")
+    wrong = (("mean.npy", "at every time step"), ("nan.npy", "not all finite"))
+    for labels, message in wrong:
+        command = ("parity", *words, *QUICK, "--epsilon", "0", "--labels", labels)
+        check_refused(run, command, message)
+
+
+def test_the_error_of_a_program(run: Run, files: Path) -> None:
+    assert run("export", "net.py:Regression", "--sample", "numbers.npz", "--out", "m.nir")[0] == 0
+    assert run("deploy", "m.nir", "--out", "m.program")[0] == 0
+    words = ("simulate", "m.program", "--inputs", "numbers.npz")
+    status, out, _ = run(*words, "--labels", "mean.npy")
+    assert status == 0 and "Mean squared error" in out
+    check_refused(run, words, "the labels are for every time step")

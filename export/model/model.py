@@ -19,6 +19,7 @@ from stochi.export.model.running import (
     RunningLayer,
     group_paths,
 )
+from stochi.hardware.delays import delayed
 from stochi.program.layers import INPUT
 
 Sent = dict[str, dict[int, torch.Tensor]]
@@ -202,25 +203,6 @@ class GraphModel(nn.Module):
             values = arriving if values is None else values + arriving
         assert values is not None
         return values
-
-
-def delayed(
-    sent: dict[int, torch.Tensor], step: int, delay: torch.Tensor, resting: torch.Tensor
-) -> torch.Tensor:
-    """Return the values that a source sent ``delay`` time steps ago.
-
-    Args:
-        sent: (batch, *shape) by time step; nothing was sent at time steps that are missing.
-        delay: int32, () or (*shape).
-        resting: zeros of the source's batch and shape.
-    """
-    if delay.dim() == 0:
-        return sent.get(step - int(delay), resting)
-    arriving = resting
-    for steps in delay.unique().tolist():
-        if step - steps in sent:
-            arriving = arriving + sent[step - steps] * (delay == steps).to(resting.device)
-    return arriving
 
 
 def _register(model: nn.Module, name: str, module: nn.Module) -> None:

@@ -60,6 +60,11 @@ def group_paths(paths: tuple[Path, ...]) -> tuple[Group, ...]:
     )
 
 
+def separate_paths(paths: tuple[Path, ...]) -> tuple[Group, ...]:
+    """Return each of a layer's paths as a group of its own."""
+    return tuple(group for path in paths for group in group_paths((path,)))
+
+
 class RunningLayer(ABC):
     """A layer in one run of the network; its arithmetic is the subclass's.
 

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 
 from stochi.hardware.decays import draw_decays
+from stochi.hardware.delays import delayed
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import shift
 from stochi.hardware.neuron import NeuronParameters, NeuronState, fire, integrate
@@ -205,27 +206,6 @@ class RunningLayer:
         largest = self.network.largest_value(projection.source) * pooled
         weights = torch.from_numpy(projection.weight).to(self.device)
         return exact_weight(weights, largest, projection.partial_sum_bound)
-
-
-def delayed(
-    past: Mapping[int, torch.Tensor], step: int, delay: torch.Tensor, resting: torch.Tensor
-) -> torch.Tensor:
-    """Return the values that a source sent ``delay`` time steps ago, int32.
-
-    Args:
-        past: (batch, *shape) by time step; nothing was sent at time steps that are missing.
-        delay: int32, () or (*shape).
-        resting: zeros of the source's batch and shape, int32.
-    """
-    if delay.dim() == 0:
-        sent = past.get(step - int(delay))
-        return resting if sent is None else sent.int()
-    arriving = resting.clone()
-    for steps in delay.unique().tolist():
-        sent = past.get(step - steps)
-        if sent is not None:
-            arriving += sent.int() * (delay == steps)
-    return arriving
 
 
 def synaptic_sums(

@@ -14,8 +14,9 @@ import torch
 
 from stochi.deploy.graph.layers import RealLayer, cut_into_layers
 from stochi.deploy.graph.wiring import WiredLayer
-from stochi.export.model.model import GraphModel, delayed
+from stochi.export.model.model import GraphModel
 from stochi.export.model.running import RealRunningLayer, group_paths
+from stochi.hardware.delays import delayed
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import STATE_MAX
 from stochi.hardware.neuron import NeuronState

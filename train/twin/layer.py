@@ -23,7 +23,7 @@ from stochi.errors import ExportError
 from stochi.export.model.linear import LinearNode
 from stochi.export.model.model import GraphModel
 from stochi.export.model.neuron import State
-from stochi.export.model.running import RunningLayer, group_paths
+from stochi.export.model.running import RunningLayer, separate_paths
 from stochi.export.model.writing import write_linear, write_neuron
 from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.chips import find_chip
@@ -86,7 +86,7 @@ class TwinLayer:
             TwinPath(projection, path, graph, target.input_levels)
             for projection, path in zip(real.projections, wired.paths, strict=True)
         )
-        self.groups = tuple(group for path in wired.paths for group in group_paths((path,)))
+        self.groups = separate_paths(wired.paths)
         self.step = make_step(index, real, target, stand_in, now)
         plain = self.neuron is None or (
             self.neuron.current_decay is None and not self.neuron.kind.refractory

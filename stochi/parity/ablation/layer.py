@@ -8,7 +8,7 @@ from stochi.deploy.graph.wiring import WiredLayer
 from stochi.deploy.lowering.layer import channel_gain, leak_of
 from stochi.export.model.model import GraphModel
 from stochi.export.model.neuron import State, spiked
-from stochi.export.model.running import RunningLayer, group_paths
+from stochi.export.model.running import RunningLayer, separate_paths
 from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, STATE_MAX
 from stochi.hardware.neuron import SUBTRACT, TO_ZERO
@@ -37,7 +37,7 @@ class AblatedLayer(RunningLayer):
     ) -> None:
         self.real, self.numbers, self.switches = real, program.layer(real.name), switches
         self.neuron = model.neurons().get(wired.name)
-        self.groups = tuple(group for path in wired.paths for group in group_paths((path,)))
+        self.groups = separate_paths(wired.paths)
         self.paths = [
             TwinPath(projection, path, model, program.target.input_levels)
             for projection, path in zip(real.projections, wired.paths, strict=True)

@@ -1,13 +1,16 @@
-"""Check of a device before anything is computed."""
+"""Devices: their check before anything is computed, and models on them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 
 def check_device(name: str | torch.device) -> torch.device:
@@ -27,3 +30,24 @@ def check_device(name: str | torch.device) -> torch.device:
             "device cuda: this torch sees no GPU; use cpu, or install a CUDA build of torch"
         )
     return device
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of a model's parameters; the CPU if it has none."""
+    import torch
+
+    some = next(model.parameters(), None)
+    return torch.device("cpu") if some is None else some.device
+
+
+@contextmanager
+def on_device(device: torch.device, *models: nn.Module) -> Iterator[None]:
+    """Move models to a device while inside, then back to where each of them was."""
+    before = [device_of(model) for model in models]
+    try:
+        for model in models:
+            model.to(device)
+        yield
+    finally:
+        for model, place in zip(models, before, strict=True):
+            model.to(place)

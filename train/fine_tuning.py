@@ -1,13 +1,17 @@
 """Fine-tuning of a trained network with the chip's arithmetic and noise in the loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.attacks.expectation import cuda_generators
 from stochi.data.samples import Samples
+from stochi.devices import check_device, device_of, on_device
 from stochi.errors import InputError, check_at_least_one
 from stochi.export.model.model import GraphModel
 from stochi.modes import in_eval_mode
@@ -63,6 +67,7 @@ def fine_tune(
     samples: Samples,
     config: FineTuningConfig | None = None,
     *,
+    device: str | torch.device = "cpu",
     progress: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Twin:
     """Tune a twin of a float model so that its Program answers as the float model does.
@@ -81,6 +86,7 @@ def fine_tune(
         program: the lowered Program.
         samples: those of the training set; float labels mean a regression, and are not used else.
         config: options of fine-tuning.
+        device: where it is tuned; the result is on the CPU.
         progress: called with the number of every epoch and its mean loss.
 
     Returns:
@@ -92,31 +98,37 @@ def fine_tune(
     """
     config = FineTuningConfig() if config is None else config
     _check_samples(samples)
-    sample = samples.first(1).inputs
+    place, sample = check_device(device), samples.first(1).inputs.to(device_of(model))
     student = twin_of(program, model, sample).train()
     teacher = answering_model_of(model, sample, program)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
     batches = config.epochs * -(-len(samples) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
-    generator = torch.Generator().manual_seed(config.seed)
-    trial = 0
-    with in_eval_mode(teacher), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    generator, trials = torch.Generator().manual_seed(config.seed), count()
+    with in_eval_mode(teacher), on_device(place, student, teacher), _seeded(config.seed):
         for epoch in range(1, config.epochs + 1):
             total = 0.0
             order = torch.randperm(len(samples), generator=generator)
             for rows in order.split(config.batch_size):
-                shown = _perturb(samples.select(rows), epsilon, config.perturbed_share)
-                loss = _loss(student, teacher, shown, config, trial)
+                few = samples.select(rows).to(place)
+                shown = _perturb(few, epsilon, config.perturbed_share)
+                loss = _loss(student, teacher, shown, config, next(trials))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
                 total += float(loss.detach()) * len(rows)
-                trial += 1
             progress(epoch, total / len(samples))
     return student.eval()
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's generators while inside, and leave them as they were."""
+    with torch.random.fork_rng(devices=cuda_generators()):
+        torch.manual_seed(seed)
+        yield
 
 
 def _check_samples(samples: object) -> None:

@@ -1,7 +1,8 @@
 """``stochi attack``, on a float model and on its Program."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ from stochi.commands.options import (
     ConventionOption,
     DataDirOption,
     DataOption,
+    DeviceOption,
     EpsilonsOption,
     EventsOption,
     FlipsOption,
@@ -93,6 +95,7 @@ def attack_command(
     dt: GraphDtOption = None,
     convention: ConventionOption = None,
     reset: ResetOption = None,
+    device: DeviceOption = "cpu",
     chip: ChipOption = "loihi2",
     noise: NoiseOption = "decay",
     events: EventsOption = False,
@@ -121,7 +124,8 @@ def attack_command(
     compared = load_compared(context, asked, output)
     if compared.program.target.events and not was_given(context, "attack"):
         attacks = [greedy_spikes(flips, draws)]
-    report = _run_attacks(output, compared, attacks, budgets, trials=trials, seed=seed)
+    options = {"trials": trials, "seeds": (seed,), "device": device}
+    report = _run_attacks(output, compared, attacks, budgets, options)
     _finish(output, report, figure)
 
 
@@ -130,23 +134,20 @@ def _run_attacks(
     compared: Compared,
     attacks: "list[Attack]",
     budgets: list[float],
-    *,
-    trials: int,
-    seed: int,
+    options: Mapping[str, Any],
 ) -> "ParityReport":
-    """Attack both sides; the arguments are those of ``stochi.parity.check_parity``."""
+    """Attack both sides; ``options`` are those of ``stochi.parity.check_parity``."""
     from stochi.parity import check_parity
 
     return check_parity(
         *compared.sides,
         lowered_from=compared.lowered_from,
-        trials=trials,
         attacks=attacks,
         epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
-        seeds=(seed,),
         lava=False,
         margins=None,
         progress=output.progress,
+        **options,
     )
 
 

@@ -18,6 +18,7 @@ from stochi.commands.options import (
     ConventionOption,
     DataDirOption,
     DataOption,
+    DeviceOption,
     EpsilonsOption,
     EventsOption,
     FlipsOption,
@@ -92,6 +93,7 @@ def parity_command(
     dt: GraphDtOption = None,
     convention: ConventionOption = None,
     reset: ResetOption = None,
+    device: DeviceOption = "cpu",
     chip: ChipOption = "loihi2",
     noise: NoiseOption = "decay",
     events: EventsOption = False,
@@ -103,7 +105,6 @@ def parity_command(
 
     Twin, engine and Lava are compared value for value; the float model and the Program in
     distribution and in accuracy, clean and, unless told otherwise, under AutoAttack for SNNs.
-
     Exit status 1 if a single value differs.
     """
     output = Output(as_json)
@@ -119,7 +120,7 @@ def parity_command(
     compared = load_compared(context, asked, output)
     attacks = attacks if wanted else _if_attackable(output, compared, attacks)
     options: dict[str, Any] = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
-    options |= {"trials": trials, "seeds": (seed, seed + 1)}
+    options |= {"trials": trials, "seeds": (seed, seed + 1), "device": device}
     report = _compare(output, compared, attacks, budgets, options)
     if ablation:
         report = _add_ablation(output, report, compared, attacks, budgets, attack_images)

@@ -13,10 +13,12 @@ from stochi.commands.options import (
     CheckpointOutOption,
     DataDirOption,
     DataOption,
+    DeviceOption,
     JsonOption,
     LoweredProgramArgument,
     TrainingSeedOption,
 )
+from stochi.devices import check_device
 from stochi.files import check_output
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def tune_command(
     epochs: EpochsOption = 10,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Tune a trained network so that its Program answers as the network did.
@@ -47,6 +50,7 @@ def tune_command(
 
     output = Output(as_json)
     check_output(out, checkpoint, program)
+    check_device(device)
     config = FineTuningConfig(seed=seed, epochs=epochs)
     model, network = load_network(checkpoint)
     lowered = load_program(program)
@@ -60,7 +64,8 @@ def tune_command(
         losses.append(loss)
         output.progress(f"epoch {epoch:3d}  loss {loss:.4f}")
 
-    tuned, network = in_floats(fine_tune(model, lowered, training, config, progress=show), network)
+    student = fine_tune(model, lowered, training, config, device=device, progress=show)
+    tuned, network = in_floats(student, network)
     about = {**asdict(config), "data": data, "tuned_from": str(checkpoint)}
     save_checkpoint(out, tuned, network, {**about, "program": str(program), "losses": losses})
     options = " ".join(["stochi deploy GRAPH", *deploy_options(lowered, program)])

@@ -43,6 +43,10 @@ class Samples:
         """Return other inputs with the same labels."""
         return replace(self, inputs=inputs)
 
+    def to(self: AnySamples, device: torch.device) -> AnySamples:
+        """Return the samples on a device."""
+        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+
     def first(self: AnySamples, count: int) -> AnySamples:
         """Return the first ``count`` samples.
 

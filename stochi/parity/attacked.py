@@ -13,6 +13,7 @@ from stochi.attacks.chosen import Chosen
 from stochi.attacks.recipe import EPSILON, Recipe
 from stochi.attacks.stream_model import StreamModel
 from stochi.data.samples import AnySamples, Samples
+from stochi.devices import device_of
 from stochi.errors import InputError
 from stochi.parity.results import (
     CHIP,
@@ -107,15 +108,15 @@ def run_attack(
     attack: Attack, surface: nn.Module, samples: Samples, batch_size: int | None = None
 ) -> Chosen:
     """Attack samples on a model, a few at a time; also name the part that made each."""
-    by_step = attack.batch_dim == 1
-    shown = batch_first(samples)
+    by_step, device = attack.batch_dim == 1, device_of(surface)
+    shown, labels = batch_first(samples).to(device), samples.labels.to(device)
     model = surface if by_step else asked_batch_first(surface, samples)
     few = images_at_a_time(shown, attack.recipe.draws, batch_size)
     parts = [
-        attack.run(model, inputs.transpose(0, 1) if by_step else inputs, labels)
-        for inputs, labels in zip(shown.split(few), samples.labels.split(few), strict=True)
+        attack.run(model, inputs.transpose(0, 1) if by_step else inputs, classes)
+        for inputs, classes in zip(shown.split(few), labels.split(few), strict=True)
     ]
-    found = torch.cat([part.inputs for part in parts], attack.batch_dim)
+    found = torch.cat([part.inputs for part in parts], attack.batch_dim).to(samples.inputs.device)
     if samples.batch_dim != attack.batch_dim:
         found = found.transpose(0, 1)
     return Chosen(found, sum((part.by for part in parts), ()))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import nir
+import torch
 from torch import nn
 
 from stochi.attacks.base import Attack
@@ -12,6 +13,7 @@ from stochi.attacks.progress import ReportsProgress
 from stochi.data.batches import Data, number_of_samples, take_front
 from stochi.data.samples import Samples
 from stochi.deploy.origin import lower_again
+from stochi.devices import check_device, device_of, on_device
 from stochi.export.nir_graph import to_nir
 from stochi.hardware.draws import Draws
 from stochi.modes import in_eval_mode
@@ -38,7 +40,7 @@ from stochi.parity.attacked import (
 from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.parity.distribution.results import Margins
 from stochi.parity.masking import find_blind_images, find_signs
-from stochi.parity.observation import observe
+from stochi.parity.observation import Observed, observe
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
 from stochi.parity.report.report import ParityReport
@@ -80,6 +82,7 @@ def check_parity(
     lava: bool = True,
     margins: Margins | None = DEFAULT_MARGINS,
     batch_size: int = BATCH_SIZE,
+    device: str | torch.device = "cpu",
     progress: Progress = lambda message: None,
 ) -> ParityReport:
     """Compare a float model with its Program; docs/report.md explains the comparisons.
@@ -93,15 +96,15 @@ def check_parity(
             (time steps, batch, *shape), a pair of tensors, a torch Dataset, or a DataLoader or
             other iterable of batches, which is read once. Inputs are in [0, 1], or exactly 0 or 1
             for a Program of events. Labels are classes, or floats, which a regression should meet.
-        lowered_from: the model that was exported, if that is one tuned to answer like ``model``.
+        lowered_from: the exported model, if that is one tuned to answer like ``model``.
         trials: number of repetitions, each with other draws; variability needs at least 2.
         attacks: each with its own budget; epsilons: run every attack on images at these instead.
         seeds: for the exact comparison; the first is also used for the accuracies.
-        exact_images, attack_images: number of images, from the front, that are compared exactly,
-            and that are attacked (None: all); they are held in memory.
+        exact_images, attack_images: images compared exactly, and attacked (None: all), in memory.
         lava: whether to run Lava; without it the engine alone stands for the chip.
         margins: the largest differences in distribution that do not matter; None leaves them out.
         batch_size: largest number of images at a time; with more, the torch draws depend on it.
+        device: where the models, their attackers and the engine compute.
         progress: called with a line before each stage.
 
     Raises:
@@ -118,13 +121,12 @@ def check_parity(
     check_models(model, lowered_from)
     exact, attacked = front.up_to(exact_images), front.up_to(attack_images or len(front))
     origin = lowered_from or model
-    with in_eval_mode(model, origin):
+    with in_eval_mode(model, origin), on_device(check_device(device), model, origin):
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
         check = _Check(sides, exact, attacked, lava, progress)
         report = check.start(origin, check.configuration(attacks, epsilons, seeds))
         observed = observe(sides, batches, margins, progress, number_of_samples(data))
-        report = replace(report, distribution=observed.distribution)
-        return check.with_answers(report, observed.scores, attacks)
+        return check.with_answers(report, observed, attacks)
 
 
 @dataclass(frozen=True)
@@ -148,9 +150,11 @@ class _Check:
         return ParityReport(asked, tuple(exact), other_weights=other_weights)
 
     def with_answers(
-        self, report: ParityReport, clean: Scores, attacks: Sequence[Attack]
+        self, report: ParityReport, observed: Observed, attacks: Sequence[Attack]
     ) -> ParityReport:
-        """Return the report with accuracies, clean and under attack, or with errors."""
+        """Return the report with distribution and accuracies, clean and attacked, or errors."""
+        clean = observed.scores
+        report = replace(report, distribution=observed.distribution)
         exact = list(report.exact)
         if self.exact.regression:
             on_lava = [e.lava_error for e in exact if e.lava_error is not None]
@@ -196,8 +200,9 @@ class _Check:
     ) -> list[ExactComparison]:
         """Compare engine, twin and, if it runs, Lava, in pairs."""
         program, inputs, on_lava = self.sides.program, samples.inputs, None
+        device = device_of(self.sides.model)
         records: dict[str, Record] = {
-            ENGINE: run(program, inputs, seed=seed, probes=PROBES),
+            ENGINE: run(program, inputs, seed=seed, probes=PROBES, device=device),
             TWIN: record_twin(self.sides.twin, program, inputs, Draws(seed)),
         }
         if self.lava:

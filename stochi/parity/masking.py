@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stochi.attacks.expectation import cuda_generators
 from stochi.attacks.masking import (
     Finding,
     find_helpful_budgets,
@@ -17,6 +18,7 @@ from stochi.attacks.masking import (
 from stochi.attacks.recipe import Plain
 from stochi.attacks.surrogates.choice import OWN
 from stochi.data.samples import Samples
+from stochi.devices import device_of
 from stochi.parity.attacked import Attacked, asked_batch_first, batch_first, images_at_a_time
 from stochi.parity.results import CHIP, FLOAT, TWIN, MaskingSign
 
@@ -54,15 +56,18 @@ def find_blind_images(
         seed: of torch's generator, which is left as it was.
         batch_size: largest number of images at a time.
     """
-    shown, model = batch_first(samples), asked_batch_first(surface, samples)
+    device = device_of(surface)
+    shown, every = batch_first(samples).to(device), samples.labels.to(device)
+    model = asked_batch_first(surface, samples)
     few = images_at_a_time(shown, draws, batch_size)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=cuda_generators()):
         torch.manual_seed(seed)
         shares = [
             zero_gradients(model, inputs, labels, draws)
-            for inputs, labels in zip(shown.split(few), samples.labels.split(few), strict=True)
+            for inputs, labels in zip(shown.split(few), every.split(few), strict=True)
         ]
-    return [_sign(side, None, None, found) for found in find_zero_gradients(torch.cat(shares))]
+    found = find_zero_gradients(torch.cat(shares).cpu())
+    return [_sign(side, None, None, finding) for finding in found]
 
 
 def _signs_on(side: str, epsilon: float, shown: Sequence[Attacked]) -> list[MaskingSign]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from stochi.data.samples import Samples
+from stochi.devices import device_of
 from stochi.parity.distribution.comparison import compare_statistics
 from stochi.parity.distribution.image_statistics import (
     ImageStatistics,
@@ -79,7 +80,7 @@ def _take_trials(
     """Take both sides' trials on a batch, on the grids of the first batch."""
     where = sides.program, batch.inputs, sides.seed, first_sample
     ours = take_trials(float_side(sides.model, *where), sides.trials, like)
-    return ours, take_trials(chip_side(*where), sides.trials, ours)
+    return ours, take_trials(chip_side(*where, device_of(sides.model)), sides.trials, ours)
 
 
 def _known_scores(

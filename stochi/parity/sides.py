@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from stochi.attacks.expectation import cuda_generators
 from stochi.attacks.program_model import ProgramModel
 from stochi.data.samples import Samples
+from stochi.devices import device_of
 from stochi.errors import ExportError, InputError
 from stochi.export.model.model import GraphModel
 from stochi.export.model.reading import Reading
@@ -124,7 +126,8 @@ class Sides:
         return torch.cat(scores)
 
     def _ask(self, model: GraphModel, inputs: torch.Tensor) -> torch.Tensor:
-        outputs = [values[model.wiring.output] for values in model.run(inputs)]
+        shown = inputs.to(device_of(model))
+        outputs = [values[model.wiring.output] for values in model.run(shown)]
         return self.reading.flat(self.reading.read(outputs))
 
     def _ask_program(self, inputs: torch.Tensor, trial: int, first_sample: int) -> torch.Tensor:
@@ -135,6 +138,7 @@ class Sides:
             trial=trial,
             probes=probes_for(self.program, self.reading),
             first_sample=first_sample,
+            device=device_of(self.model),
         )
         return self.answers_of(record)
 
@@ -159,8 +163,9 @@ def make_sides(
     Raises:
         InputError, ExportError, LoweringError: the Program cannot come from the origin.
     """
-    twin = twin_of(program, origin, sample_for(origin, program, few)).eval()
-    own = float_model_of(model, sample_for(model, program, few), program.target.dt)
+    device = device_of(model)
+    twin = twin_of(program, origin, sample_for(origin, program, few)).eval().to(device)
+    own = float_model_of(model, sample_for(model, program, few), program.target.dt).to(device)
     in_graph = answering_as(program, own).eval()
     reading = own.reading if few.regression else in_graph.reading
     check_reading(own.reading, few)
@@ -201,7 +206,7 @@ def sample_for(model: nn.Module, program: Program, few: Samples) -> torch.Tensor
         program: whose input has the shape of the model's.
         few: some of the samples.
     """
-    sample = few.first(1).inputs
+    sample = few.first(1).inputs.to(device_of(model))
     if few.batch_dim == 0:
         return sample
     try:
@@ -220,14 +225,14 @@ def attacked_model(own: nn.Module, model: GraphModel, few: Samples) -> nn.Module
         few: some of the samples.
     """
     shown = few.up_to(2).inputs
-    answer, expected = _asked(own, shown), _asked(model, shown)
+    answer, expected = (_asked(each, shown.to(device_of(each))) for each in (own, model))
     assert expected is not None
     return own if answer is not None and answer.shape == expected.shape else model
 
 
 def _asked(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor | None:
     """Return a model's answer, or None if it fails, or does not answer with a tensor first."""
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), torch.random.fork_rng(devices=cuda_generators()):
         try:
             answer = model(inputs)
         except Exception:  # whatever the author's code raises

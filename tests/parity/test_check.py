@@ -279,3 +279,16 @@ def test_a_model_that_draws_by_its_own_count_raises(
     assert without_lava(twin, program, data, trials=1).mismatches == 0
     with pytest.raises(InputError, match="the model inside it"):
         without_lava(FreshDraws(twin, 0), program, data)
+
+
+@pytest.mark.cuda
+def test_cuda_gives_the_same_report(net, program: Program, data: Images) -> None:  # type: ignore[no-untyped-def]
+    """The twin and the engine to the bit; the float model draws from another generator."""
+    attacks = [PGD(0.3, iterations=4, draws=2)]
+    ours, theirs = (
+        without_lava(net, program, data, attacks=attacks, device=device)
+        for device in ("cpu", "cuda")
+    )
+    assert theirs.mismatches == 0 and theirs.compared == ours.compared
+    assert theirs.accuracy[0].sides["chip"] == ours.accuracy[0].sides["chip"]
+    assert next(net.parameters()).device.type == "cpu"

@@ -16,6 +16,7 @@ from stochi.data.batches import Data, take_front
 from stochi.data.samples import Samples
 from stochi.deploy.lowering.stand_in import LEAST_COSINE
 from stochi.deploy.origin import lower_again
+from stochi.devices import on_device
 from stochi.export.model.model import GraphModel
 from stochi.export.model.reading import Reading
 from stochi.export.nir_graph import to_nir
@@ -98,7 +99,7 @@ def ablate(
     front, batches = take_front(checked_batches(program, data, batch_size), held)
     check_attacks(program, attacks, front, attack_images)
     asked = _Asked(seed, trials, batch_size)
-    with in_eval_mode(model):
+    with in_eval_mode(model), on_device(torch.device("cpu"), model):
         sample = sample_for(model, program, front)
         _check_origin(model, program, sample)
         own = float_model_of(model, sample, program.target.dt)

@@ -40,11 +40,23 @@ def float_side(
     )
 
 
-def chip_side(program: Program, inputs: torch.Tensor, seed: int, first_sample: int = 0) -> Side:
+def chip_side(
+    program: Program,
+    inputs: torch.Tensor,
+    seed: int,
+    first_sample: int = 0,
+    device: str | torch.device = "cpu",
+) -> Side:
     """Return the Program on the engine as a side."""
     return Side(
         lambda trial: run(
-            program, inputs, seed=seed, trial=trial, probes=PROBES, first_sample=first_sample
+            program,
+            inputs,
+            seed=seed,
+            trial=trial,
+            probes=PROBES,
+            first_sample=first_sample,
+            device=device,
         ),
         {layer.name: layer.membrane_unit for layer in program.layers},
     )

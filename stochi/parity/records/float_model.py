@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from stochi.attacks.expectation import cuda_generators
+from stochi.devices import device_of
 from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import Draws
 from stochi.modes import in_eval_mode
@@ -53,13 +55,14 @@ def record_float_model(
         InputError: the model has no layer of a name in the Program.
     """
     with in_eval_mode(model), seeded_draws(draws):
-        return watch_model(model, program, inputs, lambda layer, membrane: membrane)
+        shown = inputs.to(device_of(model))
+        return watch_model(model, program, shown, lambda layer, membrane: membrane)
 
 
 @contextmanager
 def seeded_draws(draws: Draws) -> Iterator[None]:
     """Seed torch's generator while inside, by seed, trial and first sample; then restore it."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=cuda_generators()):
         trial = draws.seed * 1_000_003 + draws.trial
         torch.manual_seed(trial ^ draws.first_sample * FIRST_SAMPLE_BITS % 2**64)
         yield

@@ -2,6 +2,7 @@
 
 import torch
 
+from stochi.devices import device_of
 from stochi.hardware.draws import Draws
 from stochi.hardware.quantization import to_integers
 from stochi.modes import in_eval_mode
@@ -20,7 +21,7 @@ def record_twin(twin: Twin, program: Program, inputs: torch.Tensor, draws: Draws
     """
     set_draws(twin, seed=draws.seed, trial=draws.trial, first_sample=draws.first_sample)
     with in_eval_mode(twin):
-        record = watch_model(twin, program, inputs, _to_integers)
+        record = watch_model(twin, program, inputs.to(device_of(twin)), _to_integers)
     record.membrane = {name: values.to(torch.int32) for name, values in record.membrane.items()}
     return record
 

@@ -1,7 +1,7 @@
 """Labelled samples in batches, from whatever holds them, without all of them in memory."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from itertools import chain
 from typing import Any, TypeGuard
 
 import torch
@@ -9,7 +9,7 @@ import torch
 from stochi.data.images import Images
 from stochi.data.samples import Samples, join_samples
 from stochi.data.streams import Streams
-from stochi.errors import InputError
+from stochi.errors import InputError, first_line
 
 Data = Samples | tuple[torch.Tensor, torch.Tensor] | Iterable[Any]
 """What holds labelled samples: :class:`Samples`, a pair (inputs, labels), a torch Dataset of such
@@ -59,7 +59,7 @@ def read_batches(data: object, dims: int, batch_size: int) -> Iterator[Samples]:
     if is_in_memory(data):
         yield from as_samples(data, dims).batches(batch_size)
         return
-    for number, batch in enumerate(_batches_of(data, batch_size)):
+    for number, batch in enumerate(_readable(_batches_of(data, batch_size))):
         if not is_in_memory(batch):
             raise InputError(
                 f"batch {number} of the data is {_described(batch)}, not a pair (inputs, labels)"
@@ -85,7 +85,7 @@ def take_front(batches: Iterator[Samples], count: int) -> tuple[Samples, Iterato
     if not sum(map(len, held)):
         raise InputError("the data hold no sample")
     front = join_samples(held)
-    return front.up_to(count), chain(held, batches)
+    return front.up_to(count), itertools.chain(held, batches)
 
 
 def number_of_samples(data: object) -> int | None:
@@ -107,6 +107,22 @@ def _batches_of(data: object, batch_size: int) -> Iterable[Any]:
     if isinstance(data, Iterable) and not isinstance(data, torch.Tensor | str | bytes | dict):
         return data
     raise InputError(f"inputs with labels are needed, this is {_described(data)}; {_FORMS}")
+
+
+def _readable(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield the batches; raise InputError if the author's code fails to give one."""
+    source = iter(batches)
+    for number in itertools.count():
+        try:
+            batch = next(source)
+        except StopIteration:
+            return
+        except Exception as error:  # whatever a Dataset or a collate function raises
+            raise InputError(
+                f"batch {number} of the data cannot be read: {type(error).__name__},"
+                f" {first_line(error)}"
+            ) from error
+        yield batch
 
 
 def _is_pair(data: object) -> TypeGuard[Sequence[Any]]:

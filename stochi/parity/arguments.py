@@ -108,7 +108,7 @@ def _check_attack(program: Program, attack: Attack, samples: Samples) -> None:
 
 
 def checked_batches(program: Program, data: Data, batch_size: int) -> Iterator[Samples]:
-    """Yield the data in batches that fit the Program.
+    """Yield the data in batches that fit the Program, with floats as inputs.
 
     Raises:
         InputError: as for :func:`check_data` and :func:`stochi.data.batches.read_batches`.
@@ -118,7 +118,8 @@ def checked_batches(program: Program, data: Data, batch_size: int) -> Iterator[S
         check_data(program, as_samples(data, dims))
     for batch in read_batches(data, dims, batch_size):
         check_data(program, batch)
-        yield batch
+        inputs = batch.inputs  # events are often whole numbers or bool, which no torch layer takes
+        yield batch if inputs.is_floating_point() else batch.with_inputs(inputs.float())
 
 
 def check_data(program: Program, samples: Samples) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from stochi.data import Images, Streams
 from stochi.data.batches import as_samples, number_of_samples, read_batches, take_front
@@ -133,3 +133,26 @@ def test_what_is_not_labelled_samples(data: object, message: str) -> None:
 def test_no_sample() -> None:
     with pytest.raises(InputError, match="no sample"):
         take_front(read_batches([], 2, 3), 1)
+
+
+class _Broken(Dataset):
+    """Two samples, of which the second cannot be read."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, int]:
+        if number:
+            raise OSError("cut.npy is cut\nshort")
+        return INPUTS[0], 0
+
+
+def test_data_that_cannot_be_read() -> None:
+    with pytest.raises(
+        InputError, match=r"batch 1 of the data cannot be read: OSError, cut\.npy is"
+    ):
+        list(read_batches(_Broken(), 2, 1))
+    words = [("word", 0), ("another", 1)]
+    loader = DataLoader(words, 2, collate_fn=lambda batch: torch.tensor(batch))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="batch 0 of the data cannot be read"):
+        list(read_batches(loader, 2, 1))

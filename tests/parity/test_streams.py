@@ -113,6 +113,16 @@ def _stack(several: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tens
     return torch.stack(inputs, 1), torch.stack(labels)
 
 
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float64])
+def test_events_may_have_any_type(
+    net: nn.Module, program: Program, events: Streams, dtype: torch.dtype
+) -> None:
+    options = {"trials": 1, "lava": False, "margins": None, "exact_images": 4}
+    expected = check_parity(net, program, events, **options)  # type: ignore[arg-type]
+    given = events.with_inputs(events.inputs.to(dtype))
+    assert check_parity(net, program, given, **options) == expected  # type: ignore[arg-type]
+
+
 def test_batches_give_the_chip_the_same_draws(
     net: nn.Module, program: Program, events: Streams
 ) -> None:

@@ -8,6 +8,9 @@ from torch import nn
 from stochi.attacks.expectation import cuda_generators
 from stochi.errors import InputError
 
+SHOWN = 8
+"""Largest number of samples that a model is asked about."""
+
 
 def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> None:
     """Raise InputError if a model's answer depends on the calls before it.
@@ -18,7 +21,8 @@ def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> Non
 
     Args:
         model: inputs → logits, or a tuple that begins with them.
-        inputs: inputs of the attack; the first sample is shown.
+        inputs: inputs of the attack; the first few samples are shown, since a membrane that never
+            gets to its threshold leaves no trace in an answer.
         batch_dim: dimension of the inputs that counts the samples.
     """
     neurons: list[Any] = [
@@ -26,7 +30,7 @@ def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> Non
     ]  # snnTorch's, which need not be imported for this
     if not neurons:
         return
-    sample = inputs.narrow(batch_dim, 0, 1)
+    sample = inputs.narrow(batch_dim, 0, min(SHOWN, inputs.shape[batch_dim]))
 
     def reset() -> None:
         for neuron in neurons:

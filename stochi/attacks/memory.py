@@ -8,21 +8,17 @@ from torch import nn
 from stochi.attacks.expectation import cuda_generators
 from stochi.errors import InputError
 
-SHOWN = 8
-"""Largest number of samples that a model is asked about."""
-
 
 def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> None:
     """Raise InputError if a model's answer depends on the calls before it.
 
     It is asked the same three times, with the same draws. Membranes that outlive a pass make the
-    second answer another one than the first and, once they are reset, the third one equal to it.
-    Models without neurons of snnTorch are not asked.
+    second answer, or what the neurons hold after it, another one than the first and, once they are
+    reset, the third equal to it. Models without neurons of snnTorch are not asked.
 
     Args:
         model: inputs → logits, or a tuple that begins with them.
-        inputs: inputs of the attack; the first few samples are shown, since a membrane that never
-            gets to its threshold leaves no trace in an answer.
+        inputs: inputs of the attack; the first sample is shown.
         batch_dim: dimension of the inputs that counts the samples.
     """
     neurons: list[Any] = [
@@ -30,16 +26,17 @@ def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> Non
     ]  # snnTorch's, which need not be imported for this
     if not neurons:
         return
-    sample = inputs.narrow(batch_dim, 0, min(SHOWN, inputs.shape[batch_dim]))
+    sample = inputs.narrow(batch_dim, 0, 1)
 
     def reset() -> None:
         for neuron in neurons:
             neuron.reset_mem()
 
-    def answer() -> object:
+    def answer() -> list[Any]:
         torch.manual_seed(0)
         logits = model(sample)
-        return logits[0] if isinstance(logits, tuple) else logits
+        first = logits[0] if isinstance(logits, tuple) else logits
+        return [first, *(held for neuron in neurons for held in _held(neuron))]
 
     with torch.no_grad(), torch.random.fork_rng(devices=cuda_generators()):
         reset()
@@ -55,6 +52,17 @@ def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> Non
         )
 
 
-def _equal(first: object, second: object) -> bool:
-    tensors = isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor)
-    return tensors and torch.equal(first, second)  # type: ignore[arg-type]
+def _held(neuron: nn.Module) -> list[torch.Tensor]:
+    """Return copies of the tensors that a neuron holds, its membranes among them."""
+    stores = (vars(neuron), neuron._buffers)
+    return [
+        value.clone()
+        for store in stores
+        for value in store.values()
+        if isinstance(value, torch.Tensor)
+    ]
+
+
+def _equal(first: list[Any], second: list[Any]) -> bool:
+    tensors = isinstance(first[0], torch.Tensor) and isinstance(second[0], torch.Tensor)
+    return tensors and len(first) == len(second) and all(map(torch.equal, first, second))

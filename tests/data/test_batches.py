@@ -148,9 +148,7 @@ class _Broken(Dataset):
 
 
 def test_data_that_cannot_be_read() -> None:
-    with pytest.raises(
-        InputError, match=r"batch 1 of the data cannot be read: OSError, cut\.npy"
-    ):
+    with pytest.raises(InputError, match=r"batch 1 of the data cannot be read: OSError, cut\.npy"):
         list(read_batches(_Broken(), 2, 1))
     words = [("word", 0), ("another", 1)]
     loader = DataLoader(words, 2, collate_fn=lambda batch: torch.tensor(batch))  # type: ignore[arg-type]

@@ -100,6 +100,21 @@ class Answers:
             found.append(worst.amin(0) if every_draw else worst.mean(0))
         return torch.stack(found)
 
+    def in_a_row(self, victim: Victim, question: Question, showings: int) -> torch.Tensor:
+        """Return whether each image was right in each of several showings.
+
+        Args:
+            showings: their number, from 1 to the plan's ``all_trials``.
+
+        Returns:
+            (seeds, images) float64, 0 or 1, for the training seeds that were asked.
+
+        Raises:
+            InputError: an answer is missing.
+        """
+        right = [self._right(one, question) for one in self.trained(victim, [question])]
+        return torch.stack([each[-showings:].all(0) for each in right]).double()
+
     def trained(self, victim: Victim, questions: Sequence[Question]) -> list[Victim]:
         """Return the victim with every training seed of which one of the questions is asked."""
         seeds = [replace(victim, seed=seed) for seed in range(self.plan.training.seeds)]

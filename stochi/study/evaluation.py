@@ -29,9 +29,13 @@ from stochi.study.victims import FLOAT, Victim
 
 CLEAN, SNN, TRANSFERRED = "clean", "AutoAttack snn", "transferred"
 WORST, EVERY_DRAW = "worst", "worst, every draw"
+SHOWINGS = (5, 10, 20)
+"""Numbers of showings in each of which an image has to be right."""
 Shares = Mapping[str, torch.Tensor]
 """Column → (seeds, images) shares of right answers."""
-AllShares = Mapping[tuple[Victim, str], Shares]
+AllSHOWINGS = (5, 10, 20)
+"""Numbers of showings in each of which an image has to be right."""
+Shares = Mapping[tuple[Victim, str], Shares]
 """Victim and place → its shares."""
 
 
@@ -46,6 +50,11 @@ def evaluate(answers: Answers) -> StudyResults:
         for victim in _victims(answers)
         for place in victim.places
     }
+    in_a_row = {
+        (victim, place): _showings(answers, victim, place)
+        for victim, place in shares
+        if victim.sigma == 1.0 and not victim.randomization
+    }
     return StudyResults(
         plan=answers.plan,
         table=tuple(_accuracies(shares)),
@@ -54,6 +63,8 @@ def evaluate(answers: Answers) -> StudyResults:
         against_lif=tuple(_against_lif(shares)),
         against_float=tuple(_against_float(shares)),
         winners=tuple(_winners(answers)),
+        showings=tuple(_accuracies(in_a_row)),
+        showings_against_lif=tuple(_against_lif(in_a_row)),
         masking=tuple(_masking(answers)),
         curves=(*_curves(answers), *_sigma_curves(answers)),
         converged=tuple(_converged(answers)),
@@ -81,6 +92,16 @@ def _shares(answers: Answers, victim: Victim, place: str) -> Shares:
     found[WORST] = answers.shares(victim, strongest)
     found[EVERY_DRAW] = answers.shares(victim, strongest, every_draw=True)
     return found
+
+
+def _showings(answers: Answers, victim: Victim, place: str) -> Shares:
+    """Return whether images are right in each of several showings, by ε and their number."""
+    counts = [count for count in SHOWINGS if count <= answers.plan.all_trials]
+    return {
+        f"ε = {255 * epsilon:g}/255, {count} showings": answers.in_a_row(victim, question, count)
+        for epsilon, question in Questions(answers.plan, place).by_epsilon().items()
+        for count in counts
+    }
 
 
 def _accuracies(shares: AllShares) -> Iterator[AccuracyCell]:

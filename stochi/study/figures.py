@@ -1,5 +1,6 @@
 """A study's curves and cosines as figures."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from stochi.study.victims import FLOAT, NEURONS
 
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 AXES = {"epsilon": "ε", "iterations": "iterations", "draws": "EOT draws", "sigma": "σ"}
 STYLES = dict(zip(PLACES, ("-", (0, (5, 1, 1, 1, 1, 1)), "--", "-.", ":"), strict=True))
@@ -19,6 +21,12 @@ COLOURS = {name: f"C{number}" for number, name in enumerate(NEURONS)}
 
 def draw_curves(points: Sequence[CurvePoint], path: str | Path) -> None:
     """Draw accuracy under attack against what is varied, one row for each defence, as a PNG."""
+    with written_aside(path) as aside:
+        make_curves(points).savefig(aside, format="png", dpi=110)
+
+
+def make_curves(points: Sequence[CurvePoint]) -> "Figure":
+    """Return the figure of :func:`draw_curves`; all panels have one scale, from 0."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -33,8 +41,9 @@ def draw_curves(points: Sequence[CurvePoint], path: str | Path) -> None:
         row[0].set_ylabel(f"accuracy under attack, %\ntrained with: {defence}")
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=8)
-    with written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=110)
+    highest = max(point.accuracy.high for point in points)
+    panels[0][0].set_ylim(0, 10 * math.ceil(10 * highest))
+    return figure
 
 
 def _draw_panel(panel: "Axes", points: Sequence[CurvePoint], label: str) -> None:
@@ -58,9 +67,9 @@ def _draw_panel(panel: "Axes", points: Sequence[CurvePoint], label: str) -> None
     panel.set_xscale("log")
     panel.minorticks_off()
     ticks = sorted({point.at for point in points})
-    panel.set_xticks(ticks, [f"{value:.2g}" for value in ticks], rotation=45)
+    names = [f"{value:.2g}" if value < 1 else f"{value:g}" for value in ticks]
+    panel.set_xticks(ticks, names, rotation=45)
     panel.set_xlabel(label)
-    panel.set_ylim(0, 100)
 
 
 def draw_similarities(cells: Sequence[SimilarityCell], path: str | Path) -> None:

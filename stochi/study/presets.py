@@ -51,7 +51,7 @@ SMALL = StudyPlan(
     ),
     similarity=SimilarityPlan(images=32),
 )
-"""What two cores can do with convolutional networks in an hour or two."""
+"""What two cores can do with convolutional networks in a few hours."""
 
 
 def plan_for(data: str, quick: bool) -> StudyPlan:

@@ -132,6 +132,9 @@ class StudyResults:
         against_float: the other places minus the float model, each under attacks on its own
             model, or both under those on the float model.
         winners: the parts of the ensemble that made the images.
+        showings: shares of images that are right in each of several showings, under the ensemble at
+            every ε.
+        showings_against_lif: those of each float model minus the plain LIF's.
         masking: signs of masked gradients.
         curves: accuracy against an attack's ε, iterations and EOT draws, and against σ.
         converged: how much more iterations still gain, for each of the curves against them.
@@ -145,6 +148,8 @@ class StudyResults:
     against_lif: tuple[DifferenceCell, ...]
     against_float: tuple[DifferenceCell, ...]
     winners: tuple[WinnerCell, ...]
+    showings: tuple[AccuracyCell, ...]
+    showings_against_lif: tuple[DifferenceCell, ...]
     masking: tuple[MaskingCell, ...]
     curves: tuple[CurvePoint, ...]
     converged: tuple[DifferenceCell, ...]

@@ -67,6 +67,18 @@ def make_tables(results: StudyResults) -> list[Table]:
             3,
         ),
         Table(
+            "Right in each of several showings, under AutoAttack snn on the network of the row, %\n"
+            f"{describe_intervals(plan)}",
+            accuracy_rows(results.showings),
+            3,
+        ),
+        Table(
+            "The same, difference from the plain LIF with the same defence, in points, paired\n"
+            f"{describe_intervals(plan)}; *: not 0 over the images, **: nor over the trainings",
+            difference_rows(results.showings_against_lif),
+            3,
+        ),
+        Table(
             "Parts of AutoAttack snn that made the images that are kept, % of the images",
             winner_rows(results.winners),
             3,

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stochi.errors import InputError
+from stochi.statistics.intervals import Estimate
 from stochi.study import (
     AutoAttackPlan,
     EnsemblePlan,
@@ -23,8 +24,9 @@ from stochi.study import (
 )
 from stochi.study.answers import Answers
 from stochi.study.evaluation import evaluate
-from stochi.study.figures import draw_curves, draw_similarities
+from stochi.study.figures import draw_curves, draw_similarities, make_curves
 from stochi.study.questions import Questions
+from stochi.study.results import CurvePoint
 from stochi.study.store import Store
 from stochi.study.tables import make_tables
 from stochi.study.victims import FLOAT, Victim
@@ -80,6 +82,21 @@ def test_every_cell_of_every_table_is_filled(results: StudyResults, tmp_path: Pa
     draw_curves(results.curves, tmp_path / "curves.png")
     draw_similarities(results.similarities, tmp_path / "similarities.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_curves_fill_their_panels_and_ticks_are_plain_numbers() -> None:
+    accuracy = Estimate(0.05, 0.01, 0.13, 50, 1, 0.0)
+    values = {"epsilon": (8 / 255, 1), "iterations": (10, 250), "draws": (1, 2), "sigma": (0.5, 2)}
+    panels = make_curves(
+        [
+            CurvePoint("fgsm", "LIF", FLOAT, axis, at, accuracy)
+            for axis, points in values.items()
+            for at in points
+        ]
+    ).axes
+    assert [panel.get_ylim() for panel in panels] == [(0, 20)] * 4
+    names = [[tick.get_text() for tick in panel.get_xticklabels()] for panel in panels]
+    assert names == [["0.031", "1"], ["10", "250"], ["1", "2"], ["0.5", "2"]]
 
 
 def test_json_has_every_number_beside_its_cell(results: StudyResults) -> None:

@@ -33,9 +33,7 @@ SHOWINGS = (5, 10, 20)
 """Numbers of showings in each of which an image has to be right."""
 Shares = Mapping[str, torch.Tensor]
 """Column → (seeds, images) shares of right answers."""
-AllSHOWINGS = (5, 10, 20)
-"""Numbers of showings in each of which an image has to be right."""
-Shares = Mapping[tuple[Victim, str], Shares]
+AllShares = Mapping[tuple[Victim, str], Shares]
 """Victim and place → its shares."""
 
 

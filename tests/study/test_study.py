@@ -25,6 +25,7 @@ from stochi.study import (
 from stochi.study.answers import Answers
 from stochi.study.evaluation import evaluate
 from stochi.study.figures import draw_curves, draw_similarities, make_curves
+from stochi.study.keys import answer_key
 from stochi.study.questions import Questions
 from stochi.study.results import CurvePoint
 from stochi.study.store import Store
@@ -66,7 +67,8 @@ def done(results: StudyResults, folder: Path) -> Answers:
 def test_every_cell_of_every_table_is_filled(results: StudyResults, tmp_path: Path) -> None:
     places = {(cell.network, cell.place) for cell in results.table}
     assert {("RandHet-SNN**", "membrane"), ("RandHet-SNN", "mean"), ("LIF", "none")} <= places
-    for cell in (*results.table, *results.weaker, *results.surrogates, *results.curves):
+    accuracies = *results.table, *results.weaker, *results.surrogates, *results.showings
+    for cell in (*accuracies, *results.curves):
         accuracy = cell.accuracy
         assert 0 <= accuracy.low <= accuracy.value <= accuracy.high <= 1
     for cell in (*results.against_lif, *results.against_float, *results.converged):
@@ -76,12 +78,25 @@ def test_every_cell_of_every_table_is_filled(results: StudyResults, tmp_path: Pa
     for winner in results.winners:
         assert sum(winner.shares.values()) == pytest.approx(1)
     tables = make_tables(results)
-    assert len(tables) == 8 + bool(results.masking)
+    assert len(tables) == 10 + bool(results.masking)
     for table in tables:
         assert len(table.rows) > 1 and len({len(row) for row in table.rows}) == 1
     draw_curves(results.curves, tmp_path / "curves.png")
     draw_similarities(results.similarities, tmp_path / "similarities.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_several_showings_are_the_last_trials(done: Answers, results: StudyResults) -> None:
+    victim = Victim(neuron="RandHet-SNN")
+    question = Questions(TINY, FLOAT).ensemble
+    key = answer_key(victim, TINY, question)
+    rows = done.store.get(key)["right"]  # type: ignore[index]
+    expected = [float(all(row[n] == "1" for row in rows[-5:])) for n in range(len(rows[0]))]
+    assert len(rows) == TINY.all_trials > 5
+    assert done.in_a_row(victim, question, 5)[0].tolist() == expected
+    columns = {cell.column for cell in results.showings}
+    assert columns == {cell.column for cell in results.showings_against_lif} and columns
+    assert all(name.endswith(", 5 showings") for name in columns)
 
 
 def test_curves_fill_their_panels_and_ticks_are_plain_numbers() -> None:
@@ -105,7 +120,10 @@ def test_json_has_every_number_beside_its_cell(results: StudyResults) -> None:
     where = {"defence", "network", "place"}
     numbers = {"value", "low", "high", "images", "trials", "trial_spread"}
     columns = where | numbers | {"column", "over_trainings"}
-    for name in (*("table", "weaker", "surrogates", "against_lif", "against_float", "converged"),):
+    for name in (
+        *("table", "weaker", "surrogates", "against_lif", "against_float", "converged"),
+        *("showings", "showings_against_lif"),
+    ):
         assert found[name] and all(cell.keys() == columns for cell in found[name])
     assert all(cell.keys() == where | {"shares"} for cell in found["winners"])
     assert all(cell.keys() == where | numbers | {"axis", "at"} for cell in found["curves"])

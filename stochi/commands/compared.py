@@ -209,13 +209,18 @@ def _sizes(graph: "nir.NIRGraph", dt: float | None) -> tuple[tuple[int, ...], in
 
 
 def _lower(asked: Asked, graph: "nir.NIRGraph", test: "Samples", output: Output) -> "Program":
-    """Lower a graph, with noise that is fitted to inputs if that was asked for."""
+    """Lower a graph, with noise that is fitted to inputs if that was asked for.
+
+    If it does not say for how many time steps, streams do.
+    """
     from stochi.deploy import lower
 
-    if not is_fitted(asked.noise):
-        return lower(graph, asked.chip, asked.noise, dt=asked.dt, events=asked.events)
-    source = FitInputs(asked.calibration, asked.data, asked.data_dir, asked.calibration_images)
     options: Reading = {"dt": asked.dt, "events": asked.events}
+    if test.batch_dim == 1 and "steps" not in graph.metadata:
+        options["time_steps"] = len(test.inputs)
+    if not is_fitted(asked.noise):
+        return lower(graph, asked.chip, asked.noise, **options)
+    source = FitInputs(asked.calibration, asked.data, asked.data_dir, asked.calibration_images)
     tested = None if asked.inputs is None else test
     made = fit_noise(graph, source, asked.chip, asked.noise, output.progress, options, tested)
     return made.program

@@ -128,3 +128,12 @@ def test_the_error_of_a_program(run: Run, files: Path) -> None:
     status, out, _ = run(*words, "--labels", "mean.npy")
     assert status == 0 and "Mean squared error" in out
     check_refused(run, words, "the labels are for every time step")
+
+
+def test_streams_tell_a_foreign_graph_its_time_steps(run: Run, files: Path, shared: Path) -> None:
+    events = np.random.default_rng(0).random((50, 8, 1)) < 0.3
+    np.savez("one.npz", inputs=events.astype(np.float32), labels=np.zeros(8, int))
+    graph = (str(shared / "nir" / "lif_norse.nir"), "--dt", "1e-3", "--reset", "zero")
+    status, out, err = run("parity", *graph, "--events", "--inputs", "one.npz", *QUICK)
+    assert status == 0 and "0 mismatches" in out, err
+    assert report()["configuration"]["time_steps"] == 50

@@ -27,6 +27,7 @@ from stochi.parity.records.twin import record_twin
 from stochi.sim import run
 from stochi.sim.recording import PROBES
 from stochi.train import RandomTauLeaky, TrainingConfig, train_classifier, twin_of
+from stochi.train.training import measure_accuracy
 
 MEANS = (0.4914, 0.4822, 0.4465)
 DEVIATIONS = (0.2471, 0.2435, 0.2616)
@@ -102,11 +103,30 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
     return work(), time.perf_counter() - started
 
 
-def trained(training: Images, channels: int, epochs: int) -> nn.Module:
+def trained(training: Images, channels: int, epochs: int, output: Output) -> nn.Module:
     """Train the network without a defence."""
     config = TrainingConfig(epochs=epochs, learning_rate=2e-3, batch_size=64)
-    network, _ = train_classifier(lambda: SewResNet19(channels), training, config)
+    network, _ = train_classifier(
+        lambda: SewResNet19(channels),
+        training,
+        config,
+        progress=lambda epoch: output.progress(
+            f"epoch {epoch.number}: loss {epoch.loss:.3f}, validation {epoch.validation_accuracy:.1%}"
+        ),
+        batch_progress=output.counter("batches"),
+    )
     return network
+
+
+def on_many(network: nn.Module, test: Images, count: int) -> list[list[str]]:
+    """Return rows of the accuracies of the float model and of the engine."""
+    program, many = lower(to_nir(network, test.inputs[:2])), test.first(count)
+    right, in_floats = timed(lambda: measure_accuracy(network, many, 50))
+    record, on_engine = timed(lambda: run(program, many.inputs))
+    return [
+        [f"float model, {count} images", f"{in_floats:.1f} s", f"{right:.1%} right"],
+        [f"engine, {count} images", f"{on_engine:.1f} s", accuracy(record.predictions(), many)],
+    ]
 
 
 def measure(network: nn.Module, test: Images, few: int, lava: bool) -> list[list[str]]:
@@ -153,16 +173,18 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--images", type=int, default=2000, help="of the training set")
     parser.add_argument("--few", type=int, default=4, help="images that all back ends run")
+    parser.add_argument("--many", type=int, default=200, help="images for the accuracies")
     parser.add_argument("--no-lava", action="store_true")
     chosen = parser.parse_args()
     output = Output(as_json=False)
     training, test = load("cifar10", chosen.data_dir)
     output.progress(f"Training on {chosen.images} images, {chosen.epochs} epochs")
     network, seconds = timed(
-        lambda: trained(training.first(chosen.images), chosen.channels, chosen.epochs)
+        lambda: trained(training.first(chosen.images), chosen.channels, chosen.epochs, output)
     )
     rows = [["what", "time", "result"], ["train", f"{seconds:.0f} s", ""]]
     rows += measure(network.eval(), test, chosen.few, not chosen.no_lava)
+    rows += on_many(network, test, chosen.many)
     output.table(rows, f"SEW-ResNet19, {chosen.channels} channels, T = 8")
 
 

@@ -27,7 +27,7 @@ from stochi.parity.records.twin import record_twin
 from stochi.sim import run
 from stochi.sim.recording import PROBES
 from stochi.train import RandomTauLeaky, TrainingConfig, train_classifier, twin_of
-from stochi.train.training import measure_accuracy
+from stochi.train.training import Epoch, measure_accuracy
 
 MEANS = (0.4914, 0.4822, 0.4465)
 DEVIATIONS = (0.2471, 0.2435, 0.2616)
@@ -105,14 +105,17 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
 
 def trained(training: Images, channels: int, epochs: int, output: Output) -> nn.Module:
     """Train the network without a defence."""
+
+    def show(epoch: Epoch) -> None:
+        right = f"{epoch.validation_accuracy:.1%} of the validation images right"
+        output.progress(f"epoch {epoch.number}: loss {epoch.loss:.3f}, {right}")
+
     config = TrainingConfig(epochs=epochs, learning_rate=2e-3, batch_size=64)
     network, _ = train_classifier(
         lambda: SewResNet19(channels),
         training,
         config,
-        progress=lambda epoch: output.progress(
-            f"epoch {epoch.number}: loss {epoch.loss:.3f}, validation {epoch.validation_accuracy:.1%}"
-        ),
+        progress=show,
         batch_progress=output.counter("batches"),
     )
     return network

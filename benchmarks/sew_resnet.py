@@ -121,18 +121,7 @@ def trained(training: Images, channels: int, epochs: int, output: Output) -> nn.
     return network
 
 
-def on_many(network: nn.Module, test: Images, count: int) -> list[list[str]]:
-    """Return rows of the accuracies of the float model and of the engine."""
-    program, many = lower(to_nir(network, test.inputs[:2])), test.first(count)
-    right, in_floats = timed(lambda: measure_accuracy(network, many, 50))
-    record, on_engine = timed(lambda: run(program, many.inputs))
-    return [
-        [f"float model, {count} images", f"{in_floats:.1f} s", f"{right:.1%} right"],
-        [f"engine, {count} images", f"{on_engine:.1f} s", accuracy(record.predictions(), many)],
-    ]
-
-
-def measure(network: nn.Module, test: Images, few: int, lava: bool) -> list[list[str]]:
+def measure(network: nn.Module, test: Images, few: int, many: int, lava: bool) -> list[list[str]]:
     """Export, lower and run the network; return rows of what was done, the time and the result."""
     sample = test.inputs[:2]
     graph, exporting = timed(lambda: to_nir(network, sample))
@@ -153,6 +142,11 @@ def measure(network: nn.Module, test: Images, few: int, lava: bool) -> list[list
     if lava:
         record, on_lava = timed(lambda: run(program, shown, "lava", probes=PROBES))
         rows.append([f"Lava, {few} images", f"{on_lava:.1f} s", mismatches(record, ours)])
+    right, in_floats = timed(lambda: measure_accuracy(network, test.first(many), 50))
+    record, on_engine = timed(lambda: run(program, test.inputs[:many]))
+    answers = accuracy(record.predictions(), test)
+    rows.append([f"float model, {many} images", f"{in_floats:.1f} s", f"{right:.1%} right"])
+    rows.append([f"engine, {many} images", f"{on_engine:.1f} s", answers])
     return rows
 
 
@@ -186,8 +180,7 @@ def main() -> None:
         lambda: trained(training.first(chosen.images), chosen.channels, chosen.epochs, output)
     )
     rows = [["what", "time", "result"], ["train", f"{seconds:.0f} s", ""]]
-    rows += measure(network.eval(), test, chosen.few, not chosen.no_lava)
-    rows += on_many(network, test, chosen.many)
+    rows += measure(network.eval(), test, chosen.few, chosen.many, not chosen.no_lava)
     output.table(rows, f"SEW-ResNet19, {chosen.channels} channels, T = 8")
 
 

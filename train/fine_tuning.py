@@ -1,7 +1,6 @@
 """Fine-tuning of a trained network with the chip's arithmetic and noise in the loop."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -9,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stochi.attacks.expectation import cuda_generators
+from stochi.attacks.expectation import seeded
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of, on_device
 from stochi.errors import InputError, check_at_least_one
@@ -106,7 +105,7 @@ def fine_tune(
     batches = config.epochs * -(-len(samples) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
     generator, trials = torch.Generator().manual_seed(config.seed), count()
-    with in_eval_mode(teacher), on_device(place, student, teacher), _seeded(config.seed):
+    with in_eval_mode(teacher), on_device(place, student, teacher), seeded(config.seed):
         for epoch in range(1, config.epochs + 1):
             total = 0.0
             order = torch.randperm(len(samples), generator=generator)
@@ -121,14 +120,6 @@ def fine_tune(
                 total += float(loss.detach()) * len(rows)
             progress(epoch, total / len(samples))
     return student.eval()
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch's generators while inside, and leave them as they were."""
-    with torch.random.fork_rng(devices=cuda_generators()):
-        torch.manual_seed(seed)
-        yield
 
 
 def _check_samples(samples: object) -> None:

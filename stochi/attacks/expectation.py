@@ -4,7 +4,8 @@ Losses and gradients are averaged over the model's own randomness, with the runs
 batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -122,6 +123,14 @@ def expected_slope(
 def cuda_generators() -> list[int]:
     """Return the CUDA devices whose generators seeding torch would change."""
     return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's generators while inside, and leave them as they were."""
+    with torch.random.fork_rng(devices=cuda_generators()):
+        torch.manual_seed(seed)
+        yield
 
 
 def is_random(model: nn.Module, images: torch.Tensor, draws: int) -> bool:

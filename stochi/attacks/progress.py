@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+Progress = Callable[[str], None]
+"""Called with a line of progress."""
+
 
 def ignore_progress(message: str) -> None:
     """Do nothing with a line of progress.
@@ -20,6 +23,4 @@ class ReportsProgress:
             differ only in it are equal.
     """
 
-    progress: Callable[[str], None] = field(
-        default=ignore_progress, kw_only=True, compare=False, repr=False
-    )
+    progress: Progress = field(default=ignore_progress, kw_only=True, compare=False, repr=False)

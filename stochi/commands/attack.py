@@ -1,13 +1,12 @@
 """``stochi attack``, on a float model and on its Program."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stochi.commands.attack_choice import FLIPS, greedy_spikes, read_attacks, read_epsilons
-from stochi.commands.compared import Asked, Compared, load_compared
+from stochi.commands.compared import Asked, compare, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
@@ -40,7 +39,6 @@ from stochi.commands.parity import print_accuracy
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
-    from stochi.attacks import Attack
     from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
@@ -124,31 +122,10 @@ def attack_command(
     compared = load_compared(context, asked, output)
     if compared.program.target.events and not was_given(context, "attack"):
         attacks = [greedy_spikes(flips, draws)]
-    options = {"trials": trials, "seeds": (seed,), "device": device}
-    report = _run_attacks(output, compared, attacks, budgets, options)
+    options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
+    options |= {"lava": False, "margins": None}
+    report = compare(output, compared, attacks, budgets, options)
     _finish(output, report, figure)
-
-
-def _run_attacks(
-    output: Output,
-    compared: Compared,
-    attacks: "list[Attack]",
-    budgets: list[float],
-    options: Mapping[str, Any],
-) -> "ParityReport":
-    """Attack both sides; ``options`` are those of ``stochi.parity.check_parity``."""
-    from stochi.parity import check_parity
-
-    return check_parity(
-        *compared.sides,
-        lowered_from=compared.lowered_from,
-        attacks=attacks,
-        epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
-        lava=False,
-        margins=None,
-        progress=output.progress,
-        **options,
-    )
 
 
 def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:

@@ -1,9 +1,10 @@
 """What ``stochi parity`` and ``stochi attack`` compare, from the words of the command line."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     import nir
     from torch import nn
 
+    from stochi.attacks import Attack
     from stochi.data.samples import Samples
+    from stochi.parity import ParityReport
     from stochi.program import Program
 
 CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
@@ -133,6 +136,26 @@ def load_compared(context: typer.Context, asked: Asked, output: Output) -> Compa
     for message in caught:
         output.warning(message)
     return compared
+
+
+def compare(
+    output: Output,
+    compared: Compared,
+    attacks: "list[Attack]",
+    budgets: list[float],
+    options: Mapping[str, Any],
+) -> "ParityReport":
+    """Compare the sides; ``options`` are those of ``stochi.parity.check_parity``."""
+    from stochi.parity import check_parity
+
+    return check_parity(
+        *compared.sides,
+        lowered_from=compared.lowered_from,
+        attacks=attacks,
+        epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
+        progress=output.progress,
+        **options,
+    )
 
 
 def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:

@@ -86,11 +86,22 @@ def read_labelled(
         InputError: as for :func:`read_inputs` and :func:`read_labels`, there are no labels, or
             another number of them.
     """
+    samples = read_samples(inputs, labels, shape)
+    if samples is None:
+        raise InputError(f"accuracy needs the labels of {inputs}; give --labels FILE")
+    return samples if count is None else samples.first(count)
+
+
+def read_samples(
+    inputs: Path, labels: Path | None, shape: tuple[int, ...] | None = None
+) -> "Samples | None":
+    """Read inputs as :func:`read_labelled` does; None if there are no labels."""
     from stochi.data import Images, Streams
 
-    shown, found = read_inputs(inputs), read_labels(inputs, labels)
+    found = read_labels(inputs, labels)
     if found is None:
-        raise InputError(f"accuracy needs the labels of {inputs}; give --labels FILE")
+        return None
+    shown = read_inputs(inputs)
     given = tuple(shown.shape)
     if shape is not None:
         by_step = len(given) == len(shape) + 2
@@ -112,7 +123,7 @@ def read_labelled(
         )
     if len(samples) != held:
         raise InputError(f"{labels or inputs}: {len(samples)} labels for {held} inputs of {inputs}")
-    return samples if count is None else samples.first(count)
+    return samples
 
 
 def _is_one_hot(values: "torch.Tensor") -> bool:

@@ -1,6 +1,5 @@
 """``stochi parity``, a float model beside its Program."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import FLIPS, read_attacks, read_epsilons
-from stochi.commands.compared import Asked, Compared, load_compared
+from stochi.commands.compared import Asked, Compared, compare, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
@@ -121,30 +120,10 @@ def parity_command(
     attacks = attacks if wanted else _if_attackable(output, compared, attacks)
     options: dict[str, Any] = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
     options |= {"trials": trials, "seeds": (seed, seed + 1), "device": device}
-    report = _compare(output, compared, attacks, budgets, options)
+    report = compare(output, compared, attacks, budgets, options)
     if ablation:
         report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
     finish_report(output, report, _write(report, out, html))
-
-
-def _compare(
-    output: Output,
-    compared: Compared,
-    attacks: "list[Attack]",
-    budgets: list[float],
-    options: Mapping[str, Any],
-) -> "ParityReport":
-    """Compare the sides; ``options`` are those of ``stochi.parity.check_parity``."""
-    from stochi.parity import check_parity
-
-    return check_parity(
-        *compared.sides,
-        lowered_from=compared.lowered_from,
-        attacks=attacks,
-        epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
-        progress=output.progress,
-        **options,
-    )
 
 
 def _write(report: "ParityReport", out: Path, html: Path | None) -> str:

@@ -21,7 +21,7 @@ from stochi.commands.options import (
     refuse,
     was_given,
 )
-from stochi.commands.own_inputs import read_inputs, read_labelled, read_labels
+from stochi.commands.own_inputs import read_inputs, read_samples
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.files import check_output
@@ -148,8 +148,9 @@ def _read_own(
     from stochi.parity.arguments import check_data
     from stochi.sim.inputs import check_inputs
 
-    if labels is not None or read_labels(inputs, labels) is not None:
-        samples = read_labelled(inputs, labels, count, program.input_shape)
+    samples = read_samples(inputs, labels, program.input_shape)
+    if samples is not None:
+        samples = samples if count is None else samples.first(count)
         if samples.labels.dim() == 3:
             raise InputError(
                 f"{labels or inputs}: the labels are for every time step, and a Program answers"

@@ -1,5 +1,6 @@
 """Checks of the arguments of the parity check and of the ablation."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 import nir
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack
-from stochi.data.batches import Data, as_samples, is_in_memory, read_batches
+from stochi.data.batches import Data, as_samples, is_in_memory, read_batches, take_front
 from stochi.data.samples import Samples
 from stochi.deploy.origin import resolve_like
 from stochi.errors import InputError
@@ -107,6 +108,30 @@ def _check_attack(program: Program, attack: Attack, samples: Samples) -> None:
         )
 
 
+def read_data(
+    program: Program,
+    data: Data,
+    batch_size: int,
+    attacks: Sequence[Attack],
+    attack_images: int | None,
+    least: int = 1,
+) -> tuple[Samples, Iterator[Samples]]:
+    """Read the samples that are held in memory; also return all batches, these included.
+
+    Args:
+        attacks: attacks on the samples; without one, none are held for them.
+        attack_images: number of samples to attack; None: all.
+        least: number of samples that are held in any case, if there are so many.
+
+    Raises:
+        InputError: the data do not fit the Program, or the attacks do not fit the data.
+    """
+    held = max(least, (attack_images or sys.maxsize) if attacks else 1)
+    front, batches = take_front(checked_batches(program, data, batch_size), held)
+    check_attacks(program, attacks, front, attack_images)
+    return front, batches
+
+
 def checked_batches(program: Program, data: Data, batch_size: int) -> Iterator[Samples]:
     """Yield the data in batches that fit the Program, with floats as inputs.
 
@@ -114,10 +139,13 @@ def checked_batches(program: Program, data: Data, batch_size: int) -> Iterator[S
         InputError: as for :func:`check_data` and :func:`stochi.data.batches.read_batches`.
     """
     dims = len(program.input_shape)
-    if is_in_memory(data):
-        check_data(program, as_samples(data, dims))
+    at_once = is_in_memory(data)
+    if at_once:
+        data = as_samples(data, dims)
+        check_data(program, data)
     for batch in read_batches(data, dims, batch_size):
-        check_data(program, batch)
+        if not at_once:
+            check_data(program, batch)
         inputs = batch.inputs  # events are often whole numbers or bool, which no torch layer takes
         yield batch if inputs.is_floating_point() else batch.with_inputs(inputs.float())
 

@@ -1,7 +1,6 @@
 """The parity check: the float model and the chip, value by value and in accuracy."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import nir
@@ -9,8 +8,8 @@ import torch
 from torch import nn
 
 from stochi.attacks.base import Attack
-from stochi.attacks.progress import ReportsProgress
-from stochi.data.batches import Data, number_of_samples, take_front
+from stochi.attacks.progress import Progress, ReportsProgress
+from stochi.data.batches import Data, number_of_samples
 from stochi.data.samples import Samples
 from stochi.deploy.origin import lower_again
 from stochi.devices import check_device, device_of, on_device
@@ -21,10 +20,9 @@ from stochi.parity.arguments import (
     ATTACKER_SEED,
     BATCH_SIZE,
     as_float_model,
-    check_attacks,
     check_models,
     check_trials,
-    checked_batches,
+    read_data,
 )
 from stochi.parity.attacked import (
     Attacked,
@@ -64,7 +62,6 @@ from stochi.sim.recording import PROBES
 
 ENGINE, LAVA = "engine", "lava"
 EXACT_PAIRS = ((ENGINE, LAVA), (TWIN, LAVA), (TWIN, ENGINE))
-Progress = Callable[[str], None]
 
 
 def check_parity(
@@ -114,9 +111,9 @@ def check_parity(
     """
     model = as_float_model(model, program)
     check_trials(trials, seeds, batch_size, exact_images)
-    held = max(exact_images, (attack_images or sys.maxsize) if attacks else 1)
-    front, batches = take_front(checked_batches(program, data, batch_size), held)
-    check_attacks(program, attacks, front, attack_images)
+    front, batches = read_data(
+        program, data, batch_size, attacks, attack_images, least=exact_images
+    )
     attacks = at_each_epsilon(attacks, epsilons)
     check_models(model, lowered_from)
     exact, attacked = front.up_to(exact_images), front.up_to(attack_images or len(front))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import cuda_generators
+from stochi.attacks.expectation import seeded
 from stochi.attacks.masking import (
     Finding,
     find_helpful_budgets,
@@ -60,8 +60,7 @@ def find_blind_images(
     shown, every = batch_first(samples).to(device), samples.labels.to(device)
     model = asked_batch_first(surface, samples)
     few = images_at_a_time(shown, draws, batch_size)
-    with torch.random.fork_rng(devices=cuda_generators()):
-        torch.manual_seed(seed)
+    with seeded(seed):
         shares = [
             zero_gradients(model, inputs, labels, draws)
             for inputs, labels in zip(shown.split(few), every.split(few), strict=True)

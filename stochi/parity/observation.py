@@ -1,11 +1,12 @@
 """Trials of all sides on clean samples, a batch at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from stochi.attacks.progress import Progress
 from stochi.data.samples import Samples
 from stochi.devices import device_of
 from stochi.parity.distribution.comparison import compare_statistics
@@ -19,8 +20,6 @@ from stochi.parity.distribution.trials import Trials, chip_side, float_side, tak
 from stochi.parity.results import CHIP, FLOAT, SIDES
 from stochi.parity.scores import score_answers
 from stochi.parity.sides import Sides
-
-Progress = Callable[[str], None]
 
 
 class Observed(NamedTuple):

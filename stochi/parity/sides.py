@@ -164,8 +164,10 @@ def make_sides(
         InputError, ExportError, LoweringError: the Program cannot come from the origin.
     """
     device = device_of(model)
-    twin = twin_of(program, origin, sample_for(origin, program, few)).eval().to(device)
-    own = float_model_of(model, sample_for(model, program, few), program.target.dt).to(device)
+    sample = sample_for(origin, program, few)
+    twin = twin_of(program, origin, sample).eval().to(device)
+    sample = sample if model is origin else sample_for(model, program, few)
+    own = float_model_of(model, sample, program.target.dt).to(device)
     in_graph = answering_as(program, own).eval()
     reading = own.reading if few.regression else in_graph.reading
     check_reading(own.reading, few)

@@ -1,6 +1,5 @@
 """Which of the chip's properties makes the difference: each of them alone, in the float model."""
 
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ import torch
 from torch import nn
 
 from stochi.attacks.base import Attack
-from stochi.data.batches import Data, take_front
+from stochi.attacks.progress import Progress
+from stochi.data.batches import Data
 from stochi.data.samples import Samples
 from stochi.deploy.lowering.stand_in import LEAST_COSINE
 from stochi.deploy.origin import lower_again
@@ -26,9 +26,8 @@ from stochi.parity.ablation.model import AblatedModel, shown_inputs, switches_of
 from stochi.parity.arguments import (
     BATCH_SIZE,
     as_float_model,
-    check_attacks,
     check_trials,
-    checked_batches,
+    read_data,
 )
 from stochi.parity.attacked import make_attacked
 from stochi.parity.records.float_model import seeded_draws
@@ -54,7 +53,6 @@ from stochi.train.twin.model import answering_as, float_model_of, set_draws
 
 ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
-Progress = Callable[[str], None]
 
 
 def ablate(
@@ -95,9 +93,7 @@ def ablate(
     model = as_float_model(model, program)
     check_trials(trials, (seed,), batch_size)
     attacks = [] if attack is None else [attack]
-    held = (attack_images or sys.maxsize) if attacks else 1
-    front, batches = take_front(checked_batches(program, data, batch_size), held)
-    check_attacks(program, attacks, front, attack_images)
+    front, batches = read_data(program, data, batch_size, attacks, attack_images)
     asked = _Asked(seed, trials, batch_size)
     with in_eval_mode(model), on_device(torch.device("cpu"), model):
         sample = sample_for(model, program, front)

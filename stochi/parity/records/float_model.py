@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import cuda_generators
+from stochi.attacks.expectation import seeded
 from stochi.devices import device_of
 from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import Draws
@@ -62,9 +62,8 @@ def record_float_model(
 @contextmanager
 def seeded_draws(draws: Draws) -> Iterator[None]:
     """Seed torch's generator while inside, by seed, trial and first sample; then restore it."""
-    with torch.random.fork_rng(devices=cuda_generators()):
-        trial = draws.seed * 1_000_003 + draws.trial
-        torch.manual_seed(trial ^ draws.first_sample * FIRST_SAMPLE_BITS % 2**64)
+    trial = draws.seed * 1_000_003 + draws.trial
+    with seeded(trial ^ draws.first_sample * FIRST_SAMPLE_BITS % 2**64):
         yield
 
 

@@ -4,6 +4,7 @@ from .base import Attack as Attack
 from .base import ImageAttack as ImageAttack
 from .catalogue import ATTACK_NAMES as ATTACK_NAMES
 from .catalogue import make_attack as make_attack
+from .events.budget import EventBudget as EventBudget
 from .fab import FAB as FAB
 from .fgsm import FGSM as FGSM
 from .greedy_spikes import GreedySpikes as GreedySpikes

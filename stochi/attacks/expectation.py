@@ -85,17 +85,23 @@ def expected_gradient(
     labels: torch.Tensor,
     draws: int,
     objective: Objective = cross_entropy,
+    batch_dim: int = 0,
 ) -> torch.Tensor:
     """Return the objective's gradient with respect to the images, over ``draws`` runs.
 
     Raises:
         NoGradient: the model answers without a gradient.
     """
-    return expected_slope(model, images, labels, draws, objective).gradients
+    return expected_slope(model, images, labels, draws, objective, batch_dim).gradients
 
 
 def expected_slope(
-    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, draws: int, objective: Objective
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    draws: int,
+    objective: Objective,
+    batch_dim: int = 0,
 ) -> Slope:
     """Return the objective's values and gradients, both over the same ``draws`` runs.
 
@@ -104,7 +110,7 @@ def expected_slope(
     """
     leaf = images.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = answers(model, leaf, draws)
+        logits = answers(model, leaf, draws, batch_dim)
         values = objective(logits, labels)
         gradients = None
         if values.requires_grad:
@@ -133,7 +139,7 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def is_random(model: nn.Module, images: torch.Tensor, draws: int) -> bool:
+def is_random(model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int = 0) -> bool:
     """Return whether the model answers the same images differently when it is asked again.
 
     torch's generators are left as they were.
@@ -142,13 +148,16 @@ def is_random(model: nn.Module, images: torch.Tensor, draws: int) -> bool:
         draws: runs side by side, so that a model with few outcomes hardly gives all of them twice.
     """
     with torch.no_grad(), torch.random.fork_rng(devices=cuda_generators()):
-        first, second = (answers(model, images, draws) for _ in range(2))
+        first, second = (answers(model, images, draws, batch_dim) for _ in range(2))
     return not torch.equal(first, second)
 
 
-def judging_runs(model: nn.Module, images: torch.Tensor, draws: int) -> tuple[int, int]:
+def judging_runs(
+    model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int = 0
+) -> tuple[int, int]:
     """Return the draws at once, and the rounds of them, over which images are judged."""
-    return (draws, judging_rounds(draws)) if is_random(model, images, draws) else (1, 1)
+    random = is_random(model, images, draws, batch_dim)
+    return (draws, judging_rounds(draws)) if random else (1, 1)
 
 
 def expected_outcome(

@@ -1,0 +1,100 @@
+"""The base of attacks on events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import nn
+
+from stochi.attacks.base import Attack, check_seed
+from stochi.attacks.chosen import Candidate, Chosen
+from stochi.attacks.events.budget import EventBudget, as_budget
+from stochi.attacks.expectation import judge, judging_runs
+from stochi.errors import InputError
+
+AnyEventAttack = TypeVar("AnyEventAttack", bound="EventAttack")
+
+
+@dataclass(frozen=True)
+class EventAttack(Attack):
+    """Change events within a budget; inputs are (time_steps, batch, *shape) of exactly 0 or 1.
+
+    A subclass defines ``title`` and ``perturb``. A result outside the budget is an error.
+
+    Attributes:
+        budget: an :class:`EventBudget`, or a whole number of insertions and deletions.
+        seed: seed of the attack's own random choices, a whole number in [0, 2⁶⁴).
+        draws: runs that a gradient or an answer is averaged over. A model that answers the same
+            twice needs 1.
+    """
+
+    batch_dim: ClassVar[int] = 1
+    takes: ClassVar[str] = (
+        "events of shape (time_steps, batch, *shape), exactly 0 or 1; for images, (batch, *shape),"
+        " use PGD or another attack of make_attack"
+    )
+    budget_field: ClassVar[str] = "changes"
+    budget_unit: ClassVar[str] = "events"
+    budget: EventBudget | int
+    seed: int = 0
+    draws: int = field(default=10, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "budget", as_budget(self.budget))
+        check_seed(self.seed)
+        self.check_counts("draws")
+
+    @property
+    def allowed(self) -> EventBudget:
+        """The budget as a value."""
+        return as_budget(self.budget)
+
+    @property
+    def changes(self) -> float | None:
+        """Largest number of changes of a sample, None if the budget does not name one."""
+        return self.allowed.count
+
+    def with_budget(self: AnyEventAttack, budget: float) -> AnyEventAttack:
+        """Return the same attack with another number of changes."""
+        if not float(budget).is_integer():
+            raise InputError(
+                f"budget is {budget}; {type(self).__name__} needs a whole number of events"
+            )
+        return replace(self, budget=self.allowed.with_count(int(budget)))
+
+    def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raise InputError unless inputs are labelled events, exactly 0 or 1."""
+        super().check(inputs, labels)
+        if inputs.dim() < 3 or not torch.equal(inputs * inputs, inputs):
+            raise InputError(
+                f"inputs have shape {tuple(inputs.shape)} and lie in"
+                f" [{float(inputs.min()):g}, {float(inputs.max()):g}]; {type(self).__name__} takes"
+                f" {self.takes}"
+            )
+        self.allowed.holds(inputs[:, :1], inputs[:, :1])  # raises for a shape that does not fit it
+
+    def check_found(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> None:
+        """Raise InputError unless the result of ``perturb`` is events within the budget."""
+        super().check_found(perturbed, inputs)
+        within = self.allowed.holds(inputs, perturbed)
+        if not bool(within.all()):
+            outside = (~within).nonzero().flatten().tolist()
+            raise InputError(
+                f"{type(self).__name__}.perturb left the budget ({self.allowed.title}) in"
+                f" {len(outside)} of {len(within)} samples, the first of them number {outside[0]}"
+            )
+
+    def choose(
+        self,
+        model: nn.Module,
+        candidates: Sequence[Candidate],
+        labels: torch.Tensor,
+    ) -> Chosen:
+        """Choose the worst candidate of each sample, judged over fresh draws."""
+        shown = [candidate.images for candidate in candidates]
+        if len(shown) == 1:
+            return Chosen(shown[0], (candidates[0].name,) * len(labels))
+        runs = judging_runs(model, shown[0], self.draws, self.batch_dim)
+        found, numbers = judge(model, shown, labels, *runs, self.batch_dim)
+        return Chosen(found, tuple(candidates[number].name for number in numbers.tolist()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.options import DataDirOption, DataOption, JsonOption
+from stochi.commands.options import DataDirOption, DataOption, DeviceOption, JsonOption
 from stochi.commands.stopping import stopped_in_order
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def study_command(
     training_images: TrainingImagesOption = None,
     epochs: EpochsOption = None,
     processes: ProcessesOption = 0,
+    device: DeviceOption = "cpu",
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -89,6 +90,7 @@ def study_command(
         training_images=training_images,
         epochs=epochs,
         seeds=seeds,
+        device=device,
     )
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
     with stopped_in_order(advice):

@@ -9,6 +9,7 @@ from torch import nn
 
 from stochi.attacks import PGD, ProgramModel, make_attack
 from stochi.attacks.chosen import Chosen
+from stochi.attacks.expectation import seeded
 from stochi.attacks.surrogates.choice import OWN
 from stochi.attacks.surrogates.replacement import spiking_neurons
 from stochi.data.images import Images
@@ -60,7 +61,7 @@ class _Examination:
     def __init__(self, victim: Victim, answers: Answers, training: Images, test: Images) -> None:
         self.victim, self.plan, self.training, self.test = victim, answers.plan, training, test
         self.model = load_or_train(victim, answers.plan, training, answers.store)
-        self.sample = test.inputs[:1]
+        self.sample = test.inputs[:1].to(answers.plan.device)
         self.programs: dict[str, Program] = {}
         self.twins: dict[str, nn.Module] = {}
         self.attacked_on_float: dict[Question, Chosen] = {}
@@ -109,8 +110,9 @@ class _Examination:
             model = self.model if place == FLOAT else self.mean_model
             with torch.no_grad():
                 few = images_at_a_time(shown, 1)
-                return run_float_model(model, shown, Draws(seed, trial), few).argmax(1)
-        return run(self.make_program(place), shown, seed=seed, trial=trial).predictions()
+                return run_float_model(model, shown, Draws(seed, trial), few).argmax(1).cpu()
+        program, device = self.make_program(place), self.plan.device
+        return run(program, shown, seed=seed, trial=trial, device=device).predictions()
 
     def make_images(self, question: Question) -> Chosen:
         """Return a question's images, attacked on the model that the question names.
@@ -135,12 +137,14 @@ class _Examination:
         if question.attack == "square":
             return ProgramModel(program, ATTACKER_SEED)
         if question.place not in self.twins:
-            self.twins[question.place] = twin_of(program, self.model, self.sample)
+            twin = twin_of(program, self.model, self.sample)
+            self.twins[question.place] = twin.to(self.plan.device)
         return FreshDraws(self.twins[question.place], ATTACKER_SEED)
 
     def compare_draws(self) -> Cosines:
         """Return the cosines between draws of the float model."""
-        images, draws = self.test.first(self.plan.similarity_images), self.plan.similarity.draws
+        draws, device = self.plan.similarity.draws, torch.device(self.plan.device)
+        images = self.test.first(self.plan.similarity_images).to(device)
         pgd = PGD(
             self.plan.pgd.epsilon,
             ATTACK_SEED,
@@ -148,8 +152,7 @@ class _Examination:
             use_random_start=False,
             draws=1,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(ATTACK_SEED)
+        with seeded(ATTACK_SEED):
             gradients = gradient_similarities(self.model, images, draws)
         perturbations = perturbation_similarities(self.model, images, pgd, draws)
         return Cosines(tuple(gradients.tolist()), tuple(perturbations.tolist()))

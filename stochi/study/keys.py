@@ -63,7 +63,9 @@ def weights_key(victim: Victim, plan: StudyPlan) -> Key:
 
 def _training(victim: Victim, plan: StudyPlan) -> Key:
     defence = choose_defence(victim, plan)
-    return {
+    # A GPU rounds other sums, so its weights are others; keys of the CPU came before devices.
+    where = {} if plan.device == "cpu" else {"device": plan.device}
+    return where | {
         "weights_format": WEIGHTS_FORMAT,
         "victim": {
             "neuron": victim.neuron,

@@ -18,7 +18,7 @@ SMALL_IMAGE = 64
 
 
 def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store) -> nn.Module:
-    """Return a victim's network in eval mode, with stored weights if there are any.
+    """Return a victim's network on the plan's device, with stored weights if there are any.
 
     Args:
         images: the training images.
@@ -32,13 +32,14 @@ def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store)
             images,
             TrainingConfig(seed=victim.seed, epochs=plan.training.epochs),
             defence=choose_defence(victim, plan),
+            device=plan.device,
         )
         store.put_weights(key, model.state_dict())
     else:
         with torch.random.fork_rng(devices=[]):
             model = build_network(victim, plan, images)
         model.load_state_dict(weights)
-    return model.eval()
+    return model.eval().to(plan.device)
 
 
 def build_network(victim: Victim, plan: StudyPlan, images: Images) -> nn.Module:

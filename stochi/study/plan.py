@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from stochi.devices import check_device
 from stochi.errors import InputError, check_at_least_one
 from stochi.study.victims import BASELINES, DEFENCES, NEURONS, Victim
 
@@ -183,9 +184,11 @@ class StudyPlan:
         ensemble: the attack that the study judges by.
         curves: the values over which an attack's budget and σ are varied.
         similarity: the comparison of draws.
+        device: where networks are trained, attacked and run, "cpu" or "cuda".
 
     Raises:
-        InputError: a number is out of range, or a defence or baseline is unknown.
+        InputError: a number is out of range, a defence or baseline is unknown, or torch does not
+            see the device.
     """
 
     data: str = "digits"
@@ -201,8 +204,10 @@ class StudyPlan:
     ensemble: EnsemblePlan = field(default_factory=EnsemblePlan)
     curves: CurvePlan = field(default_factory=CurvePlan)
     similarity: SimilarityPlan = field(default_factory=SimilarityPlan)
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         check_at_least_one(
             images=self.images, trials=self.trials, calibration_images=self.calibration_images
         )
@@ -219,6 +224,7 @@ class StudyPlan:
         training_images: int | None = None,
         epochs: int | None = None,
         seeds: int | None = None,
+        device: str | None = None,
     ) -> "StudyPlan":
         """Return the same plan with other values for the options that are given.
 
@@ -229,6 +235,7 @@ class StudyPlan:
             training_images: number of training images.
             epochs: largest number of epochs.
             seeds: number of trainings of each network.
+            device: where networks are trained, attacked and run.
 
         Raises:
             InputError: an option is out of range.
@@ -237,6 +244,7 @@ class StudyPlan:
         return replace(
             self,
             images=_given(images, self.images),
+            device=_given(device, self.device),
             training=replace(
                 training,
                 images=_given(training_images, training.images),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from stochi.study.keys import answer_key, similarity_key, weights_key
 from stochi.study.plan import StudyPlan
@@ -97,3 +98,10 @@ def test_weights_depend_only_on_what_they_are_trained_with() -> None:
     weaker = plan.with_options(training_epsilon=0.01)
     assert weights_key(victim, plan) != weights_key(victim, weaker)
     assert weights_key(plain, plan) == weights_key(plain, weaker)
+
+
+def test_a_gpu_keeps_answers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    plan, victim = StudyPlan(), Victim("LIF")
+    assert weights_key(victim, plan) == weights_key(victim, plan.with_options(device="cpu"))
+    assert weights_key(victim, plan) != weights_key(victim, plan.with_options(device="cuda"))

@@ -250,3 +250,16 @@ def test_mistakes_raise(plan: StudyPlan, processes: int, message: str, tmp_path:
     with pytest.raises(InputError, match=message):
         conduct(plan, tmp_path / "none", processes=processes)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="device cuda: this torch sees no GPU"):
+        TINY.with_options(device="cuda")
+
+
+@pytest.mark.cuda
+def test_a_study_runs_on_a_gpu(results: StudyResults, tmp_path: Path) -> None:
+    on_gpu = conduct(TINY.with_options(device="cuda"), tmp_path)
+    assert len(on_gpu.table) == len(results.table)
+    assert conduct(TINY.with_options(device="cuda"), tmp_path).table == on_gpu.table

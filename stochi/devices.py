@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from stochi.errors import InputError
@@ -33,10 +34,10 @@ def check_device(name: str | torch.device) -> torch.device:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's parameters; the CPU if it has none."""
+    """Return the device of a model's parameters, or else its buffers; the CPU without both."""
     import torch
 
-    some = next(model.parameters(), None)
+    some = next(chain(model.parameters(), model.buffers()), None)
     return torch.device("cpu") if some is None else some.device
 
 

@@ -6,7 +6,7 @@ import snntorch as snn
 import torch
 
 from benchmarks.support.cases import all_cases
-from benchmarks.support.examination import EXACT, NO, YES, Row, verdict
+from benchmarks.support.examination import EXACT, NO, YES, Case, Row, examine, verdict
 from benchmarks.support.page import committed, make_rows, to_markdown, without_lava
 from stochi.sim import Record
 
@@ -20,6 +20,13 @@ def rows() -> list[Row]:
 
 def test_the_page_says_what_happens(rows: list[Row]) -> None:
     assert to_markdown(rows) == without_lava(committed())
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.what)
+def test_a_gpu_gives_the_same_integers(case: Case) -> None:
+    row, on_cpu = examine(case, lava=False, device="cuda"), examine(case, lava=False)
+    assert (row.torch_engine, row.twin) == (on_cpu.torch_engine, on_cpu.twin)
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ class Row:
     note: str = ""
 
 
-def examine(case: Case, lava: bool) -> Row:
+def examine(case: Case, lava: bool, device: str = "cpu") -> Row:
     """Export a network, lower it, and compare engine, torch engine, twin and Lava.
 
     "exact" stands for equal spikes and membranes of all layers, at every time step.
@@ -71,6 +71,7 @@ def examine(case: Case, lava: bool) -> Row:
     Args:
         case: the network.
         lava: whether to run Lava, too.
+        device: where the torch engine and the twin run.
     """
     torch.manual_seed(0)
     with warnings.catch_warnings():
@@ -86,33 +87,38 @@ def examine(case: Case, lava: bool) -> Row:
         inputs = torch.rand(SAMPLES, *case.shape)
         if case.events:
             inputs = (torch.rand(program.target.time_steps, SAMPLES, *case.shape) > 0.5).float()
-        return _compared(case, graph, program, inputs, lava)
+        return _compared(case, graph, program, inputs, lava, torch.device(device))
 
 
 def _compared(
-    case: Case, graph: nir.NIRGraph, program: Program, inputs: torch.Tensor, lava: bool
+    case: Case,
+    graph: nir.NIRGraph,
+    program: Program,
+    inputs: torch.Tensor,
+    lava: bool,
+    device: torch.device,
 ) -> Row:
     engine = run(program, inputs, seed=3, probes=PROBES)
     sample = inputs[:, :1] if case.events else inputs[:1]
     twin, note = NO, ""
     try:
-        model = twin_of(program, from_nir(graph), sample)
+        model = twin_of(program, from_nir(graph), sample).to(device)
         twin = verdict(engine, record_twin(model, program, inputs, Draws(3)))
     except StochiError as error:
         note = _one_line(error)
     found = Row(case.group, case.what, _exported(case), YES, twin=twin, note=note)
-    found = replace(found, torch_engine=verdict(engine, on_torch(program, inputs)))
+    found = replace(found, torch_engine=verdict(engine, on_torch(program, inputs, device)))
     if not lava:
         return found
     return replace(found, lava=verdict(engine, run(program, inputs, "lava", seed=3, probes=PROBES)))
 
 
-def on_torch(program: Program, inputs: torch.Tensor) -> Record:
-    """Run a Program on the engine that GPUs run, on the CPU."""
+def on_torch(program: Program, inputs: torch.Tensor, device: torch.device) -> Record:
+    """Run a Program on the engine that GPUs run."""
     shown = check_inputs(program, inputs)
     recording = Recording(program, shown.shape[1], Probes(PROBES))
     draws = Draws(3, source=program.target.random_source)
-    _run_torch(program, shown, draws, recording, torch.device("cpu"), ignore_progress)
+    _run_torch(program, shown, draws, recording, device, ignore_progress)
     return recording.finish()
 
 

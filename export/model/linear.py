@@ -29,11 +29,6 @@ class LinearNode(nn.Module):
         """Map (batch, …) values without the bias."""
         raise NotImplementedError
 
-    def zeros(self, shape: Shape) -> torch.Tensor:
-        """Return one sample of zeros, (1, *shape), of the type and device of the parameters."""
-        like = next(self.parameters(), torch.zeros(()))
-        return torch.zeros(1, *shape, dtype=like.dtype, device=like.device)
-
     def forward(self, values: torch.Tensor, biases: int = 1) -> torch.Tensor:
         """Map (batch, …) values and add the bias ``biases`` times."""
         result = self.product(values)

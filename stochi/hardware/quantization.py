@@ -12,7 +12,7 @@ are the trained ones.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -91,6 +91,15 @@ class QuantizedLayer:
     def bias(self) -> torch.Tensor:
         """The effective bias, in units of the membrane."""
         return self.bias_mantissa << self.bias_exponent
+
+    def to(self, device: torch.device) -> "QuantizedLayer":
+        """Return the integers on a device."""
+        return replace(
+            self,
+            projections=tuple(replace(p, weight=p.weight.to(device)) for p in self.projections),
+            bias_mantissa=self.bias_mantissa.to(device),
+            threshold_mantissa=self.threshold_mantissa.to(device),
+        )
 
 
 def quantize_layer(

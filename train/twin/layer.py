@@ -19,6 +19,7 @@ from stochi.deploy.lowering.layer import (
 )
 from stochi.deploy.lowering.reset import choose_reset
 from stochi.deploy.lowering.stand_in import StandIn
+from stochi.devices import device_of
 from stochi.errors import ExportError
 from stochi.export.model.linear import LinearNode
 from stochi.export.model.model import GraphModel
@@ -49,6 +50,11 @@ class LayerNumbers(NamedTuple):
     paths: tuple[PathNumbers, ...]
     step: StepNumbers
     bias: torch.Tensor
+
+    def to(self, device: torch.device) -> "LayerNumbers":
+        """Return the numbers on a device, beside the same parameters."""
+        paths = tuple(path.to(device) for path in self.paths)
+        return LayerNumbers(self.parameters, paths, self.step.to(device), self.bias.to(device))
 
 
 class TwinLayer:
@@ -123,7 +129,8 @@ class TwinLayer:
         if self.last is None or not all(map(_same, self.last.parameters, now)):
             if learned:
                 self._take_learned_decays()
-            self.last = self._quantize(threshold, tuple(parameter.clone() for parameter in now))
+            numbers = self._quantize(threshold, tuple(parameter.clone() for parameter in now))
+            self.last = numbers.to(device_of(self.graph))
         if self.fuses:
             return RunningTwinLayer(self, self.last, self.last.bias)
         bias = torch.broadcast_tensors(self._bias(), self.last.bias)
@@ -132,7 +139,8 @@ class TwinLayer:
     def _quantize(
         self, threshold: torch.Tensor, parameters: tuple[torch.Tensor, ...]
     ) -> LayerNumbers:
-        values = self._real_values(threshold)
+        """Return the numbers on the CPU, where the lowering makes the same ones."""
+        values = self._real_values(threshold.cpu())
         real, shape = self.real, self.real.shape
         quantized = quantize_real_layer(
             real, self.step.decay, values, self.target, self.stand_in, warn=self.last is None
@@ -153,7 +161,7 @@ class TwinLayer:
         return LayerNumbers(parameters, paths, step, over_neurons(bias, shape))
 
     def _real_values(self, threshold: torch.Tensor) -> RealValues:
-        """Return the current values of the layer's parameters, and renew ``real`` if they fold."""
+        """Return the parameters' current values on the CPU, and renew ``real`` if they fold."""
         neuron = self.real.neuron
         if neuron is not None and neuron.threshold is not None:
             threshold = exact_if_unchanged(
@@ -163,8 +171,8 @@ class TwinLayer:
             bias = torch.zeros(self.real.bias.shape, dtype=torch.float64)
             for path in self.paths:
                 added = path.bias_of_layer()
-                bias = bias if added is None else bias + added
-            weights = [exact_if_unchanged(path.weight, path.real.weight) for path in self.paths]
+                bias = bias if added is None else bias + added.cpu()
+            weights = [exact_if_unchanged(p.weight.cpu(), p.real.weight) for p in self.paths]
             return RealValues(weights, exact_if_unchanged(bias, self.real.bias), threshold)
         now = read_layer(self._rewired(), self.wired, self.target.dt)
         self.real = replace(now, neuron=self.real.neuron)
@@ -186,7 +194,7 @@ class TwinLayer:
 
     def _bias(self) -> torch.Tensor:
         """Return what the biases of all paths add to the neurons' input, with its gradient."""
-        total = torch.zeros((), dtype=torch.float64)
+        total = torch.zeros((), dtype=torch.float64, device=device_of(self.graph))
         for path in self.paths:
             if any(path.counts):
                 total = total + path.answer_to_nothing().squeeze(0).double()
@@ -261,8 +269,13 @@ def make_step(
 
 
 def exact_if_unchanged(now: torch.Tensor, given: np.ndarray) -> torch.Tensor:
-    """Return the graph's own numbers, float64, if these are still their values in torch's type."""
-    exact = torch.from_numpy(np.array(given)).to(now.device)
+    """Return the graph's own numbers, float64, if these are still their values in torch's type.
+
+    Args:
+        now: current values, on the CPU.
+        given: the graph's numbers.
+    """
+    exact = torch.from_numpy(np.array(given))
     narrow = now.detach().float()
     same = exact.shape == now.shape and torch.equal(exact.float(), narrow)
     return exact if same else now

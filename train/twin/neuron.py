@@ -5,7 +5,7 @@ those of the real-valued step with the same decays (straight-through).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +76,15 @@ class StepNumbers:
     def unit(self) -> float:
         """Integers of the membrane per unit of the model's membrane."""
         return 2.0**ALIGN_SHIFT * self.quantized.scale
+
+    def to(self, device: torch.device) -> "StepNumbers":
+        """Return the numbers on a device; those of the compiled step stay on the CPU."""
+        return replace(
+            self,
+            quantized=self.quantized.to(device),
+            bias=self.bias.to(device),
+            current_keep=self.current_keep.to(device),
+        )
 
     @classmethod
     def of(

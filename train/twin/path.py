@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -55,6 +55,15 @@ class PathNumbers:
         """Synaptic sums, before the weight exponent, per unit of the model's current."""
         return self.quantized.scale / 2.0**self.exponent
 
+    def to(self, device: torch.device) -> "PathNumbers":
+        """Return the integers on a device; the projection stays as it is."""
+        return replace(
+            self,
+            quantized=self.quantized.to(device),
+            exact_weight=self.exact_weight.to(device),
+            gain=None if self.gain is None else self.gain.to(device),
+        )
+
 
 class TwinPath:
     """A path from a source to a layer.
@@ -73,7 +82,7 @@ class TwinPath:
 
     def __init__(self, real: RealProjection, path: Path, graph: GraphModel, levels: int) -> None:
         self.real, self.counts = real, path.biases
-        self.source_shape = graph.shapes[path.source]
+        self.graph, self.source_shape = graph, graph.shapes[path.source]
         self.levels = levels if path.source == INPUT else 1
         self.modules = [_linear(graph.nodes[name]) for name in path.nodes]
         weighted = [
@@ -140,7 +149,9 @@ class TwinPath:
 
     def answer_to_nothing(self) -> torch.Tensor:
         """Return what the path's biases add to each neuron, (1, *shape), with their gradients."""
-        values = self.modules[0].zeros(self.source_shape) if self.modules else torch.zeros(1)
+        like = next(self.graph.parameters(), torch.zeros(()))
+        shape = self.source_shape if self.modules else ()
+        values = torch.zeros(1, *shape, dtype=like.dtype, device=like.device)
         for module, count in zip(self.modules, self.counts, strict=True):
             values = module(values, count)
         return values

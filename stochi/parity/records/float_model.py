@@ -36,7 +36,8 @@ def run_float_model(
         (batch, classes) logits.
     """
     with seeded_draws(draws):
-        return torch.cat([logits_of(model(part)) for part in _parts(inputs, batch_size)])
+        shown = inputs.to(device_of(model))
+        return torch.cat([logits_of(model(part)) for part in _parts(shown, batch_size)])
 
 
 def record_float_model(

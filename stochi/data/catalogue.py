@@ -7,10 +7,10 @@ from pathlib import Path
 
 from stochi.data import cifar, mnist
 from stochi.data.digits import load_digits
-from stochi.data.events import nmnist
+from stochi.data.events import nmnist, tonic_sets
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
-from stochi.data.events.frame_cache import FrameCache
+from stochi.data.events.frame_cache import FrameCache, open_cache
 from stochi.data.samples import Samples
 from stochi.data.streams import Streams
 from stochi.errors import InputError
@@ -61,6 +61,10 @@ DATA_SETS = {
         DataSet("cifar10", cifar.SHAPE, 10, cifar.load_cifar10),
         DataSet("cifar100", cifar.SHAPE, 100, cifar.load_cifar100),
         _events("nmnist", nmnist.SHAPE, nmnist.CLASSES, nmnist.open_nmnist),
+        *(
+            _events(name, known.shape, known.classes, known.open)
+            for name, known in tonic_sets.TONIC_SETS.items()
+        ),
     )
 }
 
@@ -124,5 +128,4 @@ def open_events(
             f"{name} consists of images, not of events: load it with stochi.data.load; sets of"
             f" events: {known}"
         )
-    kept = None if cache is None else FrameCache(Path(cache).expanduser())
-    return chosen.opened(data_dir, binning or Binning(), kept)
+    return chosen.opened(data_dir, binning or Binning(), open_cache(cache))

@@ -29,6 +29,7 @@ class EventSet:
         classes: number of classes.
         binning: how a recording becomes frames.
         cache: where frames are kept, if they are.
+        class_names: names of the classes in the order of their labels, if they have names.
     """
 
     recordings: Recordings
@@ -36,6 +37,7 @@ class EventSet:
     classes: int
     binning: Binning = field(default_factory=Binning)
     cache: FrameCache | None = None
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.labels) > len(self.recordings):

@@ -65,5 +65,10 @@ class FrameCache:
         return self.folder / name[:2] / f"{name[2:]}.frames"
 
 
+def open_cache(folder: str | Path | None) -> FrameCache | None:
+    """Return the cache in a folder that the user named, if there is one."""
+    return None if folder is None else FrameCache(Path(folder).expanduser())
+
+
 def _checksum(key: str, kept: bytes) -> bytes:
     return hashlib.sha256(f"{_LAYOUT}\n{key}\n".encode() + kept).digest()

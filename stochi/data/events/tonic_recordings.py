@@ -42,12 +42,12 @@ class TonicRecordings:
         """Return a recording, its events put in the order of their times if they were not."""
         try:
             events, _ = self.data[self.rows[number]]
-            columns = _columns(events, self.shape[0])
+            recording = _recording(events, self.shape)
         except Exception as error:  # whatever tonic, h5py or numpy raise for a damaged file
             reason = f"tonic cannot read it ({type(error).__name__}, {first_line(error)})"
             raise InputError(f"{self._name(number)}: {reason}; {self.remedy}") from error
         try:
-            return checked_recording(Recording(*columns, *self.shape[1:], self.shape[0]))
+            return checked_recording(recording)
         except InputError as error:
             raise InputError(f"{self._name(number)}: {error}; {self.remedy}") from error
 
@@ -108,11 +108,13 @@ def checked_labels(targets: Any, classes: int, where: str) -> torch.Tensor:
     return torch.from_numpy(found.astype(np.int64))
 
 
-def _columns(events: np.ndarray, polarities: int) -> tuple[np.ndarray, ...]:
-    """Return x, y, polarity and time, by time."""
+def _recording(events: np.ndarray, shape: tuple[int, int, int]) -> Recording:
+    """Return tonic's events, by time."""
+    polarities, height, width = shape
     time = events["t"].astype(np.int64)
     order = np.argsort(time, kind="stable")
     x = events["x"].astype(np.int64)
-    y = events["y"].astype(np.int64) if "y" in events.dtype.names else np.zeros_like(x)
+    y = events["y"].astype(np.int64) if "y" in (events.dtype.names or ()) else np.zeros_like(x)
     polarity = events["p"].astype(np.int64) if polarities > 1 else np.zeros_like(x)
-    return x[order], y[order], polarity[order], time[order]
+    x, y, polarity, time = (values[order] for values in (x, y, polarity, time))
+    return Recording(x, y, polarity, time, height, width, polarities)

@@ -52,13 +52,25 @@ class RecordingFiles:
         try:
             return self.parse(path)
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+            raise _unreadable(path, error) from error
 
     def identity(self, number: int) -> str:
         """Return the file's path, size and time of change."""
-        path = self.paths[number]
-        try:
-            state = path.stat()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-        return f"{path.absolute()}:{state.st_size}:{state.st_mtime_ns}"
+        return file_identity(self.paths[number])
+
+
+def file_identity(path: Path) -> str:
+    """Return a file's path, size and time of change.
+
+    Raises:
+        InputError: the file is missing.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return f"{path.absolute()}:{state.st_size}:{state.st_mtime_ns}"
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: cannot be read ({error.strerror or error})")

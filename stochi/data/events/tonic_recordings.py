@@ -10,6 +10,7 @@ import torch
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
 from stochi.data.events.recording import Recording, checked_recording
+from stochi.data.events.source import file_identity
 from stochi.errors import InputError, first_line
 
 
@@ -53,11 +54,7 @@ class TonicRecordings:
 
     def identity(self, number: int) -> str:
         """Return the file's path, size and time of change, and the item's number."""
-        state = self.files[number].stat()
-        return (
-            f"{self.files[number].absolute()}:{state.st_size}:{state.st_mtime_ns}"
-            f":{self.rows[number]}"
-        )
+        return f"{file_identity(self.files[number])}:{self.rows[number]}"
 
     def _name(self, number: int) -> str:
         item = f"{type(self.data).__name__} item {self.rows[number]}"

@@ -160,6 +160,15 @@ def test_a_changed_recording_is_read_again(tmp_path: Path) -> None:
     assert torch.equal(before.inputs[:, 1:], after.inputs[:, 1:])
 
 
+def test_cached_frames_do_not_stand_for_a_missing_recording(tmp_path: Path) -> None:
+    write_nmnist(tmp_path)
+    test = open_events("nmnist", tmp_path, cache=tmp_path / "frames")[1]
+    test.load()
+    (tmp_path / "Test" / "1" / "00001.bin").unlink()
+    with pytest.raises(InputError, match=r"00001\.bin: cannot be read"):
+        test.load()
+
+
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     write_nmnist(tmp_path)
     (tmp_path / "file").write_bytes(b"")

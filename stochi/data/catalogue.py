@@ -8,6 +8,7 @@ from pathlib import Path
 from stochi.data import cifar, mnist
 from stochi.data.digits import load_digits
 from stochi.data.events import nmnist, tonic_sets
+from stochi.data.events import nmnist, saccades
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
 from stochi.data.events.frame_cache import FrameCache, open_cache
@@ -60,6 +61,7 @@ DATA_SETS = {
         DataSet("fashion-mnist", mnist.SHAPE, mnist.CLASSES, mnist.load_fashion_mnist),
         DataSet("cifar10", cifar.SHAPE, 10, cifar.load_cifar10),
         DataSet("cifar100", cifar.SHAPE, 100, cifar.load_cifar100),
+        _events("saccades", saccades.SHAPE, saccades.CLASSES, saccades.open_saccades),
         _events("nmnist", nmnist.SHAPE, nmnist.CLASSES, nmnist.open_nmnist),
         *(
             _events(name, known.shape, known.classes, known.open)

@@ -29,24 +29,27 @@ def draw_background(
         (n · pixels, most + 1) int64 times in [0, duration), ascending, ``NEVER`` behind the last,
         and the polarity of each, 0 or 1.
     """
-    words = [draw_words(numbers, pixels, LayerDraws(seed, 0, CAMERA_LAYER, 0), _STREAM).reshape(-1)]
-    counts = np.searchsorted(_poisson(rate * duration / 1e6), words[0] >> 8, side="right")
-    most = int(counts.max(initial=0))
-    words = [
-        draw_words(numbers, pixels, LayerDraws(seed, 0, CAMERA_LAYER, 1 + event), _STREAM).reshape(-1)
-        for event in range(most)
-    ]
-    drawn = np.stack([*words, np.zeros_like(counts)], -1)
-    times = np.where(
-        np.arange(most + 1) < counts[:, None], (drawn >> 8) * duration >> _BITS, NEVER
+    counts = np.searchsorted(
+        _poisson(rate * duration / 1e6), _draw_pixels(0, pixels, numbers, seed) >> 8, side="right"
     )
+    most = int(counts.max(initial=0))
+    events = [_draw_pixels(1 + event, pixels, numbers, seed) for event in range(most)]
+    drawn = np.stack([*events, np.zeros_like(counts)], -1)
+    times = np.where(np.arange(most + 1) < counts[:, None], (drawn >> 8) * duration >> _BITS, NEVER)
     order = times.argsort(-1, kind="stable")
     return np.take_along_axis(times, order, -1), np.take_along_axis(drawn & 1, order, -1)
 
 
+def _draw_pixels(step: int, pixels: int, numbers: np.ndarray, seed: int) -> np.ndarray:
+    """Draw a number of 32 bits for every pixel, (n · pixels,)."""
+    draws = LayerDraws(seed, 0, CAMERA_LAYER, step)
+    return draw_words(numbers, pixels, draws, _STREAM).reshape(-1)
+
+
 def _poisson(mean: float) -> np.ndarray:
     """Return the distribution function of 0, 1, … events, in ``2^−_BITS``, up to 1."""
-    shares, term, total = [], math.exp(-mean), 0.0
+    shares: list[int] = []
+    term, total = math.exp(-mean), 0.0
     while not shares or shares[-1] < 2**_BITS:
         total += term
         term *= mean / (len(shares) + 1)

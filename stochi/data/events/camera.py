@@ -111,7 +111,10 @@ def record(
     ends = np.searchsorted(sample[order], np.arange(1, len(grey)))
     row, column = np.divmod(place[order], camera.width)
     columns = (np.split(part, ends) for part in (column, row, polarity[order], time[order]))
-    return [Recording(*parts, camera.height, camera.width) for parts in zip(*columns, strict=True)]
+    return [
+        Recording(x, y, brighter, at, camera.height, camera.width)
+        for x, y, brighter, at in zip(*columns, strict=True)
+    ]
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

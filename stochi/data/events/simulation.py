@@ -18,7 +18,7 @@ _BLOCK = 64
 class SimulatedRecordings:
     """What a simulated camera records of images, one recording an image.
 
-    Recordings are simulated when one of their block is first read, and kept while this object lives.
+    They are simulated when one of their block is first read, and kept while this object lives.
 
     Attributes:
         images: (n, height, width) in [0, 1].

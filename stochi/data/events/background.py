@@ -43,7 +43,7 @@ def draw_background(
 def _draw_pixels(step: int, pixels: int, numbers: np.ndarray, seed: int) -> np.ndarray:
     """Draw a number of 32 bits for every pixel, (n · pixels,)."""
     draws = LayerDraws(seed, 0, CAMERA_LAYER, step)
-    return draw_words(numbers, pixels, draws, _STREAM).reshape(-1)
+    return draw_words(numbers, np.arange(pixels), draws, _STREAM).reshape(-1)
 
 
 def _poisson(mean: float) -> np.ndarray:

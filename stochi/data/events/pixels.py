@@ -27,7 +27,9 @@ def draw_limits(
     )
     draws = LayerDraws(seed, 0, CAMERA_LAYER, 0)
     sensor = np.zeros(1, np.int64)
-    rising, falling = (table[draw_words(sensor, pixels, draws, at, 1)[0]] for at in (0, 1))
+    rising, falling = (
+        table[draw_words(sensor, np.arange(pixels), draws, at, 1)[0]] for at in (0, 1)
+    )
     return rising, falling
 
 

@@ -1,5 +1,6 @@
 """Codes that turn images, or streams, into the inputs of every time step."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -101,14 +102,13 @@ def _direct(images: torch.Tensor, code: _Code) -> torch.Tensor:
 
 
 def _rate(images: torch.Tensor, code: _Code) -> torch.Tensor:
-    device, pixels = images.device, images[0].numel() if len(images) else 0
-    samples = torch.arange(len(images), device=device) + code.first_sample
-    places = torch.arange(pixels, device=device)
+    samples = torch.arange(len(images), device=images.device) + code.first_sample
+    pixels = math.prod(images.shape[1:])
     limits = (images.double().flatten(1) * 2**_RATE_BITS).ceil_()
     spikes = images.new_empty(code.time_steps, *images.shape)
     for step, frame in enumerate(spikes):
         draws = LayerDraws(code.seed, 0, ENCODER_LAYER, step)
-        words = draw_words(samples, places, draws, size=_RATE_BITS // 8)
+        words = draw_words(samples, pixels, _RATE_BITS // 8, draws)
         frame.copy_((words < limits).view_as(frame))
     return spikes
 

@@ -1,19 +1,17 @@
 """The digits seen by the simulated camera: the set that needs no download."""
 
 import hashlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 
-from stochi.data import Binning, EventSet, load, load_digits, open_events
+from stochi.data import Binning, EventSet, load_digits, open_events
 from stochi.data.events.recording import Recording
 from stochi.data.events.saccades import CAMERA, SACCADE, triangle
 
-DIGEST = ""
-"""Of the events of 64 recordings, on every machine."""
+DIGEST = "7d51d9880b4708b8e3a063a661a7898b4186deb66427077e60eaabc967bf8a75"
+"""Of the events of the first 32 recordings of either part, on every machine."""
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +33,6 @@ def some(sets: tuple[EventSet, EventSet]) -> list[Recording]:
 
 def test_the_events_are_the_same_everywhere(sets: tuple[EventSet, EventSet]) -> None:
     assert digest(some(sets)) == DIGEST
-    code = (
-        "from tests.data.test_saccades import digest, some\n"
-        "from stochi.data import open_events\n"
-        "print(digest(some(open_events('saccades'))))"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == DIGEST
 
 
 def test_the_split_is_that_of_the_digits(sets: tuple[EventSet, EventSet]) -> None:
@@ -52,10 +43,10 @@ def test_the_split_is_that_of_the_digits(sets: tuple[EventSet, EventSet]) -> Non
 
 
 def test_recordings_are_like_those_of_the_real_camera(sets: tuple[EventSet, EventSet]) -> None:
-    """N-MNIST: 3.3 events a pixel, as many rising as falling, in three bursts with rests between."""
+    """N-MNIST: 3.3 events a pixel, as many rising as falling, in three bursts."""
     recordings = some(sets)
     counts = np.array([len(one) for one in recordings])
-    assert 500 < counts.min() and counts.max() < 1500
+    assert counts.min() > 500 and counts.max() < 1500
     assert 2.5 < counts.mean() / CAMERA.pixels < 4.5
     assert 0.45 < np.concatenate([one.polarity for one in recordings]).mean() < 0.55
     time = np.concatenate([one.time for one in recordings])
@@ -101,9 +92,3 @@ def test_the_path_is_a_triangle_that_rests_at_its_corners() -> None:
     for saccade in np.split(speed, 3):
         assert saccade[[0, -1]].max() < 0.2 * saccade[third // 2]
     assert len(np.unique(path[::third].round(9), axis=0)) == 3
-
-
-def test_load_gives_all_in_memory() -> None:
-    training, test = load("saccades")
-    assert training.inputs.shape == (10, 1438, 2, 16, 16) and len(test) == 359
-    assert training.inputs.dtype == torch.float32 and training.labels.dtype == torch.int64

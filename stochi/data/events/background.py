@@ -9,8 +9,9 @@ from stochi.hardware.draws import LayerDraws
 
 NEVER = 2**62
 """A time after all others."""
-_BITS = 24
-_STREAM = 16
+_BYTES, _BITS = 4, 24
+"""A draw has four bytes: 24 bits are for a number or a time, the last for a polarity."""
+_STREAM = 2
 
 
 def draw_background(
@@ -43,7 +44,7 @@ def draw_background(
 def _draw_pixels(step: int, pixels: int, numbers: np.ndarray, seed: int) -> np.ndarray:
     """Draw a number of 32 bits for every pixel, (n · pixels,)."""
     draws = LayerDraws(seed, 0, CAMERA_LAYER, step)
-    return draw_words(numbers, np.arange(pixels), draws, _STREAM).reshape(-1)
+    return draw_words(numbers, pixels, _BYTES, draws, _STREAM).reshape(-1)
 
 
 def _poisson(mean: float) -> np.ndarray:

@@ -8,6 +8,7 @@ integers, and randomness comes from the chip's counter-based generator: the same
 machine, whatever the batch.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ _LARGEST_MISMATCH = 0.3
 """At most: the lowest of 256 quantiles of the threshold, 2.9 deviations down, stays positive."""
 _SHARPEST = 0.01
 """The lowest threshold, a change of 1 %: the logarithm has 4,096 levels a factor of e."""
+_FURTHEST = 10**6
 _MOST_EVENTS = 100
 """At most: background events of a pixel in a recording, on average."""
 
@@ -66,6 +68,11 @@ class Camera:
         _check("refractory", self.refractory, 1, 10**6)
         _check("noise", self.noise, 0, 10**5)
         _check("interval", self.interval, 1, 10**6)
+        for name in ("height", "width", "refractory", "interval"):
+            if not isinstance(getattr(self, name), int):
+                raise InputError(
+                    f"camera: {name} is {getattr(self, name)}; it must be a whole number"
+                )
 
     @property
     def pixels(self) -> int:
@@ -92,9 +99,35 @@ def record(
         InputError: an argument has another shape, or values that are not finite or out of range.
     """
     grey = optics.grey_levels(images)
-    if path.ndim != 2 or path.shape[1] != 2 or len(path) < 2 or not np.isfinite(path).all():
+    if len(numbers) != len(grey):
+        raise InputError(f"{len(grey)} images have {len(numbers)} numbers; pass one for each")
+    duration = _duration(path, camera)
+    levels = optics.brightness(grey, path, camera.height, camera.width, camera.filled, camera.dark)
+    limits = pixels.draw_limits(camera.threshold, camera.mismatch, camera.pixels, seed)
+    noise = background.draw_background(camera.noise, duration, camera.pixels, numbers, seed)
+    pixel, time, polarity = pixels.fire(levels, limits, noise, camera.interval, camera.refractory)
+    sample, place = np.divmod(pixel, camera.pixels)
+    order = np.lexsort((place, time, sample))
+    ends = np.searchsorted(sample[order], np.arange(len(grey) + 1)).tolist()
+    row, column = np.divmod(place, camera.width)
+    recordings = []
+    for start, end in itertools.pairwise(ends):
+        mine = order[start:end]
+        x, y, rises, at = (part[mine] for part in (column, row, polarity, time))
+        recordings.append(Recording(x, y, rises, at, camera.height, camera.width))
+    return recordings
+
+
+def _duration(path: np.ndarray, camera: Camera) -> int:
+    """Return the microseconds of a path.
+
+    Raises:
+        InputError: it is no path, or background events would be too many.
+    """
+    if path.ndim != 2 or path.shape[1] != 2 or len(path) < 2 or not np.abs(path).max() <= _FURTHEST:
         raise InputError(
-            f"path has the shape {path.shape}; it must be finite, (moments, 2), 2 moments or more"
+            f"path has the shape {path.shape}; it must be (moments, 2), with 2 moments or more and"
+            f" numbers within ±{_FURTHEST:,} pixels"
         )
     duration = (len(path) - 1) * camera.interval
     if camera.noise * duration / 1e6 > _MOST_EVENTS:
@@ -102,19 +135,7 @@ def record(
             f"noise is {camera.noise:g} Hz over {duration / 1e6:g} s; background events must be at"
             f" most {_MOST_EVENTS} a pixel and recording: lower the noise or shorten the path"
         )
-    levels = optics.brightness(grey, path, camera.height, camera.width, camera.filled, camera.dark)
-    limits = pixels.draw_limits(camera.threshold, camera.mismatch, camera.pixels, seed)
-    noise = background.draw_background(camera.noise, duration, camera.pixels, numbers, seed)
-    pixel, time, polarity = pixels.fire(levels, limits, noise, camera.interval, camera.refractory)
-    sample, place = np.divmod(pixel, camera.pixels)
-    order = np.lexsort((place, time, sample))
-    ends = np.searchsorted(sample[order], np.arange(1, len(grey)))
-    row, column = np.divmod(place[order], camera.width)
-    columns = (np.split(part, ends) for part in (column, row, polarity[order], time[order]))
-    return [
-        Recording(x, y, brighter, at, camera.height, camera.width)
-        for x, y, brighter, at in zip(*columns, strict=True)
-    ]
+    return duration
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

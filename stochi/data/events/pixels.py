@@ -27,9 +27,7 @@ def draw_limits(
     )
     draws = LayerDraws(seed, 0, CAMERA_LAYER, 0)
     sensor = np.zeros(1, np.int64)
-    rising, falling = (
-        table[draw_words(sensor, np.arange(pixels), draws, at, 1)[0]] for at in (0, 1)
-    )
+    rising, falling = (table[draw_words(sensor, pixels, 1, draws, at)[0]] for at in (0, 1))
     return rising, falling
 
 
@@ -60,6 +58,7 @@ def fire(
     before = next(levels)
     sensors = len(before) // len(limits[0])
     state = _Pixels(
+        numbers=np.arange(len(before)),
         reference=before.copy(),
         ready=np.zeros_like(before),
         rising=np.tile(limits[0], sensors),
@@ -69,14 +68,14 @@ def fire(
     events = [(before[:0], before[:0], before[:0])]
     for number, after in enumerate(levels):
         span = _Span(before, after, number * interval, interval)
-        live = np.arange(len(before))
+        live = _wake(state, span, slice(None))
         while len(live):
-            live = _wake(state, span, live)
             time, polarity = _next_events(state, span, noise, live)
             events.append((live, time, polarity))
             state.ready[live] = time + refractory
             heard = (noise[0][live] < state.ready[live, None]).sum(1)
             state.upcoming[live] = noise[0][live, heard]
+            live = _wake(state, span, live)
         before = after
     pixel, time, polarity = (np.concatenate(parts) for parts in zip(*events, strict=True))
     return pixel, time, polarity
@@ -87,12 +86,14 @@ class _Pixels:
     """State of all pixels, changed in place.
 
     Attributes:
+        numbers: the pixels' numbers, 0, 1, ….
         reference: the level that a pixel compares with.
         ready: the time at which a pixel's last blindness ends.
         rising, falling: its thresholds.
         upcoming: time of its next background event.
     """
 
+    numbers: np.ndarray
     reference: np.ndarray
     ready: np.ndarray
     rising: np.ndarray
@@ -109,31 +110,33 @@ class _Span(NamedTuple):
     interval: int
 
 
-def _wake(state: _Pixels, span: _Span, pixels: np.ndarray) -> np.ndarray:
+def _wake(state: _Pixels, span: _Span, pixels: np.ndarray | slice) -> np.ndarray:
     """Give pixels whose blindness ends their reference, and return those that will fire."""
+    numbers = state.numbers[pixels]
     wait = state.ready[pixels] - span.start
     ending = (wait >= 0) & (wait < span.interval)
-    woken, wait = pixels[ending], wait[ending]
+    woken, wait = numbers[ending], wait[ending]
     rise = span.after[woken] - span.before[woken]
     state.reference[woken] = span.before[woken] + rise * wait // span.interval
     change = span.after[pixels] - state.reference[pixels]
     leaving = (change >= state.rising[pixels]) | (change <= -state.falling[pixels])
     end = span.start + span.interval
     fires = (state.ready[pixels] < end) & (leaving | (state.upcoming[pixels] < end))
-    return pixels[fires]
+    return numbers[fires]
 
 
 def _next_events(
     state: _Pixels, span: _Span, noise: tuple[np.ndarray, np.ndarray], pixels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return time and polarity of the next event of pixels that fire in this interval."""
-    level, rise = span.before[pixels], (span.after - span.before)[pixels]
+    level, end = span.before[pixels], span.after[pixels]
+    rise = end - level
     brighter = rise > 0
     limit = np.where(brighter, state.rising[pixels], -state.falling[pixels])
     target = state.reference[pixels] + limit
     # Rounded up: the first microsecond at which the level is there.
     passed = -((level - target) * span.interval // np.where(rise == 0, 1, rise))
-    reached = np.where(brighter, span.after[pixels] >= target, span.after[pixels] <= target)
+    reached = np.where(brighter, end >= target, end <= target)
     crossing = np.where(reached, span.start + passed, NEVER)
     spurious = state.upcoming[pixels] < crossing
     heard = (noise[0][pixels] < state.upcoming[pixels, None]).sum(1)

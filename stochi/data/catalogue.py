@@ -7,8 +7,7 @@ from pathlib import Path
 
 from stochi.data import cifar, mnist
 from stochi.data.digits import load_digits
-from stochi.data.events import nmnist, tonic_sets
-from stochi.data.events import nmnist, saccades
+from stochi.data.events import nmnist, saccades, tonic_sets
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
 from stochi.data.events.frame_cache import FrameCache, open_cache
@@ -87,7 +86,7 @@ def load(name: str, data_dir: Folder = None) -> tuple[Samples, Samples]:
 
     Args:
         name: ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10``, ``cifar100``, or a set of
-            events, such as ``nmnist`` (``docs/data.md`` lists them).
+            events, such as ``saccades`` or ``nmnist`` (``docs/data.md`` lists them).
         data_dir: the folder that holds the set's published files (``docs/data.md``). Every call
             reads and checks them again. The digits come with scikit-learn and need no folder.
 

@@ -84,7 +84,7 @@ def encode(
     kind, function, usual = _CODES[name]
     if not isinstance(samples, kind):
         raise InputError(
-            f"{name} encodes stochi.data.{kind.__name__}, this is a {type(samples).__name__}"
+            f"{name} encodes stochi.data.{kind.__name__}, not a {type(samples).__name__} object"
         )
     inputs = _checked(samples.inputs, samples.batch_dim)
     code = _Code(

@@ -162,9 +162,9 @@ NANS = Images(torch.full((2, 1, 4, 4), math.nan), torch.zeros(2))
     ("samples", "name", "options", "message"),
     [
         (images(), "phase", {}, "unknown code 'phase'; known codes: direct, rate, latency"),
-        (images(), "delta", {}, "delta encodes stochi.data.Streams, this is a Images"),
-        (samples_for("delta"), "rate", {}, "rate encodes stochi.data.Images, this is a Streams"),
-        (images().inputs, "rate", {}, "this is a Tensor"),
+        (images(), "delta", {}, "delta encodes stochi.data.Streams, not a Images object"),
+        (samples_for("delta"), "rate", {}, "rate encodes stochi.data.Images, not a Streams object"),
+        (images().inputs, "rate", {}, "not a Tensor object"),
         (images(), "rate", {"time_steps": None}, "time_steps is None"),
         (images(), "rate", {"time_steps": 0}, "time_steps is 0"),
         (images(), "rate", {"time_steps": 2.0}, "time_steps is 2.0"),

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import snntorch as snn
 import torch
-from snntorch import functional, spikegen
+from snntorch import functional
 from torch import nn
 
-from stochi.data import Images, Streams, load_digits
+from stochi.data import encode, load_digits
 from stochi.deploy import lower
 from stochi.export import to_nir
 from stochi.parity import ParityReport, check_parity
@@ -30,15 +30,12 @@ class Network(nn.Module):
         return torch.stack(spk2_rec)
 
 
-def encode(images: Images) -> Streams:
-    """Draw a spike train for every pixel."""
-    return Streams(spikegen.rate(images.inputs, num_steps=20), images.labels)
-
-
 def main(out: Path = Path("runs/examples"), epochs: int = 10) -> ParityReport:
     """Train, lower, compare; leave a Program and a report in ``out``."""
     torch.manual_seed(0)
-    training, test = (encode(images) for images in load_digits())
+    digits, held_out = load_digits()
+    training = encode(digits, "rate", time_steps=20)
+    test = encode(held_out, "rate", time_steps=20, first_sample=len(digits))
     network, loss_of = Network(), functional.ce_count_loss()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     for spikes, labels in epochs * list(training.split(64)):

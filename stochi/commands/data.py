@@ -8,8 +8,8 @@ from stochi.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
-    from stochi.data import Images
     from stochi.data.catalogue import DataSet
+    from stochi.data.samples import Samples
     from stochi.program import Program
     from stochi.train import NetworkConfig
 
@@ -49,7 +49,7 @@ def load_program(path: Path, for_images: bool = True) -> "Program":
 
 def load_test_images(
     data: str, data_dir: Path | None, network: str | Path, shape: tuple[int, ...], classes: int
-) -> "Images":
+) -> "Samples":
     """Load the test part of a set, for a network with this input shape and number of classes.
 
     Args:

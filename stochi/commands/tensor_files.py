@@ -8,7 +8,6 @@ from stochi.files import what_is_missing
 
 SAFETENSORS = ".safetensors"
 TORCH = (".pt", ".pth", ".ckpt", ".bin")
-NUMPY = (".npy", ".npz")
 
 
 def load_tensors(path: Path) -> Any:
@@ -26,32 +25,6 @@ def load_tensors(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises errors of many kinds for a foreign file
         raise InputError(f"{path}: {_why_not(path, error)}") from error
-
-
-def load_arrays(path: Path) -> "dict[str, Any]":
-    """Read the arrays of a .npy or .npz file by name; the one of a .npy file has the name "".
-
-    Raises:
-        InputError: the file is missing or damaged, or reading it would run code.
-    """
-    import numpy as np
-
-    _check_file(path)
-    try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return {"": content}
-        with content as archive:
-            return {name: archive[name] for name in archive.files}
-    except Exception as error:  # numpy, zipfile and zlib raise many kinds
-        if "allow_pickle" in str(error):
-            raise InputError(
-                f"{path}: holds Python objects, which could run code when they are read; save"
-                " arrays of numbers (numpy.save with allow_pickle=False)"
-            ) from error
-        raise InputError(
-            f"{path}: not a file of numpy.save or numpy.savez, or a damaged one; save it again"
-        ) from error
 
 
 def _check_file(path: Path) -> None:

@@ -133,6 +133,7 @@ def train_command(
     With --hardware the twin is trained in place of the float model. The checkpoint holds a float
     model in both cases, for 'stochi export'.
     """
+    from stochi.data import Images
     from stochi.data.catalogue import find_data_set
     from stochi.train import NetworkConfig, TrainingConfig
 
@@ -154,6 +155,8 @@ def train_command(
     _check_network(context, network)
     check_device(device)
     training, test = chosen.read(data_dir)
+    if not (isinstance(training, Images) and isinstance(test, Images)):
+        raise InputError(f"{data} consists of events, and this command trains on images")
     recipe = _Recipe(network, config, chosen_defence, hardware, data)
     model, history = _train(output, recipe, training, device)
     _finish(output, recipe, model, history, test, out)

@@ -1,4 +1,4 @@
-"""Data sets as tensors: images in [0, 1] and integer labels."""
+"""Data sets as tensors: images in [0, 1] or frames of events, and integer labels."""
 
 import lazy_loader
 

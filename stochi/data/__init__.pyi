@@ -1,4 +1,11 @@
 from .catalogue import load as load
+from .catalogue import open_events as open_events
 from .digits import load_digits as load_digits
+from .encoding import encode as encode
+from .events.binning import Binning as Binning
+from .events.event_set import EventSet as EventSet
+from .events.own import open_recordings as open_recordings
+from .events.tonic_recordings import from_tonic as from_tonic
+from .events_figure import draw_events as draw_events
 from .images import Images as Images
 from .streams import Streams as Streams

@@ -119,7 +119,7 @@ def random_bytes(
     )
     stack: Any = torch.stack if isinstance(zero, torch.Tensor) else np.stack
     drawn = stack([(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1)
-    return drawn.reshape(len(samples), -1)[:, :count]
+    return drawn.reshape(len(samples), DRAWS_PER_BLOCK * block.shape[1])[:, :count]
 
 
 def registers_at(samples: Integers, count: int, draws: LayerDraws, stream: int) -> Integers:

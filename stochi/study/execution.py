@@ -76,9 +76,11 @@ def load_images(plan: StudyPlan, data_dir: str | Path | None) -> tuple[Images, I
     """Load the plan's training and test images.
 
     Raises:
-        InputError: the data set has fewer images than the plan asks for.
+        InputError: the data set has fewer images than the plan asks for, or has events.
     """
     training, test = load(plan.data, data_dir)
+    if not (isinstance(training, Images) and isinstance(test, Images)):
+        raise InputError(f"{plan.data} consists of events, and this study is one of images")
     for name, images, asked in (
         ("training_images", training, plan.training.images),
         ("images", test, plan.images),

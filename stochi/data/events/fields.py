@@ -1,0 +1,128 @@
+"""Recordings in files of one's own: arrays of columns, rows and times, however they are named."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stochi.data.array_files import load_arrays
+from stochi.data.events.recording import Recording, checked_recording
+from stochi.errors import InputError, first_line
+
+_NAMES = {
+    "x": ("x", "xs"),
+    "y": ("y", "ys"),
+    "time": ("t", "ts", "time", "times", "timestamp", "timestamps"),
+    "polarity": ("p", "ps", "pol", "polarity", "on"),
+}
+_FORM = "x, y, t (microseconds) and p (1 brighter, 0 or −1 darker)"
+_GROUP = "events"
+_EXACT = 2**53
+"""Whole numbers below this are exact in a float."""
+
+
+def read_numpy(path: Path, height: int, width: int) -> Recording:
+    """Read a recording from a .npz or .npy file.
+
+    A .npz file holds four arrays, or one; a single array has four named fields, or is (events, 4)
+    with the columns x, y, time, polarity.
+
+    Raises:
+        InputError: the file is damaged, or its events are impossible; the message names it.
+    """
+    arrays = load_arrays(path)
+    try:
+        only = next(iter(arrays.values())) if len(arrays) == 1 else None
+        return _recording(arrays if only is None else _fields_of(only), height, width)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read_hdf5(path: Path, height: int, width: int) -> Recording:
+    """Read a recording from an HDF5 file.
+
+    Four data sets lie in the group ``events`` or in the file itself; or ``events`` is a data set
+    like the array of a .npy file.
+
+    Raises:
+        InputError: the file is damaged, or its events are impossible; the message names it.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            place = file.get(_GROUP, file)
+            if isinstance(place, h5py.Dataset):
+                return _recording(_fields_of(place[()]), height, width)
+            sets = {name: item for name, item in place.items() if isinstance(item, h5py.Dataset)}
+            return _recording(sets, height, width)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and others
+        raise InputError(
+            f"{path}: not an HDF5 file, or a damaged one ({first_line(error)}); save it again"
+        ) from error
+
+
+def _fields_of(array: Any) -> dict[str, np.ndarray]:
+    """Return the four fields of one array."""
+    array = np.asarray(array)
+    if array.dtype.names is not None:
+        return {name: array[name] for name in array.dtype.names}
+    if array.ndim == 2 and array.shape[1] == 4:
+        return dict(zip(("x", "y", "t", "p"), array.T, strict=True))
+    raise InputError(
+        f"it holds one array of shape {array.shape}; it must have the fields {_FORM}, or be"
+        " (events, 4) with these columns"
+    )
+
+
+def _recording(fields: Mapping[str, Any], height: int, width: int) -> Recording:
+    """Return the recording in four arrays or data sets, by whatever names they have."""
+    lower = {name.lower(): values for name, values in fields.items()}
+    found: dict[str, np.ndarray] = {}
+    for what, names in _NAMES.items():
+        known = [lower[name] for name in names if name in lower]
+        if len(known) != 1:
+            raise InputError(
+                f"it holds {'no' if not known else 'more than one'} {what}: its arrays are"
+                f" {', '.join(map(repr, fields)) or 'none'}; it must have {_FORM}"
+            )
+        found[what] = _whole(what, known[0])
+    lengths = {what: len(values) for what, values in found.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(
+            "its arrays differ in length:"
+            f" {', '.join(f'{what} {length}' for what, length in lengths.items())}"
+        )
+    if len(found["polarity"]) and found["polarity"].min() == -1:
+        found["polarity"] = _from_signs(found["polarity"])
+    x, y, polarity, time = (found[what] for what in ("x", "y", "polarity", "time"))
+    return checked_recording(Recording(x, y, polarity, time, height, width))
+
+
+def _whole(what: str, values: Any) -> np.ndarray:
+    """Return whole numbers as int64."""
+    values = np.asarray(values)
+    if values.ndim != 1 or values.dtype.kind not in "biuf":
+        raise InputError(
+            f"{what} is an array of {values.dtype} with shape {values.shape}; it must be one"
+            " number an event"
+        )
+    if values.dtype.kind == "f":
+        wrong = ~(np.abs(values) < _EXACT) | (values != np.trunc(values))  # NaN is wrong too
+    else:
+        wrong = values > np.int64(2**62) if values.dtype == np.uint64 else np.zeros(1, np.bool_)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise InputError(
+            f"event {at} has {what} {values[at]}; it must be a whole number"
+            + (" of microseconds" if what == "time" else "")
+        )
+    return values.astype(np.int64)
+
+
+def _from_signs(polarity: np.ndarray) -> np.ndarray:
+    """Return 0 for −1; anything but −1 and 1 stays out of range."""
+    return np.where(np.abs(polarity) == 1, (polarity + 1) // 2, -1)

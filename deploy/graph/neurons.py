@@ -22,6 +22,8 @@ PARAMETERS = (
     *("tau", "tau_mem", "tau_syn", "r", "w_in"),
     *("v_threshold", "v_leak", "v_reset", "threshold"),
 )
+COUPLED_TOLERANCE = 1e-4
+"""Relative difference from 1 − λ that 32-bit floats in a file may give a coupled gain."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def read_neuron(
 
     Raises:
         LoweringError: a parameter is not finite or fits the shape in no or in two ways, a time
-            constant or the refractory period does not fit the time step, or the neurons fire
-            without input after every reset.
+            constant or the refractory period does not fit the time step, a gain that is coupled to
+            a drawn λ has another factor, or the neurons fire without input after every reset.
         GraphError: the metadata is not valid.
     """
     values = _parameters(name, node, shape)
@@ -101,6 +103,8 @@ def read_neuron(
         gain = gain * dt / values["tau_mem"] * values["w_in"] * dt / values["tau_syn"]
     else:
         gain = gain * dt
+    if random is not None and random.input_gain == "coupled":
+        _check_coupled(name, gain, decay)
     reset = values.get("v_reset", np.zeros(()))
     if "v_leak" in values:
         rest = values["v_leak"] - reset
@@ -143,6 +147,19 @@ def _parameters(
             )
         found[what] = values if shape is None else np.asarray(spread(name, what, values, shape))
     return found
+
+
+def _check_coupled(name: str, gain: np.ndarray, decay: np.ndarray) -> None:
+    """Raise LoweringError unless the node's own gain is 1 − λ, as a drawn, coupled gain is."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # a λ of 1 has no gain that is coupled
+        factor = np.asarray(gain / (1 - decay))
+    wrong = ~(np.abs(factor - 1) <= COUPLED_TOLERANCE)
+    if np.any(wrong):
+        raise LoweringError(
+            f"neuron {name!r}: its metadata 'random_tau' couples the input gain to λ, so that the"
+            f" gain is 1 − λ, but its own parameters multiply that by {factor[wrong].flat[0]:g};"
+            " set r (and w_in·dt/tau_syn) to 1 and multiply the weights in front of it instead"
+        )
 
 
 def _threshold(name: str, threshold: np.ndarray, reset: np.ndarray) -> np.ndarray:

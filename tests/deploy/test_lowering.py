@@ -175,6 +175,13 @@ def test_random_neurons_need_a_programmable_chip() -> None:
     assert lower(graph, chip="loihi1", noise="none", events=True).target.chip == "loihi1"
 
 
+def test_a_gain_that_is_coupled_to_a_drawn_decay_has_no_other_factor() -> None:
+    graph = to_nir(conv_net(), torch.rand(1, 2, 8, 8))
+    graph.nodes["network.lif1"].r = 3 * np.asarray(graph.nodes["network.lif1"].r)
+    with pytest.raises(LoweringError, match=r"network\.lif1.*multiply that by 3; set r"):
+        lower(graph)
+
+
 def test_a_graph_of_another_framework_runs(shared: Path) -> None:
     graph = read_graph(shared / "nir" / "lif_norse.nir")
     program = lower(graph, dt=1e-4, time_steps=100, events=True)

@@ -39,6 +39,14 @@ def cuba(size: int, **metadata: object) -> nir.CubaLIF:
     )
 
 
+def coupled(node: nir.NIRNode) -> nir.NIRNode:
+    """Give a node the gain 1 − λ, that of a drawn and coupled one."""
+    node.r = np.ones_like(node.r)
+    if isinstance(node, nir.CubaLIF):
+        node.w_in = node.tau_syn / DT
+    return node
+
+
 def residual() -> nir.NIRGraph:
     """Spikes and currents skip a layer, and spikes go back."""
     graph = chain(affine(6, 6), lif(6, 0.5, "zero", False), affine(6, 6), size=6)
@@ -125,10 +133,10 @@ GRAPHS = {
     ),
     "random": lambda: chain(
         affine(5, 5),
-        lif(5, 0.5, "subtract", True, random_tau={**LAMBDA, "sampling": "step"}),
+        coupled(lif(5, 0.5, "subtract", True, random_tau={**LAMBDA, "sampling": "step"})),
     ),
     "random, with memory": lambda: chain(
-        affine(5, 5), cuba(5, random_tau={**LAMBDA, "sampling": "forward"})
+        affine(5, 5), coupled(cuba(5, random_tau={**LAMBDA, "sampling": "forward"}))
     ),
     "leak": lambda: chain(
         affine(5, 5),

@@ -170,7 +170,8 @@ class _Graph:
         if random.random() < 0.25:
             metadata["reset_current"] = int(random.random() < 0.5)
             syn = ones * DT / (1 - random.choice([0.3, 0.6]))
-            drive = {"r": 1 / (1 - decay), "w_in": syn / DT}
+            # A gain that is drawn with λ has no factor beside 1 − λ.
+            drive = {"r": ones if "random_tau" in metadata else 1 / (1 - decay), "w_in": syn / DT}
             return nir.CubaLIF(tau_mem=tau, tau_syn=syn, v_leak=rest, **drive, **shared)
         if random.random() < 0.15 and "random_tau" not in metadata:
             return nir.IF(r=ones / DT, **shared)

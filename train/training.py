@@ -1,4 +1,4 @@
-"""Training a classifier: seeded, with early stopping on held-out training images."""
+"""Training a classifier: seeded, with early stopping on held-out training samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,10 +6,17 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
+from stochi.data.samples import Samples
+from stochi.devices import device_of
 from stochi.errors import InputError, check_at_least_one
 from stochi.modes import in_eval_mode
+from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
+
+Labelled = Samples | EventSet
+"""Images or streams in memory, or recordings of events that are read when they are needed."""
 
 
 @dataclass(frozen=True)
@@ -17,14 +24,16 @@ class TrainingConfig:
     """Options of training, recorded in the checkpoint.
 
     Attributes:
-        seed: seed of the initial weights, the order of the images and the neurons' draws, at
+        seed: seed of the initial weights, the order of the samples and the neurons' draws, at
             least 0.
         epochs: largest number of epochs, at least 1.
-        batch_size: number of images per training step, at least 1.
+        batch_size: number of samples per training step, at least 1.
         learning_rate: Adam's learning rate at the start.
         patience: number of epochs without a higher validation accuracy after which training stops,
             at least 1.
-        validation_share: n, if one image in n of the training set is held out for validation.
+        validation_share: n, if one sample in n of the training set is held out for validation.
+        shift: largest number of pixels, at least 0, by which a training sample is moved at random,
+            anew in every epoch; 0 leaves all where they are.
 
     Raises:
         InputError: a value is out of range.
@@ -36,10 +45,13 @@ class TrainingConfig:
     learning_rate: float = 3e-3
     patience: int = 8
     validation_share: int = 8
+    shift: int = 0
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; it must be a whole number of at least 0")
+        if self.shift < 0:
+            raise InputError(f"shift is {self.shift}; it counts pixels and must be at least 0")
         check_at_least_one(epochs=self.epochs, batch_size=self.batch_size, patience=self.patience)
 
 
@@ -49,8 +61,8 @@ class Epoch:
 
     Attributes:
         number: counted from 1.
-        loss: mean loss on the training images.
-        validation_accuracy: share of the validation images classified correctly, after the epoch.
+        loss: mean loss on the training samples.
+        validation_accuracy: share of the validation samples classified correctly, after the epoch.
     """
 
     number: int
@@ -60,7 +72,7 @@ class Epoch:
 
 def train_classifier(
     build: Callable[[], nn.Module],
-    images: Images,
+    samples: Labelled,
     config: TrainingConfig,
     *,
     defence: Defence | None = None,
@@ -70,12 +82,13 @@ def train_classifier(
 ) -> tuple[nn.Module, list[Epoch]]:
     """Build a network and train it with Adam, cosine decay and cross-entropy on its logits.
 
-    Keeps the weights of the epoch with the best accuracy on the validation images, which no attack
+    Keeps the weights of the epoch with the best accuracy on the validation samples, which no attack
     has changed. torch's global generator is seeded for the training and restored afterwards.
 
     Args:
         build: builds the network, with weights from torch's global generator.
-        images: the training set, part of which is held out for validation.
+        samples: the training set, whose front is held out for validation. Streams and recordings are
+            for networks that take (time steps, batch, *shape).
         config: options of training.
         defence: changes the loss or the weights (``stochi.train.defences.catalogue``); None is
             plain training.
@@ -88,10 +101,14 @@ def train_classifier(
         The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: there are too few images, or the defence cannot train this network.
+        InputError: there are too few samples, or the defence cannot train this network or on these
+            samples.
     """
-    training, validation = _hold_out(images, config.validation_share, device)
     defence = Defence() if defence is None else defence
+    if isinstance(samples, Samples):
+        samples = samples.to(torch.device(device))
+    held_out = _count_held_out(samples, config.validation_share)
+    _check_defence(defence, samples)
     devices = [device] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
@@ -102,10 +119,10 @@ def train_classifier(
         best, best_weights = -1.0, model.state_dict()
         for number in range(1, config.epochs + 1):
             loss = _train_epoch(
-                model, training, optimizer, config.batch_size, defence, batch_progress
+                model, samples, held_out, optimizer, config, defence, batch_progress
             )
             schedule.step()
-            accuracy = measure_accuracy(model, validation)
+            accuracy = measure_accuracy(model, samples.first(held_out))
             history.append(Epoch(number, loss, accuracy))
             if progress is not None:
                 progress(history[-1])
@@ -119,46 +136,56 @@ def train_classifier(
 
 
 @torch.no_grad()
-def measure_accuracy(model: nn.Module, images: Images, batch_size: int = 512) -> float:
-    """Return the share of images classified correctly in one random run, in eval mode."""
-    correct = 0
+def measure_accuracy(model: nn.Module, samples: Labelled, batch_size: int = 512) -> float:
+    """Return the share of samples classified correctly in one random run, in eval mode."""
+    correct, device = 0, device_of(model)
     with in_eval_mode(model):
-        for inputs, labels in images.split(batch_size):
-            correct += int((model(inputs).argmax(1) == labels).sum())
-    return correct / len(images)
+        for batch in samples.batches(batch_size):
+            shown = batch.to(device)
+            correct += int((model(shown.inputs).argmax(1) == shown.labels).sum())
+    return correct / len(samples)
 
 
-def _hold_out(
-    images: Images, validation_share: int, device: str | torch.device
-) -> tuple[Images, Images]:
-    """Return the images to train on and those to validate on, on a device."""
-    count = len(images) // validation_share
+def _count_held_out(samples: Labelled, validation_share: int) -> int:
+    """Return the number of samples, from the front, that are held out for validation."""
+    count = len(samples) // validation_share
     if not count:
         raise InputError(
-            f"{len(images)} images are too few to train on; pass at least {validation_share}"
+            f"{len(samples)} samples are too few to train on; pass at least {validation_share}"
         )
-    inputs, labels = images.inputs.to(device), images.labels.to(device)
-    return Images(inputs[count:], labels[count:]), Images(inputs[:count], labels[:count])
+    return count
+
+
+def _check_defence(defence: Defence, samples: Labelled) -> None:
+    """Raise InputError if a defence is for images only and these are something else."""
+    if not isinstance(samples, Images) and not defence.takes_streams:
+        raise InputError(
+            f"defence {defence.name!r} trains on images, and these samples change from time step"
+            " to time step; train without it"
+        )
 
 
 def _train_epoch(
     model: nn.Module,
-    images: Images,
+    samples: Labelled,
+    held_out: int,
     optimizer: torch.optim.Optimizer,
-    batch_size: int,
+    config: TrainingConfig,
     defence: Defence,
     progress: Callable[[int, int], None],
 ) -> float:
-    """Train for one epoch and return the mean loss."""
+    """Train for one epoch on what follows the samples held out, and return the mean loss."""
     model.train()
-    batches = torch.randperm(len(images)).to(images.inputs.device).split(batch_size)
+    count, device = len(samples) - held_out, device_of(model)
+    batches = (torch.randperm(count) + held_out).split(config.batch_size)
     total = 0.0
-    for number, batch in enumerate(batches, 1):
-        loss = defence.loss(model, images.inputs[batch], images.labels[batch])
+    for number, rows in enumerate(batches, 1):
+        batch = shift_at_random(samples.select(rows).to(device), config.shift)
+        loss = defence.loss(model, batch.inputs, batch.labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         defence.after_step(model)
-        total += float(loss.detach()) * len(batch)
+        total += float(loss.detach()) * len(rows)
         progress(number, len(batches))
-    return total / len(images)
+    return total / count

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from stochi.data.events.event_set import EventSet
+from stochi.data.batches import Labelled
 from stochi.data.images import Images
 from stochi.data.samples import Samples
 from stochi.devices import device_of
@@ -14,9 +14,6 @@ from stochi.errors import InputError, check_at_least_one
 from stochi.modes import in_eval_mode
 from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
-
-Labelled = Samples | EventSet
-"""Images or streams in memory, or recordings of events that are read when they are needed."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,13 @@ class TrainingConfig:
     patience: int = 8
     validation_share: int = 8
     shift: int = 0
+
+    @staticmethod
+    def for_events(seed: int = 0, epochs: int = 25, patience: int = 8) -> "TrainingConfig":
+        """Return options that suit a few hundred recordings of events; docs/data.md has results."""
+        return TrainingConfig(
+            seed, epochs, batch_size=32, learning_rate=5e-3, patience=patience, shift=1
+        )
 
     def __post_init__(self) -> None:
         if self.seed < 0:

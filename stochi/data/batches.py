@@ -6,10 +6,14 @@ from typing import Any, TypeGuard
 
 import torch
 
+from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
 from stochi.data.samples import Samples, join_samples
 from stochi.data.streams import Streams
 from stochi.errors import InputError, first_line
+
+Labelled = Samples | EventSet
+"""Labelled samples with numbers: in memory, or recordings that are read when they are needed."""
 
 Data = Samples | tuple[torch.Tensor, torch.Tensor] | Iterable[Any]
 """What holds labelled samples: :class:`Samples`, a pair (inputs, labels), a torch Dataset of such
@@ -40,6 +44,11 @@ def as_samples(data: object, dims: int) -> Samples:
     return (Streams if inputs.dim() == dims + 2 else Images)(inputs, labels)
 
 
+def in_memory(samples: Labelled) -> Samples:
+    """Return samples with all inputs in memory."""
+    return samples if isinstance(samples, Samples) else samples.load()
+
+
 def is_in_memory(data: object) -> bool:
     """Return whether all samples are in memory."""
     return isinstance(data, Samples) or _is_pair(data)
@@ -58,6 +67,9 @@ def read_batches(data: object, dims: int, batch_size: int) -> Iterator[Samples]:
     """
     if is_in_memory(data):
         yield from as_samples(data, dims).batches(batch_size)
+        return
+    if isinstance(data, EventSet):
+        yield from data.batches(batch_size)
         return
     for number, batch in enumerate(_readable(_batches_of(data, batch_size))):
         if not is_in_memory(batch):

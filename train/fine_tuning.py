@@ -94,7 +94,8 @@ def fine_tune(
         The tuned twin, in eval mode; ``to_nir`` exports it.
 
     Raises:
-        InputError: ``samples`` are not Images, Streams or an EventSet, or the Program is not the model's.
+        InputError: ``samples`` are not Images, Streams or an EventSet, or the Program is not the
+            model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
     config = FineTuningConfig() if config is None else config

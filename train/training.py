@@ -91,8 +91,8 @@ def train_classifier(
 
     Args:
         build: builds the network, with weights from torch's global generator.
-        samples: the training set, whose front is held out for validation. Streams and recordings are
-            for networks that take (time steps, batch, *shape).
+        samples: the training set, whose front is held out for validation. Streams and
+            recordings are for networks that take (time steps, batch, *shape).
         config: options of training.
         defence: changes the loss or the weights (``stochi.train.defences.catalogue``); None is
             plain training.
@@ -139,15 +139,20 @@ def train_classifier(
     return model.eval(), history
 
 
-@torch.no_grad()
 def measure_accuracy(model: nn.Module, samples: Labelled, batch_size: int = 512) -> float:
     """Return the share of samples classified correctly in one random run, in eval mode."""
-    correct, device = 0, device_of(model)
+    return int(are_right(model, samples, batch_size).sum()) / len(samples)
+
+
+@torch.no_grad()
+def are_right(model: nn.Module, samples: Labelled, batch_size: int = 512) -> torch.Tensor:
+    """Return whether each sample is classified correctly in one random run, (n,) bool."""
+    right, device = [], device_of(model)
     with in_eval_mode(model):
         for batch in samples.batches(batch_size):
             shown = batch.to(device)
-            correct += int((model(shown.inputs).argmax(1) == shown.labels).sum())
-    return correct / len(samples)
+            right.append((model(shown.inputs).argmax(1) == shown.labels).cpu())
+    return torch.cat(right)
 
 
 def _count_held_out(samples: Labelled, validation_share: int) -> int:

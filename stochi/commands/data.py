@@ -40,7 +40,7 @@ class Taken:
         return Taken(file, shape, classes, network.events, network.time_steps)
 
     @staticmethod
-    def by_program(file: Path, program: "Program") -> "Taken":
+    def by_program(file: str | Path, program: "Program") -> "Taken":
         """Return what a Program takes."""
         target = program.target
         return Taken(file, program.input_shape, program.classes, target.events, target.time_steps)
@@ -118,3 +118,10 @@ def _fitting(taken: Taken) -> list[str]:
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
+
+
+def samples_of(data: str) -> str:
+    """Return what the samples of a data set are called, like "images of digits"."""
+    from stochi.data.catalogue import find_data_set
+
+    return f"{'recordings' if find_data_set(data).events else 'images'} of {data}"

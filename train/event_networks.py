@@ -11,8 +11,8 @@ from stochi.train.neurons.choice import NeuronChoice
 TIME_STEPS = 10
 SHAPE = (2, 34, 34)
 """Shape of an input of N-MNIST at one time step."""
-SHRINKING = 8
-"""Factor by which the conv net shrinks a side of its input."""
+SMALLEST = 7
+"""Pixels of a side of the conv net's input: it shrinks sides to an eighth, rounded up once."""
 
 
 def event_mlp(
@@ -29,25 +29,26 @@ def event_mlp(
     readout, (batch, classes).
 
     Args:
-        input_shape: (polarities, height, width); a last odd row or column is left out.
+        input_shape: (polarities, height, width); a last odd row or column is left out. A height
+            or width of 1, as recordings of sound have, is not pooled.
         classes: number of outputs.
         time_steps: number of time steps of a sample.
         hidden: numbers of neurons of the two layers.
         neuron: kind of neuron; None: random ones.
 
     Raises:
-        InputError: the input is smaller than 2×2, or ``time_steps`` is below 1.
+        InputError: ``time_steps`` is below 1.
     """
     polarities, height, width = input_shape
-    _check_size(input_shape, 2)
+    pool = min(2, height), min(2, width)
     neuron = NeuronChoice() if neuron is None else neuron
     first, second = hidden
     return RepeatSteps(
         nn.Sequential(
             OrderedDict(
-                pool=nn.AvgPool2d(2),
+                pool=nn.AvgPool2d(pool),
                 flatten=nn.Flatten(),
-                fc1=nn.Linear(polarities * (height // 2) * (width // 2), first),
+                fc1=nn.Linear(polarities * (height // pool[0]) * (width // pool[1]), first),
                 lif1=neuron.build(),
                 fc2=nn.Linear(first, second),
                 lif2=neuron.build(),
@@ -85,7 +86,11 @@ def event_conv_net(
         InputError: the input is too small, or ``time_steps`` is below 1.
     """
     polarities, height, width = input_shape
-    _check_size(input_shape, SHRINKING - 1)
+    if min(height, width) < SMALLEST:
+        raise InputError(
+            f"input_shape is {input_shape}; this network needs at least {SMALLEST}×{SMALLEST}"
+            " pixels; take the MLP"
+        )
     neuron = NeuronChoice() if neuron is None else neuron
     first, second = channels
 
@@ -111,10 +116,3 @@ def event_conv_net(
         time_steps,
         events=True,
     )
-
-
-def _check_size(input_shape: tuple[int, int, int], least: int) -> None:
-    if min(input_shape[1:]) < least:
-        raise InputError(
-            f"input_shape is {input_shape}; this network needs at least {least}×{least} pixels"
-        )

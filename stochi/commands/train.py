@@ -128,6 +128,7 @@ def train_command(
     Its neurons draw τ unless told otherwise. With --hardware the twin is trained in place of the
     float model. The checkpoint holds a float model in both cases, for 'stochi export'.
     """
+    from stochi.data.batches import held_if_small
     from stochi.data.catalogue import find_data_set
 
     output = Output(as_json)
@@ -150,7 +151,7 @@ def train_command(
     check_device(device)
     training, test = chosen.parts(data_dir, built.time_steps)
     recipe = _Recipe(built, config, chosen_defence, hardware, data)
-    model, history = _train(output, recipe, training, device)
+    model, history = _train(output, recipe, held_if_small(training), device)
     _finish(output, recipe, model, history, test, out)
 
 

@@ -1,6 +1,7 @@
 """Labelled samples in batches, from whatever holds them, without all of them in memory."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, TypeGuard
 
@@ -18,6 +19,9 @@ Labelled = Samples | EventSet
 Data = Samples | tuple[torch.Tensor, torch.Tensor] | Iterable[Any]
 """What holds labelled samples: :class:`Samples`, a pair (inputs, labels), a torch Dataset of such
 pairs, or a DataLoader, or another iterable, of batches of them."""
+
+SMALL = 2**28
+"""Bytes of inputs that may be held in memory to be read once only."""
 
 _PARTS = "inputs", "labels"
 _FORMS = (
@@ -47,6 +51,14 @@ def as_samples(data: object, dims: int) -> Samples:
 def in_memory(samples: Labelled) -> Samples:
     """Return samples with all inputs in memory."""
     return samples if isinstance(samples, Samples) else samples.load()
+
+
+def held_if_small(samples: Labelled, most: int = SMALL) -> Labelled:
+    """Return samples in memory if their inputs take at most this many bytes, else as they are."""
+    if isinstance(samples, Samples):
+        return samples
+    size = 4 * len(samples) * samples.time_steps * math.prod(samples.shape)
+    return samples.load() if size <= most else samples
 
 
 def is_in_memory(data: object) -> bool:

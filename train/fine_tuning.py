@@ -94,14 +94,12 @@ def fine_tune(
         The tuned twin, in eval mode; ``to_nir`` exports it.
 
     Raises:
-        InputError: ``samples`` are not Images, Streams or an EventSet, or the Program is not the
-            model's.
+        InputError: ``samples`` are of another type, or the Program is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
-    config = FineTuningConfig() if config is None else config
+    config, place = config or FineTuningConfig(), check_device(device)
     _check_samples(samples)
-    first = samples.select(torch.arange(1)).inputs
-    place, sample = check_device(device), first.to(device_of(model))
+    sample = samples.select(torch.arange(1)).inputs.to(device_of(model))
     student = twin_of(program, model, sample).train()
     teacher = answering_model_of(model, sample, program)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1

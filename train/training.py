@@ -105,14 +105,12 @@ def train_classifier(
         The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: there are too few samples, or the defence cannot train this network or on these
-            samples.
+        InputError: there are too few samples, or the defence does not fit network or samples.
     """
     defence = Defence() if defence is None else defence
-    if isinstance(samples, Samples):
-        samples = samples.to(torch.device(device))
-    held_out = _count_held_out(samples, config.validation_share)
     _check_defence(defence, samples)
+    held_out = _count_held_out(samples, config.validation_share)
+    samples = samples.to(torch.device(device)) if isinstance(samples, Samples) else samples
     devices = [device] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
@@ -126,12 +124,11 @@ def train_classifier(
                 model, samples, held_out, optimizer, config, defence, batch_progress
             )
             schedule.step()
-            accuracy = measure_accuracy(model, samples.first(held_out))
-            history.append(Epoch(number, loss, accuracy))
+            history.append(Epoch(number, loss, measure_accuracy(model, samples.first(held_out))))
             if progress is not None:
                 progress(history[-1])
-            if accuracy > best:
-                best = accuracy
+            if history[-1].validation_accuracy > best:
+                best = history[-1].validation_accuracy
                 best_weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
             if number - max(history, key=lambda e: e.validation_accuracy).number >= config.patience:
                 break

@@ -7,15 +7,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.errors import StochiError
+from stochi.errors import InputError, StochiError
 from stochi.files import what_is_missing, written_aside
 from stochi.not_finite import find_not_finite
+from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
+from stochi.train.neurons.choice import NeuronChoice
 
 FORMAT = "stochi-checkpoint"
-VERSION = 3
-READABLE = (1, 2, 3)
-"""Versions 1 and 2 call time_steps "steps". Version 1 has the shape and classes of the digits."""
+VERSION = 4
+READABLE = (1, 2, 3, 4)
+"""Version 3 has small conv nets of random-τ neurons only. Versions 1 and 2 call time_steps "steps".
+Version 1 has the shape and classes of the digits."""
+KINDS = ("conv", "event-conv", "event-mlp")
 
 
 class CheckpointError(StochiError):
@@ -24,9 +28,18 @@ class CheckpointError(StochiError):
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The arguments of :func:`stochi.train.networks.small_conv_net`, which ``stochi train`` calls.
+    """A network of ``stochi train``, and the arguments of the function that builds it.
 
-    ``input_shape`` and ``classes`` default to those of the digits, also for old checkpoints.
+    Attributes:
+        input_shape, classes: those of the digits by default, also for old checkpoints.
+        time_steps: of a sample.
+        channels: of the two convolutions.
+        sigma, sampling, input_gain, bits: as in :class:`stochi.train.RandomTauLeaky`.
+        batch_norm: whether convolutions have batch norm.
+        kind: "conv" (:func:`stochi.train.networks.small_conv_net`, for images), "event-conv" or
+            "event-mlp" (``event_conv_net`` and ``event_mlp`` of ``stochi.train.event_networks``).
+        neuron: "random", "plain" or "cuba" (:class:`stochi.train.neurons.choice.NeuronChoice`).
+        hidden: numbers of neurons of the MLP's two layers.
     """
 
     input_shape: tuple[int, int, int] = (1, 8, 8)
@@ -38,10 +51,46 @@ class NetworkConfig:
     input_gain: str = "coupled"
     bits: int | None = None
     batch_norm: bool = True
+    kind: str = "conv"
+    neuron: str = "random"
+    hidden: tuple[int, int] = (128, 128)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"kind is {self.kind!r}; choose from {', '.join(KINDS)}")
+
+    @property
+    def events(self) -> bool:
+        """Whether it takes events (time steps, batch, *shape), not images."""
+        return self.kind != "conv"
+
+    @property
+    def neurons(self) -> NeuronChoice:
+        """Its kind of neuron, with options."""
+        return NeuronChoice(self.neuron, self.sigma, self.sampling, self.input_gain, self.bits)
 
     def build(self) -> nn.Module:
         """Build the untrained network, with weights from torch's global generator."""
-        return small_conv_net(**asdict(self))
+        if self.kind == "event-mlp":
+            return event_mlp(
+                self.input_shape,
+                self.classes,
+                time_steps=self.time_steps,
+                hidden=self.hidden,
+                neuron=self.neurons,
+            )
+        if self.kind == "event-conv":
+            return event_conv_net(
+                self.input_shape,
+                self.classes,
+                time_steps=self.time_steps,
+                channels=self.channels,
+                neuron=self.neurons,
+                batch_norm=self.batch_norm,
+            )
+        arguments = asdict(self)
+        del arguments["kind"], arguments["hidden"]
+        return small_conv_net(**arguments)
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "NetworkConfig":
@@ -49,7 +98,7 @@ class NetworkConfig:
         arguments = dict(values)
         if "steps" in arguments:
             arguments["time_steps"] = arguments.pop("steps")
-        for name in ("input_shape", "channels"):
+        for name in ("input_shape", "channels", "hidden"):
             if name in arguments:
                 arguments[name] = tuple(arguments[name])
         return NetworkConfig(**arguments)

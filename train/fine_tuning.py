@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.attacks.expectation import seeded
+from stochi.data.batches import Labelled
+from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of, on_device
 from stochi.errors import InputError, check_at_least_one
@@ -63,7 +65,7 @@ class FineTuningConfig:
 def fine_tune(
     model: nn.Module,
     program: Program,
-    samples: Samples,
+    samples: Labelled,
     config: FineTuningConfig | None = None,
     *,
     device: str | torch.device = "cpu",
@@ -92,12 +94,12 @@ def fine_tune(
         The tuned twin, in eval mode; ``to_nir`` exports it.
 
     Raises:
-        InputError: ``samples`` are not Images or Streams, or the Program is not the model's.
+        InputError: ``samples`` are of another type, or the Program is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
-    config = FineTuningConfig() if config is None else config
+    config, place = config or FineTuningConfig(), check_device(device)
     _check_samples(samples)
-    place, sample = check_device(device), samples.first(1).inputs.to(device_of(model))
+    sample = samples.select(torch.arange(1)).inputs.to(device_of(model))
     student = twin_of(program, model, sample).train()
     teacher = answering_model_of(model, sample, program)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
@@ -123,10 +125,10 @@ def fine_tune(
 
 
 def _check_samples(samples: object) -> None:
-    if not isinstance(samples, Samples):
+    if not isinstance(samples, Samples | EventSet):
         raise InputError(
             f"samples is a {type(samples).__name__}; pass stochi.data.Images(inputs, labels) or"
-            " Streams(inputs, labels)"
+            " Streams(inputs, labels), or an EventSet of stochi.data.open_events"
         )
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from stochi.errors import InputError
+from stochi.train.neurons.choice import NeuronChoice
 from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
 
 
@@ -95,8 +96,9 @@ def small_conv_net(
     input_gain: str = "coupled",
     bits: int | None = None,
     batch_norm: bool = True,
+    neuron: str = "random",
 ) -> RepeatSteps:
-    """Build two 3×3 convolutions with batch norm and random-τ neurons, pooling, a linear readout.
+    """Build two 3×3 convolutions with batch norm and neurons, pooling, and a linear readout.
 
     Args:
         input_shape: (channels, height, width) of the images; height and width are even.
@@ -106,13 +108,10 @@ def small_conv_net(
         sigma, sampling, input_gain, bits: as in :class:`RandomTauLeaky`.
         batch_norm: whether the convolutions have batch norm; if not, they have biases, like a
             network whose batch norms were folded.
+        neuron: kind of neuron, as in :class:`stochi.train.neurons.choice.NeuronChoice`.
     """
     inputs, height, width = input_shape
-
-    def neuron() -> RandomTauLeaky:
-        return RandomTauLeaky(
-            sigma=sigma, sampling=sampling, input_gain=input_gain, bits=bits, init_hidden=True
-        )
+    chosen = NeuronChoice(neuron, sigma, sampling, input_gain, bits)
 
     def norm(channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
@@ -123,11 +122,11 @@ def small_conv_net(
             OrderedDict(
                 conv1=nn.Conv2d(inputs, first, 3, padding=1, bias=not batch_norm),
                 norm1=norm(first),
-                lif1=neuron(),
+                lif1=chosen.build(),
                 pool=nn.AvgPool2d(2),
                 conv2=nn.Conv2d(first, second, 3, padding=1, bias=not batch_norm),
                 norm2=norm(second),
-                lif2=neuron(),
+                lif2=chosen.build(),
                 flatten=nn.Flatten(),
                 readout=nn.Linear(second * (height // 2) * (width // 2), classes),
             )

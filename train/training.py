@@ -1,4 +1,4 @@
-"""Training a classifier: seeded, with early stopping on held-out training images."""
+"""Training a classifier: seeded, with early stopping on held-out training samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from stochi.data.batches import Labelled
 from stochi.data.images import Images
+from stochi.data.samples import Samples
+from stochi.devices import device_of
 from stochi.errors import InputError, check_at_least_one
 from stochi.modes import in_eval_mode
+from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
 
 
@@ -17,14 +21,16 @@ class TrainingConfig:
     """Options of training, recorded in the checkpoint.
 
     Attributes:
-        seed: seed of the initial weights, the order of the images and the neurons' draws, at
+        seed: seed of the initial weights, the order of the samples and the neurons' draws, at
             least 0.
         epochs: largest number of epochs, at least 1.
-        batch_size: number of images per training step, at least 1.
+        batch_size: number of samples per training step, at least 1.
         learning_rate: Adam's learning rate at the start.
         patience: number of epochs without a higher validation accuracy after which training stops,
             at least 1.
-        validation_share: n, if one image in n of the training set is held out for validation.
+        validation_share: n, if one sample in n of the training set is held out for validation.
+        shift: largest number of pixels, at least 0, by which a training sample is moved at random,
+            anew in every epoch; 0 leaves all where they are.
 
     Raises:
         InputError: a value is out of range.
@@ -36,10 +42,20 @@ class TrainingConfig:
     learning_rate: float = 3e-3
     patience: int = 8
     validation_share: int = 8
+    shift: int = 0
+
+    @staticmethod
+    def for_events(seed: int = 0, epochs: int = 25, patience: int = 8) -> "TrainingConfig":
+        """Return options that suit a few hundred recordings of events; docs/data.md has results."""
+        return TrainingConfig(
+            seed, epochs, batch_size=32, learning_rate=5e-3, patience=patience, shift=1
+        )
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; it must be a whole number of at least 0")
+        if self.shift < 0:
+            raise InputError(f"shift is {self.shift}; it counts pixels and must be at least 0")
         check_at_least_one(epochs=self.epochs, batch_size=self.batch_size, patience=self.patience)
 
 
@@ -49,8 +65,8 @@ class Epoch:
 
     Attributes:
         number: counted from 1.
-        loss: mean loss on the training images.
-        validation_accuracy: share of the validation images classified correctly, after the epoch.
+        loss: mean loss on the training samples.
+        validation_accuracy: share of the validation samples classified correctly, after the epoch.
     """
 
     number: int
@@ -60,7 +76,7 @@ class Epoch:
 
 def train_classifier(
     build: Callable[[], nn.Module],
-    images: Images,
+    samples: Labelled,
     config: TrainingConfig,
     *,
     defence: Defence | None = None,
@@ -70,12 +86,13 @@ def train_classifier(
 ) -> tuple[nn.Module, list[Epoch]]:
     """Build a network and train it with Adam, cosine decay and cross-entropy on its logits.
 
-    Keeps the weights of the epoch with the best accuracy on the validation images, which no attack
+    Keeps the weights of the epoch with the best accuracy on the validation samples, which no attack
     has changed. torch's global generator is seeded for the training and restored afterwards.
 
     Args:
         build: builds the network, with weights from torch's global generator.
-        images: the training set, part of which is held out for validation.
+        samples: the training set, whose front is held out for validation. Streams and
+            recordings are for networks that take (time steps, batch, *shape).
         config: options of training.
         defence: changes the loss or the weights (``stochi.train.defences.catalogue``); None is
             plain training.
@@ -88,10 +105,12 @@ def train_classifier(
         The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: there are too few images, or the defence cannot train this network.
+        InputError: there are too few samples, or the defence does not fit network or samples.
     """
-    training, validation = _hold_out(images, config.validation_share, device)
     defence = Defence() if defence is None else defence
+    _check_defence(defence, samples)
+    held_out = _count_held_out(samples, config.validation_share)
+    samples = samples.to(torch.device(device)) if isinstance(samples, Samples) else samples
     devices = [device] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
@@ -102,15 +121,14 @@ def train_classifier(
         best, best_weights = -1.0, model.state_dict()
         for number in range(1, config.epochs + 1):
             loss = _train_epoch(
-                model, training, optimizer, config.batch_size, defence, batch_progress
+                model, samples, held_out, optimizer, config, defence, batch_progress
             )
             schedule.step()
-            accuracy = measure_accuracy(model, validation)
-            history.append(Epoch(number, loss, accuracy))
+            history.append(Epoch(number, loss, measure_accuracy(model, samples.first(held_out))))
             if progress is not None:
                 progress(history[-1])
-            if accuracy > best:
-                best = accuracy
+            if history[-1].validation_accuracy > best:
+                best = history[-1].validation_accuracy
                 best_weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
             if number - max(history, key=lambda e: e.validation_accuracy).number >= config.patience:
                 break
@@ -118,47 +136,62 @@ def train_classifier(
     return model.eval(), history
 
 
+def measure_accuracy(model: nn.Module, samples: Labelled, batch_size: int = 512) -> float:
+    """Return the share of samples classified correctly in one random run, in eval mode."""
+    return int(are_right(model, samples, batch_size).sum()) / len(samples)
+
+
 @torch.no_grad()
-def measure_accuracy(model: nn.Module, images: Images, batch_size: int = 512) -> float:
-    """Return the share of images classified correctly in one random run, in eval mode."""
-    correct = 0
+def are_right(model: nn.Module, samples: Labelled, batch_size: int = 512) -> torch.Tensor:
+    """Return whether each sample is classified correctly in one random run, (n,) bool."""
+    right, device = [], device_of(model)
     with in_eval_mode(model):
-        for inputs, labels in images.split(batch_size):
-            correct += int((model(inputs).argmax(1) == labels).sum())
-    return correct / len(images)
+        for batch in samples.batches(batch_size):
+            shown = batch.to(device)
+            right.append((model(shown.inputs).argmax(1) == shown.labels).cpu())
+    return torch.cat(right)
 
 
-def _hold_out(
-    images: Images, validation_share: int, device: str | torch.device
-) -> tuple[Images, Images]:
-    """Return the images to train on and those to validate on, on a device."""
-    count = len(images) // validation_share
+def _count_held_out(samples: Labelled, validation_share: int) -> int:
+    """Return the number of samples, from the front, that are held out for validation."""
+    count = len(samples) // validation_share
     if not count:
         raise InputError(
-            f"{len(images)} images are too few to train on; pass at least {validation_share}"
+            f"{len(samples)} samples are too few to train on; pass at least {validation_share}"
         )
-    inputs, labels = images.inputs.to(device), images.labels.to(device)
-    return Images(inputs[count:], labels[count:]), Images(inputs[:count], labels[:count])
+    return count
+
+
+def _check_defence(defence: Defence, samples: Labelled) -> None:
+    """Raise InputError if a defence is for images only and these are something else."""
+    if not isinstance(samples, Images) and not defence.takes_streams:
+        raise InputError(
+            f"defence {defence.name!r} trains on images, and these samples change from time step"
+            " to time step; train without it"
+        )
 
 
 def _train_epoch(
     model: nn.Module,
-    images: Images,
+    samples: Labelled,
+    held_out: int,
     optimizer: torch.optim.Optimizer,
-    batch_size: int,
+    config: TrainingConfig,
     defence: Defence,
     progress: Callable[[int, int], None],
 ) -> float:
-    """Train for one epoch and return the mean loss."""
+    """Train for one epoch on what follows the samples held out, and return the mean loss."""
     model.train()
-    batches = torch.randperm(len(images)).to(images.inputs.device).split(batch_size)
+    count, device = len(samples) - held_out, device_of(model)
+    batches = (torch.randperm(count) + held_out).split(config.batch_size)
     total = 0.0
-    for number, batch in enumerate(batches, 1):
-        loss = defence.loss(model, images.inputs[batch], images.labels[batch])
+    for number, rows in enumerate(batches, 1):
+        batch = shift_at_random(samples.select(rows).to(device), config.shift)
+        loss = defence.loss(model, batch.inputs, batch.labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         defence.after_step(model)
-        total += float(loss.detach()) * len(batch)
+        total += float(loss.detach()) * len(rows)
         progress(number, len(batches))
-    return total / len(images)
+    return total / count

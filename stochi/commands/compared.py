@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import load_network, load_program, load_test_images
+from stochi.commands.data import Taken, check_kind, load_network, load_test
 from stochi.commands.fitted_noise import (
     FitInputs,
     Reading,
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from stochi.attacks import Attack
+    from stochi.data.batches import Labelled
     from stochi.data.samples import Samples
     from stochi.parity import ParityReport
     from stochi.program import Program
+    from stochi.train import NetworkConfig
 
 CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -53,12 +55,17 @@ class Compared:
     model: "nn.Module"
     program: "Program"
     lowered_from: "nn.Module | None"
-    test: "Samples"
+    test: "Labelled"
 
     @property
-    def sides(self) -> "tuple[nn.Module, Program, Samples]":
+    def sides(self) -> "tuple[nn.Module, Program, Labelled]":
         """What ``stochi.parity.check_parity`` and ``ablate`` take first."""
         return self.model, self.program, self.test
+
+    @property
+    def regression(self) -> bool:
+        """Whether the labels are numbers to be met, not classes."""
+        return bool(self.test.labels.is_floating_point())
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,7 @@ def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:
     else:
         refuse(context, ("lowered_from",), "it belongs to a PROGRAM")
         if is_fitted(asked.noise):
-            check_fit_source(asked.noise, asked.calibration, asked.inputs, asked.events)
+            check_fit_source(asked.noise, asked.calibration, asked.inputs, asked.events, asked.data)
         else:
             refuse_fit_options(context, FITTING)
     if asked.inputs is not None:
@@ -181,11 +188,11 @@ def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:
 
 
 def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Compared:
-    program = None
-    if asked.program is not None:
-        program = load_program(asked.program, for_images=asked.inputs is None)
-    shape: tuple[int, ...] | None = None
-    classes: int | None = None
+    from stochi.data.batches import in_memory
+    from stochi.program import Program
+
+    program = None if asked.program is None else Program.load(asked.program)
+    network: NetworkConfig | None = None
     graph: nir.NIRGraph | None = None
     if kind == CODE:
         output.leave_stdout(context)
@@ -194,21 +201,46 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
         model, graph = _read_graph_model(asked)
     else:
         model, network = load_network(Path(asked.model))
-        shape, classes = network.input_shape, network.classes
-    if shape is None and program is not None:
-        shape, classes = program.input_shape, program.classes
-    elif shape is None and graph is not None:
-        shape, classes = _sizes(graph, asked.dt)
-    test = _read_test(asked, shape, classes)
+    events = _takes_events(asked, network)
+    test = _read_test(asked, _find_taken(asked, network, program, graph, events), program)
     if program is None:
+        few = in_memory(test.up_to(8))
         if graph is None:
             from stochi.export import to_nir
 
             dt = {} if asked.dt is None else {"dt": asked.dt}
-            graph = to_nir(model, test.up_to(8).inputs, **dt)
-        program = _lower(asked, graph, test, output)
+            graph = to_nir(model, few.inputs, **dt)
+        tested = None if asked.inputs is None else in_memory(test)
+        program = _lower(asked, graph, few, tested, events, output)
     origin = None if asked.lowered_from is None else load_network(asked.lowered_from)[0]
     return Compared(model, program, origin, test)
+
+
+def _takes_events(asked: Asked, network: "NetworkConfig | None") -> bool:
+    """Return whether a model that is lowered here takes events: it says so, or its data do."""
+    from stochi.data.catalogue import find_data_set
+
+    if asked.events or (network is not None and network.events):
+        return True
+    return network is None and asked.inputs is None and find_data_set(asked.data).events
+
+
+def _find_taken(
+    asked: Asked,
+    network: "NetworkConfig | None",
+    program: "Program | None",
+    graph: "nir.NIRGraph | None",
+    events: bool,
+) -> Taken | None:
+    """Return what the model takes; None if nothing tells."""
+    if network is not None:
+        return Taken.by_network(asked.model, network)
+    if program is not None:
+        return Taken.by_program(asked.model, program)
+    if graph is None:
+        return None
+    steps = graph.metadata.get("steps")
+    return Taken(asked.model, *_sizes(graph, asked.dt), events, steps and int(steps))
 
 
 def _read_graph_model(asked: Asked) -> "tuple[nn.Module, nir.NIRGraph]":
@@ -231,32 +263,43 @@ def _sizes(graph: "nir.NIRGraph", dt: float | None) -> tuple[tuple[int, ...], in
     return wiring.input_shape, math.prod(shapes[wiring.output])
 
 
-def _lower(asked: Asked, graph: "nir.NIRGraph", test: "Samples", output: Output) -> "Program":
+def _lower(
+    asked: Asked,
+    graph: "nir.NIRGraph",
+    few: "Samples",
+    tested: "Samples | None",
+    events: bool,
+    output: Output,
+) -> "Program":
     """Lower a graph, with noise that is fitted to inputs if that was asked for.
 
-    If it does not say for how many time steps, streams do.
+    Args:
+        few: a few test inputs; if the graph does not say for how many time steps, streams do.
+        tested: the user's own test inputs.
     """
     from stochi.deploy import lower
 
-    options: Reading = {"dt": asked.dt, "events": asked.events}
-    if test.batch_dim == 1 and "steps" not in graph.metadata:
-        options["time_steps"] = len(test.inputs)
+    options: Reading = {"dt": asked.dt, "events": events}
+    if few.batch_dim == 1 and "steps" not in graph.metadata:
+        options["time_steps"] = len(few.inputs)
     if not is_fitted(asked.noise):
         return lower(graph, asked.chip, asked.noise, **options)
     source = FitInputs(asked.calibration, asked.data, asked.data_dir, asked.calibration_images)
-    tested = None if asked.inputs is None else test
     made = fit_noise(graph, source, asked.chip, asked.noise, output.progress, options, tested)
     return made.program
 
 
-def _read_test(asked: Asked, shape: tuple[int, ...] | None, classes: int | None) -> "Samples":
-    """Read the user's own inputs, or a data set, checked if shape and classes are known."""
-    if asked.inputs is not None:
-        return read_labelled(asked.inputs, asked.labels, asked.images, shape)
-    if shape is not None and classes is not None:
-        test = load_test_images(asked.data, asked.data_dir, asked.model, shape, classes)
-    else:
-        from stochi.data import load
+def _read_test(asked: Asked, taken: Taken | None, program: "Program | None") -> "Labelled":
+    """Read the user's own inputs, or a data set, checked as far as it is known what fits."""
+    from stochi.data.catalogue import find_data_set
 
-        test = load(asked.data, asked.data_dir)[1]
+    if asked.inputs is not None:
+        shape = None if taken is None else taken.shape
+        return read_labelled(asked.inputs, asked.labels, asked.images, shape)
+    if program is not None and asked.program is not None:
+        check_kind(find_data_set(asked.data), Taken.by_program(asked.program, program))
+    if taken is not None:
+        test = load_test(asked.data, asked.data_dir, taken)
+    else:
+        test = find_data_set(asked.data).parts(asked.data_dir)[1]
     return test if asked.images is None else test.first(asked.images)

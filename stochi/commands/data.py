@@ -1,5 +1,6 @@
-"""Networks, Programs and the images for them, checked against each other."""
+"""Networks, Programs and the data sets for them, checked against each other."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,41 @@ from stochi.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
+    from stochi.data.batches import Labelled
     from stochi.data.catalogue import DataSet
-    from stochi.data.samples import Samples
     from stochi.program import Program
     from stochi.train import NetworkConfig
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a network, a graph or a Program takes.
+
+    Attributes:
+        file: where it is stored, for messages.
+        shape: of an input at one time step, (channels or polarities, height, width).
+        classes: number of outputs.
+        events: whether it takes binary events, not images.
+        time_steps: of a sample; None if it does not say.
+    """
+
+    file: str | Path
+    shape: tuple[int, ...]
+    classes: int
+    events: bool
+    time_steps: int | None
+
+    @staticmethod
+    def by_network(file: str | Path, network: "NetworkConfig") -> "Taken":
+        """Return what a trained network takes."""
+        shape, classes = network.input_shape, network.classes
+        return Taken(file, shape, classes, network.events, network.time_steps)
+
+    @staticmethod
+    def by_program(file: str | Path, program: "Program") -> "Taken":
+        """Return what a Program takes."""
+        target = program.target
+        return Taken(file, program.input_shape, program.classes, target.events, target.time_steps)
 
 
 def load_network(checkpoint: Path) -> "tuple[nn.Module, NetworkConfig]":
@@ -26,65 +58,70 @@ def load_network(checkpoint: Path) -> "tuple[nn.Module, NetworkConfig]":
     return model, NetworkConfig.from_dict(content["network"])
 
 
-def load_program(path: Path, for_images: bool = True) -> "Program":
-    """Load a Program.
+def load_test(data: str, data_dir: Path | None, taken: Taken) -> "Labelled":
+    """Load the test part of a set that a network takes.
 
-    Args:
-        for_images: whether it will be shown images of a data set, and not the user's own inputs.
-
-    Raises:
-        ProgramError: the file is missing, foreign or damaged.
-        InputError: the Program takes events, and the inputs are images.
-    """
-    from stochi.program import Program
-
-    program = Program.load(path)
-    if for_images and program.target.events:
-        raise InputError(
-            f"{path} takes binary events, and the data sets here are images; give --inputs with"
-            " your own events"
-        )
-    return program
-
-
-def load_test_images(
-    data: str, data_dir: Path | None, network: str | Path, shape: tuple[int, ...], classes: int
-) -> "Samples":
-    """Load the test part of a set, for a network with this input shape and number of classes.
-
-    Args:
-        network, shape, classes: as for :func:`check_images_fit`.
+    Returns:
+        Images in memory, or events that stay on disk, binned into the network's time steps.
 
     Raises:
-        InputError: the set's images or classes are not the network's, or the set cannot be read.
+        InputError: the set does not fit the network, or cannot be read.
     """
     from stochi.data.catalogue import find_data_set
 
     chosen = find_data_set(data)
-    check_images_fit(chosen, network, shape, classes)
-    return chosen.read(data_dir)[1]
+    check_fits(chosen, taken)
+    return chosen.parts(data_dir, taken.time_steps)[1]
 
 
-def check_images_fit(
-    chosen: "DataSet", network: str | Path, shape: tuple[int, ...], classes: int
-) -> None:
-    """Raise InputError if a set's images or classes are not those of a network.
+def check_fits(chosen: "DataSet", taken: Taken) -> None:
+    """Raise InputError if a set's samples or classes are not those that a network takes."""
+    check_kind(chosen, taken)
+    if (chosen.shape, chosen.classes) == (taken.shape, taken.classes):
+        return
+    kind = "events" if taken.events else "images"
+    fitting = _fitting(taken)
+    raise InputError(
+        f"{taken.file} takes {kind} of {_sizes(taken.shape)} in {taken.classes} classes, those of"
+        f" {chosen.name} have {_sizes(chosen.shape)} in {chosen.classes}; "
+        + (f"give --data {' or '.join(fitting)}" if fitting else "no set here fits it")
+    )
 
-    Args:
-        network: the network's file, for the message.
-        shape: (channels, height, width) of the images that the network takes.
-        classes: number of the network's outputs.
-    """
+
+def check_kind(chosen: "DataSet", taken: Taken) -> None:
+    """Raise InputError if a network takes events and a set consists of images, or the reverse."""
+    if taken.events == chosen.events:
+        return
+    fitting = _fitting(taken)
+    ways = [f"give --data {' or '.join(fitting)}"] if fitting else []
+    if taken.events:
+        ways.append("give --inputs with your own events")
+    else:
+        ways.append(
+            f"take a network for events: 'stochi train --data {chosen.name}', and 'stochi deploy"
+            " --events'"
+        )
+    takes, has = ("binary events", "images") if taken.events else ("images", "events")
+    raise InputError(
+        f"{taken.file} takes {takes} of {_sizes(taken.shape)}, and {chosen.name} consists of"
+        f" {has}; {', or '.join(ways)}"
+    )
+
+
+def _fitting(taken: Taken) -> list[str]:
+    """Return the names of the sets that a network takes."""
     from stochi.data.catalogue import DATA_SETS
 
-    if (chosen.shape, chosen.classes) != (shape, classes):
-        fitting = [s.name for s in DATA_SETS.values() if (s.shape, s.classes) == (shape, classes)]
-        raise InputError(
-            f"{network} takes images of {_sizes(shape)} in {classes} classes, those of"
-            f" {chosen.name} have {_sizes(chosen.shape)} in {chosen.classes}; "
-            + (f"give --data {' or '.join(fitting)}" if fitting else "no set here fits it")
-        )
+    wanted = (taken.shape, taken.classes, taken.events)
+    return [s.name for s in DATA_SETS.values() if (s.shape, s.classes, s.events) == wanted]
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
+
+
+def samples_of(data: str) -> str:
+    """Return what the samples of a data set are called, like "images of digits"."""
+    from stochi.data.catalogue import find_data_set
+
+    return f"{'recordings' if find_data_set(data).events else 'images'} of {data}"

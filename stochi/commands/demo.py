@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.options import JsonOption
+from stochi.commands.demo_plan import DemoPlan, plan_demo
+from stochi.commands.options import DataDirOption, JsonOption, refuse
 from stochi.commands.parity import finish_report
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from stochi.data import Images
+    from stochi.data.samples import Samples
     from stochi.train.training import Epoch
 
-EXACT_IMAGES = 64
-ATTACK_IMAGES = 128
-ITERATIONS, DRAWS = 20, 5
-"""Budget of the attack; by default it has 100 iterations and 10 draws."""
 TRIALS = 10
 
 OutOption = Annotated[Path, typer.Option(help="Folder to write into.")]
+DataOption = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        help="digits, images; saccades, the digits seen by a simulated event camera; or nmnist.",
+    ),
+]
 SeedOption = Annotated[
     int,
     typer.Option(
@@ -35,49 +39,50 @@ EpsilonOption = Annotated[
 
 
 def demo_command(
+    context: typer.Context,
     *,
     out: OutOption = Path("runs/demo"),
+    data: DataOption = "digits",
+    data_dir: DataDirOption = None,
     seed: SeedOption = 0,
     epsilon: EpsilonOption = 0.1,
     as_json: JsonOption = False,
 ) -> None:
-    """Train, export, lower, run on Lava and compare, on scikit-learn's digits.
+    """Train, export, lower, run on Lava and compare, on digits or on events.
 
     The folder then holds the checkpoint, the NIR graph, the Program, the report and a figure.
 
     If Lava cannot be used, the demo reports why and continues without it.
     Exit status 1 if a single value differs.
     """
-    from stochi.attacks import AutoAttack, UniformNoise
-    from stochi.data import load_digits
     from stochi.deploy import lower, read_graph, write_graph
     from stochi.export import to_nir
     from stochi.hardware.draws import check_coordinates
-    from stochi.hardware.fixed_point import GRADED_INPUT_MAX
     from stochi.parity import check_parity, draw_report
 
     output = Output(as_json)
     check_coordinates(seed=seed)
-    strong = AutoAttack(
-        epsilon, version="snn", iterations=ITERATIONS, draws=DRAWS, grid=GRADED_INPUT_MAX
-    )
-    attacks = [UniformNoise(epsilon, grid=GRADED_INPUT_MAX), strong]
+    plan = plan_demo(data, seed, epsilon)
+    if plan.network.events:
+        refuse(context, ("epsilon",), "it is for attacks on images, not on events")
+    if data != "nmnist":
+        refuse(context, ("data_dir",), f"{data} needs no files")
     lava = _can_use_lava(output)
-    training, test = load_digits()
-    model = _train(output, training, seed, out / "model.pt")
+    training, test = plan.read(data_dir)
+    model = _train(output, plan, training, out / "model.pt")
     output.progress("Exporting to NIR, lowering to Loihi 2")
-    write_graph(to_nir(model, test.inputs[:8]), out / "model.nir")
-    program = lower(read_graph(out / "model.nir"))
+    write_graph(to_nir(model, test.up_to(8).inputs), out / "model.nir")
+    program = lower(read_graph(out / "model.nir"), events=plan.network.events)
     program.save(out / "model.program")
     report = check_parity(
         model,
         program,
         test,
         trials=TRIALS,
-        attacks=attacks,
+        attacks=plan.attacks,
         seeds=(seed, seed + 1),
-        exact_images=EXACT_IMAGES,
-        attack_images=ATTACK_IMAGES,
+        exact_images=plan.exact_images,
+        attack_images=plan.attack_images,
         lava=lava,
         progress=output.progress,
     )
@@ -90,11 +95,9 @@ def demo_command(
     finish_report(output, report, written)
 
 
-def _train(output: Output, images: "Images", seed: int, checkpoint: Path) -> "nn.Module":
-    """Train a network on the digits and write its checkpoint."""
-    from stochi.train import NetworkConfig, TrainingConfig, save_checkpoint, train_classifier
-
-    config, network = TrainingConfig(seed=seed), NetworkConfig()
+def _train(output: Output, plan: DemoPlan, samples: "Samples", checkpoint: Path) -> "nn.Module":
+    """Train the network and write its checkpoint."""
+    from stochi.train import save_checkpoint, train_classifier
 
     def show(epoch: "Epoch") -> None:
         output.progress(
@@ -102,10 +105,12 @@ def _train(output: Output, images: "Images", seed: int, checkpoint: Path) -> "nn
             f"  validation {epoch.validation_accuracy:.1%}"
         )
 
-    output.progress(f"Training a random-τ network on {len(images)} digits (snnTorch)")
-    model, history = train_classifier(network.build, images, config, progress=show)
-    about = {**asdict(config), "history": [asdict(epoch) for epoch in history]}
-    save_checkpoint(checkpoint, model, network, about)
+    output.progress(
+        f"Training a random-τ network on {len(samples)} {plan.training_samples} (snnTorch)"
+    )
+    model, history = train_classifier(plan.network.build, samples, plan.training, progress=show)
+    about = {**asdict(plan.training), "history": [asdict(epoch) for epoch in history]}
+    save_checkpoint(checkpoint, model, plan.network, about)
     return model
 
 

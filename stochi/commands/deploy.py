@@ -103,7 +103,7 @@ def deploy_command(
     output = Output(as_json)
     check_output(out, graph, fitted, calibration)
     fitting = is_fitted(noise) and fitted is None
-    _check_given(context, fitting, events, noise, calibration)
+    _check_given(context, fitting, noise, calibration, events, data)
     options: Reading = {
         "dt": dt,
         "time_steps": time_steps,
@@ -138,7 +138,12 @@ def deploy_command(
 
 
 def _check_given(
-    context: typer.Context, fitting: bool, events: bool, noise: str, calibration: Path | None
+    context: typer.Context,
+    fitting: bool,
+    noise: str,
+    calibration: Path | None,
+    events: bool,
+    data: str,
 ) -> None:
     """Raise InputError for options that have no effect on this Program, or contradict others."""
     if not fitting:
@@ -147,7 +152,7 @@ def _check_given(
         return
     if calibration is not None:
         refuse(context, ("data", "data_dir"), "--calibration was given")
-    check_fit_source(noise, calibration, inputs=None, events=events)
+    check_fit_source(noise, calibration, inputs=None, events=events, data=data)
 
 
 def _print_tables(

@@ -7,7 +7,7 @@ import typer
 
 from stochi.commands.compared import CHECKPOINT, CODE, kind_of
 from stochi.commands.console import Output
-from stochi.commands.data import load_network, load_test_images
+from stochi.commands.data import Taken, load_network, load_test
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
@@ -65,7 +65,7 @@ def export_command(
 ) -> None:
     """Write a network as a NIR graph, checked against the network on inputs.
 
-    Your own network is named as FILE.py:NAME; its code runs. A checkpoint is checked on test images
+    Your own network is named as FILE.py:NAME; its code runs. A checkpoint is checked on test inputs
     of --data.
     """
     from stochi.deploy import write_graph
@@ -117,14 +117,16 @@ def _read_sample(
 def _load_trained(
     context: typer.Context, model: str, data: str, data_dir: Path | None
 ) -> "tuple[nn.Module, torch.Tensor]":
-    """Load a checkpoint, and a few test images for it.
+    """Load a checkpoint, and a few test inputs for it.
 
     Raises:
         InputError: the file is a graph already, or an option has no effect.
     """
+    from stochi.data.batches import in_memory
+
     if kind_of(model) != CHECKPOINT:
         raise InputError(f"{model} is a NIR graph already; lower it with 'stochi deploy'")
     network, config = load_network(Path(model))
     refuse(context, ("weights", "sample", "shape", "seed"), "it is for FILE.py:NAME")
-    test = load_test_images(data, data_dir, model, config.input_shape, config.classes)
-    return network, test.inputs[:8]
+    test = load_test(data, data_dir, Taken.by_network(model, config))
+    return network, in_memory(test.up_to(8)).inputs

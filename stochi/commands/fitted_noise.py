@@ -51,7 +51,7 @@ class FitInputs:
     @property
     def name(self) -> str:
         """What they are called in a sentence."""
-        return f"training images of {self.data}" if self.file is None else f"inputs of {self.file}"
+        return f"training samples of {self.data}" if self.file is None else f"inputs of {self.file}"
 
     def read(self, shape: tuple[int, ...], time_steps: int) -> "torch.Tensor":
         """Read them: (batch, *shape), or from a file also (time steps, batch, *shape).
@@ -65,7 +65,7 @@ class FitInputs:
                 inputs have other time steps.
         """
         if self.file is None:
-            return self._read_images(shape)
+            return self._read_set(shape, time_steps)
         shown = read_inputs(self.file)
         axis = shown.dim() - len(shape) - 1
         if axis not in (0, 1) or tuple(shown.shape[axis + 1 :]) != shape:
@@ -84,19 +84,20 @@ class FitInputs:
             )
         return shown.narrow(axis, 0, count)
 
-    def _read_images(self, shape: tuple[int, ...]) -> "torch.Tensor":
+    def _read_set(self, shape: tuple[int, ...], time_steps: int) -> "torch.Tensor":
+        from stochi.data.batches import in_memory
         from stochi.data.catalogue import find_data_set
 
         chosen = find_data_set(self.data)
         if chosen.shape != shape:
             theirs, ours = ("×".join(map(str, sizes)) for sizes in (chosen.shape, shape))
             raise InputError(
-                f"the noise cannot be fitted to images of {self.data}, which have {theirs}: the"
+                f"the noise cannot be fitted to {self.data}, whose inputs have {theirs}: the"
                 f" network takes {ours}; give another set with --data, or your own inputs with"
                 " --calibration FILE"
             )
         count = FIT_IMAGES if self.count is None else self.count
-        return chosen.read(self.data_dir)[0].first(count).inputs
+        return in_memory(chosen.parts(self.data_dir, time_steps)[0].first(count)).inputs
 
 
 @dataclass(frozen=True)
@@ -137,25 +138,29 @@ def refuse_fit_options(context: typer.Context, names: Iterable[str], but: str = 
 
 
 def check_fit_source(
-    noise: str, calibration: Path | None, inputs: Path | None, events: bool
+    noise: str, calibration: Path | None, inputs: Path | None, events: bool, data: str
 ) -> None:
     """Raise InputError unless fitted noise has inputs that it can be fitted to.
 
     Args:
         calibration: file of inputs for the fit; None: those of a data set.
         inputs: file of the user's own test inputs.
-        events: whether the network takes events.
+        events: whether the user says that the network takes events.
+        data: name of the data set.
     """
+    from stochi.data.catalogue import find_data_set
+
     if calibration is None:
         if inputs is not None:
             raise InputError(
                 f"--noise {noise} is fitted to training inputs, not to those of --inputs that it is"
                 " tested on; give others of their kind with --calibration FILE (no labels needed)"
             )
-        if events:
+        if events and not find_data_set(data).events:
             raise InputError(
-                f"noise {noise!r} is fitted to what the network will see, here events, and the data"
-                " sets here are images; fit it to your own with --calibration FILE"
+                f"noise {noise!r} is fitted to what the network will see, here events, and {data}"
+                " consists of images; give a set of events with --data, or your own with"
+                " --calibration FILE"
             )
     elif inputs is not None and _is_same_file(calibration, inputs):
         raise InputError(

@@ -44,11 +44,19 @@ ParitySeedOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="Where torch computes: cpu or cuda.")]
 DataOption = Annotated[
-    str, typer.Option("--data", help="digits, mnist, fashion-mnist, cifar10 or cifar100.")
+    str,
+    typer.Option(
+        "--data",
+        help="Images: digits, mnist, fashion-mnist, cifar10 or cifar100. Events: saccades, nmnist"
+        " or another set of docs/data.md.",
+    ),
 ]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Folder with the published files of that set; not for digits."),
+    typer.Option(
+        "--data-dir",
+        help="Folder with the published files of that set; not for digits and saccades.",
+    ),
 ]
 
 LoweredFromOption = Annotated[

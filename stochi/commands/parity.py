@@ -190,7 +190,7 @@ def _read_attacks(
 def _if_attackable(output: Output, compared: Compared, attacks: "list[Attack]") -> "list[Attack]":
     """Return the attacks that run unless told otherwise, none if they do not fit the network."""
     reason = None
-    if compared.test.regression:
+    if compared.regression:
         reason = "the labels are numbers, not classes"
     elif compared.program.target.events:
         reason = "the Program takes events; name --attack greedy-spikes, which flips them"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import load_program, load_test_images
+from stochi.commands.data import Taken, load_test, samples_of
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
@@ -67,19 +67,21 @@ def simulate_command(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a Program on test images or on your own inputs, on the engine or on Lava."""
+    """Run a Program on test inputs or on your own, on the engine or on Lava."""
+    from stochi.data.batches import in_memory
+    from stochi.program import Program
     from stochi.sim import run
     from stochi.sim.recording import PROBES
 
     output = Output(as_json)
     check_output(out, program, inputs, labels)
-    loaded = load_program(program, for_images=inputs is None)
+    loaded = Program.load(program)
     expected: Samples | None
     if inputs is None:
         refuse(context, ("labels",), "it belongs to --inputs")
-        test = load_test_images(data, data_dir, program, loaded.input_shape, loaded.classes)
-        few = test.first(images)
-        shown, expected = few.inputs, few
+        test = load_test(data, data_dir, Taken.by_program(program, loaded))
+        expected = in_memory(test.first(images))
+        shown = expected.inputs
     else:
         refuse(context, ("data", "data_dir"), "--inputs was given")
         count = images if was_given(context, "images") else None
@@ -95,7 +97,7 @@ def simulate_command(
         progress=output.counter(backend),
         probe_folder=probe_folder,
     )
-    on = f"images of {data}" if inputs is None else f"inputs of {inputs}"
+    on = samples_of(data) if inputs is None else f"inputs of {inputs}"
     run_by = f"{backend}, seed {seed}, trial {trial}"
     found = _print_answers(output, record, expected, f"{on}, {run_by}")
     if out is not None:

@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
+from stochi.commands.data import samples_of
+from stochi.commands.network_choice import (
+    BitsOption,
+    InputGainOption,
+    NetworkOption,
+    NeuronOption,
+    SamplingOption,
+    SigmaOption,
+    TimeStepsOption,
+    choose_network,
+)
 from stochi.commands.options import (
     CheckpointOutOption,
     DataDirOption,
@@ -14,7 +25,6 @@ from stochi.commands.options import (
     DeviceOption,
     JsonOption,
     TrainingSeedOption,
-    was_given,
 )
 from stochi.devices import check_device
 from stochi.errors import InputError
@@ -23,33 +33,16 @@ from stochi.files import check_output
 if TYPE_CHECKING:
     from torch import nn
 
-    from stochi.data import Images
+    from stochi.data.batches import Labelled
+    from stochi.data.catalogue import DataSet
     from stochi.train import NetworkConfig, TrainingConfig
     from stochi.train.defences.defence import Defence
     from stochi.train.training import Epoch
 
-EpochsOption = Annotated[
-    int, typer.Option(help="Largest number of passes over the training images.")
-]
+EpochsOption = Annotated[int, typer.Option(help="Largest number of passes over the training set.")]
 PatienceOption = Annotated[
     int,
     typer.Option(help="Stop after this number of epochs without a better validation accuracy."),
-]
-TimeStepsOption = Annotated[int, typer.Option(help="Number of time steps that an image is shown.")]
-SigmaOption = Annotated[float, typer.Option(help="Spread of the logit of the random decay λ.")]
-SamplingOption = Annotated[
-    str,
-    typer.Option(
-        help="When λ is drawn: at each time step (step), once per sample (forward), once for all"
-        " (fixed), or never (mean)."
-    ),
-]
-InputGainOption = Annotated[
-    str, typer.Option(help="Factor of the input: 1 − λ (coupled) or 1 − E[λ] (mean).")
-]
-BitsOption = Annotated[
-    int,
-    typer.Option(help="Draw λ from a table of 2^bits entries, 1 to 8 bits; 0: no table."),
 ]
 HardwareOption = Annotated[
     bool,
@@ -114,7 +107,9 @@ def train_command(
     seed: TrainingSeedOption = 0,
     epochs: EpochsOption = 25,
     patience: PatienceOption = 8,
-    time_steps: TimeStepsOption = 8,
+    network: NetworkOption = "conv",
+    neuron: NeuronOption = "random",
+    time_steps: TimeStepsOption = None,
     sigma: SigmaOption = 1.0,
     sampling: SamplingOption = "step",
     input_gain: InputGainOption = "coupled",
@@ -128,38 +123,43 @@ def train_command(
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a small convolutional random-τ network, made for the data set's images and classes.
+    """Train a small network, made for the data set's samples and classes.
 
-    With --hardware the twin is trained in place of the float model. The checkpoint holds a float
-    model in both cases, for 'stochi export'.
+    Its neurons draw τ unless told otherwise. With --hardware the twin is trained in place of the
+    float model. The checkpoint holds a float model in both cases, for 'stochi export'.
     """
-    from stochi.data import Images
+    from stochi.data.batches import held_if_small
     from stochi.data.catalogue import find_data_set
-    from stochi.train import NetworkConfig, TrainingConfig
 
     output = Output(as_json)
     check_output(out)
-    config = TrainingConfig(seed=seed, epochs=epochs, patience=patience)
     chosen_defence = _choose_defence(defence, epsilon, surrogate)
     chosen = find_data_set(data)
-    network = NetworkConfig(
-        input_shape=chosen.shape,
-        classes=chosen.classes,
+    config = _choose_training(chosen, seed, epochs, patience)
+    built = choose_network(
+        context,
+        chosen,
+        network=network,
+        neuron=neuron,
         time_steps=time_steps,
         sigma=sigma,
         sampling=sampling,
         input_gain=input_gain,
-        bits=bits or None,
+        bits=bits,
         batch_norm=not hardware,
     )
-    _check_network(context, network)
     check_device(device)
-    training, test = chosen.read(data_dir)
-    if not (isinstance(training, Images) and isinstance(test, Images)):
-        raise InputError(f"{data} consists of events, and this command trains on images")
-    recipe = _Recipe(network, config, chosen_defence, hardware, data)
-    model, history = _train(output, recipe, training, device)
+    training, test = chosen.parts(data_dir, built.time_steps)
+    recipe = _Recipe(built, config, chosen_defence, hardware, data)
+    model, history = _train(output, recipe, held_if_small(training), device)
     _finish(output, recipe, model, history, test, out)
+
+
+def _choose_training(chosen: "DataSet", seed: int, epochs: int, patience: int) -> "TrainingConfig":
+    from stochi.train import TrainingConfig
+
+    make = TrainingConfig.for_events if chosen.events else TrainingConfig
+    return make(seed=seed, epochs=epochs, patience=patience)
 
 
 def _choose_defence(
@@ -188,29 +188,18 @@ def _choose_defence(
     return defence
 
 
-def _check_network(context: typer.Context, network: "NetworkConfig") -> None:
-    """Raise InputError if an option of the network is out of range or has no effect."""
-    from stochi.train.networks import check_time_steps
-    from stochi.train.neurons.random_tau_leaky import check_neuron_options
-
-    check_neuron_options(network.sigma, network.sampling, network.input_gain, network.bits)
-    if network.sampling == "mean":
-        without_effect = {"sigma": was_given(context, "sigma"), "bits": network.bits is not None}
-        for name in (name for name, given in without_effect.items() if given):
-            raise InputError(f"--{name} is for random decays; --sampling mean draws none")
-    check_time_steps(network.time_steps)
-
-
 def _train(
-    output: Output, recipe: _Recipe, images: "Images", device: str
+    output: Output, recipe: _Recipe, samples: "Labelled", device: str
 ) -> "tuple[nn.Module, list[Epoch]]":
     """Train the float model, or the twin, and report every epoch."""
+    import torch
+
     from stochi.train import FreshDraws, make_twin, train_classifier
 
     network, config = recipe.network, recipe.config
     output.progress(
-        f"Training on {len(images)} images of {recipe.data}, at most {config.epochs} epochs, seed"
-        f" {config.seed}"
+        f"Training on {len(samples)} {samples_of(recipe.data)}, {network.neurons.title} neurons, at"
+        f" most {config.epochs} epochs, seed {config.seed}"
     )
 
     def show(epoch: "Epoch") -> None:
@@ -223,12 +212,13 @@ def _train(
         model = network.build()
         if not recipe.hardware:
             return model
+        first = samples.select(torch.arange(1)).inputs
         # Every batch has other draws.
-        return FreshDraws(make_twin(model, images.inputs[:1]), config.seed)
+        return FreshDraws(make_twin(model, first, events=network.events), config.seed)
 
     model, history = train_classifier(
         build,
-        images,
+        samples,
         config,
         defence=recipe.defence,
         device=device,
@@ -245,25 +235,30 @@ def _finish(
     recipe: _Recipe,
     model: "nn.Module",
     history: "list[Epoch]",
-    test: "Images",
+    test: "Labelled",
     out: Path,
 ) -> None:
     """Measure the accuracy, write the checkpoint and report both."""
+    from stochi.statistics import estimate_accuracy
     from stochi.train import save_checkpoint
     from stochi.train.checkpoint import in_floats
-    from stochi.train.training import measure_accuracy
+    from stochi.train.training import are_right
 
-    accuracy, network = measure_accuracy(model, test), recipe.network
+    found, network = estimate_accuracy(are_right(model, test)[None]), recipe.network
     if recipe.hardware:
         model, network = in_floats(model.get_submodule("model"), network)
     config, epochs = asdict(recipe.config), [asdict(epoch) for epoch in history]
     save_checkpoint(out, model, network, {**config, **recipe.to_json(), "history": epochs})
-    output.line(f"Test accuracy {accuracy:.1%} on {len(test)} images of {recipe.data}; wrote {out}")
+    output.line(
+        f"Test accuracy {found.value:.1%} [{found.low:.1%}, {found.high:.1%}] on {len(test)}"
+        f" {samples_of(recipe.data)}; wrote {out}"
+    )
     output.finish(
         {
             "checkpoint": str(out),
             **recipe.to_json(),
-            "test_accuracy": accuracy,
+            "test_accuracy": found.value,
+            "test_accuracy_interval": [found.low, found.high],
             "epochs": epochs,
             "training": config,
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import check_images_fit, load_network, load_program
+from stochi.commands.data import Taken, check_fits, check_kind, load_network, samples_of
 from stochi.commands.options import (
     CheckpointArgument,
     CheckpointOutOption,
@@ -24,7 +24,7 @@ from stochi.files import check_output
 if TYPE_CHECKING:
     from stochi.program import Program
 
-EpochsOption = Annotated[int, typer.Option(help="Number of passes over the training images.")]
+EpochsOption = Annotated[int, typer.Option(help="Number of passes over the training set.")]
 
 
 def tune_command(
@@ -45,6 +45,7 @@ def tune_command(
     is the teacher. Export the result, and deploy it as the last line of the output shows.
     """
     from stochi.data.catalogue import find_data_set
+    from stochi.program import Program
     from stochi.train import FineTuningConfig, fine_tune, save_checkpoint
     from stochi.train.checkpoint import in_floats
 
@@ -53,11 +54,12 @@ def tune_command(
     check_device(device)
     config = FineTuningConfig(seed=seed, epochs=epochs)
     model, network = load_network(checkpoint)
-    lowered = load_program(program)
+    lowered = Program.load(program)
     chosen = find_data_set(data)
-    check_images_fit(chosen, checkpoint, network.input_shape, network.classes)
-    training, _ = chosen.read(data_dir)
-    output.progress(f"Tuning on {len(training)} images of {data}, {epochs} epochs, seed {seed}")
+    check_kind(chosen, Taken.by_program(program, lowered))
+    check_fits(chosen, Taken.by_network(checkpoint, network))
+    training, _ = chosen.parts(data_dir, network.time_steps)
+    output.progress(f"Tuning on {len(training)} {samples_of(data)}, {epochs} epochs, seed {seed}")
     losses: list[float] = []
 
     def show(epoch: int, loss: float) -> None:
@@ -87,6 +89,8 @@ def deploy_options(program: "Program", path: Path) -> list[str]:
         options.append(f"--fitted {path}")
     if bits:
         options.append(f"--bits {max(bits.values())}")
+    if target.events:
+        options.append("--events")
     if target.random_source != "philox":
         options.append(f"--random-source {target.random_source}")
     return options

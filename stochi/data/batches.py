@@ -1,19 +1,27 @@
 """Labelled samples in batches, from whatever holds them, without all of them in memory."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, TypeGuard
 
 import torch
 
+from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
 from stochi.data.samples import Samples, join_samples
 from stochi.data.streams import Streams
 from stochi.errors import InputError, first_line
 
+Labelled = Samples | EventSet
+"""Labelled samples with numbers: in memory, or recordings that are read when they are needed."""
+
 Data = Samples | tuple[torch.Tensor, torch.Tensor] | Iterable[Any]
 """What holds labelled samples: :class:`Samples`, a pair (inputs, labels), a torch Dataset of such
 pairs, or a DataLoader, or another iterable, of batches of them."""
+
+SMALL = 2**28
+"""Bytes of inputs that may be held in memory to be read once only."""
 
 _PARTS = "inputs", "labels"
 _FORMS = (
@@ -40,6 +48,19 @@ def as_samples(data: object, dims: int) -> Samples:
     return (Streams if inputs.dim() == dims + 2 else Images)(inputs, labels)
 
 
+def in_memory(samples: Labelled) -> Samples:
+    """Return samples with all inputs in memory."""
+    return samples if isinstance(samples, Samples) else samples.load()
+
+
+def held_if_small(samples: Labelled, most: int = SMALL) -> Labelled:
+    """Return samples in memory if their inputs take at most this many bytes, else as they are."""
+    if isinstance(samples, Samples):
+        return samples
+    size = 4 * len(samples) * samples.time_steps * math.prod(samples.shape)
+    return samples.load() if size <= most else samples
+
+
 def is_in_memory(data: object) -> bool:
     """Return whether all samples are in memory."""
     return isinstance(data, Samples) or _is_pair(data)
@@ -58,6 +79,9 @@ def read_batches(data: object, dims: int, batch_size: int) -> Iterator[Samples]:
     """
     if is_in_memory(data):
         yield from as_samples(data, dims).batches(batch_size)
+        return
+    if isinstance(data, EventSet):
+        yield from data.batches(batch_size)
         return
     for number, batch in enumerate(_readable(_batches_of(data, batch_size))):
         if not is_in_memory(batch):

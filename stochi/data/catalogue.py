@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from stochi.data import cifar, mnist
+from stochi.data.batches import Labelled
 from stochi.data.digits import load_digits
 from stochi.data.events import nmnist, saccades, tonic_sets
 from stochi.data.events.binning import Binning
@@ -40,6 +41,22 @@ class DataSet:
     read: Callable[[Folder], tuple[Samples, Samples]]
     time_steps: int | None = None
     opened: OpenEvents | None = None
+
+    @property
+    def events(self) -> bool:
+        """Whether its samples are events, not images."""
+        return self.opened is not None
+
+    def parts(self, data_dir: Folder, time_steps: int | None = None) -> tuple[Labelled, Labelled]:
+        """Return the training part and the test part: images in memory, or recordings on disk.
+
+        Args:
+            data_dir: as for :func:`load`.
+            time_steps: of a sample of events; None: as many as the default binning makes.
+        """
+        if self.opened is None:
+            return self.read(data_dir)
+        return self.opened(data_dir, Binning(time_steps or Binning().time_steps), None)
 
 
 def _events(name: str, shape: tuple[int, int, int], classes: int, opened: OpenEvents) -> DataSet:

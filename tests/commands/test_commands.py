@@ -335,7 +335,7 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
             ["deploy", "m.nir", "--chip", "loihi1"],
             "lower the graph for binary events (events=True, --events)",
         ),
-        (["deploy", "m.nir", "--noise", "current", "--events"], "data sets here are images; fit"),
+        (["deploy", "m.nir", "--noise", "current", "--events"], "digits consists of images; give"),
         (["simulate", "events.program"], "events.program takes binary events"),
         (["parity", "m.pt", "events.program"], "events.program takes binary events"),
         (["attack", "m.pt", "events.program"], "events.program takes binary events"),

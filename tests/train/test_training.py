@@ -62,20 +62,23 @@ def test_a_checkpoint_holds_the_network(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["m.pt"]
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_checkpoint_of_an_older_version_is_read(tmp_path: Path, version: int) -> None:
     model = SMALL.build().eval()
     save_checkpoint(tmp_path / "m.pt", model, SMALL, {})
     content = torch.load(tmp_path / "m.pt", weights_only=True)
     content["version"] = version
-    content["network"]["steps"] = content["network"].pop("time_steps")
+    for new in ("kind", "neuron", "hidden"):
+        del content["network"][new]
+    if version < 3:
+        content["network"]["steps"] = content["network"].pop("time_steps")
     if version == 1:
         del content["network"]["input_shape"], content["network"]["classes"]
     torch.save(content, tmp_path / "old.pt")
     loaded, old = load_checkpoint(tmp_path / "old.pt")
     assert NetworkConfig.from_dict(old["network"]) == SMALL
     assert all(map(torch.equal, model.parameters(), loaded.parameters()))
-    for wrong in ({"version": 4}, {"network": {"input_shape": (1, 8)}}, {"network": {"new": 1}}):
+    for wrong in ({"version": 5}, {"network": {"input_shape": (1, 8)}}, {"network": {"new": 1}}):
         torch.save({**content, **wrong}, tmp_path / "wrong.pt")
         with pytest.raises(CheckpointError, match=r"wrong\.pt"):
             load_checkpoint(tmp_path / "wrong.pt")

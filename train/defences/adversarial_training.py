@@ -31,6 +31,7 @@ class FGSMTraining(Defence):
     """
 
     name: ClassVar[str] = "fgsm"
+    takes_streams: ClassVar[bool] = False
     epsilon: float = 0.1
     draws: int = 2
     surrogate: str = field(default="own", kw_only=True)

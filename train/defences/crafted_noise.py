@@ -36,6 +36,7 @@ class CraftedNoise(Defence):
     """
 
     name: ClassVar[str] = "hire"
+    takes_streams: ClassVar[bool] = False
     epsilon: float = 0.1
     periods: int = 2
     step_size: float | None = None

@@ -16,16 +16,18 @@ class Defence:
 
     Attributes:
         name: the name in ``stochi.train.defences.catalogue.DEFENCES``.
+        takes_streams: whether it also trains on streams, such as events.
     """
 
     name: ClassVar[str] = "none"
+    takes_streams: ClassVar[bool] = True
 
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the scalar that a training step lowers, the cross-entropy of the logits.
 
         Args:
-            model: maps images to (batch, classes) logits; in train mode, and left in it.
-            inputs: (batch, *shape) images in [0, 1].
+            model: maps inputs to (batch, classes) logits; in train mode, and left in it.
+            inputs: (batch, *shape) images in [0, 1], or streams (time steps, batch, *shape).
             labels: (batch,) classes.
         """
         return functional.cross_entropy(model(inputs), labels)

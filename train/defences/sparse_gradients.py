@@ -31,6 +31,7 @@ class SparseGradients(Defence):
     """
 
     name: ClassVar[str] = "sr"
+    takes_streams: ClassVar[bool] = False
     coefficient: float = 0.05
 
     def __post_init__(self) -> None:

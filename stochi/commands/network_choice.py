@@ -1,0 +1,104 @@
+"""The network that ``stochi train`` builds, from the words of the command line."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stochi.commands.options import refuse, was_given
+from stochi.errors import InputError
+
+if TYPE_CHECKING:
+    from stochi.data.catalogue import DataSet
+    from stochi.train import NetworkConfig
+
+NETWORKS = ("conv", "mlp")
+
+NetworkOption = Annotated[
+    str,
+    typer.Option(help="conv: two convolutions; or mlp: two linear layers, for events only."),
+]
+NeuronOption = Annotated[
+    str,
+    typer.Option(
+        help="random: neurons that draw τ; plain: snn.Leaky, which does not; or cuba:"
+        " snn.Synaptic, whose input current decays as well."
+    ),
+]
+TimeStepsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of time steps that an image is shown, 8 by default, or into which a recording"
+        " of events is cut, 10 by default."
+    ),
+]
+SigmaOption = Annotated[float, typer.Option(help="Spread of the logit of the random decay λ.")]
+SamplingOption = Annotated[
+    str,
+    typer.Option(
+        help="When λ is drawn: at each time step (step), once per sample (forward), once for all"
+        " (fixed), or never (mean)."
+    ),
+]
+InputGainOption = Annotated[
+    str, typer.Option(help="Factor of the input: 1 − λ (coupled) or 1 − E[λ] (mean).")
+]
+BitsOption = Annotated[
+    int,
+    typer.Option(help="Draw λ from a table of 2^bits entries, 1 to 8 bits; 0: no table."),
+]
+
+
+def choose_network(
+    context: typer.Context,
+    chosen: "DataSet",
+    *,
+    network: str,
+    neuron: str,
+    time_steps: int | None,
+    sigma: float,
+    sampling: str,
+    input_gain: str,
+    bits: int,
+    batch_norm: bool,
+) -> "NetworkConfig":
+    """Return the configuration of a network for a data set.
+
+    Raises:
+        InputError: an option is out of range or has no effect.
+    """
+    from stochi.train import NetworkConfig
+    from stochi.train.networks import check_time_steps
+
+    if network not in NETWORKS:
+        raise InputError(f"--network is {network!r}; choose from {', '.join(NETWORKS)}")
+    if network == "mlp" and not chosen.events:
+        raise InputError(
+            f"--network mlp is for events, and {chosen.name} consists of images; leave it out"
+        )
+    found = NetworkConfig(
+        input_shape=chosen.shape,
+        classes=chosen.classes,
+        time_steps=(chosen.time_steps or 8) if time_steps is None else time_steps,
+        sigma=sigma,
+        sampling=sampling,
+        input_gain=input_gain,
+        bits=bits or None,
+        batch_norm=batch_norm,
+        kind=f"event-{network}" if chosen.events else network,
+        neuron=neuron,
+    )
+    check_time_steps(found.time_steps)
+    _check_neuron(context, found)
+    return found
+
+
+def _check_neuron(context: typer.Context, network: "NetworkConfig") -> None:
+    """Raise InputError if an option of the neurons is out of range or has no effect."""
+    neuron = network.neurons  # which checks the options
+    if neuron.kind != "random":
+        options = ("sigma", "sampling", "input_gain", "bits")
+        refuse(context, options, f"it is for random decays, and --neuron {neuron.kind} draws none")
+    if neuron.kind == "random" and neuron.sampling == "mean":
+        without_effect = {"sigma": was_given(context, "sigma"), "bits": neuron.bits is not None}
+        for name in (name for name, given in without_effect.items() if given):
+            raise InputError(f"--{name} is for random decays; --sampling mean draws none")

@@ -282,7 +282,7 @@ class Attack(ABC):
         """
 
     def check_counts(self, *names: str, least: int = 1) -> None:
-        """Raise InputError unless the attributes of these names are whole numbers of at least ``least``."""
+        """Raise InputError unless the attributes of these names are ``least`` or more."""
         for name in names:
             count = getattr(self, name)
             if not isinstance(count, Integral) or count < least:

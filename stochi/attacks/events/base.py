@@ -11,6 +11,7 @@ from stochi.attacks.base import Attack, check_seed
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.events.budget import KINDS, EventBudget, as_budget
 from stochi.attacks.expectation import judge, judging_runs
+from stochi.attacks.recipe import Recipe
 from stochi.errors import InputError
 
 AnyEventAttack = TypeVar("AnyEventAttack", bound="EventAttack")
@@ -51,6 +52,14 @@ class EventAttack(Attack):
                 f"budget allows {', '.join(self.allowed.kinds)}; {type(self).__name__} needs"
                 f" {' or '.join(map(repr, self.usable))} among its kinds"
             )
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the attack is and does; a number stands for a budget of insertions and deletions."""
+        found, budget = super().recipe, self.allowed
+        usual = budget.count is not None and budget == EventBudget(budget.count)
+        plain = budget.count if usual else repr(budget)
+        return replace(found, parameters=found.parameters | {"budget": plain})
 
     @property
     def allowed(self) -> EventBudget:

@@ -43,6 +43,11 @@ class Surface(NamedTuple):
         found = expected_slope(self.model, frames, self.labels, self.draws, objective, 1)
         return found._replace(gradients=flatten_places(found.gradients))
 
+    def logits(self, frames: torch.Tensor) -> torch.Tensor:
+        """Return the mean logits over the draws, (rows, classes)."""
+        with torch.no_grad():
+            return answers(self.model, frames, self.draws, 1).mean(0)
+
     def margins(self, frames: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return how far the best wrong class leads, mean over the draws, (rows,)."""
         with torch.no_grad():

@@ -7,9 +7,7 @@ from stochi.attacks.events.judging import any_right
 from stochi.attacks.events.menu import Menu
 
 
-def prune_by_value(
-    surface: Surface, menu: Menu, made: torch.Tensor, queries: int
-) -> torch.Tensor:
+def prune_by_value(surface: Surface, menu: Menu, made: torch.Tensor, queries: int) -> torch.Tensor:
     """Return the samples after those of a set's changes that are needed, (n, places) bool.
 
     As :func:`prune`; the changes that the gradient values least are tried first.

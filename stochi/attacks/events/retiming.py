@@ -1,11 +1,11 @@
 """An attack that moves events in time and leaves their number as it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
 
-from stochi.attacks.events.budget import MOVE_TIME
+from stochi.attacks.events.budget import MOVE_TIME, EventBudget
 from stochi.attacks.events.gradient import EventGradientAttack, Surface, break_ties
 from stochi.attacks.events.menu import Menu
 from stochi.attacks.events.pruning import prune_by_value
@@ -45,6 +45,11 @@ class Retiming(EventGradientAttack):
     def title(self) -> str:
         """Name in reports, without the budget."""
         return f"retiming-{self.iterations} {self.sampled}"
+
+    @property
+    def used(self) -> EventBudget:
+        """The budget with moves in time alone."""
+        return replace(super().used, keep_polarity=True)
 
     def search(
         self, surface: Surface, menu: Menu, limits: torch.Tensor, generator: torch.Generator

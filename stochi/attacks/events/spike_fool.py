@@ -15,7 +15,6 @@ from stochi.attacks.samplewise import choose
 from stochi.attacks.targets import nearest_classes_of
 from stochi.errors import InputError
 
-
 PAST = 1.02
 """How far DeepFool's steps go, as a multiple of the distance to the boundary."""
 

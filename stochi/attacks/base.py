@@ -281,12 +281,12 @@ class Attack(ABC):
             generator: generator for the attack's own random choices, seeded with ``seed``.
         """
 
-    def check_counts(self, *names: str) -> None:
-        """Raise InputError unless the attributes of these names are 1 or more."""
+    def check_counts(self, *names: str, least: int = 1) -> None:
+        """Raise InputError unless the attributes of these names are ``least`` or more."""
         for name in names:
             count = getattr(self, name)
-            if not isinstance(count, Integral) or count < 1:
-                raise InputError(f"{name} is {count}; it must be a whole number, 1 or more")
+            if not isinstance(count, Integral) or count < least:
+                raise InputError(f"{name} is {count}; it must be a whole number, {least} or more")
 
     def finish(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Return the result of ``perturb`` after a last step; the base changes nothing."""

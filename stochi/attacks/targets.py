@@ -25,6 +25,17 @@ def nearest_classes(
     """
     with torch.no_grad():
         logits = answers(model, images, draws).mean(0)
+    return nearest_classes_of(logits, labels, count)
+
+
+def nearest_classes_of(
+    logits: torch.Tensor, labels: torch.Tensor, count: int
+) -> Sequence[torch.Tensor]:
+    """Return the wrong classes of the highest (batch, classes) logits, highest first.
+
+    Args, returns: as for :func:`nearest_classes`.
+    """
+    logits = logits.clone()
     logits[torch.arange(len(labels), device=labels.device), labels] = -torch.inf
     nearest = logits.argsort(1, descending=True)[:, :-1]
     return nearest[:, :count].unbind(1)

@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.attack_choice import FLIPS, greedy_spikes, read_attacks, read_epsilons
-from stochi.commands.compared import Asked, compare, load_compared
+from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.compared import Asked, Compared, compare, load_compared
 from stochi.commands.console import Output
+from stochi.commands.event_budget import (
+    FlipsOption,
+    KindsOption,
+    MaxDelayOption,
+    RefractoryOption,
+    ShareOption,
+    read_event_budget,
+)
 from stochi.commands.options import (
     AttackOption,
     CalibrationImagesOption,
@@ -19,7 +27,6 @@ from stochi.commands.options import (
     DeviceOption,
     EpsilonsOption,
     EventsOption,
-    FlipsOption,
     GraphDtOption,
     InputsOption,
     JsonOption,
@@ -39,6 +46,7 @@ from stochi.commands.parity import print_accuracy
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
+    from stochi.attacks import Attack, EventBudget
     from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
@@ -79,7 +87,11 @@ def attack_command(
     draws: DrawsOption = None,
     restarts: RestartsOption = None,
     surrogates: SurrogatesOption = None,
-    flips: FlipsOption = FLIPS,
+    flips: FlipsOption = None,
+    share: ShareOption = None,
+    kinds: KindsOption = None,
+    max_delay: MaxDelayOption = 0,
+    refractory: RefractoryOption = 0,
     images: ImagesOption = 128,
     trials: TrialsOption = 10,
     figure: FigureOption = None,
@@ -107,12 +119,12 @@ def attack_command(
     that takes events greedy-spikes. Attacks that follow gradients are made on the float model and
     on the twin; attacks that only ask for answers are made on the float model and on the Program
     itself. Every side is shown the images of all of them.
-
     Exit status 1 if the twin does not compute the Program's integers.
     """
     output = Output(as_json)
     budgets = read_epsilons(context, epsilons, epsilon)
-    attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates, flips)
+    changes = read_event_budget(flips, share, kinds, max_delay, refractory)
+    attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates, changes)
     count = None if inputs is not None and not was_given(context, "images") else images
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
@@ -120,12 +132,28 @@ def attack_command(
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
-    if compared.program.target.events and not was_given(context, "attack"):
-        attacks = [greedy_spikes(flips, draws)]
-    options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
-    options |= {"lava": False, "margins": None}
-    report = compare(output, compared, attacks, budgets, options)
+    attacks = _fit_events(context, compared, attacks, draws, changes)
+    report = compare(output, compared, attacks, budgets, _options(trials, seed, device))
     _finish(output, report, figure)
+
+
+def _fit_events(
+    context: typer.Context,
+    compared: Compared,
+    attacks: "list[Attack]",
+    draws: int | None,
+    changes: "EventBudget",
+) -> "list[Attack]":
+    """Return the attacks, or greedy-spikes if none was named and the Program takes events."""
+    if not compared.program.target.events or was_given(context, "attack"):
+        return attacks
+    return read_attacks("greedy-spikes", 0.0, draws=draws, budget=changes)
+
+
+def _options(trials: int, seed: int, device: str) -> dict[str, Any]:
+    """Return the options of ``check_parity`` for accuracies alone."""
+    options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
+    return options | {"lava": False, "margins": None}
 
 
 def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:

@@ -4,15 +4,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from stochi.commands.event_budget import FLIPS
 from stochi.commands.options import was_given
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
-    from stochi.attacks import Attack
-
-GREEDY = "greedy-spikes"
-FLIPS = 10
-"""Number of events that greedy-spikes may change unless the user says otherwise."""
+    from stochi.attacks import Attack, EventBudget
 
 
 def read_attacks(
@@ -22,29 +19,33 @@ def read_attacks(
     draws: int | None = None,
     restarts: int | None = None,
     surrogates: str | None = None,
-    flips: int = FLIPS,
+    budget: "EventBudget | int" = FLIPS,
 ) -> "list[Attack]":
     """Make the attacks with these names; those on images on the chip's grid, after uniform noise.
+
+    Attacks on events come last.
 
     Args:
         names: as the option has them, separated by commas.
         epsilon, iterations, draws, restarts: as for ``stochi.attacks.make_attack``.
         surrogates: names separated by commas, with each of which attacks by gradient run.
-        flips: budget of greedy-spikes.
+        budget: what attacks on events may change.
 
     Raises:
         InputError: a name is unknown, a number is out of range, or an option was given and none of
             the attacks has it.
     """
-    from stochi.attacks import make_attack
+    from stochi.attacks import EVENT_ATTACK_NAMES, make_attack, make_event_attack
     from stochi.attacks.catalogue import options_of
+    from stochi.attacks.events.catalogue import event_options_of
     from stochi.attacks.surrogates.choice import make_surrogates
     from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 
     followed = (None,) if surrogates is None else make_surrogates(surrogates)
     # Each attack once, in the order given, after the noise that all of them must beat.
     named = list(dict.fromkeys(name.strip() for name in names.split(",")))
-    on_images = [name for name in named if name != GREEDY]
+    on_events = [name for name in named if name in EVENT_ATTACK_NAMES]
+    on_images = [name for name in named if name not in on_events]
     wanted = dict.fromkeys(["noise", *on_images] if on_images else [])
     attacks: list[Attack] = [
         make_attack(
@@ -59,16 +60,13 @@ def read_attacks(
         for name in wanted
         for one in followed
     ]
-    options = [options_of(name) for name in wanted]
-    if GREEDY in named:
-        attacks.append(greedy_spikes(flips, draws))
-        options.append({"draws"})
-    given = {
-        "iterations": iterations,
-        "draws": draws,
-        "restarts": restarts,
-        "surrogates": surrogates,
-    }
+    attacks += [
+        make_event_attack(name, budget, iterations=iterations, draws=draws, surrogates=one)
+        for name in on_events
+        for one in followed
+    ]
+    options = [options_of(name) for name in wanted] + list(map(event_options_of, on_events))
+    given = dict(iterations=iterations, draws=draws, restarts=restarts, surrogates=surrogates)
     _check_options(names, {o for o, value in given.items() if value is not None}, options)
     return list(dict.fromkeys(attacks))
 
@@ -82,25 +80,15 @@ def _check_options(names: str, given: set[str], known: "list[set[str]]") -> None
         known: the options of each attack.
     """
     from stochi.attacks.catalogue import ATTACK_NAMES, options_of
+    from stochi.attacks.events.catalogue import EVENT_ATTACK_NAMES, event_options_of
 
     for option in sorted(given.difference(*known)):
         having = [name for name in ATTACK_NAMES if option in options_of(name)]
+        having += [name for name in EVENT_ATTACK_NAMES if option in event_options_of(name)]
         raise InputError(
             f"--attack {names} has no {option}; leave --{option} out, or choose from"
             f" {', '.join(having)}"
         )
-
-
-def greedy_spikes(flips: int, draws: int | None = None) -> "Attack":
-    """Make the attack on events.
-
-    Args:
-        flips: number of events that it may change.
-        draws: its own number of draws if None.
-    """
-    from stochi.attacks import GreedySpikes
-
-    return GreedySpikes(flips) if draws is None else GreedySpikes(flips, draws=draws)
 
 
 def read_epsilons(context: typer.Context, text: str | None, epsilon: float) -> list[float]:

@@ -68,13 +68,11 @@ AttackOption = Annotated[
     typer.Option(
         "--attack",
         help="Names separated by commas: auto-snn, fgsm, mi-fgsm, pgd, pgd-cosine, sa-pgd, apgd,"
-        " apgd-dlr, apgd-t, fab, auto-rand, auto-standard, square, hop-skip-jump; greedy-spikes for"
-        " streams of events. auto-snn is AutoAttack for spiking networks. Uniform noise is always"
-        " added to attacks on images.",
+        " apgd-dlr, apgd-t, fab, auto-rand, auto-standard, square, hop-skip-jump; for streams of"
+        " events random-events, greedy-spikes, boundary, sparse-gradient, probabilistic-pgd,"
+        " spike-fool, retiming. auto-snn is AutoAttack for spiking networks. Uniform noise always"
+        " joins attacks on images.",
     ),
-]
-FlipsOption = Annotated[
-    int, typer.Option(help="Number of events that greedy-spikes may add or remove in a sample.")
 ]
 SurrogatesOption = Annotated[
     str | None,

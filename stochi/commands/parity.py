@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.attack_choice import FLIPS, read_attacks, read_epsilons
+from stochi.commands.attack_choice import read_attacks, read_epsilons
 from stochi.commands.compared import Asked, Compared, compare, load_compared
 from stochi.commands.console import Output
+from stochi.commands.event_budget import (
+    FlipsOption,
+    KindsOption,
+    MaxDelayOption,
+    RefractoryOption,
+    ShareOption,
+    read_event_budget,
+)
 from stochi.commands.options import (
     AttackOption,
     CalibrationImagesOption,
@@ -20,7 +28,6 @@ from stochi.commands.options import (
     DeviceOption,
     EpsilonsOption,
     EventsOption,
-    FlipsOption,
     GraphDtOption,
     InputsOption,
     JsonOption,
@@ -40,7 +47,7 @@ from stochi.errors import InputError
 from stochi.files import check_output
 
 if TYPE_CHECKING:
-    from stochi.attacks import Attack
+    from stochi.attacks import Attack, EventBudget
     from stochi.parity import ParityReport
 
 OutOption = Annotated[Path, typer.Option(help="Report to write, as JSON.")]
@@ -79,7 +86,11 @@ def parity_command(
     epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
     surrogates: SurrogatesOption = None,
-    flips: FlipsOption = FLIPS,
+    flips: FlipsOption = None,
+    share: ShareOption = None,
+    kinds: KindsOption = None,
+    max_delay: MaxDelayOption = 0,
+    refractory: RefractoryOption = 0,
     attack_images: AttackImagesOption = 128,
     ablation: AblationOption = False,
     lava: LavaOption = True,
@@ -111,19 +122,34 @@ def parity_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
+    _check_outputs(asked, out, html)
+    budgets = read_epsilons(context, epsilons, epsilon)
+    changes = read_event_budget(flips, share, kinds, max_delay, refractory)
+    attacks = _read_attacks(context, attack, surrogates, budgets, changes)
+    compared = load_compared(context, asked, output)
+    attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
+    options = _options(exact, attack_images, lava, trials, seed, device)
+    report = _compare(output, compared, attacks, budgets, options, ablation)
+    finish_report(output, report, _write(report, out, html))
+
+
+def _check_outputs(asked: Asked, out: Path, html: Path | None) -> None:
+    """Raise InputError if a report cannot be written, or would replace what is read."""
     check_output(out, *asked.files(), html)
     check_output(html, *asked.files())
-    budgets = read_epsilons(context, epsilons, epsilon)
-    wanted = epsilons is not None or surrogates is not None or was_given(context, "attack")
-    attacks = _read_attacks(attack, surrogates, budgets, flips, wanted)
-    compared = load_compared(context, asked, output)
-    attacks = attacks if wanted else _if_attackable(output, compared, attacks)
+
+
+def _options(
+    exact: int, attack_images: int, lava: bool, trials: int, seed: int, device: str
+) -> dict[str, Any]:
+    """Return the options of ``check_parity``."""
     options: dict[str, Any] = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
-    options |= {"trials": trials, "seeds": (seed, seed + 1), "device": device}
-    report = compare(output, compared, attacks, budgets, options)
-    if ablation:
-        report = _add_ablation(output, report, compared, attacks, budgets, attack_images)
-    finish_report(output, report, _write(report, out, html))
+    return options | {"trials": trials, "seeds": (seed, seed + 1), "device": device}
+
+
+def _names_attacks(context: typer.Context) -> bool:
+    """Return whether the user asks for attacks."""
+    return any(was_given(context, option) for option in ("attack", "epsilons", "surrogates"))
 
 
 def _write(report: "ParityReport", out: Path, html: Path | None) -> str:
@@ -170,7 +196,11 @@ def print_accuracy(output: Output, report: "ParityReport") -> None:
 
 
 def _read_attacks(
-    names: str, surrogates: str | None, budgets: list[float], flips: int, asked: bool
+    context: typer.Context,
+    names: str,
+    surrogates: str | None,
+    budgets: list[float],
+    changes: "EventBudget",
 ) -> "list[Attack]":
     """Make the attacks, none if every ε is 0.
 
@@ -178,8 +208,8 @@ def _read_attacks(
         InputError: attacks were asked for and every ε is 0, or as :func:`read_attacks`.
     """
     if any(budgets):
-        return read_attacks(names, budgets[0], surrogates=surrogates, flips=flips)
-    if asked:
+        return read_attacks(names, budgets[0], surrogates=surrogates, budget=changes)
+    if _names_attacks(context):
         raise InputError(
             "an ε of 0 is not an attack; give one above 0, or leave --attack, --surrogates and"
             " --epsilons out and give --epsilon 0 for none"
@@ -200,27 +230,30 @@ def _if_attackable(output: Output, compared: Compared, attacks: "list[Attack]") 
     return attacks
 
 
-def _add_ablation(
+def _compare(
     output: Output,
-    report: "ParityReport",
     compared: Compared,
     attacks: "list[Attack]",
     budgets: list[float],
-    attack_images: int,
+    options: dict[str, Any],
+    ablation: bool,
 ) -> "ParityReport":
-    """Return the report with an ablation that has its trials and its first seed.
+    """Return the report, with an ablation of its trials and its first seed if one is asked for.
 
-    It is under the last of the attacks, at the largest ε.
+    The ablation is under the last of the attacks, at the largest ε.
     """
     from stochi.parity import ablate
     from stochi.parity.attacked import at_each_epsilon
 
-    ablation = ablate(
+    report = compare(output, compared, attacks, budgets, options)
+    if not ablation:
+        return report
+    found = ablate(
         *compared.sides,
         attack=at_each_epsilon(attacks[-1:], [max(budgets)])[0] if attacks else None,
-        attack_images=attack_images,
+        attack_images=options["attack_images"],
         trials=report.configuration.trials,
         seed=report.configuration.seeds[0],
         progress=output.progress,
     )
-    return replace(report, ablation=ablation)
+    return replace(report, ablation=found)

@@ -92,6 +92,37 @@ def test_attacks_on_streams(run: Run, files: Path) -> None:
     assert saved["ablation"]["configuration"]["attack"] == "greedy flips (EOT 10), 2 events"
 
 
+def test_the_budget_of_attacks_on_events(run: Run, files: Path) -> None:
+    names = "random-events,sparse-gradient,retiming"
+    words = ("attack", "net.py:Events", *EVENTS, "--attack", names, "--trials", "1", "--draws", "1")
+    words += ("--images", "4", "--surrogates", "own,atan-25", "--iterations", "3", "--json")
+    budget = ("--kinds", "insert,move-time:2", "--share", "0.1")
+    status, out, err = run(*words, *budget, "--refractory", "1")
+    assert status == 0, err
+    how = "[10 % of the events: insert, move ≤ 2 steps, refractory 1 steps]"
+    assert list(dict.fromkeys(row["attack"] for row in json.loads(out)["accuracy"][1:])) == [
+        f"random events {how}",
+        f"sparse gradient-3 (EOT 1) {how}",
+        f"sparse gradient-3 (EOT 1, atan-25) {how}",
+        f"retiming-3 (EOT 1) {how}",
+        f"retiming-3 (EOT 1, atan-25) {how}",
+    ]
+    words = ("attack", "net.py:Events", *EVENTS, "--attack")
+    check_refused(run, (*words, "retiming"), "Retiming needs 'move-time'")
+    check_refused(run, (*words, "boundary", "--kinds", "add"), "'add'; choose from insert")
+    check_refused(run, (*words, "boundary", "--kinds", "flip:1"), "like move-time:2")
+    check_refused(run, (*words, "boundary", "--kinds", "move-space"), "max_distance of 1 or more")
+    check_refused(run, (*words, "boundary", "--share", "-1"), "share is -1")
+    check_refused(run, (*words, "random-events", "--draws", "2", "--iterations", "2"), "iterations")
+
+
+def test_retiming_needs_a_delay_alone(run: Run, files: Path) -> None:
+    words = ("net.py:Events", *EVENTS, *QUICK, "--attack", "retiming", "--max-delay", "1")
+    assert run("parity", *words, "--flips", "4", "--attack-images", "4")[0] == 0
+    names = {row["attack"] for row in report()["accuracy"]}
+    assert "retiming-30 (EOT 10) [move ≤ 1 steps], 4 events" in names
+
+
 def test_a_graph_and_a_program_of_streams(run: Run, files: Path) -> None:
     sample = ("--weights", "events.pt", "--sample", "events.npz", "--out", "m.nir")
     assert run("export", "net.py:Events", *sample)[0] == 0

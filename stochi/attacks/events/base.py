@@ -9,8 +9,9 @@ from torch import nn
 
 from stochi.attacks.base import Attack, check_seed
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.events.budget import EventBudget, as_budget
+from stochi.attacks.events.budget import KINDS, EventBudget, as_budget
 from stochi.attacks.expectation import judge, judging_runs
+from stochi.attacks.recipe import Recipe
 from stochi.errors import InputError
 
 AnyEventAttack = TypeVar("AnyEventAttack", bound="EventAttack")
@@ -20,7 +21,8 @@ AnyEventAttack = TypeVar("AnyEventAttack", bound="EventAttack")
 class EventAttack(Attack):
     """Change events within a budget; inputs are (time_steps, batch, *shape) of exactly 0 or 1.
 
-    A subclass defines ``title`` and ``perturb``. A result outside the budget is an error.
+    A subclass defines ``title`` and ``perturb``. A result outside the budget is an error. An attack
+    uses all kinds of change of its budget that are ``usable`` for it.
 
     Attributes:
         budget: an :class:`EventBudget`, or a whole number of insertions and deletions.
@@ -36,6 +38,7 @@ class EventAttack(Attack):
     )
     budget_field: ClassVar[str] = "changes"
     budget_unit: ClassVar[str] = "events"
+    usable: ClassVar[tuple[str, ...]] = KINDS
     budget: EventBudget | int
     seed: int = 0
     draws: int = field(default=10, kw_only=True)
@@ -44,11 +47,38 @@ class EventAttack(Attack):
         object.__setattr__(self, "budget", as_budget(self.budget))
         check_seed(self.seed)
         self.check_counts("draws")
+        if not set(self.usable) & set(self.allowed.kinds):
+            raise InputError(
+                f"budget allows {', '.join(self.allowed.kinds)}; {type(self).__name__} needs"
+                f" {' or '.join(map(repr, self.usable))} among its kinds"
+            )
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the attack is and does; a number stands for a budget of insertions and deletions."""
+        found, budget = super().recipe, self.allowed
+        usual = budget.count is not None and budget == EventBudget(budget.count)
+        plain = budget.count if usual else repr(budget)
+        return replace(found, parameters=found.parameters | {"budget": plain})
 
     @property
     def allowed(self) -> EventBudget:
         """The budget as a value."""
         return as_budget(self.budget)
+
+    @property
+    def used(self) -> EventBudget:
+        """The budget with those kinds alone that the attack uses."""
+        return self.allowed.only(self.usable)
+
+    @property
+    def kinds_title(self) -> str:
+        """The part of a title that says what may change; "" for insertions and deletions."""
+        budget = self.allowed
+        if budget == EventBudget(budget.count):
+            return ""
+        share = "" if budget.share is None else f"{100 * budget.share:g} % of the events: "
+        return f" [{share}{budget.title_of_kinds}]"
 
     @property
     def changes(self) -> float | None:

@@ -75,15 +75,35 @@ class EventBudget:
         """What may change and how much, in words."""
         limits = [] if self.count is None else [f"{self.count} events"]
         limits += [] if self.share is None else [f"{100 * self.share:g} % of the events"]
+        return f"{' and '.join(limits) or 'any number of events'}: {self.title_of_kinds}"
+
+    @property
+    def title_of_kinds(self) -> str:
+        """What may change, in words."""
         how = [kind for kind in self.kinds if kind not in (MOVE_TIME, MOVE_SPACE)]
         how += [f"move ≤ {self.max_delay} steps"] if self.max_delay else []
         how += [f"move ≤ {self.max_distance} px"] if self.max_distance else []
+        how += ["turn"] if not self.keep_polarity else []
         how += [f"refractory {self.refractory} steps"] if self.refractory else []
-        return f"{' and '.join(limits) or 'any number of events'}: {', '.join(how)}"
+        return ", ".join(how)
 
     def with_count(self, count: int) -> "EventBudget":
         """Return the same budget with another number of changes, and no share."""
         return replace(self, count=count, share=None)
+
+    def only(self, kinds: Iterable[str]) -> "EventBudget":
+        """Return the same budget with those of its kinds alone that are among these.
+
+        Raises:
+            InputError: it has none of them.
+        """
+        left = tuple(kind for kind in self.kinds if kind in set(kinds))
+        return replace(
+            self,
+            kinds=left,
+            max_delay=self.max_delay if MOVE_TIME in left else 0,
+            max_distance=self.max_distance if MOVE_SPACE in left else 0,
+        )
 
     def limits(self, clean: torch.Tensor) -> torch.Tensor:
         """Return the largest number of changes of each sample, (n,) int64.

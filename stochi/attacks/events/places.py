@@ -32,3 +32,8 @@ def as_places(frames: torch.Tensor) -> torch.Tensor:
 def count_events(frames: torch.Tensor) -> torch.Tensor:
     """Return the number of events in each sample of (time_steps, n, *shape) frames, (n,) int64."""
     return (frames != 0).flatten(2).sum((0, 2))
+
+
+def flatten_places(frames: torch.Tensor) -> torch.Tensor:
+    """Return (time_steps, n, *shape) frames as (n, places), in the order of time and shape."""
+    return frames.transpose(0, 1).flatten(1)

@@ -17,7 +17,9 @@ def spiking_neurons(model: nn.Module) -> list[Any]:
 
 
 @contextmanager
-def surrogate_in(model: nn.Module, surrogate: Surrogate, images: int) -> Iterator[None]:
+def surrogate_in(
+    model: nn.Module, surrogate: Surrogate, images: int, batch_dim: int = 0
+) -> Iterator[None]:
     """Put a surrogate in the place of the model's own, until the context ends.
 
     Args:
@@ -25,6 +27,7 @@ def surrogate_in(model: nn.Module, surrogate: Surrogate, images: int) -> Iterato
         surrogate: begins anew here, without anything that it learned before. An attack towards
             several target classes goes on with it from one to the next.
         images: number of images that are attacked.
+        batch_dim: dimension of the model's inputs that counts them.
 
     Raises:
         InputError: the model has no spiking neuron, so it has no surrogate to replace.
@@ -43,7 +46,7 @@ def surrogate_in(model: nn.Module, surrogate: Surrogate, images: int) -> Iterato
 
     def begin_pass(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         for each in spikes:
-            each.calls, each.rows = 0, len(given[0])
+            each.calls, each.rows = 0, given[0].shape[batch_dim]
 
     handle = model.register_forward_pre_hook(begin_pass)
     try:

@@ -8,7 +8,11 @@ from .events.boundary import Boundary as Boundary
 from .events.budget import EventBudget as EventBudget
 from .events.catalogue import EVENT_ATTACK_NAMES as EVENT_ATTACK_NAMES
 from .events.catalogue import make_event_attack as make_event_attack
+from .events.corner import CornerAttack as CornerAttack
+from .events.dash import DashAttack as DashAttack
+from .events.frame import FrameAttack as FrameAttack
 from .events.greedy_spikes import GreedySpikes as GreedySpikes
+from .events.mask_aware_dash import MaskAwareDashAttack as MaskAwareDashAttack
 from .events.metrics import measure_attack as measure_attack
 from .events.probabilistic_pgd import ProbabilisticPGD as ProbabilisticPGD
 from .events.random_events import RandomEvents as RandomEvents

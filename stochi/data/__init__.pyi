@@ -4,6 +4,8 @@ from .digits import load_digits as load_digits
 from .encoding import encode as encode
 from .events.binning import Binning as Binning
 from .events.event_set import EventSet as EventSet
+from .events.filters import BackgroundFilter as BackgroundFilter
+from .events.filters import MaskFilter as MaskFilter
 from .events.own import open_recordings as open_recordings
 from .events.tonic_recordings import from_tonic as from_tonic
 from .events_figure import draw_events as draw_events

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import torch
 
 from stochi.attacks.events.insertion import UNUSED
-from stochi.attacks.events.patterns import Grid, PatternAttack, polarity_choices, spread_ranks
+from stochi.attacks.events.menu import Grid
+from stochi.attacks.events.patterns import PatternAttack, polarity_choices, spread_ranks
 
 CORNERS = {
     "top left": ((False, False),),
@@ -72,7 +73,7 @@ class CornerAttack(PatternAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"corner (EOT {self.draws})"
+        return f"corner (EOT {self.draws}){self.kinds_title}"
 
     def patterns(self, grid: Grid) -> Sequence[Triangles]:
         """Return all variants on a grid."""

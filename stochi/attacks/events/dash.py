@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import torch
 
 from stochi.attacks.events.insertion import UNUSED
-from stochi.attacks.events.patterns import Grid, PatternAttack, polarity_choices, spread_ranks
+from stochi.attacks.events.menu import Grid
+from stochi.attacks.events.patterns import PatternAttack, polarity_choices, spread_ranks
 
 LINES = 8
 """Number of lines, evenly apart, on which the first dash may move."""
@@ -74,7 +75,7 @@ class DashAttack(PatternAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"dash (EOT {self.draws})"
+        return f"dash (EOT {self.draws}){self.kinds_title}"
 
     def patterns(self, grid: Grid) -> Sequence[MovingDash]:
         """Return all variants on a grid."""

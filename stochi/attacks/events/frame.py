@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from stochi.attacks.events.insertion import UNUSED
-from stochi.attacks.events.patterns import Grid, PatternAttack, polarity_choices, spread_ranks
+from stochi.attacks.events.menu import Grid
+from stochi.attacks.events.patterns import PatternAttack, polarity_choices, spread_ranks
 
 WINDOWS = 4
 """Number of time steps, evenly apart, and of places on the border at which a frame may begin."""
@@ -55,7 +56,7 @@ class FrameAttack(PatternAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"frame (EOT {self.draws})"
+        return f"frame (EOT {self.draws}){self.kinds_title}"
 
     def patterns(self, grid: Grid) -> Sequence[Border]:
         """Return all variants on a grid."""

@@ -27,7 +27,7 @@ class MaskAwareDashAttack(DashAttack):
     @property
     def title(self) -> str:
         """Name in reports, without the budget."""
-        return f"mask-aware dash (EOT {self.draws})"
+        return f"mask-aware dash (EOT {self.draws}){self.kinds_title}"
 
     @property
     def activity(self) -> int:

@@ -12,11 +12,7 @@ from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.events.base import EventAttack
 from stochi.attacks.events.budget import INSERT
 from stochi.attacks.events.insertion import UNUSED, insert_in_order
-from stochi.attacks.events.places import as_places
-from stochi.errors import InputError
-
-Grid = tuple[int, int, int, int]
-"""Number of time steps, polarities, rows and columns."""
+from stochi.attacks.events.menu import Grid, list_changes
 
 
 class Pattern(Protocol):
@@ -43,16 +39,12 @@ class PatternAttack(EventAttack):
     """
 
     uses_gradients: ClassVar[bool] = False
+    usable: ClassVar[tuple[str, ...]] = (INSERT,)
     tries: int = field(default=16, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_counts("tries")
-        if INSERT not in self.allowed.kinds:
-            raise InputError(
-                f"budget allows {', '.join(self.allowed.kinds)}; {type(self).__name__} inserts"
-                f" events, so its kinds must include {INSERT!r}"
-            )
 
     @property
     def activity(self) -> int | None:
@@ -71,33 +63,33 @@ class PatternAttack(EventAttack):
         generator: torch.Generator,
     ) -> Chosen:
         """Try variants on all samples."""
-        places = as_places(inputs)
-        grid: Grid = (len(places), *places.shape[2:])
-        variants = self.patterns(grid)
+        menu, limits = list_changes(self.used, inputs), self.allowed.limits(inputs)
+        variants = self.patterns(menu.grid)
         if len(variants) > self.tries:
             order = torch.randperm(len(variants), generator=generator, device=inputs.device)
             variants = [variants[number] for number in order[: self.tries].tolist()]
         candidates = [Candidate("unchanged", inputs)]
         for variant in variants:
-            ranks = variant.ranks(grid).to(inputs.device)
-            found = insert_in_order(inputs, ranks, self.allowed, self.activity)
-            candidates.append(Candidate(f"{self.title}: {variant.name}", found))
+            ranks = variant.ranks(menu.grid).to(inputs.device)
+            events = insert_in_order(menu, ranks, limits, self.activity)
+            frames = menu.frames(events, inputs.dtype)
+            candidates.append(Candidate(f"{self.title}: {variant.name}", frames))
         return self.choose(model, candidates, labels)
 
 
 def polarity_choices(grid: Grid) -> dict[str, tuple[int, ...]]:
     """Return the choices of polarities by name: each alone, then all together."""
-    polarities = grid[1]
-    if polarities == 1:
+    if grid.polarities == 1:
         return {"events": (0,)}
-    names = ("off", "on") if polarities == 2 else tuple(map(str, range(polarities)))
-    alone = {name: (number,) for number, name in enumerate(names)}
-    return alone | {"both" if polarities == 2 else "all": tuple(range(polarities))}
+    names = ("off", "on") if grid.polarities == 2 else tuple(map(str, range(grid.polarities)))
+    return {name: (number,) for number, name in enumerate(names)} | {
+        "all polarities": tuple(range(grid.polarities))
+    }
 
 
 def spread_ranks(ranks: torch.Tensor, polarities: tuple[int, ...], grid: Grid) -> torch.Tensor:
     """Return (time_steps, height, width) ranks at these polarities, one after the other."""
     spread = torch.full(grid, UNUSED)
     for number, polarity in enumerate(polarities):
-        spread[:, polarity] = torch.where(ranks == UNUSED, UNUSED, ranks * grid[1] + number)
+        spread[:, polarity] = torch.where(ranks == UNUSED, UNUSED, ranks * grid.polarities + number)
     return spread

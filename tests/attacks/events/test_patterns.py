@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stochi.attacks.events.budget import EventBudget
+from stochi.attacks.events.budget import EventBudget, as_budget
 from stochi.attacks.events.corner import CORNERS, CornerAttack, Triangles
 from stochi.attacks.events.dash import WAYS, DashAttack, MovingDash
 from stochi.attacks.events.frame import Border, FrameAttack, border_walk
 from stochi.attacks.events.insertion import UNUSED, insert_in_order
 from stochi.attacks.events.mask_aware_dash import MaskAwareDashAttack
+from stochi.attacks.events.menu import Grid, list_changes
 from stochi.attacks.events.patterns import PatternAttack, polarity_choices
 from stochi.data.events.filters import MaskFilter
 from stochi.errors import InputError
@@ -26,6 +27,14 @@ ATTACKS: dict[str, Callable[..., PatternAttack]] = {
     "mask-aware-dash": MaskAwareDashAttack,
 }
 LARGEST = 10**9
+
+
+def insert(
+    clean: torch.Tensor, ranks: torch.Tensor, budget: EventBudget | int, activity: int | None = None
+) -> torch.Tensor:
+    budget = as_budget(budget)
+    menu = list_changes(budget.only(["insert"]), clean)
+    return menu.frames(insert_in_order(menu, ranks, budget.limits(clean), activity))
 
 
 class Counter(nn.Module):
@@ -41,7 +50,7 @@ class Counter(nn.Module):
 def events(draw: st.DrawFn) -> torch.Tensor:
     """Draw samples of events, (time_steps, n, *shape)."""
     dims = draw(st.integers(1, 3))
-    steps, samples = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    steps, samples = draw(st.integers(1, 6)), 4
     shape = [draw(st.integers(1, 5)) for _ in range(dims)]
     if dims == 3:
         shape[0] = draw(st.integers(1, 2))
@@ -59,16 +68,16 @@ budgets = st.builds(
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(clean=events(), budget=budgets, seed=st.integers(0, 99))
 def test_no_result_leaves_its_budget(
     name: str, clean: torch.Tensor, budget: EventBudget, seed: int
 ) -> None:
     attack = ATTACKS[name](budget, seed, tries=2)
-    grid = (clean.shape[0], *(1,) * (5 - clean.dim()), *clean.shape[2:])
-    variants = attack.patterns(grid)  # type: ignore[arg-type]
-    ranks = variants[seed % len(variants)].ranks(grid)  # type: ignore[arg-type]
-    attacked = insert_in_order(clean, ranks, budget, attack.activity)
+    grid = Grid(clean.shape[0], *(1,) * (5 - clean.dim()), *clean.shape[2:])
+    variants = attack.patterns(grid)
+    ranks = variants[seed % len(variants)].ranks(grid)
+    attacked = insert(clean, ranks, budget, attack.activity)
     assert ((attacked == 0) | (attacked == 1)).all() and (attacked >= clean).all()
     assert budget.holds(clean, attacked).all()
 
@@ -94,19 +103,19 @@ def test_an_attack_keeps_its_worst_variant(
 
 
 def test_a_budget_is_spent_on_places_that_take_events() -> None:
-    clean = torch.zeros(10, 2, 2, 8, 8)
+    clean, grid = torch.zeros(10, 2, 2, 8, 8), Grid(10, 2, 8, 8)
     clean[:, 1, :, 0] = 1
     for name, attack in (ATTACKS | {"corner": CornerAttack}).items():
-        for pattern in attack(0).patterns((10, 2, 8, 8)):
-            ranks = pattern.ranks((10, 2, 8, 8))
-            attacked = insert_in_order(clean, ranks, EventBudget(12), attack(0).activity)
+        for pattern in attack(0).patterns(grid):
+            ranks = pattern.ranks(grid)
+            attacked = insert(clean, ranks, 12, attack(0).activity)
             added = (attacked - clean).flatten(2).sum((0, 2))
             assert added.tolist() == [12, 12], (name, pattern.name)
 
 
 def test_a_frame_lies_on_the_border_alone() -> None:
     inner = (slice(None),) * 2 + (slice(1, -1),) * 2
-    grid = (6, 2, 5, 7)
+    grid = Grid(6, 2, 5, 7)
     for pattern in FrameAttack(0).patterns(grid):
         used = pattern.ranks(grid) != UNUSED
         assert not used[inner].any()
@@ -125,40 +134,40 @@ def test_the_border_is_walked_once_from_neighbour_to_neighbour(size: tuple[int, 
 
 
 def test_a_frame_fills_its_borders_one_after_the_other() -> None:
-    grid, clean = (8, 2, 4, 4), torch.zeros(8, 1, 2, 4, 4)
+    grid, clean = Grid(8, 2, 4, 4), torch.zeros(8, 1, 2, 4, 4)
     whole = Border("", (1,), 1, True)
-    attacked = insert_in_order(clean, whole.ranks(grid), EventBudget(24))
+    attacked = insert(clean, whole.ranks(grid), 24)
     assert attacked[2:4].sum((1, 2, 3, 4)).tolist() == [12, 12] and attacked.sum() == 24
     side = Border("", (1,), 1, False)
-    attacked = insert_in_order(clean, side.ranks(grid), EventBudget(24))
+    attacked = insert(clean, side.ranks(grid), 24)
     assert attacked[:, 0, 1].nonzero()[:, 1:].unique(dim=0).tolist() == [[0, 3], [1, 3], [2, 3]]
 
 
 @pytest.mark.parametrize("where", CORNERS)
 def test_corners_grow_from_the_corner(where: str) -> None:
-    grid, clean = (3, 2, 6, 6), torch.zeros(3, 1, 2, 6, 6)
+    grid, clean = Grid(3, 2, 6, 6), torch.zeros(3, 1, 2, 6, 6)
     pattern = Triangles("", (0,), CORNERS[where], 3)
     rows, columns = torch.arange(6)[:, None], torch.arange(6)
     away = torch.minimum(rows, 5 - rows) + torch.minimum(columns, 5 - columns)
     used = pattern.ranks(grid) != UNUSED
     corners = len(CORNERS[where])
     assert used.sum() == 3 * 6 * corners and (away[used.any(0).any(0)] < 3).all()
-    attacked = insert_in_order(clean, pattern.ranks(grid), EventBudget(3 * corners))
+    attacked = insert(clean, pattern.ranks(grid), 3 * corners)
     assert attacked[:, 0, 0].sum(0).equal(3.0 * (away == 0) * used[0, 0])
-    more = insert_in_order(clean, pattern.ranks(grid), EventBudget(9 * corners))
+    more = insert(clean, pattern.ranks(grid), 9 * corners)
     assert more[:, 0, 0].sum(0).equal(3.0 * (away <= 1) * used[0, 0])
 
 
 def test_a_dash_moves_by_its_length() -> None:
-    grid, clean = (6, 2, 4, 9), torch.zeros(6, 1, 2, 4, 9)
+    grid, clean = Grid(6, 2, 4, 9), torch.zeros(6, 1, 2, 4, 9)
     ranks = MovingDash("", (1,), WAYS["left"], 2, 2, 2).ranks(grid)
-    attacked = insert_in_order(clean, ranks, EventBudget(12))
+    attacked = insert(clean, ranks, 12)
     assert not attacked[:, :, 0].any()
     assert attacked[:, 0, 1].sum(2).nonzero()[:, 1].unique().tolist() == [1]
     columns = [step.nonzero().flatten().tolist() for step in attacked[:, 0, 1, 1]]
     assert columns == [[7, 8]] * 2 + [[5, 6]] * 2 + [[3, 4]] * 2
     down = MovingDash("", (1,), WAYS["down"], 0, 2, 3).ranks(grid)
-    attacked = insert_in_order(clean, down, EventBudget(12))
+    attacked = insert(clean, down, 12)
     rows = [step.nonzero().flatten().tolist() for step in attacked[:, 0, 1, :, 0]]
     assert rows == [[0, 1]] * 3 + [[2, 3]] * 3
 
@@ -168,22 +177,22 @@ def test_a_dash_moves_by_its_length() -> None:
 def test_the_mask_filter_passes_every_event_of_the_aware_dash(
     clean: torch.Tensor, most: int, number: int
 ) -> None:
-    grid = (clean.shape[0], *clean.shape[2:])
+    grid = Grid(clean.shape[0], *clean.shape[2:])
     attack = MaskAwareDashAttack(LARGEST, most=most)
-    variants = attack.patterns(grid)  # type: ignore[arg-type]
-    ranks = variants[number % len(variants)].ranks(grid)  # type: ignore[arg-type]
-    attacked = insert_in_order(clean, ranks, attack.allowed, attack.activity)
+    variants = attack.patterns(grid)
+    ranks = variants[number % len(variants)].ranks(grid)
+    attacked = insert(clean, ranks, attack.allowed, attack.activity)
     seen = MaskFilter(most)
     assert torch.equal(seen(attacked) - seen(clean), attacked - clean)
 
 
 def test_the_mask_filter_stops_a_dash_that_does_not_know_it() -> None:
-    clean, grid = torch.zeros(10, 1, 2, 8, 8), (10, 2, 8, 8)
+    clean, grid = torch.zeros(10, 1, 2, 8, 8), Grid(10, 2, 8, 8)
     passed = {}
     for attack in (DashAttack(40), MaskAwareDashAttack(40, most=2)):
-        name = polarity_choices(grid)["both"]
+        name = polarity_choices(grid)["all polarities"]
         ranks = MovingDash("", name, WAYS["right"], 0, 2, 3).ranks(grid)
-        attacked = insert_in_order(clean, ranks, attack.allowed, attack.activity)
+        attacked = insert(clean, ranks, attack.allowed, attack.activity)
         assert attacked.sum() == 40
         passed[type(attack)] = int(MaskFilter(2)(attacked).sum())
     # A plain dash has 6 events at a pixel, only its last place gets 2: one time step of ten.
@@ -192,7 +201,7 @@ def test_the_mask_filter_stops_a_dash_that_does_not_know_it() -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_mistakes_are_named(name: str) -> None:
-    with pytest.raises(InputError, match="kinds must include 'insert'"):
+    with pytest.raises(InputError, match="needs 'insert' among its kinds"):
         ATTACKS[name](EventBudget(3, kinds=("delete",)))
     with pytest.raises(InputError, match="tries is 0"):
         ATTACKS[name](3, tries=0)

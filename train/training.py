@@ -163,11 +163,16 @@ def _count_held_out(samples: Labelled, validation_share: int) -> int:
 
 
 def _check_defence(defence: Defence, samples: Labelled) -> None:
-    """Raise InputError if a defence is for images only and these are something else."""
+    """Raise InputError if a defence does not train on samples of this form."""
+    if isinstance(samples, Images) and not defence.takes_images:
+        raise InputError(
+            f"defence {defence.name!r} trains on events, and these samples are images; use fgsm or"
+            " pgd"
+        )
     if not isinstance(samples, Images) and not defence.takes_streams:
         raise InputError(
             f"defence {defence.name!r} trains on images, and these samples change from time step"
-            " to time step; train without it"
+            " to time step; use 'events', or train without a defence"
         )
 
 

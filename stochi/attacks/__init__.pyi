@@ -19,6 +19,7 @@ from .events.random_events import RandomEvents as RandomEvents
 from .events.retiming import Retiming as Retiming
 from .events.sparse_gradient import SparseGradient as SparseGradient
 from .events.spike_fool import SpikeFool as SpikeFool
+from .events.top_gradient import TopGradient as TopGradient
 from .fab import FAB as FAB
 from .fgsm import FGSM as FGSM
 from .hop_skip_jump import HopSkipJump as HopSkipJump

@@ -55,8 +55,8 @@ HardwareOption = Annotated[
 DefenceOption = Annotated[
     str | None,
     typer.Option(
-        help="Defence against attacks: fgsm or pgd (adversarial training), rat, sr, hire."
-        " docs/defences.md explains them."
+        help="Defence against attacks: fgsm or pgd (adversarial training), rat, sr, hire; on event"
+        " data, events. docs/defences.md explains them."
     ),
 ]
 EpsilonOption = Annotated[
@@ -66,11 +66,19 @@ EpsilonOption = Annotated[
         " default."
     ),
 ]
+FlipsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of events that the attack of the defence 'events' may insert or delete in a"
+        " sample; 50 by default."
+    ),
+]
 SurrogateOption = Annotated[
     str | None,
     typer.Option(
-        help="Surrogate gradient that the attack of fgsm, pgd or rat follows: own (the network's,"
-        " by default), adaptive, potential, or a kernel with its sharpness, like atan-25."
+        help="Surrogate gradient that the attack of fgsm, pgd, rat or events follows: own (the"
+        " network's, by default), adaptive, potential, or a kernel with its sharpness, like"
+        " atan-25."
     ),
 ]
 
@@ -117,6 +125,7 @@ def train_command(
     hardware: HardwareOption = False,
     defence: DefenceOption = None,
     epsilon: EpsilonOption = None,
+    flips: FlipsOption = None,
     surrogate: SurrogateOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
@@ -133,7 +142,8 @@ def train_command(
 
     output = Output(as_json)
     check_output(out)
-    chosen_defence = _choose_defence(defence, epsilon, surrogate)
+    options = {"epsilon": epsilon, "flips": flips, "surrogate": surrogate}
+    chosen_defence = _choose_defence(defence, options)
     chosen = find_data_set(data)
     config = _choose_training(chosen, seed, epochs, patience)
     built = choose_network(
@@ -162,9 +172,7 @@ def _choose_training(chosen: "DataSet", seed: int, epochs: int, patience: int) -
     return make(seed=seed, epochs=epochs, patience=patience)
 
 
-def _choose_defence(
-    name: str | None, epsilon: float | None, surrogate: str | None
-) -> "Defence | None":
+def _choose_defence(name: str | None, options: dict[str, float | str | None]) -> "Defence | None":
     """Make the defence with this name, if there is one.
 
     Raises:
@@ -173,14 +181,13 @@ def _choose_defence(
     """
     from stochi.train import make_defence
 
-    options = {"epsilon": epsilon, "surrogate": surrogate}
     given = {option: value for option, value in options.items() if value is not None}
     if name is None:
         for option in given:
             raise InputError(f"--{option} is an option of a defence; name one with --defence")
         return None
     defence = make_defence(name, **given)
-    if epsilon == 0:
+    if options["epsilon"] == 0:
         raise InputError(
             "--epsilon 0 moves no pixel, so --defence would be plain training; give an ε above 0,"
             " or leave both out"

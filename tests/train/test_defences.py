@@ -25,6 +25,7 @@ from tests.attacks.trained import right_answers, trained_net
 from tests.conftest import conv_net, dense_net
 
 IMAGES = 200
+ON_IMAGES = [name for name, defence in DEFENCES.items() if defence.takes_images]
 
 
 @cache
@@ -81,7 +82,7 @@ def test_a_defence_raises_accuracy_under_attack(name: str, sampling: str) -> Non
     assert right.double().mean() > 0.8
 
 
-@pytest.mark.parametrize("name", DEFENCES)
+@pytest.mark.parametrize("name", ON_IMAGES)
 def test_training_repeats_from_its_seed(name: str) -> None:
     images = load("digits")[0].first(96)
     config = TrainingConfig(seed=3, epochs=2)
@@ -97,7 +98,7 @@ def test_training_repeats_from_its_seed(name: str) -> None:
     assert any(not torch.equal(first[key], plain[key]) for key in first)
 
 
-@pytest.mark.parametrize("name", DEFENCES)
+@pytest.mark.parametrize("name", ON_IMAGES)
 @pytest.mark.parametrize("build", [conv_net, dense_net])
 def test_the_twin_in_the_chip_s_integers_is_trained_too(name: str, build) -> None:  # type: ignore[no-untyped-def]
     net = build()
@@ -265,7 +266,7 @@ def test_hire_climbs_the_loss() -> None:
 @pytest.mark.parametrize(
     "name, parameters, message",
     [
-        ("hiss", {}, "defence is 'hiss'; choose from fgsm, pgd, rat, sr, hire"),
+        ("hiss", {}, "defence is 'hiss'; choose from fgsm, pgd, rat, sr, hire, events"),
         ("sr", {"epsilon": 0.1}, "'sr' has no parameter epsilon; its parameters are coefficient"),
         ("fgsm", {"epsilon": float("nan")}, "epsilon is nan"),
         ("pgd", {"epsilon": 1.5}, "epsilon is 1.5"),

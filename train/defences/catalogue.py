@@ -6,6 +6,7 @@ from stochi.errors import InputError
 from stochi.train.defences.adversarial_training import FGSMTraining, PGDTraining
 from stochi.train.defences.crafted_noise import CraftedNoise
 from stochi.train.defences.defence import Defence
+from stochi.train.defences.event_training import EventTraining
 from stochi.train.defences.orthogonal_retraction import RegularizedAdversarialTraining
 from stochi.train.defences.sparse_gradients import SparseGradients
 
@@ -17,6 +18,7 @@ DEFENCES: dict[str, type[Defence]] = {
         RegularizedAdversarialTraining,
         SparseGradients,
         CraftedNoise,
+        EventTraining,
     )
 }
 

@@ -16,10 +16,12 @@ class Defence:
 
     Attributes:
         name: the name in ``stochi.train.defences.catalogue.DEFENCES``.
-        takes_streams: whether it also trains on streams, such as events.
+        takes_images: whether it trains on images.
+        takes_streams: whether it trains on streams, such as events.
     """
 
     name: ClassVar[str] = "none"
+    takes_images: ClassVar[bool] = True
     takes_streams: ClassVar[bool] = True
 
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

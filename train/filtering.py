@@ -15,10 +15,9 @@ class FilteredModel(nn.Module):
 
     The answer is exactly the model's on the filtered events. Backwards, whether an event passes is
     a spike with a surrogate of its own: the gradient at a place counts what an event there does
-    itself, if it passes, and which others it lets pass or stops. A place whose events do not pass
-    keeps the share ``leak`` of its gradient, so that an attack finds events that pass only
-    together. An attack on this model is therefore adaptive (Athalye et al., ICML 2018; Tramèr et
-    al., NeurIPS 2020).
+    itself, and which others it lets pass or stops. A place whose events do not pass keeps the share
+    ``leak`` of the first part, so that an attack finds events that pass only together. An attack on
+    this model is therefore adaptive (Athalye et al., ICML 2018; Tramèr et al., NeurIPS 2020).
 
     Args:
         model: (time_steps, batch, *shape) events → (batch, classes) logits. A
@@ -38,7 +37,7 @@ class FilteredModel(nn.Module):
         model: nn.Module,
         *filters: EventFilter,
         surrogate: Callable[[torch.Tensor], torch.Tensor] | None = None,
-        leak: float = 0.5,
+        leak: float = 1.0,
     ) -> None:
         super().__init__()
         wrong = [each for each in filters if not isinstance(each, EventFilter)]

@@ -1,6 +1,7 @@
 """Adversarial training on events: learn from attacked events instead of those of the batch."""
 
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import ClassVar
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.top_gradient import TopGradient
-from stochi.errors import InputError, check_at_least_one
+from stochi.errors import InputError
 from stochi.modes import in_eval_mode
 from stochi.train.defences.defence import Defence
 
@@ -38,7 +39,8 @@ class EventTraining(Defence):
     surrogate: str = field(default="own", kw_only=True)
 
     def __post_init__(self) -> None:
-        check_at_least_one(flips=self.flips)
+        if not isinstance(self.flips, Integral) or self.flips < 1:
+            raise InputError(f"flips is {self.flips}; it must be a whole number of at least 1")
         attack = self.attack(seed=0)  # which checks the other parameters
         if len(attack.choices) > 1:
             raise InputError(

@@ -7,12 +7,17 @@ from typing import Any
 from stochi.attacks.events.base import EventAttack
 from stochi.attacks.events.boundary import Boundary
 from stochi.attacks.events.budget import EventBudget
+from stochi.attacks.events.corner import CornerAttack
+from stochi.attacks.events.dash import DashAttack
+from stochi.attacks.events.frame import FrameAttack
 from stochi.attacks.events.greedy_spikes import GreedySpikes
+from stochi.attacks.events.mask_aware_dash import MaskAwareDashAttack
 from stochi.attacks.events.probabilistic_pgd import ProbabilisticPGD
 from stochi.attacks.events.random_events import RandomEvents
 from stochi.attacks.events.retiming import Retiming
 from stochi.attacks.events.sparse_gradient import SparseGradient
 from stochi.attacks.events.spike_fool import SpikeFool
+from stochi.attacks.events.top_gradient import TopGradient
 from stochi.attacks.surrogates.choice import SurrogateChoice
 from stochi.errors import InputError
 
@@ -24,6 +29,11 @@ _KINDS: dict[str, type[EventAttack]] = {
     "probabilistic-pgd": ProbabilisticPGD,
     "spike-fool": SpikeFool,
     "retiming": Retiming,
+    "top-gradient": TopGradient,
+    "frame": FrameAttack,
+    "corner": CornerAttack,
+    "dash": DashAttack,
+    "mask-aware-dash": MaskAwareDashAttack,
 }
 EVENT_ATTACK_NAMES = tuple(_KINDS)
 

@@ -18,6 +18,7 @@ import nir
 import torch
 from scipy import optimize
 
+from stochi.data.samples import Samples
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import lower_network, lower_network_like, make_target
@@ -31,7 +32,7 @@ from stochi.program.target import NOISE_TARGETS, Target
 from stochi.sim.backends import run
 from stochi.sim.engine.layer_step import RunningLayer, synaptic_sums
 from stochi.sim.engine.torch_engine import frames_by_step
-from stochi.sim.inputs import check_inputs, to_frames
+from stochi.sim.inputs import InOrder, check_inputs, inputs_in_order, to_frames
 
 TRIALS = 4
 FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
@@ -75,7 +76,7 @@ class LayerFit:
 
 def calibrate(
     graph: nir.NIRGraph,
-    data: torch.Tensor | None,
+    data: torch.Tensor | Samples | None,
     chip: str = "loihi2",
     noise: str = "membrane",
     *,
@@ -111,23 +112,28 @@ def calibrate(
 
     Warns:
         CalibrationWarning: a layer's rate remains more than 3 % off, or all samples are the same.
+        AmbiguousOrder: as for ``stochi.sim.run``.
     """
     if noise not in NOISE_TARGETS:
         raise InputError(f"noise {noise!r} is not fitted; choose from {', '.join(NOISE_TARGETS)}")
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose from {', '.join(METHODS)}")
     check_fit_options(noise, data, None)
+    assert data is not None, "check_fit_options comes first"
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     target = make_target(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
     )
     network = cut_into_layers(graph, target.dt)
-    program, fits = fit_network(network, target, data, method, progress)
-    warn_of_ranges(network, program, data)
+    shown = inputs_in_order(data, network.input_shape, target.time_steps)
+    program, fits = fit_network(network, target, shown, method, progress)
+    warn_of_ranges(network, program, shown)
     return program, fits
 
 
-def check_fit_options(noise: str, calibration: torch.Tensor | None, fitted: Program | None) -> None:
+def check_fit_options(
+    noise: str, calibration: torch.Tensor | Samples | None, fitted: Program | None
+) -> None:
     """Raise InputError unless fitted noise comes with data or a fit, and other noise without a fit.
 
     Args:
@@ -165,7 +171,7 @@ def check_fit_options(noise: str, calibration: torch.Tensor | None, fitted: Prog
 def fit_network(
     network: RealNetwork,
     target: Target,
-    data: torch.Tensor | None,
+    data: torch.Tensor,
     method: str = "behaviour",
     progress: Callable[[str], None] = lambda message: None,
 ) -> tuple[Program, tuple[LayerFit, ...]]:
@@ -175,7 +181,6 @@ def fit_network(
         target: with noise "membrane" or "current".
         data, method, progress: as for :func:`calibrate`.
     """
-    assert data is not None, "check_fit_options comes first"
     reference = lower_network(network, replace(target, chip="loihi2", noise="decay"))
     plain = lower_network(network, replace(target, noise="none"))
     _warn_of_alike(reference, data)
@@ -348,10 +353,10 @@ class _Fitting:
 
 def observe(program: Program, name: str, data: torch.Tensor, seed: int) -> torch.Tensor:
     """Count a layer's spikes over the time steps of each sample, (trials, images, *shape) int32."""
-    part = _up_to(program, name)
+    part, shown = _up_to(program, name), InOrder(data)
     return torch.stack(
         [
-            run(part, data, seed=seed, trial=trial, probes=("spikes",)).spikes[name].sum(0).int()
+            run(part, shown, seed=seed, trial=trial, probes=("spikes",)).spikes[name].sum(0).int()
             for trial in range(TRIALS)
         ]
     )
@@ -397,7 +402,7 @@ def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:
     """
     index = reference.index(name)
     running = RunningLayer(reference, index, torch.device("cpu"))
-    record = run(reference, data, seed=REFERENCE_SEED, probes=("spikes", "membrane"))
+    record = run(reference, InOrder(data), seed=REFERENCE_SEED, probes=("spikes", "membrane"))
     past: dict[str, dict[int, torch.Tensor]] = {
         other: dict(enumerate(spikes)) for other, spikes in record.spikes.items()
     }

@@ -11,6 +11,7 @@ now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwo
 import nir
 import torch
 
+from stochi.data.samples import Samples
 from stochi.deploy.calibration import check_fit_options, fit_network
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import cut_into_layers
@@ -20,13 +21,14 @@ from stochi.deploy.lowering.tables import check_table_bits, choose_table_bits
 from stochi.deploy.ranges import warn_of_ranges
 from stochi.program.program import Program
 from stochi.program.target import NOISE_TARGETS
+from stochi.sim.inputs import inputs_in_order
 
 
 def lower(
     graph: nir.NIRGraph,
     chip: str = "loihi2",
     noise: str = "decay",
-    calibration: torch.Tensor | None = None,
+    calibration: torch.Tensor | Samples | None = None,
     *,
     fitted: Program | None = None,
     dt: float | None = None,
@@ -61,7 +63,8 @@ def lower(
         InputError, GraphError: an argument is out of range, or the graph is not valid.
 
     Warns:
-        CalibrationWarning: a fit leaves an error, or was made for other weights or random bits.
+        AmbiguousOrder, CalibrationWarning: as for :func:`stochi.deploy.calibrate`, or a fit was
+            made for other weights or random bits.
         ConventionWarning, ResetWarning: the graph does not say how its numbers are meant.
         RangeWarning: a layer cannot reach its threshold, or leaves the range of its membranes.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
@@ -73,12 +76,16 @@ def lower(
     check_fit_options(noise, calibration, fitted)
     check_table_bits(noise, bits)
     network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
+    shown = calibration
+    if shown is not None:
+        shown = inputs_in_order(shown, network.input_shape, target.time_steps)
     if noise in NOISE_TARGETS and fitted is None:
-        program, _ = fit_network(network, target, calibration)
+        assert shown is not None, "check_fit_options comes first"
+        program, _ = fit_network(network, target, shown)
     else:
         stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
         program = lower_network(network, target, stand_ins)
     if fitted is not None:
         warn_of_other_origin(fitted, program)
-    warn_of_ranges(network, program, calibration)
+    warn_of_ranges(network, program, shown)
     return program

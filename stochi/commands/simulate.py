@@ -145,7 +145,7 @@ def _read_own(
     Raises:
         InputError: a file cannot be read, or does not fit the Program.
     """
-    from stochi.parity.arguments import check_data
+    from stochi.sim.labelled import check_data
     from stochi.sim.inputs import check_inputs
 
     samples = read_samples(inputs, labels, program.input_shape)

@@ -68,7 +68,7 @@ class Pair(NamedTuple):
         return matters and self.orders(dims, time_steps) == BOTH
 
 
-def ambiguous(shape: tuple[int, ...], dims: int, time_steps: int) -> bool:
+def is_ambiguous(shape: tuple[int, ...], dims: int, time_steps: int) -> bool:
     """Return whether inputs of this shape are streams of an order that it does not tell."""
     return len(shape) == dims + 2 and shape[0] == shape[1] == time_steps > 1
 

@@ -22,6 +22,7 @@ from stochi.parity.scores import score_answers
 from stochi.program.layers import INPUT
 from stochi.program.program import Program
 from stochi.sim.backends import run
+from stochi.sim.inputs import InOrder
 from stochi.sim.record import Record
 from stochi.train.twin.model import (
     FreshDraws,
@@ -133,7 +134,7 @@ class Sides:
     def _ask_program(self, inputs: torch.Tensor, trial: int, first_sample: int) -> torch.Tensor:
         record = run(
             self.program,
-            inputs,
+            InOrder(inputs),
             seed=self.seed,
             trial=trial,
             probes=probes_for(self.program, self.reading),

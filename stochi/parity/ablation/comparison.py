@@ -46,6 +46,7 @@ from stochi.parity.sides import attacked_model, check_reading, sample_for
 from stochi.program.comparison import weight_cosine
 from stochi.program.program import Program
 from stochi.sim.backends import run
+from stochi.sim.inputs import InOrder
 from stochi.sim.record import Record
 from stochi.statistics.equivalence import relative_difference
 from stochi.statistics.intervals import Estimate, estimate_mean
@@ -187,7 +188,7 @@ def _run_program(
 ) -> tuple[torch.Tensor, Record]:
     record = run(
         program,
-        inputs,
+        InOrder(inputs),
         seed=draws.seed,
         trial=draws.trial,
         probes=tuple({"spikes", *probes_for(program, reading)}),

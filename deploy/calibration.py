@@ -119,7 +119,6 @@ def calibrate(
     if method not in METHODS:
         raise InputError(f"method is {method!r}; choose from {', '.join(METHODS)}")
     check_fit_options(noise, data, None)
-    assert data is not None, "check_fit_options comes first"
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     target = make_target(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
@@ -171,7 +170,7 @@ def check_fit_options(
 def fit_network(
     network: RealNetwork,
     target: Target,
-    data: torch.Tensor,
+    data: torch.Tensor | None,
     method: str = "behaviour",
     progress: Callable[[str], None] = lambda message: None,
 ) -> tuple[Program, tuple[LayerFit, ...]]:
@@ -181,6 +180,7 @@ def fit_network(
         target: with noise "membrane" or "current".
         data, method, progress: as for :func:`calibrate`.
     """
+    assert data is not None, "check_fit_options comes first"
     reference = lower_network(network, replace(target, chip="loihi2", noise="decay"))
     plain = lower_network(network, replace(target, noise="none"))
     _warn_of_alike(reference, data)

@@ -48,8 +48,7 @@ def lower(
         chip: "loihi2" or "loihi1".
         noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact);
             "membrane" or "current" (mean τ and the stock generator, fitted to data); or "none".
-        calibration: a few hundred training inputs as for ``stochi.sim.run``, for fitted noise
-            (:func:`stochi.deploy.calibrate` also returns the fit) and for ranges of membranes.
+        calibration: a few hundred training inputs as for ``sim.run``, for fitted noise and ranges.
         fitted: Program whose fit is taken over instead, for weights that were tuned with it.
         dt: seconds per time step, if ``graph.metadata["dt"]`` is missing.
         time_steps: time steps per sample; default ``graph.metadata["steps"]``, else 8.
@@ -63,9 +62,8 @@ def lower(
         InputError, GraphError: an argument is out of range, or the graph is not valid.
 
     Warns:
-        AmbiguousOrder, CalibrationWarning: as for :func:`stochi.deploy.calibrate`, or a fit was
-            made for other weights or random bits.
-        ConventionWarning, ResetWarning: the graph does not say how its numbers are meant.
+        CalibrationWarning: a fit leaves an error, or was made for other weights or random bits.
+        AmbiguousOrder, ConventionWarning, ResetWarning: data or graph do not say what they mean.
         RangeWarning: a layer cannot reach its threshold, or leaves the range of its membranes.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
@@ -76,16 +74,13 @@ def lower(
     check_fit_options(noise, calibration, fitted)
     check_table_bits(noise, bits)
     network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
-    shown = calibration
-    if shown is not None:
-        shown = inputs_in_order(shown, network.input_shape, target.time_steps)
-    if noise in NOISE_TARGETS and fitted is None:
-        assert shown is not None, "check_fit_options comes first"
+    shown = inputs_in_order(calibration, network.input_shape, target.time_steps)
+    if fitted is not None:
+        program = lower_network(network, target, take_over(fitted, noise, network.shapes))
+        warn_of_other_origin(fitted, program)
+    elif noise in NOISE_TARGETS:
         program, _ = fit_network(network, target, shown)
     else:
-        stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
-        program = lower_network(network, target, stand_ins)
-    if fitted is not None:
-        warn_of_other_origin(fitted, program)
+        program = lower_network(network, target, {})
     warn_of_ranges(network, program, shown)
     return program

@@ -6,14 +6,13 @@ from typing import Protocol
 
 import torch
 
-from stochi.data.samples import Samples
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 from stochi.sim.engine.backend import Engine
 from stochi.sim.engine.threads import one_torch_thread
-from stochi.sim.inputs import InOrder, check_draws, check_inputs, inputs_in_order
+from stochi.sim.inputs import Given, check_draws, check_inputs, inputs_in_order
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES, Probes, Progress, ignore_progress
 
@@ -66,7 +65,7 @@ def check_backend(backend: str) -> None:
 
 def run(
     program: Program,
-    inputs: torch.Tensor | Samples | InOrder,
+    inputs: Given,
     backend: str = "engine",
     *,
     seed: int = 0,

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 
@@ -19,13 +20,27 @@ class InOrder:
     values: torch.Tensor
 
 
+Given = torch.Tensor | Samples | InOrder
+"""Inputs of a run, as a user gives them or as other code passes them on."""
+
+
+@overload
+def inputs_in_order(inputs: Given, shape: tuple[int, ...], time_steps: int) -> torch.Tensor: ...
+
+
+@overload
 def inputs_in_order(
-    inputs: torch.Tensor | Samples | InOrder, shape: tuple[int, ...], time_steps: int
-) -> torch.Tensor:
+    inputs: Given | None, shape: tuple[int, ...], time_steps: int
+) -> torch.Tensor | None: ...
+
+
+def inputs_in_order(
+    inputs: Given | None, shape: tuple[int, ...], time_steps: int
+) -> torch.Tensor | None:
     """Return inputs as a user gave them, (batch, *shape) or (time steps, batch, *shape).
 
     Args:
-        inputs: samples, or inputs alone, which are not checked.
+        inputs: samples, or inputs alone, which are not checked; None stays None.
         shape: of an input at one time step.
         time_steps: of a sample.
 
@@ -86,7 +101,7 @@ def _as_numbers(inputs: object) -> torch.Tensor:
     if found.is_complex():
         raise InputError(f"inputs are {found.dtype}; pass real numbers in [0, 1]")
     if found.device.type == "meta":
-        raise InputError("inputs are on the device meta, which holds no values; pass inputs that hold some")
+        raise InputError("inputs are on the device meta, which holds no values; pass others")
     return found
 
 

@@ -9,12 +9,15 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.attacks.expectation import seeded
+from stochi.data.batches import Data
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of, on_device
 from stochi.errors import InputError, check_at_least_one
 from stochi.export.model.model import GraphModel
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
+from stochi.sim.labelled import read_all
+from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
 
 TINY = 1e-12
@@ -63,7 +66,7 @@ class FineTuningConfig:
 def fine_tune(
     model: nn.Module,
     program: Program,
-    samples: Samples,
+    samples: Data,
     config: FineTuningConfig | None = None,
     *,
     device: str | torch.device = "cpu",
@@ -83,7 +86,8 @@ def fine_tune(
         model: the float model from which the Program was lowered; it teaches in eval mode and is
             left in its own mode.
         program: the lowered Program.
-        samples: those of the training set; float labels mean a regression, and are not used else.
+        samples: those of the training set, in any form that ``stochi.parity.check_parity`` takes;
+            all are read into memory. Float labels mean a regression, and are not used else.
         config: options of fine-tuning.
         device: where it is tuned; the result is on the CPU.
         progress: called with the number of every epoch and its mean loss.
@@ -92,14 +96,12 @@ def fine_tune(
         The tuned twin, in eval mode; ``to_nir`` exports it.
 
     Raises:
-        InputError: ``samples`` are not Images or Streams, or the Program is not the model's.
+        InputError: the samples do not fit the Program, or it is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
     config = FineTuningConfig() if config is None else config
-    _check_samples(samples)
-    place, sample = check_device(device), samples.first(1).inputs.to(device_of(model))
-    student = twin_of(program, model, sample).train()
-    teacher = answering_model_of(model, sample, program)
+    place, samples = check_device(device), read_all(program, samples)
+    student, teacher = _student_and_teacher(program, model, samples)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
     batches = config.epochs * -(-len(samples) // config.batch_size)
@@ -122,12 +124,13 @@ def fine_tune(
     return student.eval()
 
 
-def _check_samples(samples: object) -> None:
-    if not isinstance(samples, Samples):
-        raise InputError(
-            f"samples is a {type(samples).__name__}; pass stochi.data.Images(inputs, labels) or"
-            " Streams(inputs, labels)"
-        )
+def _student_and_teacher(
+    program: Program, model: nn.Module, samples: Samples
+) -> tuple[Twin, GraphModel]:
+    sample = samples.first(1).inputs.to(device_of(model))
+    with form_blamed(program, model, samples):
+        student = twin_of(program, model, sample).train()
+    return student, answering_model_of(model, sample, program)
 
 
 def _perturb(shown: Samples, epsilon: float, share: float) -> Samples:

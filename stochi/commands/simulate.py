@@ -145,8 +145,8 @@ def _read_own(
     Raises:
         InputError: a file cannot be read, or does not fit the Program.
     """
-    from stochi.sim.labelled import check_data
     from stochi.sim.inputs import check_inputs
+    from stochi.sim.labelled import check_data
 
     samples = read_samples(inputs, labels, program.input_shape)
     if samples is not None:

@@ -63,7 +63,7 @@ def batch_of_one(source: Iterable[Any]) -> Any:
 
 
 def _cause(error: Exception) -> str:
-    """Return an error's type and first line; of one in a DataLoader's worker, those of the worker's.
+    """Return an error's type and first line, also those of an error in a DataLoader's worker.
 
     torch puts the traceback of a worker into the message, with the error behind it.
     """

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import nir
-import torch
 from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack

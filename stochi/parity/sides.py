@@ -24,6 +24,7 @@ from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.inputs import InOrder
 from stochi.sim.record import Record
+from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import (
     FreshDraws,
     Twin,
@@ -166,7 +167,8 @@ def make_sides(
     """
     device = device_of(model)
     sample = sample_for(origin, program, few)
-    twin = twin_of(program, origin, sample).eval().to(device)
+    with form_blamed(program, origin, few):
+        twin = twin_of(program, origin, sample).eval().to(device)
     sample = sample if model is origin else sample_for(model, program, few)
     own = float_model_of(model, sample, program.target.dt).to(device)
     in_graph = answering_as(program, own).eval()

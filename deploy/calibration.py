@@ -18,7 +18,6 @@ import nir
 import torch
 from scipy import optimize
 
-from stochi.data.samples import Samples
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import lower_network, lower_network_like, make_target
@@ -32,7 +31,7 @@ from stochi.program.target import NOISE_TARGETS, Target
 from stochi.sim.backends import run
 from stochi.sim.engine.layer_step import RunningLayer, synaptic_sums
 from stochi.sim.engine.torch_engine import frames_by_step
-from stochi.sim.inputs import InOrder, check_inputs, inputs_in_order, to_frames
+from stochi.sim.inputs import Given, InOrder, check_inputs, inputs_in_order, to_frames
 
 TRIALS = 4
 FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
@@ -76,7 +75,7 @@ class LayerFit:
 
 def calibrate(
     graph: nir.NIRGraph,
-    data: torch.Tensor | Samples | None,
+    data: Given | None,
     chip: str = "loihi2",
     noise: str = "membrane",
     *,
@@ -130,9 +129,7 @@ def calibrate(
     return program, fits
 
 
-def check_fit_options(
-    noise: str, calibration: torch.Tensor | Samples | None, fitted: Program | None
-) -> None:
+def check_fit_options(noise: str, calibration: Given | None, fitted: Program | None) -> None:
     """Raise InputError unless fitted noise comes with data or a fit, and other noise without a fit.
 
     Args:

@@ -9,9 +9,7 @@ now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwo
 """
 
 import nir
-import torch
 
-from stochi.data.samples import Samples
 from stochi.deploy.calibration import check_fit_options, fit_network
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import cut_into_layers
@@ -21,14 +19,14 @@ from stochi.deploy.lowering.tables import check_table_bits, choose_table_bits
 from stochi.deploy.ranges import warn_of_ranges
 from stochi.program.program import Program
 from stochi.program.target import NOISE_TARGETS
-from stochi.sim.inputs import inputs_in_order
+from stochi.sim.inputs import Given, inputs_in_order
 
 
 def lower(
     graph: nir.NIRGraph,
     chip: str = "loihi2",
     noise: str = "decay",
-    calibration: torch.Tensor | Samples | None = None,
+    calibration: Given | None = None,
     *,
     fitted: Program | None = None,
     dt: float | None = None,

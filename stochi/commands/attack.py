@@ -36,6 +36,7 @@ from stochi.commands.options import (
     was_given,
 )
 from stochi.commands.parity import print_accuracy
+from stochi.errors import InputError
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
@@ -120,6 +121,11 @@ def attack_command(
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
+    if compared.test.labels.is_floating_point():
+        raise InputError(
+            f"{labels or inputs}: the labels are numbers to be met, and attacks make a network"
+            " answer with a wrong class; compare errors with 'stochi parity --epsilon 0'"
+        )
     if compared.program.target.events and not was_given(context, "attack"):
         attacks = [greedy_spikes(flips, draws)]
     options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}

@@ -23,6 +23,7 @@ from stochi.commands.own_inputs import read_labelled
 from stochi.commands.own_model import is_spec, load_own_model
 from stochi.commands.recorded import recorded_warnings
 from stochi.errors import InputError
+from stochi.files import HDF5
 
 if TYPE_CHECKING:
     import nir
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from stochi.program import Program
 
 CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
-HDF5 = b"\x89HDF\r\n\x1a\n"
 FITTING = ("calibration", "calibration_images")
 LOWERING = ("chip", "noise", "events", *FITTING)
 
@@ -206,9 +206,36 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
 
             dt = {} if asked.dt is None else {"dt": asked.dt}
             graph = to_nir(model, test.up_to(8).inputs, **dt)
+            found = _sizes(graph, asked.dt)
+            if asked.inputs is not None and test.inputs.shape[test.batch_dim + 1 :] != found[0]:
+                test = _read_test(asked, *found)  # the graph tells how its inputs lie
         program = _lower(asked, graph, test, output)
+    if asked.inputs is not None:
+        _check_own(asked.inputs, program, test)
+        if asked.program is None:
+            _hint_at_events(program, test, output)
     origin = None if asked.lowered_from is None else load_network(asked.lowered_from)[0]
     return Compared(model, program, origin, test)
+
+
+def _check_own(inputs: Path, program: "Program", test: "Samples") -> None:
+    """Raise InputError, with the file's name, if inputs or labels do not fit the Program."""
+    from stochi.sim.labelled import check_data
+
+    try:
+        check_data(program, test)
+    except InputError as error:
+        raise InputError(f"{inputs}: {error}") from error
+
+
+def _hint_at_events(program: "Program", test: "Samples", output: Output) -> None:
+    """Warn of streams of 0 and 1 that are shown as images."""
+    shown = test.inputs
+    if test.batch_dim == 1 and not program.target.events and bool((shown * shown == shown).all()):
+        output.warning(
+            "all inputs are 0 or 1, and the chip takes them as images of 8 bits; if they are"
+            " events, give --events"
+        )
 
 
 def _read_graph_model(asked: Asked) -> "tuple[nn.Module, nir.NIRGraph]":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import FLIPS, greedy_spikes, read_attacks, read_epsilons
-from stochi.commands.compared import Asked, compare, load_compared
+from stochi.commands.compared import Asked, Compared, compare, load_compared
 from stochi.commands.console import Output
 from stochi.commands.options import (
     AttackOption,
@@ -121,17 +121,21 @@ def attack_command(
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
-    if compared.test.labels.is_floating_point():
-        raise InputError(
-            f"{labels or inputs}: the labels are numbers to be met, and attacks make a network"
-            " answer with a wrong class; compare errors with 'stochi parity --epsilon 0'"
-        )
+    _refuse_regression(compared, labels or inputs)
     if compared.program.target.events and not was_given(context, "attack"):
         attacks = [greedy_spikes(flips, draws)]
     options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
     options |= {"lava": False, "margins": None}
     report = compare(output, compared, attacks, budgets, options)
     _finish(output, report, figure)
+
+
+def _refuse_regression(compared: Compared, file: Path | None) -> None:
+    if compared.test.labels.is_floating_point():
+        raise InputError(
+            f"{file}: the labels are numbers to be met, and attacks make a network answer with a"
+            " wrong class; compare errors with 'stochi parity --epsilon 0'"
+        )
 
 
 def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:

@@ -188,16 +188,19 @@ def check_reading(reading: Reading, few: Samples) -> None:
     by_step = reading.readout == "steps"
     if not few.regression or by_step == (few.labels.dim() == 3):
         return
-    shape = tuple(few.labels.shape)
+    lead = ("batch", "batch", "time steps, batch")[few.labels.dim() - 1]
+    form = f"({', '.join([lead, *map(str, few.labels.shape[2:] or few.labels.shape[1:])])})"
     if by_step:
         raise InputError(
-            f"the labels have shape {shape}, and the model answers at every time step; give labels"
+            f"the labels are {form}, and the model answers at every time step; give labels"
             " (time steps, batch, outputs), or let it return the mean over time"
         )
+    once = "the output of the last time step"
+    if reading.readout != "last":
+        once = f"its output's {reading.readout} over time"
     raise InputError(
-        f"the labels have shape {shape}, and the model answers once, with its output's"
-        f" {reading.readout} over time; give labels (batch, outputs), or let it return the output"
-        " of every time step"
+        f"the labels are {form}, and the model answers once, with {once}; give labels (batch,"
+        " outputs), or let it return the output of every time step"
     )
 
 

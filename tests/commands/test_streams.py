@@ -140,7 +140,8 @@ def test_the_error_of_a_program(run: Run, files: Path) -> None:
 def test_labels_of_every_step_for_the_last_step(run: Run, files: Path) -> None:
     Path("last.py").write_text(
         Path("net.py").read_text()
-        + "\n\nclass Last(Events):\n    def forward(self, x):\n        return super().forward(x)[-1]\n"
+        + "\n\nclass Last(Events):\n    def forward(self, x):\n"
+        + "        return super().forward(x)[-1]\n"
     )
     sample = ("--weights", "events.pt", "--sample", "events.npz", "--out", "m.nir")
     assert run("export", "last.py:Last", *sample)[0] == 0

@@ -31,7 +31,7 @@ from stochi.program.target import NOISE_TARGETS, Target
 from stochi.sim.backends import run
 from stochi.sim.engine.layer_step import RunningLayer, synaptic_sums
 from stochi.sim.engine.torch_engine import frames_by_step
-from stochi.sim.inputs import check_inputs, to_frames
+from stochi.sim.inputs import Given, InOrder, check_inputs, inputs_in_order, to_frames
 
 TRIALS = 4
 FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
@@ -75,7 +75,7 @@ class LayerFit:
 
 def calibrate(
     graph: nir.NIRGraph,
-    data: torch.Tensor | None,
+    data: Given | None,
     chip: str = "loihi2",
     noise: str = "membrane",
     *,
@@ -111,6 +111,7 @@ def calibrate(
 
     Warns:
         CalibrationWarning: a layer's rate remains more than 3 % off, or all samples are the same.
+        AmbiguousOrder: as for ``stochi.sim.run``.
     """
     if noise not in NOISE_TARGETS:
         raise InputError(f"noise {noise!r} is not fitted; choose from {', '.join(NOISE_TARGETS)}")
@@ -122,12 +123,13 @@ def calibrate(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
     )
     network = cut_into_layers(graph, target.dt)
-    program, fits = fit_network(network, target, data, method, progress)
-    warn_of_ranges(network, program, data)
+    shown = inputs_in_order(data, network.input_shape, target.time_steps)
+    program, fits = fit_network(network, target, shown, method, progress)
+    warn_of_ranges(network, program, shown)
     return program, fits
 
 
-def check_fit_options(noise: str, calibration: torch.Tensor | None, fitted: Program | None) -> None:
+def check_fit_options(noise: str, calibration: Given | None, fitted: Program | None) -> None:
     """Raise InputError unless fitted noise comes with data or a fit, and other noise without a fit.
 
     Args:
@@ -348,10 +350,10 @@ class _Fitting:
 
 def observe(program: Program, name: str, data: torch.Tensor, seed: int) -> torch.Tensor:
     """Count a layer's spikes over the time steps of each sample, (trials, images, *shape) int32."""
-    part = _up_to(program, name)
+    part, shown = _up_to(program, name), InOrder(data)
     return torch.stack(
         [
-            run(part, data, seed=seed, trial=trial, probes=("spikes",)).spikes[name].sum(0).int()
+            run(part, shown, seed=seed, trial=trial, probes=("spikes",)).spikes[name].sum(0).int()
             for trial in range(TRIALS)
         ]
     )
@@ -397,7 +399,7 @@ def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:
     """
     index = reference.index(name)
     running = RunningLayer(reference, index, torch.device("cpu"))
-    record = run(reference, data, seed=REFERENCE_SEED, probes=("spikes", "membrane"))
+    record = run(reference, InOrder(data), seed=REFERENCE_SEED, probes=("spikes", "membrane"))
     past: dict[str, dict[int, torch.Tensor]] = {
         other: dict(enumerate(spikes)) for other, spikes in record.spikes.items()
     }

@@ -9,7 +9,6 @@ now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwo
 """
 
 import nir
-import torch
 
 from stochi.deploy.calibration import check_fit_options, fit_network
 from stochi.deploy.graph.conventions import resolve_conventions
@@ -20,13 +19,14 @@ from stochi.deploy.lowering.tables import check_table_bits, choose_table_bits
 from stochi.deploy.ranges import warn_of_ranges
 from stochi.program.program import Program
 from stochi.program.target import NOISE_TARGETS
+from stochi.sim.inputs import Given, inputs_in_order
 
 
 def lower(
     graph: nir.NIRGraph,
     chip: str = "loihi2",
     noise: str = "decay",
-    calibration: torch.Tensor | None = None,
+    calibration: Given | None = None,
     *,
     fitted: Program | None = None,
     dt: float | None = None,
@@ -46,8 +46,7 @@ def lower(
         chip: "loihi2" or "loihi1".
         noise: how the chip draws τ: "decay" (a programmable neuron draws from a table, exact);
             "membrane" or "current" (mean τ and the stock generator, fitted to data); or "none".
-        calibration: a few hundred training inputs as for ``stochi.sim.run``, for fitted noise
-            (:func:`stochi.deploy.calibrate` also returns the fit) and for ranges of membranes.
+        calibration: a few hundred training inputs as for ``sim.run``, for fitted noise and ranges.
         fitted: Program whose fit is taken over instead, for weights that were tuned with it.
         dt: seconds per time step, if ``graph.metadata["dt"]`` is missing.
         time_steps: time steps per sample; default ``graph.metadata["steps"]``, else 8.
@@ -62,7 +61,7 @@ def lower(
 
     Warns:
         CalibrationWarning: a fit leaves an error, or was made for other weights or random bits.
-        ConventionWarning, ResetWarning: the graph does not say how its numbers are meant.
+        AmbiguousOrder, ConventionWarning, ResetWarning: data or graph do not say what they mean.
         RangeWarning: a layer cannot reach its threshold, or leaves the range of its membranes.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
@@ -73,12 +72,13 @@ def lower(
     check_fit_options(noise, calibration, fitted)
     check_table_bits(noise, bits)
     network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
-    if noise in NOISE_TARGETS and fitted is None:
-        program, _ = fit_network(network, target, calibration)
-    else:
-        stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
-        program = lower_network(network, target, stand_ins)
+    shown = inputs_in_order(calibration, network.input_shape, target.time_steps)
     if fitted is not None:
+        program = lower_network(network, target, take_over(fitted, noise, network.shapes))
         warn_of_other_origin(fitted, program)
-    warn_of_ranges(network, program, calibration)
+    elif noise in NOISE_TARGETS:
+        program, _ = fit_network(network, target, shown)
+    else:
+        program = lower_network(network, target, {})
+    warn_of_ranges(network, program, shown)
     return program

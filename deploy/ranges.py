@@ -26,7 +26,7 @@ from stochi.hardware.quantization import ProjectionValues
 from stochi.program.layers import Layer
 from stochi.program.program import Program
 from stochi.sim.backends import run
-from stochi.sim.inputs import check_inputs
+from stochi.sim.inputs import InOrder, check_inputs
 
 
 class RangeWarning(UserWarning):
@@ -151,7 +151,7 @@ def _counted(steps: float) -> str:
 
 def _saturated(program: Program, data: torch.Tensor) -> dict[str, float]:
     """Return the share of membranes at the end of their range, by the layer's name."""
-    record = run(program, data, probes=("membrane",))
+    record = run(program, InOrder(data), probes=("membrane",))
     return {
         name: float((membrane.abs() >= STATE_MAX).double().mean())
         for name, membrane in record.membrane.items()

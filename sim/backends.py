@@ -12,7 +12,7 @@ from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 from stochi.sim.engine.backend import Engine
 from stochi.sim.engine.threads import one_torch_thread
-from stochi.sim.inputs import check_draws, check_inputs
+from stochi.sim.inputs import Given, check_draws, check_inputs, inputs_in_order
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES, Probes, Progress, ignore_progress
 
@@ -65,7 +65,7 @@ def check_backend(backend: str) -> None:
 
 def run(
     program: Program,
-    inputs: torch.Tensor,
+    inputs: Given,
     backend: str = "engine",
     *,
     seed: int = 0,
@@ -85,7 +85,8 @@ def run(
     Args:
         program: from ``stochi.deploy.lower``.
         inputs: (batch, *shape) images in [0, 1] that are shown at every time step, or
-            (time steps, batch, *shape); exactly 0 or 1 for a Program that takes events.
+            (time steps, batch, *shape); exactly 0 or 1 for a Program that takes events. Also
+            ``Images`` or ``Streams``, whose labels are not used.
         backend: "engine" (compiled loops on the CPU, torch on a GPU) or "lava" (Lava's runtime).
         seed, trial: whole numbers in [0, 2³²) that choose the draws. A trial is a repetition.
         probes: what to record of every layer at every time step, "spikes" and "membrane".
@@ -102,6 +103,9 @@ def run(
         LoweringError: ``backend="lava"`` and a layer has too many sources.
         LavaUnavailable: ``backend="lava"`` and Lava is not installed.
         LavaRunError: Lava's runtime failed.
+
+    Warns:
+        AmbiguousOrder: a tensor of streams has as many samples as time steps.
     """
     if not isinstance(program, Program):
         raise InputError(
@@ -111,9 +115,10 @@ def run(
     check_backend(backend)
     names = _check_probes(probes)
     draws = Draws(seed, trial, first_sample, program.target.random_source)
+    given = inputs_in_order(inputs, program.input_shape, program.target.time_steps)
     # torch's idle threads spin for a while, on the cores that the engine's threads need.
     with one_torch_thread() as threads:
-        shown = check_inputs(program, inputs)
+        shown = check_inputs(program, given)
         check_draws(program, draws, shown.shape[1])
         chosen = BACKENDS[backend](device, threads)
         wanted = Probes(names, _make_folder(probe_folder))

@@ -1,10 +1,61 @@
 """Inputs of a Program: their checks, and their integers on the chip."""
 
+import math
+from dataclasses import dataclass
+from typing import overload
+
 import torch
 
+from stochi.data.order import is_ambiguous, warn_of_order
+from stochi.data.samples import Samples
 from stochi.errors import InputError
 from stochi.hardware.draws import Draws
 from stochi.program.program import Program
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """Inputs whose time steps, if they have some, are known to be in front."""
+
+    values: torch.Tensor
+
+
+Given = torch.Tensor | Samples | InOrder
+"""Inputs of a run, as a user gives them or as other code passes them on."""
+
+
+@overload
+def inputs_in_order(inputs: Given, shape: tuple[int, ...], time_steps: int) -> torch.Tensor: ...
+
+
+@overload
+def inputs_in_order(
+    inputs: Given | None, shape: tuple[int, ...], time_steps: int
+) -> torch.Tensor | None: ...
+
+
+def inputs_in_order(
+    inputs: Given | None, shape: tuple[int, ...], time_steps: int
+) -> torch.Tensor | None:
+    """Return inputs as a user gave them, (batch, *shape) or (time steps, batch, *shape).
+
+    Args:
+        inputs: samples, or inputs alone, which are not checked; None stays None.
+        shape: of an input at one time step.
+        time_steps: of a sample.
+
+    Warns:
+        AmbiguousOrder: a tensor has as many samples as time steps.
+    """
+    if isinstance(inputs, Samples):
+        return inputs.inputs
+    if isinstance(inputs, InOrder):
+        return inputs.values
+    given = tuple(getattr(inputs, "shape", ()))
+    if is_ambiguous(given, len(shape), time_steps):
+        way_out = "pass stochi.data.Streams(inputs, labels)"
+        warn_of_order("inputs", given, way_out, stacklevel=3)
+    return inputs
 
 
 def check_inputs(program: Program, inputs: torch.Tensor) -> torch.Tensor:
@@ -17,26 +68,8 @@ def check_inputs(program: Program, inputs: torch.Tensor) -> torch.Tensor:
     Raises:
         InputError: the shape, the number of time steps or a value is wrong, or there is no sample.
     """
-    if not isinstance(inputs, torch.Tensor):
-        try:
-            inputs = torch.as_tensor(inputs)
-        except (TypeError, ValueError, RuntimeError):
-            raise InputError(
-                f"inputs have the type {type(inputs).__name__}; pass a tensor (stochi.data.Images"
-                " has one as .inputs)"
-            ) from None
-    shape = program.input_shape
-    each_step = inputs.dim() == len(shape) + 2
-    expected = f"(batch, {', '.join(map(str, shape))}), or the same with time steps in front"
-    if inputs.dim() not in (len(shape) + 1, len(shape) + 2) or inputs.shape[-len(shape) :] != shape:
-        raise InputError(f"inputs have shape {tuple(inputs.shape)}; this Program takes {expected}")
-    if not inputs.numel():
-        raise InputError(f"inputs have shape {tuple(inputs.shape)}, which holds no sample")
-    if each_step and inputs.shape[0] != program.target.time_steps:
-        raise InputError(
-            f"inputs have {inputs.shape[0]} time steps, but this Program was lowered for"
-            f" {program.target.time_steps}; lower it with time_steps={inputs.shape[0]}"
-        )
+    inputs = _as_numbers(inputs)
+    each_step = _check_shape(program, tuple(inputs.shape))
     if inputs.dtype == torch.bool:
         inputs = inputs.to(torch.uint8)
     low, high = (float(end) for end in torch.aminmax(inputs))
@@ -48,6 +81,62 @@ def check_inputs(program: Program, inputs: torch.Tensor) -> torch.Tensor:
     if program.target.events and not torch.equal(inputs * inputs, inputs):
         raise InputError("this Program takes events, so inputs must be exactly 0 or 1")
     return inputs if each_step else inputs.unsqueeze(0)
+
+
+def _as_numbers(inputs: object) -> torch.Tensor:
+    """Return inputs as a dense tensor of real numbers.
+
+    Raises:
+        InputError: they are something else.
+    """
+    try:
+        found = torch.as_tensor(inputs)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(
+            f"inputs have the type {type(inputs).__name__}; pass a tensor (stochi.data.Images"
+            " has one as .inputs)"
+        ) from None
+    if found.layout != torch.strided:
+        raise InputError(f"inputs are sparse, {found.layout}; pass inputs.to_dense()")
+    if found.is_complex():
+        raise InputError(f"inputs are {found.dtype}; pass real numbers in [0, 1]")
+    if found.device.type == "meta":
+        raise InputError("inputs are on the device meta, which holds no values; pass others")
+    return found
+
+
+def _check_shape(program: Program, given: tuple[int, ...]) -> bool:
+    """Return whether inputs of a shape change from time step to time step.
+
+    Raises:
+        InputError: the Program does not take inputs of this shape.
+    """
+    shape, steps = program.input_shape, program.target.time_steps
+    each_step = len(given) == len(shape) + 2
+    if len(given) not in (len(shape) + 1, len(shape) + 2) or given[-len(shape) :] != shape:
+        raise InputError(
+            f"inputs have shape {given}; this Program takes (batch, {sizes(shape)}), or the same"
+            " with time steps in front"
+        )
+    if not math.prod(given):
+        raise InputError(f"inputs have shape {given}, which holds no sample")
+    if each_step and given[0] != steps == given[1]:
+        raise InputError(
+            f"inputs have shape {given}, the batch before the time steps, of which this Program has"
+            f" {steps}; a stream is (time steps, batch, {sizes(shape)}): pass"
+            " inputs.transpose(0, 1)"
+        )
+    if each_step and given[0] != steps:
+        raise InputError(
+            f"inputs have {given[0]} time steps, but this Program was lowered for {steps}; lower it"
+            f" with time_steps={given[0]}"
+        )
+    return each_step
+
+
+def sizes(shape: tuple[int, ...]) -> str:
+    """Return the sizes of a shape as the end of a list."""
+    return ", ".join(map(str, shape))
 
 
 def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:

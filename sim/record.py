@@ -1,5 +1,6 @@
 """The record of a run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,33 @@ from typing import Any
 import numpy as np
 import torch
 
+from stochi.errors import InputError
 from stochi.files import written_aside
+
+
+class Probed(dict[str, torch.Tensor]):
+    """What was recorded of each layer; a layer without a record raises InputError.
+
+    Attributes:
+        what: what was recorded, a name in ``probes``.
+    """
+
+    what: str
+
+    def __init__(self, what: str, values: Mapping[str, torch.Tensor]) -> None:
+        super().__init__(values)
+        self.what = what
+
+    def __missing__(self, layer: str) -> torch.Tensor:
+        if self:
+            raise InputError(
+                f"there are no {self.what} of {layer!r}, only of {', '.join(self)} (integrators do"
+                " not spike)"
+            )
+        raise InputError(
+            f"the {self.what} of layer {layer!r} were not recorded; pass probes=({self.what!r},)"
+            " to stochi.sim.run"
+        )
 
 
 @dataclass
@@ -27,6 +54,10 @@ class Record:
     logits: torch.Tensor
     spikes: dict[str, torch.Tensor] = field(default_factory=dict)
     membrane: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.spikes = Probed("spikes", self.spikes)
+        self.membrane = Probed("membrane", self.membrane)
 
     def predictions(self) -> torch.Tensor:
         """Return the class with the largest logit of each sample, (batch,)."""

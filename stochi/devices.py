@@ -26,6 +26,8 @@ def check_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise InputError(f"unknown device {name!r}; use cpu or cuda") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r} is not supported; use cpu or cuda")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(
             "device cuda: this torch sees no GPU; use cpu, or install a CUDA build of torch"

@@ -2,16 +2,36 @@
 
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stochi.errors import InputError
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
+ZIP = b"PK\x03\x04"
+
 
 def what_is_missing(path: Path) -> str:
     """Return why a path that is not a file cannot be read as one."""
     return "a folder, not a file" if path.is_dir() else "no such file"
+
+
+def kind_of_file(path: Path) -> str | None:
+    """Return what a file is by its first bytes, None if they do not tell."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start == HDF5:
+        return "a NIR graph, or another file of HDF5"
+    if start[:4] == ZIP and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if any(name.endswith("data.pkl") for name in names):
+            return "a file of torch.save, like a checkpoint"
+        if all(name.endswith(".npy") for name in names):
+            return "an archive of numpy, like a Program"
+    return None
 
 
 def _check_not_folder(target: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stochi.errors import InputError, StochiError
-from stochi.files import what_is_missing, written_aside
+from stochi.files import kind_of_file, what_is_missing, written_aside
 from stochi.not_finite import find_not_finite
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
@@ -157,7 +157,8 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises errors of many kinds for a foreign file
         raise CheckpointError(
-            f"{source}: not a Stochi checkpoint, or a damaged one; 'stochi train' writes them"
+            f"{source}: {kind_of_file(source) or 'a damaged file, or one of another kind'}, not a"
+            " Stochi checkpoint; 'stochi train' writes them"
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{source}: not a Stochi checkpoint; 'stochi train' writes them")

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from stochi.attacks.expectation import seeded
-from stochi.data.batches import Labelled
+from stochi.data.batches import Data, Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of, on_device
@@ -17,6 +17,8 @@ from stochi.errors import InputError, check_at_least_one
 from stochi.export.model.model import GraphModel
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
+from stochi.sim.labelled import read_all
+from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
 
 TINY = 1e-12
@@ -65,7 +67,7 @@ class FineTuningConfig:
 def fine_tune(
     model: nn.Module,
     program: Program,
-    samples: Labelled,
+    samples: Data,
     config: FineTuningConfig | None = None,
     *,
     device: str | torch.device = "cpu",
@@ -85,7 +87,9 @@ def fine_tune(
         model: the float model from which the Program was lowered; it teaches in eval mode and is
             left in its own mode.
         program: the lowered Program.
-        samples: those of the training set; float labels mean a regression, and are not used else.
+        samples: those of the training set, in any form that ``stochi.parity.check_parity`` takes;
+            all but an ``EventSet`` are read into memory. Float labels mean a regression, and are
+            not used else.
         config: options of fine-tuning.
         device: where it is tuned; the result is on the CPU.
         progress: called with the number of every epoch and its mean loss.
@@ -94,25 +98,23 @@ def fine_tune(
         The tuned twin, in eval mode; ``to_nir`` exports it.
 
     Raises:
-        InputError: ``samples`` are of another type, or the Program is not the model's.
+        InputError: the samples do not fit the Program, or it is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
     config, place = config or FineTuningConfig(), check_device(device)
-    _check_samples(samples)
-    sample = samples.select(torch.arange(1)).inputs.to(device_of(model))
-    student = twin_of(program, model, sample).train()
-    teacher = answering_model_of(model, sample, program)
+    held: Labelled = samples if isinstance(samples, EventSet) else read_all(program, samples)
+    student, teacher = _student_and_teacher(program, model, held)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
-    batches = config.epochs * -(-len(samples) // config.batch_size)
+    batches = config.epochs * -(-len(held) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
     generator, trials = torch.Generator().manual_seed(config.seed), count()
     with in_eval_mode(teacher), on_device(place, student, teacher), seeded(config.seed):
         for epoch in range(1, config.epochs + 1):
             total = 0.0
-            order = torch.randperm(len(samples), generator=generator)
+            order = torch.randperm(len(held), generator=generator)
             for rows in order.split(config.batch_size):
-                few = samples.select(rows).to(place)
+                few = held.select(rows).to(place)
                 shown = _perturb(few, epsilon, config.perturbed_share)
                 loss = _loss(student, teacher, shown, config, next(trials))
                 optimizer.zero_grad()
@@ -120,16 +122,18 @@ def fine_tune(
                 optimizer.step()
                 schedule.step()
                 total += float(loss.detach()) * len(rows)
-            progress(epoch, total / len(samples))
+            progress(epoch, total / len(held))
     return student.eval()
 
 
-def _check_samples(samples: object) -> None:
-    if not isinstance(samples, Samples | EventSet):
-        raise InputError(
-            f"samples is a {type(samples).__name__}; pass stochi.data.Images(inputs, labels) or"
-            " Streams(inputs, labels), or an EventSet of stochi.data.open_events"
-        )
+def _student_and_teacher(
+    program: Program, model: nn.Module, samples: Labelled
+) -> tuple[Twin, GraphModel]:
+    one = samples.select(torch.arange(1))
+    sample = one.inputs.to(device_of(model))
+    with form_blamed(program, model, one):
+        student = twin_of(program, model, sample).train()
+    return student, answering_model_of(model, sample, program)
 
 
 def _perturb(shown: Samples, epsilon: float, share: float) -> Samples:

@@ -15,6 +15,10 @@ from stochi.attacks.objectives import Objective, cross_entropy
 from stochi.attacks.samplewise import choose
 from stochi.errors import InputError
 
+BY_STEP = (
+    "; if these are answers at every time step, attack a model that returns their mean over time,"
+    " or the graph's, stochi.export.from_nir(graph).answering()"
+)
 JUDGING_DRAWS = 50
 """Smallest number of draws over which attacked images are judged.
 
@@ -74,7 +78,7 @@ def answers(model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int =
     if logits.dim() != 2 or len(logits) != draws * batch:
         raise InputError(
             f"the model answers {draws * batch} inputs with shape {tuple(logits.shape)}; an attack"
-            " needs (batch, classes) logits"
+            " needs (batch, classes) logits" + (BY_STEP if logits.dim() == 3 else "")
         )
     return logits.view(draws, batch, -1)
 

@@ -7,6 +7,7 @@ from stochi.errors import InputError
 from stochi.hardware.draws import check_coordinates
 from stochi.program.program import Program
 from stochi.sim.backends import check_backend, run
+from stochi.sim.inputs import InOrder
 
 
 class ProgramModel(nn.Module):
@@ -60,7 +61,7 @@ class ProgramModel(nn.Module):
                 "this Program takes events, exactly 0 or 1, and got other numbers, as attacks on"
                 " images make them; use GreedySpikes, which flips events"
             )
-        record = run(self.program, shown, self.backend, seed=self.seed, trial=self.calls)
+        record = run(self.program, InOrder(shown), self.backend, seed=self.seed, trial=self.calls)
         self.calls += 1
         self.queries += len(record.logits)
         return record.logits.to(inputs.device)

@@ -43,6 +43,7 @@ from stochi.commands.options import (
     was_given,
 )
 from stochi.commands.parity import print_accuracy
+from stochi.errors import InputError
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def attack_command(
     )
     check_figure(figure, *asked.files())
     compared = load_compared(context, asked, output)
+    _refuse_regression(compared, labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
     report = compare(output, compared, attacks, budgets, _options(trials, seed, device))
     _finish(output, report, figure)
@@ -154,6 +156,14 @@ def _options(trials: int, seed: int, device: str) -> dict[str, Any]:
     """Return the options of ``check_parity`` for accuracies alone."""
     options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
     return options | {"lava": False, "margins": None}
+
+
+def _refuse_regression(compared: Compared, file: Path | None) -> None:
+    if compared.test.labels.is_floating_point():
+        raise InputError(
+            f"{file}: the labels are numbers to be met, and attacks make a network answer with a"
+            " wrong class; compare errors with 'stochi parity --epsilon 0'"
+        )
 
 
 def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:

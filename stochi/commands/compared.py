@@ -23,6 +23,7 @@ from stochi.commands.own_inputs import read_labelled
 from stochi.commands.own_model import is_spec, load_own_model
 from stochi.commands.recorded import recorded_warnings
 from stochi.errors import InputError
+from stochi.files import HDF5
 
 if TYPE_CHECKING:
     import nir
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from stochi.train import NetworkConfig
 
 CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
-HDF5 = b"\x89HDF\r\n\x1a\n"
 FITTING = ("calibration", "calibration_images")
 LOWERING = ("chip", "noise", "events", *FITTING)
 
@@ -210,10 +210,31 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
 
             dt = {} if asked.dt is None else {"dt": asked.dt}
             graph = to_nir(model, few.inputs, **dt)
+            test = _read_by_graph(asked, graph, test, events)
         tested = None if asked.inputs is None else in_memory(test)
         program = _lower(asked, graph, few, tested, events, output)
+    if asked.inputs is not None:
+        own = in_memory(test)
+        _check_own(asked.inputs, program, own)
+        if asked.program is None:
+            _hint_at_events(program, own, output)
     origin = None if asked.lowered_from is None else load_network(asked.lowered_from)[0]
     return Compared(model, program, origin, test)
+
+
+def _read_by_graph(
+    asked: Asked, graph: "nir.NIRGraph", test: "Labelled", events: bool
+) -> "Labelled":
+    """Read own inputs again if the model's graph tells that they lie otherwise."""
+    from stochi.data.batches import in_memory
+
+    if asked.inputs is None:
+        return test
+    taken = _find_taken(asked, None, None, graph, events)
+    assert taken is not None
+    own = in_memory(test)
+    fits = own.inputs.shape[own.batch_dim + 1 :] == taken.shape
+    return test if fits else _read_test(asked, taken, None)
 
 
 def _takes_events(asked: Asked, network: "NetworkConfig | None") -> bool:
@@ -241,6 +262,26 @@ def _find_taken(
         return None
     steps = graph.metadata.get("steps")
     return Taken(asked.model, *_sizes(graph, asked.dt), events, steps and int(steps))
+
+
+def _check_own(inputs: Path, program: "Program", test: "Samples") -> None:
+    """Raise InputError, with the file's name, if inputs or labels do not fit the Program."""
+    from stochi.sim.labelled import check_data
+
+    try:
+        check_data(program, test)
+    except InputError as error:
+        raise InputError(f"{inputs}: {error}") from error
+
+
+def _hint_at_events(program: "Program", test: "Samples", output: Output) -> None:
+    """Warn of streams of 0 and 1 that are shown as images."""
+    shown = test.inputs
+    if test.batch_dim == 1 and not program.target.events and bool((shown * shown == shown).all()):
+        output.warning(
+            "all inputs are 0 or 1, and the chip takes them as images of 8 bits; if they are"
+            " events, give --events"
+        )
 
 
 def _read_graph_model(asked: Asked) -> "tuple[nn.Module, nir.NIRGraph]":

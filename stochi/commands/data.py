@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stochi.commands.own_model import is_spec
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,9 +52,15 @@ def load_network(checkpoint: Path) -> "tuple[nn.Module, NetworkConfig]":
 
     Raises:
         CheckpointError: the file is missing, foreign or damaged.
+        InputError: a network in Python code is named.
     """
     from stochi.train import NetworkConfig, load_checkpoint
 
+    if is_spec(str(checkpoint)):
+        raise InputError(
+            f"{checkpoint} is a network in Python code, and this takes a checkpoint of 'stochi"
+            " train'; tune your own network with stochi.train.fine_tune (docs/python.md)"
+        )
     model, content = load_checkpoint(checkpoint)
     return model, NetworkConfig.from_dict(content["network"])
 

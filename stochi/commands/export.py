@@ -39,12 +39,16 @@ OutOption = Annotated[Path, typer.Option(help="NIR graph to write.")]
 DtOption = Annotated[float, typer.Option(help="Length of a time step in seconds.")]
 SampleOption = Annotated[
     Path | None,
-    typer.Option(help="A few inputs of NAME, as it takes them, with a batch: .npy, .npz or .pt."),
+    typer.Option(
+        help="A few inputs of NAME, as it takes them, (batch, *shape) or (time steps, batch,"
+        " *shape): .npy, .npz or .pt."
+    ),
 ]
 ShapeOption = Annotated[
     str | None,
     typer.Option(
-        help="Shape of an input, like 1,28,28, in place of --sample: random uniform inputs."
+        help="Shape of an image, like 1,28,28, in place of --sample: random uniform images. A"
+        " network that takes events needs --sample."
     ),
 ]
 

@@ -66,15 +66,24 @@ class FitInputs:
         """
         if self.file is None:
             return self._read_set(shape, time_steps)
+        from stochi.data.order import warn_of_order
+
         shown = read_inputs(self.file)
         axis = shown.dim() - len(shape) - 1
         if axis not in (0, 1) or tuple(shown.shape[axis + 1 :]) != shape:
             return shown  # the fit says what it takes
+        if axis == 1 and len(shown) != time_steps == shown.shape[1]:
+            raise InputError(
+                f"{self.file}: its inputs have shape {tuple(shown.shape)}, the batch before the"
+                f" {time_steps} time steps; a stream is (time steps, batch, *shape)"
+            )
         if axis == 1 and len(shown) != time_steps:
             raise InputError(
                 f"{self.file}: its inputs have {len(shown)} time steps, the network's samples have"
                 f" {time_steps}; give as many"
             )
+        if axis == 1 and time_steps == shown.shape[1] > 1:
+            warn_of_order(f"{self.file}: inputs", tuple(shown.shape), "give more inputs")
         held = shown.shape[axis]
         count = min(FIT_IMAGES, held) if self.count is None else self.count
         if not 1 <= count <= held:
@@ -202,6 +211,7 @@ def fit_noise(
     from stochi.deploy import CalibrationWarning, calibrate
     from stochi.deploy.graph.wiring import wire
     from stochi.deploy.lowering.network import make_target
+    from stochi.sim.inputs import InOrder
 
     target = make_target(graph, chip, noise, **options)
     shape = wire(graph, target.dt).input_shape
@@ -209,7 +219,7 @@ def fit_noise(
     count = shown.shape[max(shown.dim() - len(shape) - 1, 0)]
     progress(f"Fitting the noise to {count} {source.name}")
     try:
-        program, fits = calibrate(graph, shown, chip, noise, progress=progress, **options)
+        program, fits = calibrate(graph, InOrder(shown), chip, noise, progress=progress, **options)
     except InputError as error:  # the options are checked above, so it is about the inputs
         raise InputError(f"{source.file or source.name}: {error}") from error
     shared = 0 if tested is None or source.file is None else count_shared(shown, tested)

@@ -136,13 +136,17 @@ WeightsOption = Annotated[
 ]
 InputsOption = Annotated[
     Path | None,
-    typer.Option(help="Own inputs in place of --data: .npy, .npz or .pt, (batch, *shape)."),
+    typer.Option(
+        help="Own inputs in place of --data: .npy, .npz or .pt, images (batch, *shape) or streams"
+        " (time steps, batch, *shape)."
+    ),
 ]
 LabelsOption = Annotated[
     Path | None,
     typer.Option(
-        help="Labels of the inputs: .npy, .npz or .pt, whole numbers; by default those named"
-        " 'labels' in the file of the inputs."
+        help="Labels of the inputs: .npy, .npz or .pt, whole numbers, or floats of a regression,"
+        " (batch, outputs) or (time steps, batch, outputs); by default those named 'labels' in the"
+        " file of the inputs."
     ),
 ]
 TrialsOption = Annotated[int, typer.Option(help="Number of repetitions of each accuracy.")]

@@ -94,9 +94,16 @@ def read_labelled(
 
 
 def read_samples(
-    inputs: Path, labels: Path | None, shape: tuple[int, ...] | None = None
+    inputs: Path,
+    labels: Path | None,
+    shape: tuple[int, ...] | None = None,
+    time_steps: int | None = None,
 ) -> "Samples | None":
-    """Read inputs as :func:`read_labelled` does; None if there are no labels."""
+    """Read inputs as :func:`read_labelled` does; None if there are no labels.
+
+    Args:
+        time_steps: of a sample, if that is known.
+    """
     from stochi.data import Images, Streams
 
     found = read_labels(inputs, labels)
@@ -116,15 +123,37 @@ def read_samples(
         count_of = len(Images(shown, found))
         by_step = len(given) > 2 and given[0] != count_of == given[1]
     samples = (Streams if by_step else Images)(shown, found)
-    held = given[samples.batch_dim]
-    if len(samples) != held and by_step and len(samples) == given[0]:
+    _check_order(samples, inputs, labels, time_steps)
+    return samples
+
+
+def _check_order(
+    samples: "Samples", inputs: Path, labels: Path | None, time_steps: int | None
+) -> None:
+    """Raise InputError unless inputs and labels count the same samples in the same order.
+
+    Warns:
+        AmbiguousOrder: streams have as many samples as time steps.
+    """
+    from stochi.data.order import warn_of_order
+
+    given, held = tuple(samples.inputs.shape), samples.inputs.shape[samples.batch_dim]
+    of_labels, by_step = tuple(samples.labels.shape), samples.batch_dim == 1
+    if len(samples) == held:
+        if by_step and given[0] == given[1] > 1:
+            warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
+        return
+    if len(of_labels) == 3 and of_labels[0] == held and time_steps in (None, of_labels[1]):
+        raise InputError(
+            f"{labels or inputs}: labels have shape {of_labels}, the batch before the time steps;"
+            f" for inputs of shape {given} give them as (time steps, batch, outputs)"
+        )
+    if by_step and len(samples) == given[0]:
         raise InputError(
             f"{inputs}: inputs have shape {given}, the batch before the time steps; a stream is"
             " (time steps, batch, *shape)"
         )
-    if len(samples) != held:
-        raise InputError(f"{labels or inputs}: {len(samples)} labels for {held} inputs of {inputs}")
-    return samples
+    raise InputError(f"{labels or inputs}: {len(samples)} labels for {held} inputs of {inputs}")
 
 
 def _is_one_hot(values: "torch.Tensor") -> bool:

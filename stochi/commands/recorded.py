@@ -8,14 +8,14 @@ from contextlib import contextmanager
 @contextmanager
 def recorded_warnings() -> Iterator[list[str]]:
     """Yield a list that holds the messages of all warnings once the block has ended."""
-    from stochi import deploy, export
+    from stochi import data, deploy, export
 
     messages: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         for category in (
             *(deploy.CalibrationWarning, deploy.MergedDecays, deploy.MergedThresholds),
             *(deploy.ConventionWarning, deploy.RepairedGraph, deploy.RangeWarning),
-            export.QuietLayerWarning,
+            *(export.QuietLayerWarning, data.AmbiguousOrder),
         ):
             warnings.simplefilter("always", category)
         yield messages

@@ -83,7 +83,7 @@ def _show_program(output: Output, program: Path) -> None:
     shape = "×".join(map(str, loaded.input_shape))
     kind = "binary events" if target.events else f"images in {target.input_levels + 1} levels"
     output.line(f"Input: {kind} of {shape}; time step: {target.dt:g} s")
-    output.line(f"Output: {loaded.classes} classes, {output_words(loaded)}")
+    output.line(f"Output: {loaded.classes} outputs, {output_words(loaded)}")
     output.finish(
         {
             "program": str(program),

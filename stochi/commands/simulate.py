@@ -22,6 +22,7 @@ from stochi.commands.options import (
     was_given,
 )
 from stochi.commands.own_inputs import read_inputs, read_samples
+from stochi.commands.recorded import recorded_warnings
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.files import check_output
@@ -71,6 +72,7 @@ def simulate_command(
     from stochi.data.batches import in_memory
     from stochi.program import Program
     from stochi.sim import run
+    from stochi.sim.inputs import InOrder
     from stochi.sim.recording import PROBES
 
     output = Output(as_json)
@@ -85,10 +87,13 @@ def simulate_command(
     else:
         refuse(context, ("data", "data_dir"), "--inputs was given")
         count = images if was_given(context, "images") else None
-        shown, expected = _read_own(loaded, inputs, labels, count)
+        with recorded_warnings() as caught:
+            shown, expected = _read_own(loaded, inputs, labels, count)
+        for message in caught:
+            output.warning(message)
     record = run(
         loaded,
-        shown,
+        InOrder(shown),
         backend,
         seed=seed,
         trial=trial,
@@ -99,7 +104,7 @@ def simulate_command(
     )
     on = samples_of(data) if inputs is None else f"inputs of {inputs}"
     run_by = f"{backend}, seed {seed}, trial {trial}"
-    found = _print_answers(output, record, expected, f"{on}, {run_by}")
+    found = _print_answers(output, loaded, record, expected, f"{on}, {run_by}")
     if out is not None:
         record.save(out)
         output.line(f"Wrote {out}")
@@ -109,12 +114,15 @@ def simulate_command(
 
 
 def _print_answers(
-    output: Output, record: "Record", expected: "Samples | None", how: str
+    output: Output, program: "Program", record: "Record", expected: "Samples | None", how: str
 ) -> dict[str, Any]:
     """Print firing rates, and the accuracy or what was predicted; return plain values of them.
 
     Args:
-        expected: what was shown with its labels, if there are some.
+        program: what ran.
+        record: its record, with all probes.
+        expected: what was shown with its labels, if there are some; labels of every time step are
+            compared with the output of every time step.
         how: what was shown and how it ran, for the line of the result.
     """
     predicted = record.predictions()
@@ -124,9 +132,12 @@ def _print_answers(
     if expected is None:
         output.line(f"Predicted {_counted(predicted)} on {len(predicted)} {how}")
         return {"firing_rates": rates}
+    from stochi.parity.records.outputs import outputs_over_time
     from stochi.parity.scores import estimate_score, score_answers
 
-    score = estimate_score(score_answers(record.logits, expected)[None])
+    by_step = expected.labels.dim() == 3
+    answers = outputs_over_time(program, record) if by_step else record.logits
+    score = estimate_score(score_answers(answers, expected)[None])
     if expected.regression:
         interval = f"[{score.low:.4g}, {score.high:.4g}]"
         output.line(f"Mean squared error {score.value:.4g} {interval} on {len(expected)} {how}")
@@ -147,16 +158,17 @@ def _read_own(
     Raises:
         InputError: a file cannot be read, or does not fit the Program.
     """
-    from stochi.parity.arguments import check_data
+    from stochi.data.order import warn_of_order
     from stochi.sim.inputs import check_inputs
+    from stochi.sim.labelled import check_data
 
-    samples = read_samples(inputs, labels, program.input_shape)
+    samples = read_samples(inputs, labels, program.input_shape, program.target.time_steps)
     if samples is not None:
         samples = samples if count is None else samples.first(count)
-        if samples.labels.dim() == 3:
+        if samples.labels.dim() == 3 and program.over_time == "last":
             raise InputError(
-                f"{labels or inputs}: the labels are for every time step, and a Program answers"
-                " with its mean; compare it with its model in 'stochi parity'"
+                f"{labels or inputs}: the labels are for every time step, and this Program answers"
+                " with its last one; give labels (batch, outputs)"
             )
         try:
             check_data(program, samples)
@@ -168,7 +180,9 @@ def _read_own(
         check_inputs(program, shown)
     except InputError as error:
         raise InputError(f"{inputs}: {error}") from error
-    batch = shown.dim() - len(program.input_shape) - 1
+    given, batch = tuple(shown.shape), shown.dim() - len(program.input_shape) - 1
+    if batch and given[0] == given[1] > 1:
+        warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
     if count is None:
         return shown, None
     if not 1 <= count <= shown.shape[batch]:

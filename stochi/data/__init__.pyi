@@ -10,4 +10,5 @@ from .events.own import open_recordings as open_recordings
 from .events.tonic_recordings import from_tonic as from_tonic
 from .events_figure import draw_events as draw_events
 from .images import Images as Images
+from .order import AmbiguousOrder as AmbiguousOrder
 from .streams import Streams as Streams

@@ -4,18 +4,17 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import nir
-import torch
 from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack
-from stochi.data.batches import Data, as_samples, is_in_memory, read_batches, take_front
+from stochi.data.batches import Data, take_front
 from stochi.data.samples import Samples
 from stochi.deploy.origin import resolve_like
 from stochi.errors import InputError
 from stochi.export.model.building import from_nir
 from stochi.hardware.draws import check_coordinates
 from stochi.program.program import Program
-from stochi.sim.inputs import check_inputs
+from stochi.sim.labelled import checked_batches
 from stochi.train.twin.model import FreshDraws
 
 ATTACKER_SEED = 2**31
@@ -130,74 +129,3 @@ def read_data(
     front, batches = take_front(checked_batches(program, data, batch_size), held)
     check_attacks(program, attacks, front, attack_images)
     return front, batches
-
-
-def checked_batches(program: Program, data: Data, batch_size: int) -> Iterator[Samples]:
-    """Yield the data in batches that fit the Program, with floats as inputs.
-
-    Raises:
-        InputError: as for :func:`check_data` and :func:`stochi.data.batches.read_batches`.
-    """
-    dims = len(program.input_shape)
-    at_once = is_in_memory(data)
-    if at_once:
-        data = as_samples(data, dims)
-        check_data(program, data)
-    for batch in read_batches(data, dims, batch_size):
-        if not at_once:
-            check_data(program, batch)
-        inputs = batch.inputs  # events are often whole numbers or bool, which no torch layer takes
-        yield batch if inputs.is_floating_point() else batch.with_inputs(inputs.float())
-
-
-def check_data(program: Program, samples: Samples) -> None:
-    """Raise InputError if inputs or labels do not fit each other, or the Program."""
-    _check_form(program, samples)
-    inputs, labels = samples.inputs, samples.labels
-    if inputs.shape[samples.batch_dim] != len(samples):
-        raise InputError(
-            f"{inputs.shape[samples.batch_dim]} inputs of shape {tuple(inputs.shape)} and"
-            f" {len(samples)} labels"
-        )
-    check_inputs(program, inputs)
-    if samples.regression:
-        _check_answers(program, labels)
-        return
-    if labels.dim() != 1:
-        raise InputError("labels must be whole numbers, one for each input")
-    if labels.min() < 0 or labels.max() >= program.classes:
-        raise InputError(f"labels must lie in 0 … {program.classes - 1}, the Program's outputs")
-
-
-def _check_form(program: Program, samples: Samples) -> None:
-    """Raise InputError if the inputs lie in another order than their class says."""
-    shape, given = program.input_shape, tuple(samples.inputs.shape)
-    expected = {0: f"(batch, *{shape})", 1: f"(time steps, batch, *{shape})"}
-    if len(given) == len(shape) + 2 - samples.batch_dim:
-        other = "Streams" if samples.batch_dim == 0 else "Images"
-        raise InputError(
-            f"the inputs of {type(samples).__name__} are {expected[samples.batch_dim]}, and these"
-            f" have shape {given}; pass stochi.data.{other}(inputs, labels)"
-        )
-    steps = program.target.time_steps
-    if samples.batch_dim == 1 and given[:2] == (len(samples), steps) != (steps, len(samples)):
-        raise InputError(
-            f"inputs have shape {given}, the batch before the time steps; a stream is"
-            f" {expected[1]}: pass inputs.transpose(0, 1)"
-        )
-
-
-def _check_answers(program: Program, labels: torch.Tensor) -> None:
-    """Raise InputError if the labels of a regression are not of the Program's outputs."""
-    outputs, steps, shape = program.classes, program.target.time_steps, tuple(labels.shape)
-    fits = outputs == 1 if labels.dim() == 1 else labels.dim() in (2, 3) and shape[-1] == outputs
-    if not fits:
-        raise InputError(
-            f"labels are {labels.dtype} of shape {shape}; classes are whole numbers, one for each"
-            f" input, and the answers of a regression are (batch, {outputs}) or ({steps}, batch,"
-            f" {outputs}), as this Program has {outputs} outputs"
-        )
-    if labels.dim() == 3 and len(labels) != steps:
-        raise InputError(f"labels have {len(labels)} time steps, and this Program has {steps}")
-    if not bool(labels.isfinite().all()):
-        raise InputError("labels of a regression must be finite numbers")

@@ -199,13 +199,13 @@ class _Check:
         program, inputs, on_lava = self.sides.program, samples.inputs, None
         device = device_of(self.sides.model)
         records: dict[str, Record] = {
-            ENGINE: run(program, inputs, seed=seed, probes=PROBES, device=device),
+            ENGINE: run(program, samples, seed=seed, probes=PROBES, device=device),
             TWIN: record_twin(self.sides.twin, program, inputs, Draws(seed)),
         }
         if self.lava:
             if attack is None:
                 self.progress(f"Lava: {len(samples)} images, seed {seed}")
-            records[LAVA] = run(program, inputs, LAVA, seed=seed, probes=PROBES)
+            records[LAVA] = run(program, samples, LAVA, seed=seed, probes=PROBES)
             answers = self.sides.answers_of(records[LAVA])
             on_lava = estimate_score(score_answers(answers, samples)[None])
         found: list[ExactComparison] = []

@@ -22,7 +22,9 @@ from stochi.parity.scores import score_answers
 from stochi.program.layers import INPUT
 from stochi.program.program import Program
 from stochi.sim.backends import run
+from stochi.sim.inputs import InOrder
 from stochi.sim.record import Record
+from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import (
     FreshDraws,
     Twin,
@@ -133,7 +135,7 @@ class Sides:
     def _ask_program(self, inputs: torch.Tensor, trial: int, first_sample: int) -> torch.Tensor:
         record = run(
             self.program,
-            inputs,
+            InOrder(inputs),
             seed=self.seed,
             trial=trial,
             probes=probes_for(self.program, self.reading),
@@ -165,7 +167,8 @@ def make_sides(
     """
     device = device_of(model)
     sample = sample_for(origin, program, few)
-    twin = twin_of(program, origin, sample).eval().to(device)
+    with form_blamed(program, origin, few):
+        twin = twin_of(program, origin, sample).eval().to(device)
     sample = sample if model is origin else sample_for(model, program, few)
     own = float_model_of(model, sample, program.target.dt).to(device)
     in_graph = answering_as(program, own).eval()
@@ -185,16 +188,19 @@ def check_reading(reading: Reading, few: Samples) -> None:
     by_step = reading.readout == "steps"
     if not few.regression or by_step == (few.labels.dim() == 3):
         return
-    shape = tuple(few.labels.shape)
+    lead = ("batch", "batch", "time steps, batch")[few.labels.dim() - 1]
+    form = f"({', '.join([lead, *map(str, few.labels.shape[2:] or few.labels.shape[1:])])})"
     if by_step:
         raise InputError(
-            f"the labels have shape {shape}, and the model answers at every time step; give labels"
+            f"the labels are {form}, and the model answers at every time step; give labels"
             " (time steps, batch, outputs), or let it return the mean over time"
         )
+    once = "the output of the last time step"
+    if reading.readout != "last":
+        once = f"its output's {reading.readout} over time"
     raise InputError(
-        f"the labels have shape {shape}, and the model answers once, with its output's"
-        f" {reading.readout} over time; give labels (batch, outputs), or let it return the output"
-        " of every time step"
+        f"the labels are {form}, and the model answers once, with {once}; give labels (batch,"
+        " outputs), or let it return the output of every time step"
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stochi.errors import ProgramError
-from stochi.files import what_is_missing, written_aside
+from stochi.files import kind_of_file, what_is_missing, written_aside
 
 Arrays = dict[str, np.ndarray]
 Header = dict[str, Any]
@@ -69,7 +69,13 @@ def read_archive(path: str | Path, form: Format) -> tuple[Header, Arrays]:
         header = json.loads(arrays[_HEADER].tobytes())
         known = header.get("format") == form.name
     except Exception as error:  # numpy, zipfile, zlib and json raise many kinds
-        raise ProgramError(f"{source}: not a Stochi {title}, or a damaged one; {again}") from error
+        kind = kind_of_file(source)
+        raise ProgramError(
+            f"{source}: not a Stochi {title}, or a damaged one; {again}"
+            if kind is None or "Program" in kind
+            else f"{source}: {kind}, not a Stochi {title}; {form.made_by!r} makes one of a graph,"
+            " and 'stochi export' a graph of a checkpoint"
+        ) from error
     if not known:
         raise ProgramError(f"{source}: not a Stochi {title}")
     version = header.get("version")

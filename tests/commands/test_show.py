@@ -60,8 +60,8 @@ def test_show_tells_resets_and_biases_apart(run: Run) -> None:
 @pytest.mark.parametrize(
     ("version", "over_time", "words"),
     [
-        (5, "mean", "Output: 3 classes, the mean input of c"),
-        (6, "last", "Output: 3 classes, the input of c at the last time step"),
+        (5, "mean", "Output: 3 outputs, the mean input of c"),
+        (6, "last", "Output: 3 outputs, the input of c at the last time step"),
     ],
 )
 def test_show_says_how_the_output_is_read(

@@ -145,7 +145,7 @@ def test_a_regression(run: Run, files: Path) -> None:
     assert "No attack: the labels are numbers, not classes" in out
     saved = report()
     assert saved["accuracy"] == [] and saved["errors"]["sides"]["chip"]["images"] == 9
-    check_refused(run, ("attack", *words), "these labels are numbers")
+    check_refused(run, ("attack", *words), "numbers.npz: the labels are numbers to be met")
     wrong = (("mean.npy", "at every time step"), ("nan.npy", "not all finite"))
     for labels, message in wrong:
         command = ("parity", *words, *QUICK, "--epsilon", "0", "--labels", labels)
@@ -158,7 +158,86 @@ def test_the_error_of_a_program(run: Run, files: Path) -> None:
     words = ("simulate", "m.program", "--inputs", "numbers.npz")
     status, out, _ = run(*words, "--labels", "mean.npy")
     assert status == 0 and "Mean squared error" in out
-    check_refused(run, words, "the labels are for every time step")
+    by_step = json.loads(run(*words, "--json")[1])["error"]
+    assert run("parity", "m.nir", "m.program", *words[2:], *QUICK, "--epsilon", "0")[0] == 0
+    chip = report()["errors"]["sides"]["chip"]
+    assert by_step["value"] == pytest.approx(chip["value"]) and by_step["value"] > 0
+    labels = np.load("numbers.npz")["labels"]
+    np.save("turned.npy", labels.transpose(1, 0, 2))
+    message = "turned.npy: labels have shape (9, 10, 1), the batch before the time steps"
+    check_refused(run, (*words, "--labels", "turned.npy"), message)
+
+
+def test_labels_of_every_step_for_the_last_step(run: Run, files: Path) -> None:
+    Path("last.py").write_text(
+        Path("net.py").read_text()
+        + "\n\nclass Last(Events):\n    def forward(self, x):\n"
+        + "        return super().forward(x)[-1]\n"
+    )
+    sample = ("--weights", "events.pt", "--sample", "events.npz", "--out", "m.nir")
+    assert run("export", "last.py:Last", *sample)[0] == 0
+    assert run("deploy", "m.nir", "--events", "--out", "m.program")[0] == 0
+    np.save("steps.npy", np.zeros((6, 12, 4), np.float32))
+    words = ("simulate", "m.program", "--inputs", "events.npz", "--labels", "steps.npy")
+    check_refused(run, words, "this Program answers with its last one")
+
+
+def test_files_with_the_batch_in_front(run: Run, files: Path) -> None:
+    """Also if neither a graph nor a Program tells yet what an input looks like."""
+    words = ("parity", "net.py:Events", "--weights", "events.pt", *QUICK, "--inputs")
+    message = "turned.npz: inputs have shape (12, 6, 2, 4, 4), the batch before the time steps"
+    check_refused(run, (*words, "turned.npz", "--events", "--epsilon", "0"), message)
+    sample = ("--weights", "events.pt", "--sample", "events.npz", "--out", "m.nir")
+    assert run("export", "net.py:Events", *sample)[0] == 0
+    assert run("deploy", "m.nir", "--events", "--out", "m.program")[0] == 0
+    turned = np.load("turned.npz")["inputs"]
+    np.save("turned.npy", turned)
+    for command in (
+        ("simulate", "m.program", "--inputs", "turned.npy"),
+        ("deploy", "m.nir", "--events", "--noise", "membrane", "--calibration", "turned.npy"),
+    ):
+        check_refused(run, command, "the batch before the")
+
+
+def test_as_many_inputs_as_time_steps(run: Run, files: Path) -> None:
+    content = np.load("events.npz")
+    np.savez("square.npz", inputs=content["inputs"][:, :6], labels=content["labels"][:6])
+    np.save("square.npy", content["inputs"][:, :6])
+    words = ("--events", "--weights", "events.pt", "--inputs", "square.npz")
+    status, _, err = run("parity", "net.py:Events", *words, *QUICK)
+    assert status == 0 and "square.npz: inputs have shape (6, 6, 2, 4, 4), as many" in err
+    assert report()["accuracy"][0]["sides"]["float"]["value"] == 1
+    sample = ("--weights", "events.pt", "--sample", "events.npz", "--out", "m.nir")
+    assert run("export", "net.py:Events", *sample)[0] == 0
+    assert run("deploy", "m.nir", "--events", "--out", "m.program")[0] == 0
+    for file in ("square.npz", "square.npy"):
+        status, _, err = run("simulate", "m.program", "--inputs", file)
+        assert status == 0 and f"{file}: inputs have shape" in err and err.count("Warning") == 1
+
+
+def test_streams_of_0_and_1_that_are_not_called_events(run: Run, files: Path) -> None:
+    words = ("--weights", "events.pt", "--inputs", "events.npz", *QUICK, "--epsilon", "0")
+    status, _, err = run("parity", "net.py:Events", *words)
+    assert status == 0 and "give --events" in err
+    assert "give --events" not in run("parity", "net.py:Events", *words, "--events")[2]
+
+
+def test_files_of_another_kind(run: Run, files: Path) -> None:
+    sample = ("--weights", "events.pt", "--sample", "events.npz", "--out", "m.nir")
+    assert run("export", "net.py:Events", *sample)[0] == 0
+    assert run("deploy", "m.nir", "--events", "--out", "m.program")[0] == 0
+    shown = ("--inputs", "events.npz")
+    check_refused(run, ("simulate", "m.nir", *shown), "m.nir: a NIR graph, or another file of HDF5")
+    check_refused(run, ("simulate", "events.pt", *shown), "a file of torch.save")
+    check_refused(run, ("tune", "m.nir", "m.program"), "m.nir: a NIR graph")
+    check_refused(run, ("tune", "m.program", "m.program"), "m.program: an archive of numpy")
+    check_refused(run, ("tune", "net.py:Events", "m.program"), "stochi.train.fine_tune")
+    Path("text.npy").write_text("hello")
+    check_refused(
+        run, ("simulate", "m.program", "--inputs", "text.npy"), "not a file of numpy.save"
+    )
+    np.save("objects.npy", np.array([{}], object), allow_pickle=True)
+    check_refused(run, ("simulate", "m.program", "--inputs", "objects.npy"), "Python objects")
 
 
 def test_streams_tell_a_foreign_graph_its_time_steps(run: Run, files: Path, shared: Path) -> None:

@@ -150,6 +150,12 @@ class _Broken(Dataset):
 def test_data_that_cannot_be_read() -> None:
     with pytest.raises(InputError, match=r"batch 1 of the data cannot be read: OSError, cut\.npy"):
         list(read_batches(_Broken(), 2, 1))
+    loader = DataLoader(_Broken(), 1, num_workers=1)
+    with pytest.raises(InputError, match=r"batch 1 of the data cannot be read: OSError, cut\.npy"):
+        list(read_batches(loader, 2, 1))
+    single = DataLoader(TensorDataset(INPUTS, LABELS), batch_size=None)
+    with pytest.raises(InputError, match=r"batch 0 of the data is a single sample.*batch_size"):
+        list(read_batches(single, 2, 1))
     words = [("word", 0), ("another", 1)]
     loader = DataLoader(words, 2, collate_fn=lambda batch: torch.tensor(batch))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="batch 0 of the data cannot be read"):

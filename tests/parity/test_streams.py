@@ -217,3 +217,88 @@ def test_the_engine_takes_inputs_in_any_order_of_memory(program: Program, events
     turned = events.inputs.transpose(0, 1).contiguous().transpose(0, 1)
     assert not turned.is_contiguous()
     assert torch.equal(run(program, turned).logits, run(program, events.inputs).logits)
+
+
+def test_a_dataset_of_as_many_streams_as_time_steps(
+    net: nn.Module, program: Program, events: Streams
+) -> None:
+    few = events.first(STEPS)
+    options = {"trials": 2, "lava": False, "margins": None, "exact_images": 4}
+    expected = check_parity(net, program, few, **options)  # type: ignore[arg-type]
+    single = _Single(few)
+    for data in (single, DataLoader(single, STEPS), DataLoader(single, STEPS, collate_fn=_stack)):
+        found = check_parity(net, program, data, **options)  # type: ignore[arg-type]
+        assert found == expected
+
+
+def test_accuracy_is_never_a_mean_of_errors(
+    net: nn.Module, program: Program, events: Streams
+) -> None:
+    first = events.first(8)
+    second = (first.inputs, torch.rand(8, 4) * 9)
+    data = [(first.inputs, first.labels), second]
+    options = {"trials": 2, "lava": False, "margins": None, "exact_images": 4}
+    with pytest.raises(InputError, match="batch 1 of the data: its labels are floats"):
+        check_parity(net, program, data, **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="batch 1 of the data: its labels are floats"):
+        ablate(net, program, data, trials=2)
+
+
+def test_images_for_a_model_of_streams(net: nn.Module, program: Program) -> None:
+    images = Images((torch.rand(4, *SHAPE) < 0.3).float(), torch.zeros(4, dtype=torch.long))
+    message = r"the model takes streams, \(time steps, batch, 2, 4, 4\), and the data are images"
+    with pytest.raises(InputError, match=message):
+        check_parity(net, program, images, lava=False)
+    with pytest.raises(InputError, match=message):
+        ablate(net, program, images)
+    with pytest.raises(InputError, match=message):
+        fine_tune(net, program, images)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_models_of_16_bits_compute_in_float32(events: Streams, dtype: torch.dtype) -> None:
+    """As in to_nir, whose graph has their weights exactly."""
+    torch.manual_seed(1)
+    net = Net().eval().to(dtype)
+    program = lower(to_nir(net, events.inputs[:, :2]), events=True)
+    attack = GreedySpikes(2, candidates=10, draws=1)
+    report = check_parity(
+        net, program, events, trials=2, lava=False, attacks=[attack], attack_images=2
+    )
+    assert report.mismatches == 0 and report.compared > 10_000
+    assert all(parameter.dtype == dtype for parameter in net.parameters())
+    tuned = fine_tune(net, program, events.first(8), FineTuningConfig(epochs=1))
+    assert all(parameter.dtype == torch.float32 for parameter in tuned.parameters())
+
+
+def test_attacks_on_answers_of_every_time_step(net: nn.Module, events: Streams) -> None:
+    with pytest.raises(InputError, match=r"mean over time.*answering\(\)"):
+        GreedySpikes(2)(net, events.inputs[:, :2], events.labels[:2])
+
+
+@pytest.mark.parametrize("form", ["pair", "dataset", "loader"])
+def test_fine_tuning_takes_every_form(
+    net: nn.Module, program: Program, events: Streams, form: str
+) -> None:
+    few = events.first(STEPS + 2)
+    data = {
+        "pair": (few.inputs, few.labels),
+        "dataset": _Single(few),
+        "loader": DataLoader(_Single(few), 3),
+    }[form]
+    losses: list[list[float]] = [[], []]
+    for each, source in zip(losses, (few, data), strict=True):
+        fine_tune(
+            net,
+            program,
+            source,
+            FineTuningConfig(epochs=2, batch_size=4),
+            progress=lambda epoch, loss, each=each: each.append(loss),  # type: ignore[misc]
+        )
+    assert losses[0] == losses[1]
+
+
+def test_fine_tuning_checks_the_samples(net: nn.Module, program: Program, events: Streams) -> None:
+    turned = Streams(events.inputs.transpose(0, 1), events.labels)
+    with pytest.raises(InputError, match=r"pass inputs.transpose\(0, 1\)"):
+        fine_tune(net, program, turned)

@@ -81,7 +81,7 @@ def test_it_leaves_the_teacher_in_its_mode(trained) -> None:  # type: ignore[no-
 def test_images_without_labels_are_an_error() -> None:
     net, images = small_conv_net().eval(), load_digits()[1].first(2)
     program = lower(to_nir(net, images.inputs))
-    with pytest.raises(InputError, match="samples is a Tensor"):
+    with pytest.raises(InputError, match="inputs with labels are needed, this is a Tensor"):
         fine_tune(net, program, images.inputs)  # type: ignore[arg-type]
 
 

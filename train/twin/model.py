@@ -193,7 +193,16 @@ def float_model(model: nn.Module, graph: nir.NIRGraph) -> GraphModel:
         surrogate = getattr(own.get(name), "spike_grad", None)
         if callable(surrogate):
             neuron.spike_grad = surrogate
-    return found.to(next((p.dtype for p in model.parameters()), torch.get_default_dtype()))
+    return found.to(_computing_type(model))
+
+
+def _computing_type(model: nn.Module) -> torch.dtype:
+    """Return the type that a model's graph computes in: its own, float32 for 16 bits as in to_nir.
+
+    The chip's integers, of up to 24 bits, fit into no type of 16 bits.
+    """
+    own = next((p.dtype for p in model.parameters()), torch.get_default_dtype())
+    return torch.float32 if own in (torch.float16, torch.bfloat16) else own
 
 
 def set_draws(model: nn.Module, *, seed: int = 0, trial: int = 0, first_sample: int = 0) -> None:

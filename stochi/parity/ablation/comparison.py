@@ -46,9 +46,11 @@ from stochi.parity.sides import attacked_model, check_reading, sample_for
 from stochi.program.comparison import weight_cosine
 from stochi.program.program import Program
 from stochi.sim.backends import run
+from stochi.sim.inputs import InOrder
 from stochi.sim.record import Record
 from stochi.statistics.equivalence import relative_difference
 from stochi.statistics.intervals import Estimate, estimate_mean
+from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import answering_as, float_model_of, set_draws
 
 ALL = "all"
@@ -97,7 +99,8 @@ def ablate(
     asked = _Asked(seed, trials, batch_size)
     with in_eval_mode(model), on_device(torch.device("cpu"), model):
         sample = sample_for(model, program, front)
-        _check_origin(model, program, sample)
+        with form_blamed(program, model, front):
+            _check_origin(model, program, sample)
         own = float_model_of(model, sample, program.target.dt)
         check_reading(own.reading, front)
         in_graph = own if front.regression else answering_as(program, own)
@@ -187,7 +190,7 @@ def _run_program(
 ) -> tuple[torch.Tensor, Record]:
     record = run(
         program,
-        inputs,
+        InOrder(inputs),
         seed=draws.seed,
         trial=draws.trial,
         probes=tuple({"spikes", *probes_for(program, reading)}),

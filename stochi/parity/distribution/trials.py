@@ -13,6 +13,7 @@ from stochi.parity.distribution.spikes import SpikeSums
 from stochi.parity.records.float_model import record_float_model
 from stochi.program.program import Program
 from stochi.sim.backends import run
+from stochi.sim.inputs import InOrder
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
 
@@ -51,7 +52,7 @@ def chip_side(
     return Side(
         lambda trial: run(
             program,
-            inputs,
+            InOrder(inputs),
             seed=seed,
             trial=trial,
             probes=PROBES,

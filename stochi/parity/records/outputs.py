@@ -26,13 +26,13 @@ def answers_of(program: Program, record: Record, reading: Reading) -> torch.Tens
         reading: how the model reads its output over time.
     """
     if reading.readout == "steps":
-        return _outputs_over_time(program, record)
+        return outputs_over_time(program, record)
     if reading.readout == "sum":
         return record.logits * program.target.time_steps
     return record.logits
 
 
-def _outputs_over_time(program: Program, record: Record) -> torch.Tensor:
+def outputs_over_time(program: Program, record: Record) -> torch.Tensor:
     """Return what the logits are the mean of, (time steps, batch, outputs)."""
     if program.readout == "spikes":
         return record.spikes[program.output].flatten(2).double()

@@ -24,9 +24,12 @@ def kind_of_file(path: Path) -> str | None:
         start = file.read(8)
     if start == HDF5:
         return "a NIR graph, or another file of HDF5"
-    if start[:4] == ZIP and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+    if start[:4] == ZIP:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except Exception:  # a damaged archive raises many kinds
+            return None
         if any(name.endswith("data.pkl") for name in names):
             return "a file of torch.save, like a checkpoint"
         if all(name.endswith(".npy") for name in names):

@@ -17,7 +17,7 @@ def test_show_prints_the_layers_that_deploy_prints(run: Run, trained: Path) -> N
     table = deployed.split("\n\n")[0]
     assert "network.readout" in table and "threshold" in table
     assert shown.startswith(table)
-    assert "images in 256 levels of 1×8×8" in shown and "10 classes" in shown
+    assert "images in 256 levels of 1×8×8" in shown and "10 outputs" in shown
 
 
 def test_show_gives_the_same_as_json(run: Run, trained: Path) -> None:

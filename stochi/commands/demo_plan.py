@@ -18,6 +18,8 @@ ITERATIONS, DRAWS = 20, 5
 FLIPS, CANDIDATES, EVENT_DRAWS = 10, 32, 2
 """Budget of the attack on events, by queries; by default it tries 256 places with 10 draws."""
 EVENT_EPOCHS = 15
+MOST_TRAINING, MOST_TEST = 1_500, 400
+"""Samples of a set that the demo uses, so that it takes minutes; all of digits and saccades."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class DemoPlan:
     training_samples: str
 
     def read(self, data_dir: Path | None) -> "tuple[Samples, Samples]":
-        """Read the training part and the test part of the data set into memory."""
+        """Read the training part and the test part into memory, or the front of a large set."""
         from stochi.data.batches import in_memory
 
         training, test = self.data.parts(data_dir, self.network.time_steps)
-        return in_memory(training), in_memory(test)
+        return in_memory(training.up_to(MOST_TRAINING)), in_memory(test.up_to(MOST_TEST))
 
 
 def plan_demo(data: str, seed: int, epsilon: float) -> DemoPlan:

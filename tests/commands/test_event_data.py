@@ -108,7 +108,15 @@ def test_what_does_not_fit_is_refused_with_a_way_out(run: Run, networks: None) -
         (("train", "--neuron", "plain", "--sigma", "2", *DATA), "--sigma: it is for random decays"),
         (("train", "--time-steps", "0", *DATA), "time_steps is 0"),
         (("train", *SMALL, "--defence", "pgd", *DATA), "defence 'pgd' trains on images"),
-        (("deploy", "events.nir", "--noise", "current", *DATA, "--images", "99"), "99"),
+        (("deploy", "events.nir", "--noise", "current", *DATA), "lowered for images; add --events"),
+        (
+            ("deploy", "events.nir", "--events", "--noise", "current", "--images", "99", *DATA),
+            "99 recordings were asked for; ask for 1 to 16",
+        ),
+        (
+            ("deploy", "events.nir", "--events", "--noise", "current"),
+            "here events, and digits consists of images; give a set of events",
+        ),
         (("demo", "--data", "mnist"), "the demo runs on digits, saccades, nmnist"),
         (("demo", "--data", "saccades", "--epsilon", "0.2"), "attacks on images, not on events"),
         (("demo", "--data", "saccades", "--data-dir", "."), "saccades needs no files"),

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 DEMO_DATA = ("digits", "saccades", "nmnist")
 ITERATIONS, DRAWS = 20, 5
 """Budget of the attack on images; by default it has 100 iterations and 10 draws."""
-FLIPS, CANDIDATES, EVENT_DRAWS = 10, 32, 2
-"""Budget of the attack on events, by queries; by default it tries 256 places with 10 draws."""
+CHANGES = 100
+"""Number of events that attacks may insert or delete in a sample."""
+EVENT_ITERATIONS, EVENT_DRAWS, PRUNES = 30, 5, 10
+"""Budget of the attack on events; by default it has 100 iterations and 10 draws."""
 EVENT_EPOCHS = 15
+MOST_TRAINING, MOST_TEST = 1_500, 400
+"""Samples of a set that the demo uses, so that it takes minutes; all of digits and saccades."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,11 @@ class DemoPlan:
     training_samples: str
 
     def read(self, data_dir: Path | None) -> "tuple[Samples, Samples]":
-        """Read the training part and the test part of the data set into memory."""
+        """Read the training part and the test part into memory, or the front of a large set."""
         from stochi.data.batches import in_memory
 
         training, test = self.data.parts(data_dir, self.network.time_steps)
-        return in_memory(training), in_memory(test)
+        return in_memory(training.up_to(MOST_TRAINING)), in_memory(test.up_to(MOST_TEST))
 
 
 def plan_demo(data: str, seed: int, epsilon: float) -> DemoPlan:
@@ -85,9 +89,12 @@ def _plan_images(data: "DataSet", seed: int, epsilon: float) -> DemoPlan:
 
 
 def _plan_events(data: "DataSet", seed: int) -> DemoPlan:
-    from stochi.attacks import GreedySpikes
+    from stochi.attacks import RandomEvents, SparseGradient
     from stochi.train import NetworkConfig, TrainingConfig
 
+    strong = SparseGradient(
+        CHANGES, draws=EVENT_DRAWS, iterations=EVENT_ITERATIONS, probes=0, prunes=PRUNES
+    )
     network = NetworkConfig(
         input_shape=data.shape,
         classes=data.classes,
@@ -98,8 +105,8 @@ def _plan_events(data: "DataSet", seed: int) -> DemoPlan:
         data,
         network,
         TrainingConfig.for_events(seed=seed, epochs=EVENT_EPOCHS),
-        (GreedySpikes(FLIPS, candidates=CANDIDATES, draws=EVENT_DRAWS),),
+        (RandomEvents(CHANGES, draws=EVENT_DRAWS), strong),
         exact_images=32,
-        attack_images=16,
+        attack_images=32,
         training_samples=f"recordings of {data.name}",
     )

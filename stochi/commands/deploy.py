@@ -146,12 +146,18 @@ def _check_given(
     data: str,
 ) -> None:
     """Raise InputError for options that have no effect on this Program, or contradict others."""
+    from stochi.data.catalogue import find_data_set
+
     if not fitting:
         names = ("images", "calibration", "data", "data_dir")
         refuse_fit_options(context, names, ", without --fitted")
         return
     if calibration is not None:
         refuse(context, ("data", "data_dir"), "--calibration was given")
+    elif not events and find_data_set(data).events:
+        raise InputError(
+            f"{data} consists of events, and the graph is lowered for images; add --events"
+        )
     check_fit_source(noise, calibration, inputs=None, events=events, data=data)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import typer
 
+from stochi.commands.data import samples_of
 from stochi.commands.options import was_given
 from stochi.commands.own_inputs import read_inputs
 from stochi.errors import InputError
@@ -51,7 +52,9 @@ class FitInputs:
     @property
     def name(self) -> str:
         """What they are called in a sentence."""
-        return f"training samples of {self.data}" if self.file is None else f"inputs of {self.file}"
+        if self.file is not None:
+            return f"inputs of {self.file}"
+        return f"training {samples_of(self.data)}"
 
     def read(self, shape: tuple[int, ...], time_steps: int) -> "torch.Tensor":
         """Read them: (batch, *shape), or from a file also (time steps, batch, *shape).
@@ -101,7 +104,7 @@ class FitInputs:
         if chosen.shape != shape:
             theirs, ours = ("×".join(map(str, sizes)) for sizes in (chosen.shape, shape))
             raise InputError(
-                f"the noise cannot be fitted to {self.data}, whose inputs have {theirs}: the"
+                f"the noise cannot be fitted to {samples_of(self.data)}, which have {theirs}: the"
                 f" network takes {ours}; give another set with --data, or your own inputs with"
                 " --calibration FILE"
             )

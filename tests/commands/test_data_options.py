@@ -83,4 +83,6 @@ def test_help_names_every_set(run: Run) -> None:
     for command in commands:
         out = run(command, "--help")[1]
         assert all(word in out for word in ("--data", "--data-dir", "fashion-mnist", "cifar100"))
-    assert all("--data" not in run(name, "--help")[1] for name in ("demo", "show", "doctor"))
+    out = run("demo", "--help")[1]
+    assert all(word in out for word in ("--data", "saccades", "nmnist"))
+    assert all("--data" not in run(name, "--help")[1] for name in ("show", "doctor"))

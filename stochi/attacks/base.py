@@ -149,6 +149,36 @@ def _first_answer_checked(
         handle.remove()
 
 
+@contextmanager
+def guarded(
+    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, seed: int, batch_dim: int
+) -> Iterator[torch.Generator]:
+    """Ask a model with draws of a seed, and leave it and torch's generators as they were.
+
+    Args:
+        model: the model that is attacked.
+        inputs, labels: samples that it is shown, or the first of them.
+        seed: seed of the generator that is yielded, and in another form of the model's draws.
+        batch_dim: dimension of the inputs that counts the samples.
+
+    Raises:
+        InputError: the model remembers the calls before, fails on such inputs, does not fit the
+            labels, or is not finite.
+    """
+    check_weights(model)
+    generator = torch.Generator(device=inputs.device).manual_seed(int(seed))
+    # A random model may draw from torch's global generator: seed it too, and restore it.
+    with (
+        torch.random.fork_rng(devices=cuda_generators()),
+        _statistics_kept(model),
+        _graphs_released(model),
+        _first_answer_checked(model, inputs, labels),
+    ):
+        check_forgets(model, inputs, batch_dim)
+        torch.manual_seed(int(seed) ^ DRAWS_APART)
+        yield generator
+
+
 class Attack(ABC):
     """An adversarial attack, called as ``attack(model, inputs, labels)``.
 
@@ -221,17 +251,7 @@ class Attack(ABC):
             )
         attack.check(inputs, labels)
         inputs, labels = inputs.detach(), labels.detach().long()
-        check_weights(model)
-        generator = torch.Generator(device=inputs.device).manual_seed(int(self.seed))
-        # A random model may draw from torch's global generator: seed it too, and restore it.
-        with (
-            torch.random.fork_rng(devices=cuda_generators()),
-            _statistics_kept(model),
-            _graphs_released(model),
-            _first_answer_checked(model, inputs, labels),
-        ):
-            check_forgets(model, inputs, self.batch_dim)
-            torch.manual_seed(int(self.seed) ^ DRAWS_APART)
+        with guarded(model, inputs, labels, self.seed, self.batch_dim) as generator:
             found = attack.perturb(model, inputs.clone(), labels, generator)
         perturbed, by = found if isinstance(found, Chosen) else (found, (self.title,) * len(labels))
         attack.check_found(perturbed, inputs)

@@ -15,6 +15,23 @@ from stochi.attacks.recipe import Recipe
 from stochi.errors import InputError
 
 AnyEventAttack = TypeVar("AnyEventAttack", bound="EventAttack")
+TAKES = (
+    "events of shape (time_steps, batch, *shape), exactly 0 or 1; for images, (batch, *shape),"
+    " use PGD or another attack of make_attack"
+)
+
+
+def check_events(inputs: torch.Tensor, taker: str) -> None:
+    """Raise InputError unless inputs are events, exactly 0 or 1.
+
+    Args:
+        taker: name of what takes them, for the message.
+    """
+    if inputs.dim() < 3 or not torch.equal(inputs * inputs, inputs):
+        raise InputError(
+            f"inputs have shape {tuple(inputs.shape)} and lie in"
+            f" [{float(inputs.min()):g}, {float(inputs.max()):g}]; {taker} takes {TAKES}"
+        )
 
 
 @dataclass(frozen=True)
@@ -32,10 +49,7 @@ class EventAttack(Attack):
     """
 
     batch_dim: ClassVar[int] = 1
-    takes: ClassVar[str] = (
-        "events of shape (time_steps, batch, *shape), exactly 0 or 1; for images, (batch, *shape),"
-        " use PGD or another attack of make_attack"
-    )
+    takes: ClassVar[str] = TAKES
     budget_field: ClassVar[str] = "changes"
     budget_unit: ClassVar[str] = "events"
     usable: ClassVar[tuple[str, ...]] = KINDS
@@ -96,12 +110,7 @@ class EventAttack(Attack):
     def check(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
         """Raise InputError unless inputs are labelled events, exactly 0 or 1."""
         super().check(inputs, labels)
-        if inputs.dim() < 3 or not torch.equal(inputs * inputs, inputs):
-            raise InputError(
-                f"inputs have shape {tuple(inputs.shape)} and lie in"
-                f" [{float(inputs.min()):g}, {float(inputs.max()):g}]; {type(self).__name__} takes"
-                f" {self.takes}"
-            )
+        check_events(inputs, type(self).__name__)
         self.allowed.holds(inputs[:, :1], inputs[:, :1])  # raises for a shape that does not fit it
 
     def check_found(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> None:

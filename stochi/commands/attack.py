@@ -132,8 +132,7 @@ def attack_command(
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
     check_figure(figure, *asked.files())
-    compared = load_compared(context, asked, output)
-    _refuse_regression(compared, labels or inputs)
+    compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
     report = compare(output, compared, attacks, budgets, _options(trials, seed, device))
     _finish(output, report, figure)
@@ -158,12 +157,14 @@ def _options(trials: int, seed: int, device: str) -> dict[str, Any]:
     return options | {"lava": False, "margins": None}
 
 
-def _refuse_regression(compared: Compared, file: Path | None) -> None:
+def _check_classes(compared: Compared, file: Path | None) -> Compared:
+    """Return what is compared; raise InputError if it is a regression."""
     if compared.test.labels.is_floating_point():
         raise InputError(
             f"{file}: the labels are numbers to be met, and attacks make a network answer with a"
             " wrong class; compare errors with 'stochi parity --epsilon 0'"
         )
+    return compared
 
 
 def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:

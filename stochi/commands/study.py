@@ -1,17 +1,19 @@
 """``stochi study``, random τ beside other networks, on both sides and under all attacks."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.options import DataDirOption, DataOption, DeviceOption, JsonOption
+from stochi.commands.options import DataDirOption, DataOption, DeviceOption, JsonOption, refuse
 from stochi.commands.stopping import stopped_in_order
 
 if TYPE_CHECKING:
-    from stochi.study import StudyResults
+    from stochi.study import EventStudyPlan, StudyPlan
+    from stochi.study.layout import Table
 
 OutOption = Annotated[
     Path,
@@ -35,16 +37,21 @@ TrainingEpsilonOption = Annotated[
     typer.Option(help="ε of adversarial training; by default 25/255, for CIFAR 4/255."),
 ]
 ImagesOption = Annotated[
-    int | None, typer.Option(help="Number of test images; by default as planned for the data set.")
+    int | None,
+    typer.Option(
+        help="Number of test images or recordings; by default as planned for the data set."
+    ),
 ]
 TrainingImagesOption = Annotated[
     int | None,
-    typer.Option(help="Number of training images; by default as planned for the data set."),
+    typer.Option(
+        help="Number of training images or recordings; by default as planned for the data set."
+    ),
 ]
 EpochsOption = Annotated[
     int | None,
     typer.Option(
-        help="Largest number of passes over the training images; by default as planned for the"
+        help="Largest number of passes over the training data; by default as planned for the"
         " data set."
     ),
 ]
@@ -54,6 +61,7 @@ ProcessesOption = Annotated[
 
 
 def study_command(
+    context: typer.Context,
     *,
     out: OutOption = Path("runs/study"),
     quick: QuickOption = False,
@@ -75,56 +83,125 @@ def study_command(
     each is attacked as a float model and on the chip, and they are compared. The study judges by
     AutoAttack's version for spiking networks, and shows weaker attacks beside it.
 
+    On events, the attacks insert, delete and move events, and patterns are trained for all
+    recordings: universal perturbations and patches.
+
     Every answer is kept as soon as it is found: after a stop, the same command continues. Ctrl-C
     and SIGTERM stop it with all its processes.
     """
     import joblib
 
-    from stochi.study import conduct, plan_for
+    from stochi.data.catalogue import find_data_set
 
     output = Output(as_json)
-    plan = plan_for(data, quick).with_options(
-        epsilon=epsilon,
-        training_epsilon=training_epsilon,
-        images=images,
-        training_images=training_images,
-        epochs=epochs,
-        seeds=seeds,
-        device=device,
-    )
+    events = find_data_set(data).events
+    if events:
+        refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
+    how = _How(out, data_dir, processes or joblib.cpu_count(), output)
+    sizes = {"epochs": epochs, "seeds": seeds}
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
     with stopped_in_order(advice):
-        results = conduct(
-            plan,
-            out / "answers",
-            data_dir,
-            processes=processes or joblib.cpu_count(),
-            progress=output.progress,
-        )
-    _write(results, out)
-    _print(output, results)
-    output.line(f"Wrote study.json, curves.png and similarities.png in {out}/")
-    output.finish(results.to_json())
+        if events:
+            from stochi.study import event_plan_for
+
+            counts = {"samples": images, "training_samples": training_images}
+            on_events = event_plan_for(data, quick).with_options(**counts, **sizes, device=device)
+            found = _study_events(how, on_events)
+        else:
+            from stochi.study import plan_for
+
+            counts = {"images": images, "training_images": training_images}
+            plan = plan_for(data, quick).with_options(
+                epsilon=epsilon,
+                training_epsilon=training_epsilon,
+                device=device,
+                **counts,
+                **sizes,
+            )
+            found = _study_images(how, plan)
+    _finish(how, found)
 
 
-def _write(results: "StudyResults", out: Path) -> None:
-    """Write results and figures into the folder."""
-    from stochi.files import written_aside
+@dataclass(frozen=True)
+class _How:
+    """Where a study is written, what it reads, and how it is run.
+
+    Attributes:
+        out: folder of answers, tables and figures.
+        data_dir: folder of the data set's files.
+        processes: number of networks examined at a time.
+        output: the command's output.
+    """
+
+    out: Path
+    data_dir: Path | None
+    processes: int
+    output: Output
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a study found.
+
+    Attributes:
+        tables: its tables.
+        content: all of it, as plain values.
+        figures: names of the figures in the folder.
+        masking: whether there are signs of masked gradients.
+    """
+
+    tables: "list[Table]"
+    content: dict[str, Any]
+    figures: list[str]
+    masking: bool
+
+
+def _study_images(how: _How, plan: "StudyPlan") -> _Found:
+    """Conduct a study on images and draw its figures."""
+    from stochi.study import conduct
     from stochi.study.figures import draw_curves, draw_similarities
-
-    with written_aside(out / "study.json") as aside:
-        aside.write_text(json.dumps(results.to_json(), indent=1) + "\n")
-    draw_curves(results.curves, out / "curves.png")
-    draw_similarities(results.similarities, out / "similarities.png")
-
-
-def _print(output: Output, results: "StudyResults") -> None:
-    """Print the tables."""
     from stochi.study.tables import make_tables
 
-    for table in make_tables(results):
-        output.table(table.rows, table.title, table.text_columns)
-    if not results.masking:
-        output.line(
+    results = conduct(
+        plan,
+        how.out / "answers",
+        how.data_dir,
+        processes=how.processes,
+        progress=how.output.progress,
+    )
+    figures = ["curves.png", "similarities.png"]
+    draw_curves(results.curves, how.out / figures[0])
+    draw_similarities(results.similarities, how.out / figures[1])
+    return _Found(make_tables(results), results.to_json(), figures, bool(results.masking))
+
+
+def _study_events(how: _How, plan: "EventStudyPlan") -> _Found:
+    """Conduct a study on events and draw its figures."""
+    from stochi.study import conduct_events
+    from stochi.study.events.figures import draw_patterns, draw_success
+    from stochi.study.events.tables import make_tables
+
+    folder = how.out / "answers"
+    results = conduct_events(
+        plan, folder, how.data_dir, processes=how.processes, progress=how.output.progress
+    )
+    draw_success(results, how.out / "success.png")
+    figures = ["success.png", *draw_patterns(plan, folder, how.out)]
+    return _Found(make_tables(results), results.to_json(), figures, bool(results.masking))
+
+
+def _finish(how: _How, found: _Found) -> None:
+    """Write study.json and print the tables."""
+    from stochi.files import written_aside
+
+    with written_aside(how.out / "study.json") as aside:
+        aside.write_text(json.dumps(found.content, indent=1) + "\n")
+    for table in found.tables:
+        how.output.table(table.rows, table.title, table.text_columns)
+    if not found.masking:
+        how.output.line(
             "No sign of masked gradients was found, which does not prove that there are none."
         )
+    *others, last = ["study.json", *found.figures]
+    how.output.line(f"Wrote {', '.join(others)} and {last} in {how.out}/")
+    how.output.finish(found.content)

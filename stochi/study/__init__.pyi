@@ -1,3 +1,10 @@
+from .events.execution import conduct_events as conduct_events
+from .events.plan import AttackPlan as AttackPlan
+from .events.plan import EventStudyPlan as EventStudyPlan
+from .events.plan import EventTraining as EventTraining
+from .events.plan import PatternPlan as PatternPlan
+from .events.presets import event_plan_for as event_plan_for
+from .events.results import EventStudyResults as EventStudyResults
 from .execution import conduct as conduct
 from .plan import AutoAttackPlan as AutoAttackPlan
 from .plan import CurvePlan as CurvePlan

@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
-from stochi.errors import InputError
 from stochi.statistics.worst import take_worst
+from stochi.study.kept import KeptAnswers, as_rows
 from stochi.study.keys import answer_key, similarity_key
 from stochi.study.plan import StudyPlan
 from stochi.study.questions import Question, questions_about
-from stochi.study.store import Store
+from stochi.study.store import Key
 from stochi.study.victims import Victim
 
 
@@ -29,25 +28,16 @@ class Cosines:
     perturbation: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Answers:
-    """A plan's answers.
+class Answers(KeptAnswers[StudyPlan, Question]):
+    """The answers of a plan on images."""
 
-    Attributes:
-        plan: the plan whose questions are answered.
-        store: the store that holds the answers, perhaps among others.
-    """
+    def questions(self, victim: Victim) -> list[Question]:
+        """Return all of the plan's questions about a victim, each once."""
+        return questions_about(victim, self.plan)
 
-    plan: StudyPlan
-    store: Store
-
-    def open_questions(self, victim: Victim) -> list[Question]:
-        """Return the questions about a victim that have no answer yet."""
-        return [
-            question
-            for question in questions_about(victim, self.plan)
-            if self.store.get(answer_key(victim, self.plan, question)) is None
-        ]
+    def key(self, victim: Victim, question: Question) -> Key:
+        """Return all that an answer depends on."""
+        return answer_key(victim, self.plan, question)
 
     def needs_cosines(self, victim: Victim) -> bool:
         """Return whether the plan asks for a victim's cosines and the store lacks them."""
@@ -64,9 +54,8 @@ class Answers:
             right: (plan.all_trials, images) bool, whether each image was right in each trial.
             by: for each image, the name of the part of the attack that made it.
         """
-        rows = ["".join("01"[int(one)] for one in row) for row in right.tolist()]
-        answer = {"right": rows, "by": dict(Counter(by))}
-        self.store.put(answer_key(victim, self.plan, question), answer)
+        answer = {"right": as_rows(right), "by": dict(Counter(by))}
+        self.store.put(self.key(victim, question), answer)
 
     def keep_cosines(self, victim: Victim, cosines: Cosines) -> None:
         """Keep a victim's cosines."""
@@ -92,8 +81,8 @@ class Answers:
         """
         found = []
         for trained in self.trained(victim, questions):
-            asked = questions_about(trained, self.plan)
-            each = [self._right(trained, q) for q in questions if q in asked]
+            asked = self.questions(trained)
+            each = [self.right(trained, q) for q in questions if q in asked]
             images = min(right.shape[1] for right in each)
             right = torch.stack([right[:, :images] for right in each]).double()
             worst = take_worst(right[:, : -self.plan.trials], right[:, -self.plan.trials :])
@@ -112,18 +101,8 @@ class Answers:
         Raises:
             InputError: an answer is missing.
         """
-        right = [self._right(one, question) for one in self.trained(victim, [question])]
+        right = [self.right(one, question) for one in self.trained(victim, [question])]
         return torch.stack([each[-showings:].all(0) for each in right]).double()
-
-    def trained(self, victim: Victim, questions: Sequence[Question]) -> list[Victim]:
-        """Return the victim with every training seed of which one of the questions is asked."""
-        seeds = [replace(victim, seed=seed) for seed in range(self.plan.training.seeds)]
-        known = set(self.plan.victims())
-        return [
-            trained
-            for trained in seeds
-            if trained in known and set(questions) & set(questions_about(trained, self.plan))
-        ]
 
     def winners(self, victim: Victim, question: Question) -> dict[str, float]:
         """Return the share of images that each part of an attack made, over all training seeds.
@@ -133,7 +112,7 @@ class Answers:
         """
         total: Counter[str] = Counter()
         for trained in self.trained(victim, [question]):
-            total.update(self._answer(trained, question)["by"])
+            total.update(self.answer(trained, question)["by"])
         return {name: count / total.total() for name, count in sorted(total.items())}
 
     def cosines(self, victim: Victim) -> Cosines:
@@ -144,22 +123,5 @@ class Answers:
         """
         answer = self.store.get(similarity_key(victim, self.plan))
         if answer is None:
-            raise self._unfinished(victim)
+            raise self.unfinished(victim)
         return Cosines(tuple(answer["gradient"]), tuple(answer["perturbation"]))
-
-    def _right(self, victim: Victim, question: Question) -> torch.Tensor:
-        """Return whether each image was right in each trial, (all_trials, images) bool."""
-        rows = self._answer(victim, question)["right"]
-        return torch.tensor([[digit == "1" for digit in row] for row in rows])
-
-    def _answer(self, victim: Victim, question: Question) -> dict[str, Any]:
-        answer = self.store.get(answer_key(victim, self.plan, question))
-        if answer is None:
-            raise self._unfinished(victim)
-        return answer
-
-    def _unfinished(self, victim: Victim) -> InputError:
-        return InputError(
-            f"{self.store.folder} lacks answers about {victim.title} (defence {victim.defence},"
-            f" seed {victim.seed}); run the study to its end"
-        )

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stochi.files import written_aside
+from stochi.study.layout import PLACES
 from stochi.study.results import CurvePoint, SimilarityCell
-from stochi.study.tables import PLACES
 from stochi.study.victims import FLOAT, NEURONS
 
 if TYPE_CHECKING:  # matplotlib is slow to import

@@ -1,10 +1,10 @@
 """A victim's network: built, trained with its defence, and kept."""
 
-import torch
 from torch import nn
 
 from stochi.data.images import Images
 from stochi.study.defences import choose_defence
+from stochi.study.keeping import load_or_fit
 from stochi.study.keys import weights_key
 from stochi.study.plan import StudyPlan
 from stochi.study.store import Store
@@ -24,22 +24,21 @@ def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store)
         images: the training images.
         store: holds the weights; new ones are put there.
     """
-    key = weights_key(victim, plan)
-    weights = store.get_weights(key)
-    if weights is None:
+
+    def build() -> nn.Module:
+        return build_network(victim, plan, images)
+
+    def fit() -> nn.Module:
         model, _ = train_classifier(
-            lambda: build_network(victim, plan, images),
+            build,
             images,
             TrainingConfig(seed=victim.seed, epochs=plan.training.epochs),
             defence=choose_defence(victim, plan),
             device=plan.device,
         )
-        store.put_weights(key, model.state_dict())
-    else:
-        with torch.random.fork_rng(devices=[]):
-            model = build_network(victim, plan, images)
-        model.load_state_dict(weights)
-    return model.eval().to(plan.device)
+        return model
+
+    return load_or_fit(store, weights_key(victim, plan), build, fit).to(plan.device)
 
 
 def build_network(victim: Victim, plan: StudyPlan, images: Images) -> nn.Module:

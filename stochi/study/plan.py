@@ -2,18 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from stochi.devices import check_device
 from stochi.errors import InputError, check_at_least_one
+from stochi.study.given import given
+from stochi.study.trials import CHOOSING
 from stochi.study.victims import BASELINES, DEFENCES, NEURONS, Victim
-
-Value = TypeVar("Value")
-CHOOSING = 3
-"""Trials by which the worst attack is chosen, for each reported one.
-
-With few, chance would choose among the attacks on a random network, and leave it more right.
-"""
 
 
 @dataclass(frozen=True)
@@ -243,16 +237,16 @@ class StudyPlan:
         training, pgd = self.training, self.pgd
         return replace(
             self,
-            images=_given(images, self.images),
-            device=_given(device, self.device),
+            images=given(images, self.images),
+            device=given(device, self.device),
             training=replace(
                 training,
-                images=_given(training_images, training.images),
-                epochs=_given(epochs, training.epochs),
-                seeds=_given(seeds, training.seeds),
-                epsilon=_given(training_epsilon, training.epsilon),
+                images=given(training_images, training.images),
+                epochs=given(epochs, training.epochs),
+                seeds=given(seeds, training.seeds),
+                epsilon=given(training_epsilon, training.epsilon),
             ),
-            pgd=replace(pgd, epsilon=_given(epsilon, pgd.epsilon)),
+            pgd=replace(pgd, epsilon=given(epsilon, pgd.epsilon)),
         )
 
     def victims(self) -> Iterator[Victim]:
@@ -301,10 +295,6 @@ class StudyPlan:
     def similarity_images(self) -> int:
         """Number of images on which draws are compared."""
         return min(self.similarity.images, self.images)
-
-
-def _given(option: Value | None, standard: Value) -> Value:
-    return standard if option is None else option
 
 
 def _check_epsilon(name: str, epsilon: float) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from stochi.attacks.masking import Finding
 from stochi.statistics.intervals import Estimate
+from stochi.study.plain import as_plain
 from stochi.study.plan import StudyPlan
 
 
@@ -158,19 +159,4 @@ class StudyResults:
     def to_json(self) -> dict[str, Any]:
         """Return plan and results as plain values, for ``json.dumps``."""
         cells = {field.name: getattr(self, field.name) for field in fields(self)[1:]}
-        return {"plan": asdict(self.plan)} | {name: _plain(some) for name, some in cells.items()}
-
-
-FLAT = ("accuracy", "difference", "finding")
-"""Fields of a cell whose numbers stand beside its other fields."""
-
-
-def _plain(cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
-    """Return cells as plain values, with the numbers of an estimate beside the other fields."""
-    found = []
-    for cell in cells:
-        flat: dict[str, Any] = {}
-        for name, value in asdict(cell).items():
-            flat.update(value if name in FLAT else {name: value})
-        found.append(flat)
-    return found
+        return {"plan": asdict(self.plan)} | {n: as_plain(some) for n, some in cells.items()}

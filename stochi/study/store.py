@@ -16,7 +16,7 @@ Key = Mapping[str, object]
 
 
 class Store:
-    """A folder of answers and weights, each file named by the digest of its key."""
+    """A folder of answers and tensors, each file named by the digest of its key."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -50,8 +50,8 @@ class Store:
         with written_aside(self.path(key, "json")) as aside:
             aside.write_text(json.dumps({"about": _as_read(key), "answer": answer}) + "\n")
 
-    def get_weights(self, key: Key) -> dict[str, torch.Tensor] | None:
-        """Return the weights with this key, or None if there are none.
+    def get_tensors(self, key: Key) -> dict[str, torch.Tensor] | None:
+        """Return the tensors with this key, weights for example, or None if there are none.
 
         Only tensors are unpickled.
 
@@ -62,18 +62,22 @@ class Store:
         if not path.is_file():
             return None
         try:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises many types for a file that is not its own
             raise InputError(
-                f"{path}: damaged weights; delete the file, and the study trains the network again"
+                f"{path}: damaged tensors; delete the file, and the study makes them again"
             ) from error
-        assert isinstance(weights, dict)
-        return weights
+        assert isinstance(tensors, dict)
+        return tensors
 
-    def put_weights(self, key: Key, weights: dict[str, torch.Tensor]) -> None:
-        """Keep weights."""
+    def put_tensors(self, key: Key, tensors: dict[str, torch.Tensor]) -> None:
+        """Keep tensors."""
         with written_aside(self.path(key, "pt")) as aside:
-            torch.save(weights, aside)
+            torch.save(tensors, aside)
+
+    def has_tensors(self, key: Key) -> bool:
+        """Return whether there are tensors with this key."""
+        return self.path(key, "pt").is_file()
 
     def path(self, key: Key, ending: str) -> Path:
         """Return the path of the file with this key and ending."""

@@ -1,12 +1,11 @@
 """A study's results as tables of text."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
 
 import torch
 
-from stochi.statistics.intervals import Estimate, estimate_mean
+from stochi.statistics.intervals import estimate_mean
+from stochi.study.layout import PLACES, Table, across, percent, points, wrap
 from stochi.study.plan import StudyPlan
 from stochi.study.results import (
     AccuracyCell,
@@ -17,30 +16,7 @@ from stochi.study.results import (
     WinnerCell,
 )
 
-PLACES = {
-    "float": "float",
-    "mean": "float, mean λ",
-    "decay": "chip, decay",
-    "membrane": "chip, membrane",
-    "none": "chip, no noise",
-}
-"""Place → its name in tables and figures."""
-Compared = TypeVar("Compared", bound=AccuracyCell | DifferenceCell)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text.
-
-    Attributes:
-        title: text above the rows, of one or more lines.
-        rows: the heads, then the rows.
-        text_columns: number of columns at the left that hold words; the others hold numbers.
-    """
-
-    title: str
-    rows: list[list[str]]
-    text_columns: int
+_WHERE = ["defence", "network", "place"]
 
 
 def make_tables(results: StudyResults) -> list[Table]:
@@ -142,18 +118,18 @@ def describe_weaker(plan: StudyPlan) -> str:
 
 def accuracy_rows(cells: Sequence[AccuracyCell]) -> list[list[str]]:
     """Return networks and places down, attacks across; accuracy in % and its 95 % intervals."""
-    return _across(cells, lambda cell: _percent(cell.accuracy, cell.over_trainings))
+    return across(cells, _WHERE, _place_of, lambda c: percent(c.accuracy, c.over_trainings))
 
 
 def difference_rows(cells: Sequence[DifferenceCell]) -> list[list[str]]:
     """Return networks and places down, attacks across; differences in points, with intervals."""
-    return _across(cells, lambda cell: _points(cell.difference, cell.over_trainings))
+    return across(cells, _WHERE, _place_of, lambda c: points(c.difference, c.over_trainings))
 
 
 def winner_rows(cells: Sequence[WinnerCell]) -> list[list[str]]:
     """Return networks and places down, parts across, shares in %."""
     parts = list(dict.fromkeys(name for cell in cells for name in cell.shares))
-    rows = [["defence", "network", "place", *(_wrap(part) for part in parts)]]
+    rows = [["defence", "network", "place", *(wrap(part) for part in parts)]]
     for cell in cells:
         shares = [f"{100 * cell.shares.get(part, 0):.0f}" for part in parts]
         rows.append([cell.defence, cell.network, PLACES[cell.place], *shares])
@@ -184,36 +160,5 @@ def similarity_rows(cells: Sequence[SimilarityCell]) -> list[list[str]]:
     return rows
 
 
-def _across(cells: Iterable[Compared], text: Callable[[Compared], str]) -> list[list[str]]:
-    lines: dict[tuple[str, str, str], dict[str, str]] = {}
-    columns: dict[str, None] = {}
-    for cell in cells:
-        line = (cell.defence, cell.network, PLACES[cell.place])
-        lines.setdefault(line, {})[cell.column] = text(cell)
-        columns[cell.column] = None
-    return [
-        ["defence", "network", "place", *(_wrap(column) for column in columns)],
-        *([*line, *(found.get(c, "–") for c in columns)] for line, found in lines.items()),
-    ]
-
-
-def _wrap(head: str) -> str:
-    """Return a column's head in lines of about one word."""
-    return head.replace("AutoAttack ", "AutoAttack\n").replace(" (", "\n(").replace(", ", ",\n")
-
-
-def _percent(accuracy: Estimate, over_trainings: Estimate | None) -> str:
-    lines = [f"{accuracy.value:.1%}"]
-    for estimate in (accuracy, over_trainings):
-        if estimate is not None:
-            lines.append(f"{100 * max(0, estimate.low):.0f}–{100 * min(1, estimate.high):.0f}")
-    return "\n".join(lines)
-
-
-def _points(difference: Estimate, over_trainings: Estimate | None) -> str:
-    estimates = [one for one in (difference, over_trainings) if one is not None]
-    apart = [one.low > 0 or one.high < 0 for one in estimates]
-    mark = (" **" if all(apart) and len(apart) == 2 else " *") if apart[0] else ""
-    lines = [f"{100 * difference.value:+.1f}{mark}"]
-    lines += [f"{100 * one.low:+.1f}…{100 * one.high:+.1f}" for one in estimates]
-    return "\n".join(lines)
+def _place_of(cell: AccuracyCell | DifferenceCell) -> list[str]:
+    return [cell.defence, cell.network, PLACES[cell.place]]

@@ -52,7 +52,16 @@ class Victim:
         """
         if self.randomization:
             return (FLOAT,)
-        return (FLOAT, MEAN, *STAND_INS) if self.random_tau else (FLOAT, "none")
+        return (FLOAT, MEAN, *self.stand_ins) if self.random_tau else (FLOAT, *self.stand_ins)
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """The chips on which it can run: those that draw λ in some way, and that without noise."""
+        return STAND_INS if self.random_tau else ("none",)
+
+    def draws_in(self, place: str) -> bool:
+        """Return whether it answers the same question differently in a place."""
+        return bool(self.randomization) or (self.random_tau and place not in (MEAN, "none"))
 
     @property
     def faithful(self) -> str:

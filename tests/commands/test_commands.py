@@ -480,6 +480,8 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
         (["study", "--images", "9999"], "images is 9999; digits has 359"),
         (["study", "--epsilon", "2"], "epsilon is 2"),
         (["study", "--processes", "-1"], "processes is -1"),
+        (["study", "--data", "saccades", "--epsilon", "0.1"], "--epsilon: saccades consists of"),
+        (["study", "--data", "saccades", "--images", "999"], "samples is 999; saccades has 359"),
         (["study", "--data", "shapes"], "unknown data set 'shapes'"),
         (["attack", "study"], "study: no such file; 'stochi train' writes"),
         (["attack", "m.pt", "--noise", "pink"], "noise is 'pink'"),

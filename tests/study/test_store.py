@@ -19,9 +19,9 @@ def test_answers_come_back(tmp_path: Path) -> None:
 
 def test_weights_come_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert store.get_weights({"seed": 1}) is None
-    store.put_weights({"seed": 1}, {"weight": torch.arange(3)})
-    found = store.get_weights({"seed": 1})
+    assert store.get_tensors({"seed": 1}) is None
+    store.put_tensors({"seed": 1}, {"weight": torch.arange(3)})
+    found = store.get_tensors({"seed": 1})
     assert found is not None and torch.equal(found["weight"], torch.arange(3))
 
 
@@ -37,8 +37,8 @@ def test_damaged_answers_raise(tmp_path: Path, text: str) -> None:
 
 def test_damaged_weights_raise(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put_weights({"a": 1}, {"weight": torch.zeros(1000)})
+    store.put_tensors({"a": 1}, {"weight": torch.zeros(1000)})
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=path.name):
-        store.get_weights({"a": 1})
+        store.get_tensors({"a": 1})

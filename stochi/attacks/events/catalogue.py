@@ -72,6 +72,16 @@ def event_options_of(name: str) -> set[str]:
     Raises:
         InputError: there is no attack of that name.
     """
+    known = {field.name for field in fields(event_attack_class(name))}
+    return known & {"iterations", "draws", "surrogates"}
+
+
+def event_attack_class(name: str) -> type[EventAttack]:
+    """Return the class of an attack on events.
+
+    Raises:
+        InputError: there is no attack of that name.
+    """
     if name not in _KINDS:
         raise InputError(f"attack is {name!r}; choose from {', '.join(EVENT_ATTACK_NAMES)}")
-    return {f.name for f in fields(_KINDS[name])} & {"iterations", "draws", "surrogates"}
+    return _KINDS[name]

@@ -1,0 +1,96 @@
+"""Running a study on events: first what is made on each network, then what others made on it."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from stochi.data.batches import in_memory
+from stochi.data.catalogue import find_data_set
+from stochi.data.streams import Streams
+from stochi.errors import InputError, check_at_least_one
+from stochi.study.events.answers import EventAnswers
+from stochi.study.events.evaluation import evaluate
+from stochi.study.events.examination import examine, open_work
+from stochi.study.events.plan import EventStudyPlan
+from stochi.study.events.questions import EventQuestion, Shown
+from stochi.study.events.results import EventStudyResults
+from stochi.study.running import examine_all
+from stochi.study.store import Store
+from stochi.study.victims import Victim
+
+ITERATIONS = 50
+"""Iterations that an attack is taken to have if it does not say."""
+
+
+def conduct_events(
+    plan: EventStudyPlan,
+    folder: str | Path,
+    data_dir: str | Path | None = None,
+    *,
+    processes: int = 1,
+    progress: Callable[[str], None] = lambda message: None,
+) -> EventStudyResults:
+    """Conduct a study on events: find all answers that the folder lacks, and evaluate them.
+
+    Args:
+        plan: the networks and the questions.
+        folder: folder of answers, attacked recordings, patterns and weights. Each is kept as soon
+            as it is found; a later call with the same folder continues where this one stopped.
+        data_dir: folder of the data set's files.
+        processes: number of networks that are examined at a time.
+        progress: called with a line of text after every network.
+
+    Raises:
+        InputError: an argument is out of range, the data set has too few recordings or consists of
+            images, or a kept file is damaged.
+    """
+    check_at_least_one(processes=processes)
+    training, test = load_recordings(plan, data_dir)
+    answers = EventAnswers(plan, Store(folder))
+    victims = list(plan.victims())
+    missing = sum(len(answers.open_questions(victim)) for victim in victims)
+    progress(f"{len(victims)} networks, {missing} answers to find; the costliest come first")
+    for crossing, what in ((False, "on itself"), (True, "on other networks")):
+        work = {victim: open_work(victim, answers, crossing) for victim in victims}
+        costs = {victim: _cost(victim, *work[victim]) for victim in victims}
+        if any(costs.values()):
+            progress(f"Networks under what was made {what}")
+        find = partial(examine, answers=answers, training=training, test=test, crossing=crossing)
+        examine_all({v: cost for v, cost in costs.items() if cost}, find, processes, progress)
+    return evaluate(answers)
+
+
+def load_recordings(plan: EventStudyPlan, data_dir: str | Path | None) -> tuple[Streams, Streams]:
+    """Load the plan's training and test recordings.
+
+    Raises:
+        InputError: the data set has fewer recordings than the plan asks for, or has images.
+    """
+    data = find_data_set(plan.data)
+    if data.opened is None:
+        raise InputError(f"{plan.data} consists of images, and this study is one of events")
+    training, test = data.parts(data_dir)
+    for name, part, asked in (
+        ("training_samples", training, plan.training.samples),
+        ("samples", test, plan.samples),
+    ):
+        if len(part) < asked:
+            raise InputError(f"{name} is {asked}; {plan.data} has {len(part)} of them")
+    loaded = [
+        in_memory(part.first(asked))
+        for part, asked in ((training, plan.training.samples), (test, plan.samples))
+    ]
+    assert isinstance(loaded[0], Streams) and isinstance(loaded[1], Streams)
+    return loaded[0], loaded[1]
+
+
+def _cost(victim: Victim, makes: list[Shown], questions: list[EventQuestion]) -> float:
+    """Return what a victim's missing answers cost, roughly, in gradients of a recording."""
+    asked = sum(question.shown.samples for question in questions)
+    return float(asked + sum(_cost_of_making(victim, shown) for shown in makes))
+
+
+def _cost_of_making(victim: Victim, shown: Shown) -> int:
+    runs = shown.draws if victim.draws_in(shown.place) else 1
+    iterations = ITERATIONS if shown.iterations is None else shown.iterations
+    return shown.samples * iterations * runs

@@ -1,0 +1,28 @@
+"""Weights that are trained once and then kept."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from stochi.study.store import Key, Store
+
+
+def load_or_fit(
+    store: Store, key: Key, build: Callable[[], nn.Module], fit: Callable[[], nn.Module]
+) -> nn.Module:
+    """Return a network in eval mode with the stored weights, or fit it and store its weights.
+
+    Args:
+        build: builds the network, with weights from torch's global generator.
+        fit: builds and trains it.
+    """
+    weights = store.get_tensors(key)
+    if weights is None:
+        model = fit()
+        store.put_tensors(key, model.state_dict())
+    else:
+        with torch.random.fork_rng(devices=[]):
+            model = build()
+        model.load_state_dict(weights)
+    return model.eval()

@@ -6,11 +6,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from stochi.export.memory import is_same_view, overlaps, storage_of
 from stochi.export.neurons import SpikingLayer
 from stochi.export.operations import digest
 from stochi.export.problems import Problems
 from stochi.export.recording import Event, Recording
 from stochi.export.values import Constant, Layer, Unknown, Value
+
+_PARTLY = Unknown(
+    "forward writes to a tensor through another view of its memory (.data, .detach(), a slice), so"
+    " that a part of it changes; write to the tensor itself, record[step] = spikes, or compute a new"
+    " one"
+)
 
 
 @dataclass(eq=False)
@@ -21,13 +28,14 @@ class Run:
         recording: the recorded run.
         problems: what cannot be exported.
         values: what each tensor stands for, by its id.
+        tracked: the tensors with a value, by their storage and id.
+        writes: for each storage, the parts written, of which tensor, and what that stood for then.
         layers: layers of neurons, by name, in the order of their first calls.
         neurons: their dynamics; None if they cannot be exported.
         output: what the model returns.
         samplings: how each RandomTauLeaky draws in the model, by its name.
         broken: layers whose input is not known.
-        broken: set[str] = field(default_factory=set)
-    interrupted: neurons and states for which a change between time steps is noted.
+        interrupted: neurons and states for which a change between time steps is noted.
         digests: digests of weights, by the tensor's id.
         parameters: names of the model's parameters, by the tensor's id.
     """
@@ -35,6 +43,8 @@ class Run:
     recording: Recording
     problems: Problems
     values: dict[int, Value] = field(default_factory=dict)
+    tracked: dict[int, dict[int, torch.Tensor]] = field(default_factory=dict)
+    writes: dict[int, list[tuple[torch.Tensor, torch.Tensor, Value]]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     neurons: dict[str, SpikingLayer | None] = field(default_factory=dict)
     output: Value = field(default_factory=lambda: Unknown("the model returns nothing"))
@@ -48,7 +58,39 @@ class Run:
         """Return what a tensor, or a number, stands for."""
         if not isinstance(tensor, torch.Tensor):
             tensor = torch.as_tensor(tensor)
-        return self.values.get(id(tensor)) or Constant(tensor)
+        return self.values.get(id(tensor)) or self._written(tensor) or Constant(tensor)
+
+    def set_value(self, tensor: torch.Tensor, value: Value) -> None:
+        """Let a tensor stand for a value."""
+        self.tracked.setdefault(storage_of(tensor), {})[id(tensor)] = tensor
+        self.values[id(tensor)] = value
+
+    def write(self, part: torch.Tensor, target: torch.Tensor) -> None:
+        """Let all tensors that share memory with a part of one that was written change with it.
+
+        Args:
+            part: a view of what was written.
+            target: the tensor that was written to, whose value is known.
+        """
+        value = self.values[id(target)]
+        for tensor in self.tracked.get(storage_of(part), {}).values():
+            if is_same_view(tensor, target):
+                self.values[id(tensor)] = value
+            elif overlaps(tensor, part) and not (
+                isinstance(value, Constant) and isinstance(self.values[id(tensor)], Constant)
+            ):
+                self.values[id(tensor)] = _PARTLY
+        if not isinstance(value, Constant):
+            self.writes.setdefault(storage_of(part), []).append((part, target, value))
+
+    def _written(self, tensor: torch.Tensor) -> Value | None:
+        """Return what was written to the memory of a tensor that no function returned."""
+        for part, target, value in reversed(self.writes.get(storage_of(tensor), [])):
+            if is_same_view(tensor, target):
+                return value
+            if overlaps(tensor, part):
+                return _PARTLY
+        return None
 
     def digest(self, tensor: torch.Tensor, array: np.ndarray) -> str:
         """Return a text that is equal for equal weights, computed once for each tensor."""

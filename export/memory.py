@@ -70,6 +70,21 @@ def overlaps(one: torch.Tensor, two: torch.Tensor) -> bool:
     return bool(shown.as_strided(two.shape, two.stride(), two.storage_offset()).any())
 
 
+def step_of(tensor: torch.Tensor, part: torch.Tensor) -> tuple[int, int] | None:
+    """Return the axis and the index at which a tensor holds a part; None if it is no single one."""
+    after = part.storage_offset() - tensor.storage_offset()
+    if tensor.dtype != part.dtype or after < 0:
+        return None
+    for axis in range(min(2, tensor.dim())):
+        shape, strides = list(tensor.shape), list(tensor.stride())
+        size, stride = shape.pop(axis), strides.pop(axis)
+        if (shape, strides) != (list(part.shape), list(part.stride())):
+            continue
+        if stride and after % stride == 0 and after // stride < size:
+            return axis, after // stride
+    return None
+
+
 def _extent(tensor: torch.Tensor) -> int:
     """Return the number of places in memory from a tensor's first value to its last."""
     if not tensor.numel():

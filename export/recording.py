@@ -192,17 +192,17 @@ class _Watcher(TorchFunctionMode):
     def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.running.append(module)
         if is_neuron(module):
-            if not self.inside:
+            self.inside += 1  # first, so that reading states is not taken for the model's own
+            if self.inside == 1:
                 self.started.append(_states_before(module, args, kwargs))
-            self.inside += 1
 
     def after(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
         if is_neuron(module):
-            self.inside -= 1
-            if not self.inside:
+            if self.inside == 1:
                 self.neuron(module, args, kwargs, output)
+            self.inside -= 1
         self.running.pop()
 
     def neuron(

@@ -6,18 +6,42 @@ from typing import Any
 import numpy as np
 import torch
 
-from stochi.export.memory import is_same_view, overlaps, storage_of
+from stochi.export.memory import is_same_view, overlaps, step_of, storage_of
 from stochi.export.neurons import SpikingLayer
 from stochi.export.operations import digest
 from stochi.export.problems import Problems
 from stochi.export.recording import Event, Recording
-from stochi.export.values import Constant, Layer, Unknown, Value
+from stochi.export.values import Constant, Frame, Layer, Unknown, Value, to_frame, with_step
 
 _PARTLY = Unknown(
     "forward writes to a tensor through another view of its memory (.data, .detach(), a slice), so"
-    " that a part of it changes; write to the tensor itself, record[step] = spikes, or compute a new"
-    " one"
+    " that a part of it changes; write whole time steps, record[step] = spikes, or compute a new"
+    " tensor"
 )
+
+
+@dataclass(frozen=True, eq=False)
+class _Write:
+    """A write to a part of a tensor, and what the tensor stood for then."""
+
+    part: torch.Tensor
+    target: torch.Tensor
+    value: Value
+
+    def after(self, before: Value, tensor: torch.Tensor) -> Value:
+        """Return what a tensor stands for after the write, if they share memory."""
+        if is_same_view(tensor, self.target):
+            return self.value
+        both = isinstance(before, Constant) and isinstance(self.value, Constant)
+        if both or not overlaps(tensor, self.part):
+            return before
+        if isinstance(self.value, Unknown):
+            return self.value
+        place = step_of(tensor, self.part)
+        value = to_frame(self.value)
+        if place and is_same_view(self.part, self.target) and isinstance(value, Frame):
+            return with_step(before, tensor, *place, value.signal) or _PARTLY
+        return _PARTLY
 
 
 @dataclass(eq=False)
@@ -29,7 +53,7 @@ class Run:
         problems: what cannot be exported.
         values: what each tensor stands for, by its id.
         tracked: the tensors with a value, by their storage and id.
-        writes: for each storage, the parts written, of which tensor, and what that stood for then.
+        writes: what was written to each storage, in order.
         layers: layers of neurons, by name, in the order of their first calls.
         neurons: their dynamics; None if they cannot be exported.
         output: what the model returns.
@@ -44,7 +68,7 @@ class Run:
     problems: Problems
     values: dict[int, Value] = field(default_factory=dict)
     tracked: dict[int, dict[int, torch.Tensor]] = field(default_factory=dict)
-    writes: dict[int, list[tuple[torch.Tensor, torch.Tensor, Value]]] = field(default_factory=dict)
+    writes: dict[int, list[_Write]] = field(default_factory=dict)
     layers: dict[str, Layer] = field(default_factory=dict)
     neurons: dict[str, SpikingLayer | None] = field(default_factory=dict)
     output: Value = field(default_factory=lambda: Unknown("the model returns nothing"))
@@ -58,7 +82,7 @@ class Run:
         """Return what a tensor, or a number, stands for."""
         if not isinstance(tensor, torch.Tensor):
             tensor = torch.as_tensor(tensor)
-        return self.values.get(id(tensor)) or self._written(tensor) or Constant(tensor)
+        return self.values.get(id(tensor)) or self._written(tensor)
 
     def set_value(self, tensor: torch.Tensor, value: Value) -> None:
         """Let a tensor stand for a value."""
@@ -72,25 +96,18 @@ class Run:
             part: a view of what was written.
             target: the tensor that was written to, whose value is known.
         """
-        value = self.values[id(target)]
+        write = _Write(part, target, self.values[id(target)])
         for tensor in self.tracked.get(storage_of(part), {}).values():
-            if is_same_view(tensor, target):
-                self.values[id(tensor)] = value
-            elif overlaps(tensor, part) and not (
-                isinstance(value, Constant) and isinstance(self.values[id(tensor)], Constant)
-            ):
-                self.values[id(tensor)] = _PARTLY
-        if not isinstance(value, Constant):
-            self.writes.setdefault(storage_of(part), []).append((part, target, value))
+            self.values[id(tensor)] = write.after(self.values[id(tensor)], tensor)
+        if not isinstance(write.value, Constant):
+            self.writes.setdefault(storage_of(part), []).append(write)
 
-    def _written(self, tensor: torch.Tensor) -> Value | None:
-        """Return what was written to the memory of a tensor that no function returned."""
-        for part, target, value in reversed(self.writes.get(storage_of(tensor), [])):
-            if is_same_view(tensor, target):
-                return value
-            if overlaps(tensor, part):
-                return _PARTLY
-        return None
+    def _written(self, tensor: torch.Tensor) -> Value:
+        """Return what a tensor that no function returned stands for, by what was written to it."""
+        value: Value = Constant(tensor)
+        for write in self.writes.get(storage_of(tensor), []):
+            value = write.after(value, tensor)
+        return value
 
     def digest(self, tensor: torch.Tensor, array: np.ndarray) -> str:
         """Return a text that is equal for equal weights, computed once for each tensor."""

@@ -15,7 +15,7 @@ def recorded_warnings() -> Iterator[list[str]]:
         for category in (
             *(deploy.CalibrationWarning, deploy.MergedDecays, deploy.MergedThresholds),
             *(deploy.ConventionWarning, deploy.RepairedGraph, deploy.RangeWarning),
-            export.QuietLayerWarning,
+            *(export.QuietLayerWarning, export.ReadValuesWarning),
         ):
             warnings.simplefilter("always", category)
         yield messages

@@ -67,8 +67,8 @@ def note_draws(reads: list[Read], problems: Problems) -> None:
     if reads:
         problems.add(
             f"forward draws random numbers and decides by them at {listed(reads)}; a graph holds"
-            " one run. Draw outside the model and pass the draws as inputs, or use RandomTauLeaky for"
-            " random time constants"
+            " one run. Draw outside the model and pass the draws as inputs, or use RandomTauLeaky"
+            " for random time constants"
         )
 
 

@@ -10,12 +10,13 @@ from torch.nn import functional
 
 from stochi.attacks.expectation import seeded
 from stochi.data.samples import Samples
-from stochi.devices import check_device, device_of, on_device
+from stochi.devices import check_device, on_device
 from stochi.errors import InputError, check_at_least_one
 from stochi.export.model.model import GraphModel
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
+from stochi.train.twin.samples import take_sample
 
 TINY = 1e-12
 """Smallest mean square of a teacher's answers that errors are divided by."""
@@ -97,7 +98,7 @@ def fine_tune(
     """
     config = FineTuningConfig() if config is None else config
     _check_samples(samples)
-    place, sample = check_device(device), samples.first(1).inputs.to(device_of(model))
+    place, sample = check_device(device), take_sample(model, program, samples).sample
     student = twin_of(program, model, sample).train()
     teacher = answering_model_of(model, sample, program)
     epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1

@@ -39,6 +39,7 @@ from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.parity.distribution.results import Margins
 from stochi.parity.masking import find_blind_images, find_signs
 from stochi.parity.observation import Observed, observe
+from stochi.parity.own import compare_own
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
 from stochi.parity.report.report import ParityReport
@@ -51,14 +52,16 @@ from stochi.parity.results import (
     Configuration,
     ExactComparison,
     MaskingSign,
+    OwnComparison,
 )
 from stochi.parity.scores import estimate_score, score_answers
-from stochi.parity.sides import Sides, make_sides, sample_for
+from stochi.parity.sides import Sides, make_sides
 from stochi.program.comparison import share_of_other_weights
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
+from stochi.train.twin.samples import take_sample
 
 ENGINE, LAVA = "engine", "lava"
 EXACT_PAIRS = ((ENGINE, LAVA), (TWIN, LAVA), (TWIN, ENGINE))
@@ -85,7 +88,8 @@ def check_parity(
     """Compare a float model with its Program; docs/report.md explains the comparisons.
 
     Twin, engine and Lava must have the same spikes and membranes; float model and chip are compared
-    in distribution over trials, and in accuracy, clean and attacked, or a regression's errors.
+    in distribution over trials, and in accuracy, clean and attacked, or a regression's errors. A
+    model that draws nothing is itself compared with its graph.
 
     Args:
         model: a torch model or a NIR graph; its layers have the Program's names.
@@ -122,6 +126,7 @@ def check_parity(
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
         check = _Check(sides, exact, attacked, lava, progress)
         report = check.start(origin, check.configuration(attacks, epsilons, seeds))
+        report = replace(report, own=check.compare_own(model))
         observed = observe(sides, batches, margins, progress, number_of_samples(data))
         return check.with_answers(report, observed, attacks)
 
@@ -145,6 +150,11 @@ class _Check:
         exact = [pair for seed in asked.seeds for pair in self.compare_exactly(self.exact, seed)]
         other_weights = self.other_weights(origin) if any(e.mismatches for e in exact) else {}
         return ParityReport(asked, tuple(exact), other_weights=other_weights)
+
+    def compare_own(self, model: nn.Module) -> OwnComparison | None:
+        """Compare the model as its author wrote it with its graph, if it draws nothing."""
+        graph = self.sides.model.with_reading(self.sides.own_reading)
+        return compare_own(model, graph, self.exact, self.sides.shown)
 
     def with_answers(
         self, report: ParityReport, observed: Observed, attacks: Sequence[Attack]
@@ -268,7 +278,7 @@ class _Check:
     def other_weights(self, origin: nn.Module) -> dict[str, float]:
         """Share of each layer's weights in the Program that the model would not give."""
         program = self.sides.program
-        graph = to_nir(origin, sample_for(origin, program, self.exact), program.target.dt)
+        graph = to_nir(origin, take_sample(origin, program, self.exact).sample, program.target.dt)
         again = lower_again(program, graph)
         return {
             layer.name: share_of_other_weights(layer, again.layer(layer.name))

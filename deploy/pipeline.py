@@ -12,6 +12,7 @@ import nir
 import torch
 
 from stochi.deploy.calibration import check_fit_options, fit_network
+from stochi.deploy.coarseness import warn_of_coarse_weights
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import cut_into_layers
 from stochi.deploy.lowering.network import lower_network, make_target
@@ -63,7 +64,7 @@ def lower(
     Warns:
         CalibrationWarning: a fit leaves an error, or was made for other weights or random bits.
         ConventionWarning, ResetWarning: the graph does not say how its numbers are meant.
-        RangeWarning: a layer cannot reach its threshold, or leaves the range of its membranes.
+        RangeWarning, CoarseWeights: a layer's membranes, or its weights, do not suit the chip.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
@@ -78,7 +79,7 @@ def lower(
     else:
         stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
         program = lower_network(network, target, stand_ins)
-    if fitted is not None:
-        warn_of_other_origin(fitted, program)
+    warn_of_other_origin(fitted, program)
     warn_of_ranges(network, program, calibration)
+    warn_of_coarse_weights(network, program)
     return program

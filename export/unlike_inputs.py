@@ -8,7 +8,7 @@ _DIM = 0.3
 _ROWS = 4
 
 
-def unlike_inputs(
+def inputs_unlike(
     sample: torch.Tensor, batch_axis: int, thorough: bool
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield inputs within the sample's range, with words that describe them.

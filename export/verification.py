@@ -26,7 +26,7 @@ from stochi.export.reads import listed
 from stochi.export.recording import Recording, record, tensors
 from stochi.export.rolling import Template
 from stochi.export.run import Run
-from stochi.export.unlike_inputs import unlike_inputs
+from stochi.export.unlike_inputs import inputs_unlike
 
 TOLERANCE = 1e-3
 AT_THRESHOLD = 1e-4
@@ -102,7 +102,7 @@ def _compare_unlike(export: Export, problems: Problems) -> None:
     recording = export.run.recording
     thorough = bool(recording.reads) or recording.drew_outside
     batch_axis = 1 if export.time_axis == 0 else 0
-    shown = unlike_inputs(recording.sample, batch_axis, thorough)
+    shown = inputs_unlike(recording.sample, batch_axis, thorough)
     for number, (words, inputs) in enumerate(shown):
         if problems.found:
             return

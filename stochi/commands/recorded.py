@@ -14,6 +14,7 @@ def recorded_warnings() -> Iterator[list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         for category in (
             *(deploy.CalibrationWarning, deploy.MergedDecays, deploy.MergedThresholds),
+            deploy.CoarseWeights,
             *(deploy.ConventionWarning, deploy.RepairedGraph, deploy.RangeWarning),
             *(export.QuietLayerWarning, export.ReadValuesWarning),
         ):

@@ -64,7 +64,14 @@ def read_batches(data: object, dims: int, batch_size: int) -> Iterator[Samples]:
             raise InputError(
                 f"batch {number} of the data is {_described(batch)}, not a pair (inputs, labels)"
             )
-        yield from as_samples(batch, dims).batches(batch_size)
+        samples = as_samples(batch, dims)
+        if not samples.labels.dim() or samples.inputs.dim() <= dims:
+            raise InputError(
+                f"batch {number} of the data holds a single input of shape"
+                f" {tuple(samples.inputs.shape)} and its label, not a batch; stack them, or pass"
+                " torch.utils.data.DataLoader(data, batch_size)"
+            )
+        yield from samples.batches(batch_size)
 
 
 def take_front(batches: Iterator[Samples], count: int) -> tuple[Samples, Iterator[Samples]]:

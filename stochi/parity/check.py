@@ -88,8 +88,7 @@ def check_parity(
     """Compare a float model with its Program; docs/report.md explains the comparisons.
 
     Twin, engine and Lava must have the same spikes and membranes; float model and chip are compared
-    in distribution over trials, and in accuracy, clean and attacked, or a regression's errors. A
-    model that draws nothing is itself compared with its graph.
+    in distribution over trials, and in accuracy, clean and attacked, or a regression's errors.
 
     Args:
         model: a torch model or a NIR graph; its layers have the Program's names.
@@ -125,8 +124,7 @@ def check_parity(
     with in_eval_mode(model, origin), on_device(check_device(device), model, origin):
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
         check = _Check(sides, exact, attacked, lava, progress)
-        report = check.start(origin, check.configuration(attacks, epsilons, seeds))
-        report = replace(report, own=check.compare_own(model))
+        report = check.start(model, origin, check.configuration(attacks, epsilons, seeds))
         observed = observe(sides, batches, margins, progress, number_of_samples(data))
         return check.with_answers(report, observed, attacks)
 
@@ -145,11 +143,12 @@ class _Check:
     lava: bool
     progress: Progress
 
-    def start(self, origin: nn.Module, asked: Configuration) -> ParityReport:
+    def start(self, model: nn.Module, origin: nn.Module, asked: Configuration) -> ParityReport:
         """Return a report with what was asked for, and the comparisons value for value."""
+        own = self.compare_own(model)
         exact = [pair for seed in asked.seeds for pair in self.compare_exactly(self.exact, seed)]
         other_weights = self.other_weights(origin) if any(e.mismatches for e in exact) else {}
-        return ParityReport(asked, tuple(exact), other_weights=other_weights)
+        return ParityReport(asked, tuple(exact), other_weights=other_weights, own=own)
 
     def compare_own(self, model: nn.Module) -> OwnComparison | None:
         """Compare the model as its author wrote it with its graph, if it draws nothing."""

@@ -64,7 +64,9 @@ def test_a_model_that_answers_as_its_graph_does(readout: str) -> None:
 
 def test_a_model_that_answers_otherwise_than_its_graph_is_reported() -> None:
     net = Net()
-    data = Images(torch.cat([torch.rand(4, 12), torch.rand(16, 12) * 0.7 + 0.3]), torch.arange(20) % 4)
+    data = Images(
+        torch.cat([torch.rand(4, 12), torch.rand(16, 12) * 0.7 + 0.3]), torch.arange(20) % 4
+    )
     data.inputs[:4] *= 0.5
     # Not reached by what the export tries: a branch at a mean that only real data have.
     net.change = lambda x: 1 - x if 0.551 < x.mean() < 0.68 else x

@@ -1,5 +1,6 @@
 from .calibration import LayerFit as LayerFit
 from .calibration import calibrate as calibrate
+from .coarseness import CoarseWeights as CoarseWeights
 from .graph.conventions import Convention as Convention
 from .graph.conventions import ConventionWarning as ConventionWarning
 from .graph.conventions import ResetWarning as ResetWarning

@@ -11,6 +11,7 @@ now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwo
 import nir
 
 from stochi.deploy.calibration import check_fit_options, fit_network
+from stochi.deploy.coarseness import warn_of_coarse_weights
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import cut_into_layers
 from stochi.deploy.lowering.network import lower_network, make_target
@@ -62,7 +63,7 @@ def lower(
     Warns:
         CalibrationWarning: a fit leaves an error, or was made for other weights or random bits.
         AmbiguousOrder, ConventionWarning, ResetWarning: data or graph do not say what they mean.
-        RangeWarning: a layer cannot reach its threshold, or leaves the range of its membranes.
+        RangeWarning, CoarseWeights: a layer's membranes, or its weights, do not suit the chip.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
@@ -73,12 +74,12 @@ def lower(
     check_table_bits(noise, bits)
     network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
     shown = inputs_in_order(calibration, network.input_shape, target.time_steps)
-    if fitted is not None:
-        program = lower_network(network, target, take_over(fitted, noise, network.shapes))
-        warn_of_other_origin(fitted, program)
-    elif noise in NOISE_TARGETS:
+    if noise in NOISE_TARGETS and fitted is None:
         program, _ = fit_network(network, target, shown)
     else:
-        program = lower_network(network, target, {})
+        stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
+        program = lower_network(network, target, stand_ins)
+    warn_of_other_origin(fitted, program)
     warn_of_ranges(network, program, shown)
+    warn_of_coarse_weights(network, program)
     return program

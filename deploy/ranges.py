@@ -158,9 +158,30 @@ def _saturated(program: Program, data: torch.Tensor) -> dict[str, float]:
     }
 
 
-def _range_of(real: RealLayer, layer: Layer, program: Program) -> LayerRange:
+@dataclass(frozen=True, eq=False)
+class WorstCase:
+    """Worst cases of a layer's neurons, in the model's units, each of a shape that broadcasts.
+
+    Attributes:
+        projections, bias: the layer's, with the input gain folded in.
+        low: least input of one time step, ≤ 0.
+        added: what the bias and the leak add in one time step.
+        highest: largest membrane with all excitation, no inhibition and no spikes.
+        resting: membrane without input.
+    """
+
+    projections: Sequence[ProjectionValues]
+    bias: torch.Tensor
+    low: np.ndarray
+    added: np.ndarray
+    highest: np.ndarray
+    resting: np.ndarray
+
+
+def worst_case(real: RealLayer, layer: Layer, program: Program) -> WorstCase:
+    """Return the worst cases of a layer that spikes."""
     neuron, time_steps = real.neuron, program.target.time_steps
-    assert neuron is not None and neuron.threshold is not None
+    assert neuron is not None
     projections, bias = fold_gains(real, layer.decay, RealValues.of(real), program.target)
     low, high = (bound.numpy() for bound in drive_bounds(real, projections))
     added = spread_outputs(bias.reshape(-1), real.shape).numpy()
@@ -175,21 +196,28 @@ def _range_of(real: RealLayer, layer: Layer, program: Program) -> LayerRange:
         highest = np.maximum(high + added, 0) * inputs
     else:
         highest = np.maximum(high, 0) * inputs + np.maximum(added, 0) * own
-    resting = constant * inputs + added * own
+    return WorstCase(projections, bias, low, added, highest, constant * inputs + added * own)
+
+
+def _range_of(real: RealLayer, layer: Layer, program: Program) -> LayerRange:
+    neuron, time_steps = real.neuron, program.target.time_steps
+    assert neuron is not None and neuron.threshold is not None
+    worst = worst_case(real, layer, program)
     threshold = neuron.threshold * layer.threshold_factor
-    reach = membrane_reach(real, layer.decay, projections, bias, time_steps)
+    reach = membrane_reach(real, layer.decay, worst.projections, worst.bias, time_steps)
     room = STATE_MAX / layer.membrane_unit
     noisy = layer.generator is not None
+    lowest = worst.low + worst.added
     return LayerRange(
         real.name,
         (float(threshold.max()), float(threshold.min())),
-        float(np.max(highest)),
-        silent=not noisy and bool(np.all(highest <= threshold)),
-        unprompted=float(np.mean(resting > threshold)),
-        unstoppable=float(np.mean(low + added > threshold)),
+        float(np.max(worst.highest)),
+        silent=not noisy and bool(np.all(worst.highest <= threshold)),
+        unprompted=float(np.mean(worst.resting > threshold)),
+        unstoppable=float(np.mean(lowest > threshold)),
         reach=reach,
         room=room,
-        steps=_steps_to(room, float(np.max(-(low + added))), neuron, time_steps),
+        steps=_steps_to(room, float(np.max(-lowest)), neuron, time_steps),
     )
 
 

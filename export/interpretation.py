@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from stochi.export.idioms import READERS
+from stochi.export.memory import is_same_view
 from stochi.export.neurons import SpikingLayer, read_module
-from stochi.export.recording import RANDOM, Event, tensors
+from stochi.export.recording import Event, tensors
 from stochi.export.refusals import explain
 from stochi.export.run import Run
 from stochi.export.signals import CURRENT, INPUT, MEMBRANE, SPIKES, Signal, Source, Term, is_zero
@@ -38,8 +39,8 @@ def interpret(run: Run, time_axis: int | None) -> None:
         run: the recording and its model's parameters; receives layers, output and problems.
         time_axis: axis of the sample that is time; None for inputs shown at every time step.
     """
-    recording, sample = run.recording, run.recording.sample
-    run.values[id(sample)] = _input(sample, time_axis)
+    recording = run.recording
+    run.set_value(recording.shown, _input(recording.sample, time_axis))
     for event in recording.events:
         if event.name == "neuron":
             _neuron(run, event)
@@ -62,7 +63,7 @@ def _function(run: Run, event: Event) -> None:
     arguments = [run.value(t) for t in tensors((event.args, event.kwargs))]
     unknown = [value for value in arguments if isinstance(value, Unknown)]
     results: list[Value]
-    if event.name in RANDOM:
+    if event.drawn:
         results = [Unknown(explain(event))] * len(event.results)
     elif unknown:
         results = [unknown[0]] * len(event.results)
@@ -72,15 +73,25 @@ def _function(run: Run, event: Event) -> None:
         reader = READERS.get(event.name)
         read = reader(run, event) if reader else None
         results = read or [Unknown(explain(event))] * len(event.results)
-    unchanged = set() if _in_place(event.name) else set(map(id, tensors(event.args)))
+    _set_results(run, event, results)
+
+
+def _set_results(run: Run, event: Event, results: list[Value]) -> None:
+    given = set(map(id, tensors(event.args)))
+    changed = {id(t) for t in event.written} if not _in_place(event.name) else given
     for tensor, value in zip(event.results, results, strict=True):
         # A function such as flatten(1) of (batch, n) returns its argument itself.
-        if id(tensor) not in unchanged:
-            run.values[id(tensor)] = value
+        unchanged = id(tensor) in given - changed and not isinstance(value, Unknown)
+        if not unchanged:
+            run.set_value(tensor, value)
+    for part in event.written:
+        target = next((t for t in event.results if is_same_view(t, part)), event.results[0])
+        run.write(part, target)
 
 
 def _in_place(name: str) -> bool:
-    return name.endswith("_") and (not name.endswith("__") or name[:3] in ("__i", "__s"))
+    in_place = name.endswith("_") and (not name.endswith("__") or name[:3] in ("__i", "__s"))
+    return in_place or name == "__set__.data"
 
 
 def _neuron(run: Run, event: Event) -> None:
@@ -181,11 +192,12 @@ def _set_outputs(
     if described is not None and described.spike_size is not None:
         spikes = spikes.times(described.spike_size)
     for state, tensor in event.left.items():
-        run.values[id(tensor)] = Frame(spikes if state == "spk" else signal(_KINDS[state]))
+        value = Frame(spikes if state == "spk" else signal(_KINDS[state]))
+        run.set_value(tensor, value)
     kinds = ("syn", "mem")[3 - len(event.results) :] if len(event.results) < 4 else ()
-    run.values[id(event.results[0])] = Frame(spikes)
+    run.set_value(event.results[0], Frame(spikes))
     for tensor, state in zip(event.results[1:], kinds, strict=False):
-        run.values[id(tensor)] = Frame(signal(_KINDS[state]))
+        run.set_value(tensor, Frame(signal(_KINDS[state])))
 
 
 def _output(run: Run, output: Any) -> Value:

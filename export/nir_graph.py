@@ -10,14 +10,10 @@ from torch import nn
 from stochi.errors import ExportError, first_line
 from stochi.export.copying import copy_model, release_copy
 from stochi.export.emission import Emitted, emit
-from stochi.export.interpretation import interpret
 from stochi.export.model.model import GraphModel
 from stochi.export.model.writing import written_graph
-from stochi.export.problems import Problems
-from stochi.export.recording import Recording, record
-from stochi.export.rolling import Template, roll_up
-from stochi.export.run import Run
-from stochi.export.verification import Export, check_states, verify
+from stochi.export.understanding import understand
+from stochi.export.verification import Export, verify
 from stochi.not_finite import find_not_finite
 
 DEFAULT_DT = 1e-3
@@ -41,7 +37,9 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
             steps, batch, ...), at the last one, or their mean or sum over time, (batch, ...). Of a
             tuple, such as ``(spk_rec, mem_rec)``, the first element counts. Wrap a network that
             computes one time step per call in ``stochi.train.RepeatSteps``.
-        sample: a batch of inputs of the shape to export.
+        sample: a batch of inputs of the shape to export. Two or more show whether forward mixes the
+            inputs of a batch; one is doubled for the check. Events may also be (batch, time steps,
+            *shape); their graph takes time steps first.
         dt: length of a time step in seconds, kept in ``graph.metadata["dt"]``.
 
     Returns:
@@ -58,6 +56,8 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
 
     Warns:
         QuietLayerWarning: a layer never spikes in the check.
+        ReadValuesWarning: forward reads values out of tensors, which a graph keeps as on the
+            sample, and its answer depends on them, although the check saw no difference.
     """
     if not isinstance(model, nn.Module):
         raise ExportError(f"the model must be a torch.nn.Module, this is a {type(model).__name__}")
@@ -101,16 +101,13 @@ def _in_one_type(model: nn.Module, sample: torch.Tensor) -> tuple[nn.Module, tor
 
 def _export(model: nn.Module, sample: torch.Tensor, dt: float) -> nir.NIRGraph:
     """Export a copy of a model, which it may change."""
-    samplings = _to_mean_tau(model)
-    recording = record(model, sample)
-    problems = Problems()
-    check_states(model, sample, problems)
-    run, template, time_axis = _understand(model, recording, samplings, problems)
+    found = understand(model, sample, _to_mean_tau(model))
+    problems, run, template = found.problems, found.run, found.template
     emitted = None if template is None else emit(run, template, dt, problems)
     problems.raise_if_any()
     assert template is not None and isinstance(emitted, Emitted)
-    export = Export(model, run, template, emitted.graph, emitted.names, time_axis)
-    verify(export, problems)
+    export = Export(model, run, template, emitted.graph, emitted.names, found.time_axis)
+    verify(export, found.again, problems)
     problems.raise_if_any()
     return emitted.graph
 
@@ -135,29 +132,6 @@ def _to_mean_tau(model: nn.Module) -> dict[str, str]:
         if sampling in ("step", "forward"):
             found.sampling = "mean"
     return samplings
-
-
-def _understand(
-    model: nn.Module, recording: Recording, samplings: dict[str, str], problems: Problems
-) -> tuple[Run, Template | None, int | None]:
-    """Return the interpretation of the sample's axes that has the fewest problems.
-
-    The sample is one input for all time steps, or its first or second axis is time.
-    """
-    counts = {len(calls) for calls in recording.calls.values()}
-    shape = recording.sample.shape
-    axes: list[int | None] = [None]
-    axes += [axis for axis in (0, 1) if len(shape) > 2 and shape[axis] in counts]
-    found: list[tuple[Run, Template | None, int | None]] = []
-    for axis in axes:
-        run = Run(recording, Problems(), samplings=samplings)
-        run.parameters = {id(p): name for name, p in model.named_parameters()}
-        interpret(run, axis)
-        found.append((run, roll_up(run), axis))
-    best = min(found, key=lambda one: len(one[0].problems.found))
-    for problem in best[0].problems.found:
-        problems.add(problem)
-    return best
 
 
 def _check_finite(model: nn.Module) -> None:

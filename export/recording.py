@@ -17,13 +17,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from stochi.errors import ExportError, first_line
+from stochi.export.memory import storage_of, version_of, written_parts
+from stochi.export.randomness import in_torch, moved, outside_torch, seeded_generators
+from stochi.export.reads import Alteration, Read, find_read, is_read
 
 STATES = ("spk", "syn", "mem")
-RANDOM = {
-    *("rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "normal"),
-    *("bernoulli", "bernoulli_", "poisson", "multinomial", "uniform_", "normal_", "random_"),
-    *("exponential_", "randperm"),
-}
 
 
 @dataclass(eq=False)
@@ -40,6 +38,8 @@ class Event:
         encoder: name of the function of ``snntorch.spikegen`` that was running; "" if none.
         states: state → the tensor that a neuron starts from.
         left: state → the tensor that a neuron's state becomes.
+        drawn: whether the function drew random numbers.
+        written: the parts of memory that it wrote, as views.
     """
 
     name: str
@@ -52,6 +52,8 @@ class Event:
     encoder: str = ""
     states: Mapping[str, torch.Tensor] = field(default_factory=dict)
     left: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    drawn: bool = False
+    written: tuple[torch.Tensor, ...] = ()
 
 
 @dataclass(eq=False)
@@ -75,15 +77,21 @@ class Recording:
 
     Attributes:
         sample: the input.
+        shown: the copy of it that the model took, and maybe wrote to.
         output: what the model returned.
         events: the events, in order.
         calls: the calls of each spiking neuron, by its name.
+        reads: the places where forward takes values out of tensors, if events were recorded.
+        drew_outside: whether numpy or Python drew random numbers.
     """
 
     sample: torch.Tensor
+    shown: torch.Tensor
     output: Any
     events: list[Event]
     calls: dict[str, list[NeuronCall]]
+    reads: list[Read]
+    drew_outside: bool
 
 
 def is_neuron(module: nn.Module) -> bool:
@@ -93,27 +101,37 @@ def is_neuron(module: nn.Module) -> bool:
     )
 
 
-def record(model: nn.Module, sample: torch.Tensor, events: bool = True) -> Recording:
+def record(
+    model: nn.Module,
+    sample: torch.Tensor,
+    events: bool = True,
+    seed: int = 0,
+    altered: Read | None = None,
+) -> Recording:
     """Run ``model(sample)`` without gradients and return what happened.
 
     Args:
         model: any module that takes one tensor; its neurons' states are left as they are.
-        sample: the input.
+        sample: the input, which is copied.
         events: whether to record the functions as well as the neurons' values.
+        seed: of whatever the model draws; the global generators are left as they were.
+        altered: a place where forward shall read other values than there are.
 
     Raises:
         ExportError: the model fails on the sample.
     """
-    watcher = _Watcher(model, sample, events)
+    shown = sample.clone()
+    watcher = _Watcher(model, shown, events, Alteration(altered))
     hooks = []
     for module in model.modules():
         hooks.append(module.register_forward_pre_hook(watcher.before, with_kwargs=True))
         hooks.append(module.register_forward_hook(watcher.after, with_kwargs=True))
-    devices = [sample.device] if sample.is_cuda else []
     try:
-        # The run's draws must not advance torch's generator.
-        with torch.random.fork_rng(devices=devices), torch.no_grad(), _alone(model), watcher:
-            output = model(sample)
+        with seeded_generators(seed, sample.device), torch.no_grad(), _alone(model):
+            before = outside_torch()
+            with watcher:
+                output = model(shown)
+            drew_outside = outside_torch() != before
     except ExportError:
         raise
     except Exception as error:
@@ -124,7 +142,9 @@ def record(model: nn.Module, sample: torch.Tensor, events: bool = True) -> Recor
     finally:
         for hook in hooks:
             hook.remove()
-    return Recording(sample, output, watcher.events, watcher.calls)
+    return Recording(
+        *(sample, shown, output, watcher.events, watcher.calls, list(watcher.reads)), drew_outside
+    )
 
 
 @contextmanager
@@ -150,14 +170,21 @@ def _hint(error: Exception) -> str:
 
 
 class _Watcher(TorchFunctionMode):
-    def __init__(self, model: nn.Module, sample: torch.Tensor, record_events: bool) -> None:
+    def __init__(
+        self, model: nn.Module, shown: torch.Tensor, record_events: bool, alteration: Alteration
+    ) -> None:
         super().__init__()
         self.names = {module: name for name, module in model.named_modules()}
         self.running: list[nn.Module] = []
         self.inside = 0
-        self.live = {id(sample)}
+        self.live = {id(shown)}
+        self.drawn: set[int] = set()
+        self.written: set[int] = set()
         self.record_events = record_events
+        self.alteration = alteration
+        self.device = shown.device
         self.events: list[Event] = []
+        self.reads: dict[Read, None] = {}
         self.calls: dict[str, list[NeuronCall]] = {}
         self.started: list[tuple[dict[str, torch.Tensor], bool]] = []
         self.model = model
@@ -165,17 +192,17 @@ class _Watcher(TorchFunctionMode):
     def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.running.append(module)
         if is_neuron(module):
-            if not self.inside:
+            self.inside += 1  # first, so that reading states is not taken for the model's own
+            if self.inside == 1:
                 self.started.append(_states_before(module, args, kwargs))
-            self.inside += 1
 
     def after(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
         if is_neuron(module):
-            self.inside -= 1
-            if not self.inside:
+            if self.inside == 1:
                 self.neuron(module, args, kwargs, output)
+            self.inside -= 1
         self.running.pop()
 
     def neuron(
@@ -196,28 +223,62 @@ class _Watcher(TorchFunctionMode):
         self.events.append(event)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        result = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
         if self.inside or not self.record_events:
-            return result
-        name = getattr(func, "__name__", str(func))
-        if name == "__get__":
-            name = f"__get__.{getattr(getattr(func, '__self__', None), '__name__', '')}"
-        live = any(id(t) in self.live for t in tensors((args, kwargs)))
-        if live or name in RANDOM:
-            results = tuple(tensors(result))
-            if name in ("__setitem__", "copy_"):
-                results = (args[0],)
-            if results:
-                self.live |= {id(t) for t in results}
-                module = self.running[-1] if self.running else self.model
-                self.events.append(
-                    Event(
-                        *(name, func, tuple(args), dict(kwargs or {}), results, module),
-                        self.names.get(module, ""),
-                        _encoder(),
-                    )
-                )
+            return func(*args, **kwargs)
+        name, given = _name(func), list(tensors((args, kwargs)))
+        live = any(id(t) in self.live or storage_of(t) in self.written for t in given)
+        drawn = any(id(t) in self.drawn for t in given)
+        versions = list(map(version_of, given))
+        states = in_torch(self.device, kwargs)
+        if live and is_read(name, args):
+            read = find_read(name, drawn)
+            self.reads[read] = None
+            result = self.alteration.call(read, func, args, kwargs)
+        else:
+            result = func(*args, **kwargs)
+        draws = moved(states, in_torch(self.device, kwargs))
+        if live or draws:
+            changed = [t for t, v in zip(given, versions, strict=True) if version_of(t) != v]
+            written = written_parts(name, args, changed)
+            self.function(name, func, args, kwargs, result, draws, written)
+            if drawn or draws:
+                self.drawn |= {id(t) for t in (*tensors(result), *written)}
         return result
+
+    def function(
+        self,
+        name: str,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        draws: bool,
+        written: tuple[torch.Tensor, ...],
+    ) -> None:
+        """Record a function's call."""
+        results = tuple(tensors(result)) or written
+        if name in ("__setitem__", "copy_", "__set__.data"):
+            results = (args[0],)
+        if not results:
+            return
+        self.live |= {id(t) for t in results}
+        self.written |= {storage_of(t) for t in written} - {0}
+        module = self.running[-1] if self.running else self.model
+        event = Event(
+            *(name, func, tuple(args), dict(kwargs), results, module),
+            *(self.names.get(module, ""), _encoder()),
+            drawn=draws,
+            written=written,
+        )
+        self.events.append(event)
+
+
+def _name(func: Callable[..., Any]) -> str:
+    name = getattr(func, "__name__", str(func))
+    if name in ("__get__", "__set__"):
+        return f"{name}.{getattr(getattr(func, '__self__', None), '__name__', '')}"
+    return name
 
 
 def _states_before(
@@ -242,7 +303,7 @@ def _states_before(
 
 def _encoder() -> str:
     """Return the name of the outermost running function of ``snntorch.spikegen``, or ""."""
-    frame, found = sys._getframe(2), ""
+    frame, found = sys._getframe(3), ""
     while frame is not None:
         if frame.f_globals.get("__name__") == "snntorch.spikegen":
             found = frame.f_code.co_name

@@ -1,7 +1,7 @@
 """Why a function cannot be exported, and the nearest thing that works."""
 
 from stochi.export.problems import RETRAIN
-from stochi.export.recording import RANDOM, Event
+from stochi.export.recording import Event
 
 _ACTIVATION = (
     "currents pass no activation function on a chip, the spiking neuron is the nonlinearity;"
@@ -62,15 +62,15 @@ def explain(event: Event, reason: str = "") -> str:
             f" encoder. Encode outside, events = snntorch.spikegen.{event.encoder}(images, ...),"
             " and let forward take events (steps, batch, ...) and use events[step]"
         )
-    if event.name in RANDOM:
-        return (
-            f"{where(event)} draws random numbers ({event.name}); draw them outside and pass them"
-            " as events (steps, batch, ...), or use RandomTauLeaky for random time constants"
-        )
-    if event.name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"):
+    if "dropout" in event.name:
         return (
             f"{where(event)}: dropout is on in eval mode; call F.dropout(..., training="
             "self.training), or use nn.Dropout"
+        )
+    if event.drawn:
+        return (
+            f"{where(event)} draws random numbers ({event.name}); draw them outside and pass them"
+            " as events (steps, batch, ...), or use RandomTauLeaky for random time constants"
         )
     reason = reason or _REASONS.get(event.name, "")
     name = event.name.removeprefix("__get__.").strip("_")

@@ -97,6 +97,32 @@ def each(value: Value, function: Callable[[Signal], Signal]) -> Value:
     return value
 
 
+def with_step(
+    base: Value, target: torch.Tensor, axis: int, step: int, frame: Signal
+) -> Value | None:
+    """Return what a tensor stands for after a frame was written to it, as in ``record[step] = x``.
+
+    Args:
+        base: what it stood for before.
+        target: the tensor.
+        axis, step: where the frame was written.
+        frame: the frame.
+
+    Returns:
+        The frames along the axis; None if the tensor does not hold frames there.
+    """
+    if isinstance(base, Constant):
+        if target.dim() != len(frame.shape) + 2:
+            return None
+        # The tensor holds what the run wrote by now; frames that nobody writes stay zero.
+        base = Sequence((Signal(frame.shape),) * target.shape[axis], axis)
+    if not isinstance(base, Sequence) or base.axis != axis:
+        return None
+    frames = list(base.frames)
+    frames[step] = frame
+    return Sequence(tuple(frames), axis)
+
+
 def frame_constant(values: Any, shape: Shape) -> np.ndarray | None:
     """Return a constant as float64 that broadcasts to a frame; None if samples differ in it.
 

@@ -18,16 +18,21 @@ from torch import nn
 
 from stochi.errors import ExportError
 from stochi.export.copying import reset_states
+from stochi.export.dependence import describe_reads, find_dependence, note_dependence
 from stochi.export.evaluation import Evaluation, NeuronState, evaluate_all
 from stochi.export.neurons import SpikingLayer
 from stochi.export.problems import RETRAIN, Problems
+from stochi.export.reads import listed
 from stochi.export.recording import Recording, record, tensors
 from stochi.export.rolling import Template
 from stochi.export.run import Run
+from stochi.export.unlike_inputs import inputs_unlike
 
 TOLERANCE = 1e-3
 AT_THRESHOLD = 1e-4
 DRAWS = 6
+FIRST_SEED = 2
+"""Seed of what a model draws in the first run of the check on other inputs."""
 
 
 class QuietLayerWarning(UserWarning):
@@ -66,22 +71,53 @@ class Export:
                 yield name, described
 
 
-def verify(export: Export, problems: Problems) -> None:
-    """Compare a graph with its model on the sample, on draws, and neuron by neuron.
+def verify(export: Export, again: Recording, problems: Problems) -> None:
+    """Compare a graph with its model on the sample, on other inputs, and neuron by neuron.
 
     Args:
         export: the model and its graph.
+        again: another run of the sample, with other draws.
         problems: receives every disagreement.
 
     Warns:
         QuietLayerWarning: a layer spikes neither on the sample nor on the draws.
+        ReadValuesWarning: the answer depends on values that forward reads.
     """
     for name, described in export.layers():
         _compare_neurons(export, name, described, problems)
     if problems.found:
         return
     recording = export.run.recording
-    _compare(export, recording, problems)
+    note_changes(recording, again, problems)
+    if not problems.found:
+        _compare(export, recording, problems)
+    _compare_unlike(export, problems)
+    _compare_drawn(export, problems)
+    if recording.reads and not problems.found:
+        note_dependence(find_dependence(export.model, recording), problems)
+
+
+def _compare_unlike(export: Export, problems: Problems) -> None:
+    """Compare a graph with its model on inputs unlike the sample."""
+    recording = export.run.recording
+    thorough = bool(recording.reads) or recording.drew_outside
+    batch_axis = 1 if export.time_axis == 0 else 0
+    shown = inputs_unlike(recording.sample, batch_axis, thorough)
+    for number, (words, inputs) in enumerate(shown):
+        if problems.found:
+            return
+        try:
+            found = record(export.model, inputs, events=False, seed=FIRST_SEED + number)
+        except ExportError:
+            continue
+        _check_fresh(export, found, problems)
+        if not problems.found:
+            _compare(export, found, problems, f" on {words}")
+
+
+def _compare_drawn(export: Export, problems: Problems) -> None:
+    """Compare a graph with its model on noise, until every layer has spiked."""
+    recording = export.run.recording
     loud = _spiking(export, recording)
     wanted = {
         name
@@ -92,7 +128,8 @@ def verify(export: Export, problems: Problems) -> None:
         if problems.found or (number and wanted <= loud):
             break
         try:
-            drawn = record(export.model, _draw(recording.sample, number), events=False)
+            inputs = _draw(recording.sample, number)
+            drawn = record(export.model, inputs, events=False, seed=FIRST_SEED + number)
         except ExportError:
             continue
         _check_fresh(export, drawn, problems)
@@ -106,34 +143,29 @@ def verify(export: Export, problems: Problems) -> None:
             " nothing shows what its spikes do; pass a sample of real data, or check thresholds and"
             " weights",
             QuietLayerWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
-def check_states(export_model: nn.Module, sample: torch.Tensor, problems: Problems) -> None:
-    """Note a problem for each layer whose state outlives a pass.
-
-    Args:
-        export_model: the model, which has run once.
-        sample: an input.
-        problems: receives the problems.
-    """
-    again = record(export_model, sample, events=False)
-    _note_stale(again, problems)
-
-
 def _check_fresh(export: Export, recording: Recording, problems: Problems) -> None:
-    _note_stale(recording, problems)
+    note_stale(recording, problems)
     for name, _ in export.layers():
         count = len(recording.calls.get(name, []))
         if count != export.template.steps:
             problems.add(
                 f"neuron {name!r} runs {export.template.steps} time steps on the sample and {count}"
-                " on another input of its shape; let the number of time steps not depend on values"
+                " on another input; let the number of time steps not depend on values or on the"
+                " batch" + _read_at(export)
             )
 
 
-def _note_stale(recording: Recording, problems: Problems) -> None:
+def _read_at(export: Export) -> str:
+    reads = export.run.recording.reads
+    return f" (forward reads values at {listed(reads)})" if reads else ""
+
+
+def note_stale(recording: Recording, problems: Problems) -> None:
+    """Note a problem for each layer whose state outlives a pass, if the model has run before."""
     for name, calls in recording.calls.items():
         if not calls[0].fresh:
             problems.add(
@@ -142,6 +174,25 @@ def _note_stale(recording: Recording, problems: Problems) -> None:
                 " reset_mem(). If the model computes one time step per call, wrap it in"
                 " stochi.train.RepeatSteps"
             )
+
+
+def note_changes(recording: Recording, again: Recording, problems: Problems) -> None:
+    """Note a problem for each layer that receives something else in a second run."""
+    for name, calls in recording.calls.items():
+        others = again.calls.get(name, [])
+        if len(others) == len(calls) and all(
+            _close(two.current.double(), one.current.double())
+            for one, two in zip(calls, others, strict=True)
+        ):
+            continue
+        where = " with numpy or random" if recording.drew_outside else ""
+        problems.add(
+            f"neuron {name!r} receives something else when the same input is shown again: forward"
+            f" draws random numbers{where}, or counts its calls. Draw outside and pass the draws as"
+            " inputs, use RandomTauLeaky for random time constants, and let nothing change from"
+            " pass to pass"
+        )
+        return
 
 
 def _spiking(export: Export, recording: Recording) -> set[str]:
@@ -163,7 +214,15 @@ def _draw(sample: torch.Tensor, number: int) -> torch.Tensor:
 # Layers in the network.
 
 
-def _compare(export: Export, recording: Recording, problems: Problems) -> None:
+def _compare(export: Export, recording: Recording, problems: Problems, on: str = "") -> None:
+    """Compare every layer in the network, and the output.
+
+    Args:
+        export: the model and its graph.
+        recording: a run of the model.
+        problems: receives every disagreement.
+        on: words for the input, unless it is the sample.
+    """
     steps = export.template.steps
     forced = {export.names[n]: _sent(export, recording, n, d) for n, d in export.layers()}
     inputs = _graph_inputs(export, recording.sample)
@@ -172,11 +231,12 @@ def _compare(export: Export, recording: Recording, problems: Problems) -> None:
         node = export.names[name]
         given = _received(recording, name, described)
         currents = torch.stack(found.currents[node]) + _leak(export.graph.nodes[node])
-        if not _close(currents.reshape(given.shape), given):
+        least = _least(export.run.recording.calls[name][0].current) if on else 0.0
+        fits = currents.numel() == given.numel()
+        if not fits or not _close(currents.reshape(given.shape), given, least):
             problems.add(
-                f"neuron {name!r} receives something else in the model than in its graph; look for"
-                " values that forward takes from an input without torch, or that change by"
-                " themselves"
+                f"neuron {name!r} receives something else in the model than in its graph{on};"
+                f" {describe_reads(export.run.recording)}"
             )
         elif hasattr(export.graph.nodes[node], "v_threshold"):
             margin = torch.stack(found.reached[node])
@@ -185,7 +245,7 @@ def _compare(export: Export, recording: Recording, problems: Problems) -> None:
             if not _agree(own, sent, margin, threshold.to(margin)):
                 problems.add(_differs(name, described))
     if not problems.found:
-        _compare_output(export, recording, found, problems)
+        _compare_output(export, recording, found, problems, on)
 
 
 def _sent(
@@ -231,7 +291,7 @@ def _graph_inputs(export: Export, sample: torch.Tensor) -> torch.Tensor:
 
 
 def _compare_output(
-    export: Export, recording: Recording, found: Evaluation, problems: Problems
+    export: Export, recording: Recording, found: Evaluation, problems: Problems, on: str
 ) -> None:
     outputs = torch.stack(found.outputs)
     readout = export.template.readout
@@ -242,16 +302,23 @@ def _compare_output(
         "last": outputs[-1],
     }[readout]
     given = next(tensors(recording.output)).double()
-    if read.numel() != given.numel() or not _close(read.reshape(given.shape), given):
+    least = _least(next(tensors(export.run.recording.output))) if on else 0.0
+    if read.numel() != given.numel() or not _close(read.reshape(given.shape), given, least):
         problems.add(
-            "the model does not compute what its graph computes with mean τ: its output of shape"
-            f" {tuple(given.shape)} is not the last layer's output as read over time ({readout})."
-            " Look for arithmetic in forward, or for a membrane that is not reset at the start"
+            f"the model does not compute what its graph computes with mean τ{on}: its output of"
+            f" shape {tuple(given.shape)} is not the last layer's output as read over time"
+            f" ({readout}). Look for arithmetic in forward, or for a membrane that is not reset at"
+            " the start" + _read_at(export)
         )
 
 
-def _close(found: torch.Tensor, given: torch.Tensor) -> bool:
-    scale = max(float(given.abs().max()), float(found.abs().max()), 1e-12)
+def _least(values: torch.Tensor) -> float:
+    """Return a size that matters beside a sample's values; below it, there may be rounding only."""
+    return 0.01 * float(values.abs().max())
+
+
+def _close(found: torch.Tensor, given: torch.Tensor, least: float = 0.0) -> bool:
+    scale = max(float(given.abs().max()), float(found.abs().max()), least, 1e-12)
     return bool(((found - given).abs() <= TOLERANCE * scale).all())
 
 

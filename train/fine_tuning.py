@@ -12,7 +12,7 @@ from stochi.attacks.expectation import seeded
 from stochi.data.batches import Data, Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
-from stochi.devices import check_device, device_of, on_device
+from stochi.devices import check_device, on_device
 from stochi.errors import InputError, check_at_least_one
 from stochi.export.model.model import GraphModel
 from stochi.modes import in_eval_mode
@@ -21,6 +21,8 @@ from stochi.sim.labelled import read_all
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
 
+FEW = 3
+"""Number of samples that are enough to export a model with."""
 TINY = 1e-12
 """Smallest mean square of a teacher's answers that errors are divided by."""
 
@@ -129,9 +131,9 @@ def fine_tune(
 def _student_and_teacher(
     program: Program, model: nn.Module, samples: Labelled
 ) -> tuple[Twin, GraphModel]:
-    one = samples.select(torch.arange(1))
-    sample = one.inputs.to(device_of(model))
-    with form_blamed(program, model, one):
+    few = samples.select(torch.arange(min(FEW, len(samples))))
+    with form_blamed(program, model, few):
+        sample = take_sample(model, program, few).sample
         student = twin_of(program, model, sample).train()
     return student, answering_model_of(model, sample, program)
 

@@ -92,13 +92,15 @@ def take_over(
     return found
 
 
-def warn_of_other_origin(fitted: Program, program: Program) -> None:
+def warn_of_other_origin(fitted: Program | None, program: Program) -> None:
     """Warn if a fit was made for other random bits, or for weights far from the Program's.
 
     Args:
-        fitted: Program that was fitted.
+        fitted: Program that was fitted; None if no fit was taken over.
         program: Program that took its fit over.
     """
+    if fitted is None:
+        return
     theirs, ours = fitted.target.random_source, program.target.random_source
     if theirs != ours:
         warnings.warn(

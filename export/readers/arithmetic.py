@@ -190,5 +190,5 @@ ARITHMETIC: dict[str, Reader] = {
         ),
         _constant,
     ),
-    "copy_": _copy,
+    **dict.fromkeys(("copy_", "__set__.data"), _copy),
 }

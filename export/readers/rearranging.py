@@ -23,7 +23,10 @@ def bias_of(bias: torch.Tensor | None, shape: Shape) -> np.ndarray | float:
 
 
 def rearrange(run: Run, event: Event) -> list[Value] | None:
-    """Read a function that is linear in one argument and treats every sample alone."""
+    """Read a function that is linear in one argument, or adds constants to such a function.
+
+    It treats every sample alone.
+    """
     return rearrange_with_bias(run, event, None)
 
 
@@ -40,15 +43,16 @@ def rearrange_with_bias(run: Run, event: Event, bias: torch.Tensor | None) -> li
         compute = _per_frame(event, tracked[0], index, bias)
         if result.shape[:1] != tracked[0].shape[:1] or not _is_linear(compute, tracked[0]):
             return None
+        constant = compute(torch.zeros_like(tracked[0][:1], dtype=torch.float64, device="cpu"))
         operation: Operation = Rearrange(
             event.layer,
             tuple(tracked[0].shape[1:]),
             tuple(result.shape[1:]),
             _signature(event, tracked[0], index),
-            compute,
+            _without(compute, constant),
             event.name,
         )
-        shift = bias_of(bias, operation.output_shape)
+        shift = bias_of(bias, operation.output_shape) + constant[0].numpy()
 
         def through(signal: Signal, operation=operation, shift=shift) -> Signal:  # type: ignore[no-untyped-def]
             return signal.applied(operation).plus(shift)
@@ -94,8 +98,18 @@ def _per_frame(
     return compute
 
 
+def _without(
+    compute: Callable[[torch.Tensor], torch.Tensor], constant: torch.Tensor
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the linear part of a function that gives a constant (1, *shape) for zeros."""
+    return (lambda frames: compute(frames) - constant) if bool(constant.any()) else compute
+
+
 def _is_linear(compute: Callable[[torch.Tensor], torch.Tensor], like: torch.Tensor) -> bool:
-    """Return whether a function is linear and treats every sample alone, by trying it."""
+    """Return whether a function is linear up to constants and treats every sample alone.
+
+    It is tried; a batch of one input shows nothing of samples that mix.
+    """
     generator = torch.Generator().manual_seed(0)
     one, two = torch.rand(2, *like.shape, generator=generator, dtype=torch.float64)
     alone = one.clone()

@@ -24,6 +24,7 @@ from stochi.export.values import (
     each,
     frame_constant,
     to_frame,
+    with_step,
 )
 
 
@@ -288,18 +289,8 @@ def _set(run: Run, event: Event) -> list[Value] | None:
     if len(places) != 1 or not isinstance(items[places[0]], int) or not isinstance(value, Frame):
         return None
     axis, step = places[0], int(items[places[0]])
-    if isinstance(base, Constant):
-        shape = tuple(given.shape[1:])
-        if target.dim() != given.dim() + 1:
-            return None
-        # The tensor holds what the run wrote by now; frames that nobody writes stay zero.
-        zeros = [Signal(shape)] * target.shape[axis]
-        base = Sequence(tuple(zeros), axis)
-    if not isinstance(base, Sequence) or base.axis != axis:
-        return None
-    frames = list(base.frames)
-    frames[step] = value.signal
-    return [Sequence(tuple(frames), axis)]
+    written = with_step(base, target, axis, step, value.signal)
+    return None if written is None else [written]
 
 
 SHAPES: dict[str, Reader] = {

@@ -14,8 +14,9 @@ def recorded_warnings() -> Iterator[list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         for category in (
             *(deploy.CalibrationWarning, deploy.MergedDecays, deploy.MergedThresholds),
+            deploy.CoarseWeights,
             *(deploy.ConventionWarning, deploy.RepairedGraph, deploy.RangeWarning),
-            *(export.QuietLayerWarning, data.AmbiguousOrder),
+            *(export.QuietLayerWarning, export.ReadValuesWarning, data.AmbiguousOrder),
         ):
             warnings.simplefilter("always", category)
         yield messages

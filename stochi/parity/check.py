@@ -39,6 +39,7 @@ from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.parity.distribution.results import Margins
 from stochi.parity.masking import find_blind_images, find_signs
 from stochi.parity.observation import Observed, observe
+from stochi.parity.own import compare_own
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
 from stochi.parity.report.report import ParityReport
@@ -51,14 +52,16 @@ from stochi.parity.results import (
     Configuration,
     ExactComparison,
     MaskingSign,
+    OwnComparison,
 )
 from stochi.parity.scores import estimate_score, score_answers
-from stochi.parity.sides import Sides, make_sides, sample_for
+from stochi.parity.sides import Sides, make_sides
 from stochi.program.comparison import share_of_other_weights
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
+from stochi.train.twin.samples import take_sample
 
 ENGINE, LAVA = "engine", "lava"
 EXACT_PAIRS = ((ENGINE, LAVA), (TWIN, LAVA), (TWIN, ENGINE))
@@ -121,7 +124,7 @@ def check_parity(
     with in_eval_mode(model, origin), on_device(check_device(device), model, origin):
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
         check = _Check(sides, exact, attacked, lava, progress)
-        report = check.start(origin, check.configuration(attacks, epsilons, seeds))
+        report = check.start(model, origin, check.configuration(attacks, epsilons, seeds))
         observed = observe(sides, batches, margins, progress, number_of_samples(data))
         return check.with_answers(report, observed, attacks)
 
@@ -140,11 +143,17 @@ class _Check:
     lava: bool
     progress: Progress
 
-    def start(self, origin: nn.Module, asked: Configuration) -> ParityReport:
+    def start(self, model: nn.Module, origin: nn.Module, asked: Configuration) -> ParityReport:
         """Return a report with what was asked for, and the comparisons value for value."""
+        own = self.compare_own(model)
         exact = [pair for seed in asked.seeds for pair in self.compare_exactly(self.exact, seed)]
         other_weights = self.other_weights(origin) if any(e.mismatches for e in exact) else {}
-        return ParityReport(asked, tuple(exact), other_weights=other_weights)
+        return ParityReport(asked, tuple(exact), other_weights=other_weights, own=own)
+
+    def compare_own(self, model: nn.Module) -> OwnComparison | None:
+        """Compare the model as its author wrote it with its graph, if it draws nothing."""
+        graph = self.sides.model.with_reading(self.sides.own_reading)
+        return compare_own(model, graph, self.exact, self.sides.shown)
 
     def with_answers(
         self, report: ParityReport, observed: Observed, attacks: Sequence[Attack]
@@ -268,7 +277,7 @@ class _Check:
     def other_weights(self, origin: nn.Module) -> dict[str, float]:
         """Share of each layer's weights in the Program that the model would not give."""
         program = self.sides.program
-        graph = to_nir(origin, sample_for(origin, program, self.exact), program.target.dt)
+        graph = to_nir(origin, take_sample(origin, program, self.exact).sample, program.target.dt)
         again = lower_again(program, graph)
         return {
             layer.name: share_of_other_weights(layer, again.layer(layer.name))

@@ -65,6 +65,23 @@ class ExactComparison:
 
 
 @dataclass(frozen=True)
+class OwnComparison:
+    """The model as its author wrote it, against its graph in real numbers, on the exact images.
+
+    Attributes:
+        inputs: number of inputs.
+        differing: number of them that are answered differently, beyond rounding.
+        largest: largest difference of an output; None if the answers' sizes differ.
+        scale: largest output of the graph.
+    """
+
+    inputs: int
+    differing: int
+    largest: float | None
+    scale: float
+
+
+@dataclass(frozen=True)
 class Flips:
     """Numbers of the images that an attack flips, ascending; no image is in two of them."""
 

@@ -6,20 +6,19 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import cuda_generators
 from stochi.attacks.program_model import ProgramModel
 from stochi.data.samples import Samples
 from stochi.devices import device_of
-from stochi.errors import ExportError, InputError
+from stochi.errors import InputError
 from stochi.export.model.model import GraphModel
 from stochi.export.model.reading import Reading
 from stochi.hardware.draws import Draws
 from stochi.parity.arguments import ATTACKER_SEED
+from stochi.parity.own import ask
 from stochi.parity.records.float_model import seeded_draws
 from stochi.parity.records.outputs import answers_of, probes_for
 from stochi.parity.results import CHIP, SIDES, TWIN
 from stochi.parity.scores import score_answers
-from stochi.program.layers import INPUT
 from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.inputs import InOrder
@@ -33,6 +32,7 @@ from stochi.train.twin.model import (
     set_draws,
     twin_of,
 )
+from stochi.train.twin.samples import Shown, take_sample
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Sides:
     Attributes:
         own: the model as its author wrote it, which an attacker of the float model asks.
         model, twin, program: the model's graph in real numbers, its twin, and the chip's Program.
+        shown: how the model takes samples.
+        own_reading: how it reads its output over time.
         reading: how the answers are read over time, on every side.
         seed: of all draws.
         trials: number of repetitions, each with other draws.
@@ -52,6 +54,8 @@ class Sides:
     model: GraphModel
     twin: Twin
     program: Program
+    shown: Shown
+    own_reading: Reading
     reading: Reading
     seed: int
     trials: int
@@ -166,16 +170,30 @@ def make_sides(
         InputError, ExportError, LoweringError: the Program cannot come from the origin.
     """
     device = device_of(model)
-    sample = sample_for(origin, program, few)
     with form_blamed(program, origin, few):
-        twin = twin_of(program, origin, sample).eval().to(device)
-    sample = sample if model is origin else sample_for(model, program, few)
-    own = float_model_of(model, sample, program.target.dt).to(device)
+        theirs = take_sample(origin, program, few)
+        twin = twin_of(program, origin, theirs.sample).eval().to(device)
+    shown = theirs if model is origin else take_sample(model, program, few)
+    own = float_model_of(model, shown.sample, program.target.dt).to(device)
+    if few.batch_dim == 0 or own is not model:
+        check_time_steps(own, program)
     in_graph = answering_as(program, own).eval()
     reading = own.reading if few.regression else in_graph.reading
     check_reading(own.reading, few)
-    surface = attacked_model(model, in_graph, few)
-    return Sides(surface, in_graph, twin, program, reading, seed, trials, batch_size)
+    surface = attacked_model(model, in_graph, few, shown)
+    return Sides(
+        *(surface, in_graph, twin, program, shown, own.reading, reading, seed, trials, batch_size)
+    )
+
+
+def check_time_steps(model: GraphModel, program: Program) -> None:
+    """Raise InputError if a model runs another number of time steps than the Program."""
+    own, chip = model.reading.time_steps, program.target.time_steps
+    if own != chip:
+        raise InputError(
+            f"the model runs {own} time steps and the Program {chip}, so they answer differently;"
+            f" lower the graph with time_steps={own}, its default, or let the model run {chip}"
+        )
 
 
 def check_reading(reading: Reading, few: Samples) -> None:
@@ -204,46 +222,18 @@ def check_reading(reading: Reading, few: Samples) -> None:
     )
 
 
-def sample_for(model: nn.Module, program: Program, few: Samples) -> torch.Tensor:
-    """Return an input to export a model with.
-
-    It is the first sample, or its first time step if the samples are streams and the model takes
-    images; its graph takes streams all the same.
-
-    Args:
-        program: whose input has the shape of the model's.
-        few: some of the samples.
-    """
-    sample = few.first(1).inputs.to(device_of(model))
-    if few.batch_dim == 0:
-        return sample
-    try:
-        shape = float_model_of(model, sample, program.target.dt).shapes[INPUT]
-    except ExportError:
-        return sample[0]
-    return sample if shape == program.input_shape else sample[0]
-
-
-def attacked_model(own: nn.Module, model: GraphModel, few: Samples) -> nn.Module:
+def attacked_model(own: nn.Module, model: GraphModel, few: Samples, shown: Shown) -> nn.Module:
     """Return the model as its author wrote it, or its graph if it does not answer with logits.
 
     Args:
         own: the model as it was given.
         model: its graph in real numbers, whose answers are (batch, classes).
         few: some of the samples.
+        shown: how the model takes them; its graph is attacked if it takes streams batch first.
     """
-    shown = few.up_to(2).inputs
-    answer, expected = (_asked(each, shown.to(device_of(each))) for each in (own, model))
+    if shown.form == "batch first":
+        return model
+    inputs = few.up_to(2).inputs
+    answer, expected = (ask(each, inputs) for each in (own, model))
     assert expected is not None
     return own if answer is not None and answer.shape == expected.shape else model
-
-
-def _asked(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor | None:
-    """Return a model's answer, or None if it fails, or does not answer with a tensor first."""
-    with torch.no_grad(), torch.random.fork_rng(devices=cuda_generators()):
-        try:
-            answer = model(inputs)
-        except Exception:  # whatever the author's code raises
-            return None
-    answer = answer[0] if isinstance(answer, tuple) else answer
-    return answer if isinstance(answer, torch.Tensor) else None

@@ -118,7 +118,8 @@ def make_twin(
 def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     """Return the twin of the model that a Program was lowered from, with the Program's integers.
 
-    It reads its output over time as the Program does, however the model reads its own.
+    It reads its output over time as the Program does, however the model reads its own, and runs the
+    Program's time steps.
 
     Args:
         program: the lowered Program.
@@ -130,11 +131,9 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     graph = to_nir(model, sample, program.target.dt)
     network, stand_ins = read_again(program, graph)
     real = float_model(model, graph)
-    real.reading = replace(real.reading, readout=program.over_time)
-    if "steps" not in graph.metadata:
-        real.reading = replace(real.reading, time_steps=program.target.time_steps)
-    target = replace(program.target, time_steps=real.reading.time_steps)
-    return Twin(real, network, target, stand_ins).train(model.training)
+    steps = program.target.time_steps
+    real.reading = replace(real.reading, readout=program.over_time, time_steps=steps)
+    return Twin(real, network, program.target, stand_ins).train(model.training)
 
 
 def float_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> GraphModel:

@@ -42,7 +42,7 @@ from stochi.parity.results import (
     Variant,
 )
 from stochi.parity.scores import estimate_score, estimate_score_difference, score_answers
-from stochi.parity.sides import attacked_model, check_reading, sample_for
+from stochi.parity.sides import attacked_model, check_reading, check_time_steps
 from stochi.program.comparison import weight_cosine
 from stochi.program.program import Program
 from stochi.sim.backends import run
@@ -52,6 +52,7 @@ from stochi.statistics.equivalence import relative_difference
 from stochi.statistics.intervals import Estimate, estimate_mean
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import answering_as, float_model_of, set_draws
+from stochi.train.twin.samples import take_sample
 
 ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
@@ -98,17 +99,20 @@ def ablate(
     front, batches = read_data(program, data, batch_size, attacks, attack_images)
     asked = _Asked(seed, trials, batch_size)
     with in_eval_mode(model), on_device(torch.device("cpu"), model):
-        sample = sample_for(model, program, front)
         with form_blamed(program, model, front):
-            _check_origin(model, program, sample)
-        own = float_model_of(model, sample, program.target.dt)
+            taken = take_sample(model, program, front)
+            _check_origin(model, program, taken.sample)
+        own = float_model_of(model, taken.sample, program.target.dt)
+        if front.batch_dim == 0 or own is not model:
+            check_time_steps(own, program)
         check_reading(own.reading, front)
         in_graph = own if front.regression else answering_as(program, own)
         shown: dict[str, Iterable[Samples]] = {CLEAN: batches}
         if attack is not None:
             few = front.up_to(attack_images or len(front))
             progress(f"{attack.name} on the float model, {len(few)} images")
-            found = make_attacked(attack, attacked_model(model, in_graph, few), few, batch_size)
+            surface = attacked_model(model, in_graph, few, taken)
+            found = make_attacked(attack, surface, few, batch_size)
             shown[ATTACKED] = found.batches(batch_size)
         variants = _variants(in_graph, program)
         seen = {what: _observe(variants, what, shown[what], asked, progress) for what in shown}

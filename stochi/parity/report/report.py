@@ -26,7 +26,7 @@ from stochi.parity.report.tables import (
     exact_rows,
     part_rows,
 )
-from stochi.parity.report.warnings import find_warnings
+from stochi.parity.report.warnings import find_warnings, warnings_of_own
 from stochi.parity.results import (
     Ablation,
     AccuracyRow,
@@ -34,9 +34,10 @@ from stochi.parity.results import (
     Errors,
     ExactComparison,
     MaskingSign,
+    OwnComparison,
 )
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class ParityReport:
         ablation: None unless it was added.
         other_weights: if there are mismatches, layer → share of the Program's weights that are not
             those that the model lowers to.
+        own: the model as its author wrote it against its graph; None if it draws random numbers,
+            is a graph, or does not take the samples.
     """
 
     configuration: Configuration
@@ -64,6 +67,7 @@ class ParityReport:
     masking: Sequence[MaskingSign] = ()
     ablation: Ablation | None = None
     other_weights: Mapping[str, float] = field(default_factory=dict)
+    own: OwnComparison | None = None
 
     @property
     def mismatches(self) -> int:
@@ -77,7 +81,8 @@ class ParityReport:
 
     def warnings(self) -> list[str]:
         """Sentences that a reader must know before believing the numbers."""
-        return find_warnings(self.exact, self.masking, self.distribution, self.other_weights)
+        found = find_warnings(self.exact, self.masking, self.distribution, self.other_weights)
+        return [*warnings_of_own(self.own), *found]
 
     def table(self) -> Rows:
         """Rows of accuracies or errors, the first row being the head; Lava's only if it ran."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from stochi.parity.distribution.results import Distribution, Place, comparisons
 from stochi.parity.report.tables import QUANTITIES
-from stochi.parity.results import SIDES, ExactComparison, MaskingSign
+from stochi.parity.results import SIDES, ExactComparison, MaskingSign, OwnComparison
 
 FOREIGN_SHARE = 0.1
 """Share of a layer's weights above which they were trained, not just rounded, otherwise."""
@@ -29,6 +29,23 @@ def find_warnings(
                 " otherwise, or was changed; lower the model again"
             )
     return found + [_of_masking(sign) for sign in masking] + _of_distribution(distribution)
+
+
+def warnings_of_own(own: OwnComparison | None) -> list[str]:
+    """Return the warning that the model does not answer as its graph does, if so."""
+    if own is None or not own.differing:
+        return []
+    size = (
+        "with another number of values"
+        if own.largest is None
+        else f"by up to {own.largest:.3g} of {own.scale:.3g}"
+    )
+    return [
+        f"the model as it was written answers {own.differing} of {own.inputs} inputs differently"
+        f" from its graph, {size}, so the float model of this report is not the one that was"
+        " trained; look for values that forward reads out of tensors (if, item()), for mixing over"
+        " the batch, and for states that outlive a pass"
+    ]
 
 
 def _of_foreign_weights(foreign: Mapping[str, float]) -> list[str]:

@@ -46,7 +46,7 @@ class TrainingConfig:
 
     @staticmethod
     def for_events(seed: int = 0, epochs: int = 25, patience: int = 8) -> "TrainingConfig":
-        """Return options that suit a few hundred recordings of events; docs/data.md has results."""
+        """Return options that suit a few hundred recordings of events (docs/events.md)."""
         return TrainingConfig(
             seed, epochs, batch_size=32, learning_rate=5e-3, patience=patience, shift=1
         )

@@ -20,6 +20,7 @@ from stochi.program.program import Program
 from stochi.sim.labelled import read_all
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
+from stochi.train.twin.samples import take_sample
 
 FEW = 3
 """Number of samples that are enough to export a model with."""

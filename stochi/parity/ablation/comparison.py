@@ -97,7 +97,6 @@ def ablate(
     check_trials(trials, (seed,), batch_size)
     attacks = [] if attack is None else [attack]
     front, batches = read_data(program, data, batch_size, attacks, attack_images)
-    asked = _Asked(seed, trials, batch_size)
     with in_eval_mode(model), on_device(torch.device("cpu"), model):
         with form_blamed(program, model, front):
             taken = take_sample(model, program, front)
@@ -114,7 +113,7 @@ def ablate(
             surface = attacked_model(model, in_graph, few, taken)
             found = make_attacked(attack, surface, few, batch_size)
             shown[ATTACKED] = found.batches(batch_size)
-        variants = _variants(in_graph, program)
+        variants, asked = _variants(in_graph, program), _Asked(seed, trials, batch_size)
         seen = {what: _observe(variants, what, shown[what], asked, progress) for what in shown}
     by_name = {name: {what: seen[what][name] for what in seen} for name in variants}
     compared = {name: _variant(outcomes, by_name[FLOAT]) for name, outcomes in by_name.items()}

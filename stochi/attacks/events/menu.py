@@ -216,7 +216,7 @@ def _toggles(menu: Menu, insert: bool, delete: bool) -> Columns:
 def _moves(menu: Menu, moves: Moves) -> Columns:
     """Return the moves and flips of each event."""
     clean, grid = menu.clean, menu.grid
-    events = int(clean.sum(1).max())
+    events = max(1, int(clean.sum(1).max()))  # a menu is never empty; its change may be illegal
     places = (~clean).to(torch.uint8).argsort(dim=1, stable=True)[:, :events]
     ways = _ways(moves, grid.polarities).to(clean.device)
     at = grid.coordinates(places)[:, :, :, None] + ways.T[:, None, None]

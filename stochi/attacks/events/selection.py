@@ -25,8 +25,6 @@ def select(
     values = values.masked_fill(~legal | values.isnan(), -torch.inf)
     limits = limits.to(values.device)
     columns = values.shape[1]
-    if not columns:
-        return menu.none()
     width = min(columns, max(FIRST_WIDTH, 2 * int(limits.max())))
     while True:
         # The choice among the best changes is the beginning of the choice among all.

@@ -74,7 +74,7 @@ def hold(
 
 @pytest.mark.parametrize("name", EVENT_ATTACK_NAMES)
 @settings(max_examples=10, deadline=None)
-@given(budgets, st.integers(0, 999), st.sampled_from([0.02, 0.3, 0.9]), st.booleans())
+@given(budgets, st.integers(0, 999), st.sampled_from([0.0, 0.02, 0.3, 0.9]), st.booleans())
 def test_all_samples_are_within_the_budget(
     name: str, budget: EventBudget, seed: int, share: float, random: bool
 ) -> None:
@@ -129,6 +129,12 @@ def test_nothing_is_changed_without_a_budget(name: str) -> None:
     net, clean = event_net(), some_events(5)
     attack = make_event_attack(name, budget_for(name).with_count(0))
     assert torch.equal(attack(net, clean, answered(net, clean)), clean)
+
+
+@pytest.mark.parametrize("name", ["random-events", "probabilistic-pgd", *SPARING])
+def test_samples_without_events_have_none_to_move(name: str) -> None:
+    net, clean = event_net(), some_events(3, share=0.0)
+    assert torch.equal(make_event_attack(name, MOVES)(net, clean, answered(net, clean)), clean)
 
 
 @pytest.mark.parametrize("name", SPARING)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from stochi.export.idioms import READERS
-from stochi.export.memory import is_same_view
+from stochi.export.memory import is_in_place, is_same_view
 from stochi.export.neurons import SpikingLayer, read_module
 from stochi.export.recording import Event, tensors
 from stochi.export.refusals import explain
@@ -78,7 +78,7 @@ def _function(run: Run, event: Event) -> None:
 
 def _set_results(run: Run, event: Event, results: list[Value]) -> None:
     given = set(map(id, tensors(event.args)))
-    changed = {id(t) for t in event.written} if not _in_place(event.name) else given
+    changed = {id(t) for t in event.written} if not is_in_place(event.name) else given
     for tensor, value in zip(event.results, results, strict=True):
         # A function such as flatten(1) of (batch, n) returns its argument itself.
         unchanged = id(tensor) in given - changed and not isinstance(value, Unknown)
@@ -87,11 +87,6 @@ def _set_results(run: Run, event: Event, results: list[Value]) -> None:
     for part in event.written:
         target = next((t for t in event.results if is_same_view(t, part)), event.results[0])
         run.write(part, target)
-
-
-def _in_place(name: str) -> bool:
-    in_place = name.endswith("_") and (not name.endswith("__") or name[:3] in ("__i", "__s"))
-    return in_place or name == "__set__.data"
 
 
 def _neuron(run: Run, event: Event) -> None:

@@ -24,6 +24,12 @@ def version_of(tensor: torch.Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 
+def is_in_place(name: str) -> bool:
+    """Return whether a function changes its first argument, by its name."""
+    in_place = name.endswith("_") and (not name.endswith("__") or name[:3] in ("__i", "__s"))
+    return in_place or name == "__set__.data"
+
+
 def written_parts(
     name: str, args: tuple[Any, ...], changed: list[torch.Tensor]
 ) -> tuple[torch.Tensor, ...]:
@@ -36,6 +42,8 @@ def written_parts(
     """
     if name in _SHAPE_ONLY:
         return ()
+    if is_in_place(name) and args[0].is_inference():  # its changes are not counted
+        changed = [args[0]]
     if name == "__setitem__":
         changed = [args[0]]
         part = args[0][args[1]]

@@ -94,6 +94,23 @@ def test_records_written_step_by_step_are_read(how: str) -> None:
     assert_computes(net, graph, torch.rand(16, 12))
 
 
+@pytest.mark.parametrize("change", [lambda c: c.data.clamp_(max=90), lambda c: F.relu(c, True)])
+def test_tensors_of_inference_mode_do_not_count_their_changes(change: Any) -> None:
+    class Inferring(nn.Module):
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.inference_mode():
+                return self.net(x)
+
+    with pytest.raises(ExportError, match=r"clamp|relu"):
+        to_nir(Inferring(after(change)), torch.rand(3, 12))
+    net = Inferring(after(lambda c: c.data.add_(0.5)))
+    assert_computes(net, to_nir(net, torch.rand(3, 12)), torch.rand(16, 12))
+
+
 def test_a_view_taken_before_a_write_is_not_taken_for_a_constant() -> None:
     def step(n: Any, x: torch.Tensor) -> torch.Tensor:
         buffer = torch.zeros(len(x), 12)

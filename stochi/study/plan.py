@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from stochi.devices import check_device
 from stochi.errors import InputError, check_at_least_one
-from stochi.study.given import given
+from stochi.study.options import given
 from stochi.study.trials import CHOOSING
 from stochi.study.victims import BASELINES, DEFENCES, NEURONS, Victim
 

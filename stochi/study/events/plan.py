@@ -8,7 +8,7 @@ from stochi.attacks.events.catalogue import event_attack_class
 from stochi.attacks.surrogates.choice import OWN
 from stochi.devices import check_device
 from stochi.errors import InputError, check_at_least_one
-from stochi.study.given import given
+from stochi.study.options import given
 from stochi.study.trials import CHOOSING
 from stochi.study.victims import NEURONS, Victim
 

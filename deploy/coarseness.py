@@ -12,7 +12,7 @@ import numpy as np
 
 from stochi.deploy.graph.layers import RealLayer, RealNetwork
 from stochi.deploy.ranges import worst_case
-from stochi.program.layers import Layer
+from stochi.program.layers import Layer, OneToOne
 from stochi.program.program import Program
 
 LOST = 0.25
@@ -68,13 +68,17 @@ def measure_coarseness(real: RealLayer, layer: Layer, program: Program) -> Coars
     """Return what rounding does to the rows of a layer that spikes."""
     assert real.neuron is not None and real.neuron.threshold is not None
     worst = worst_case(real, layer, program)
-    size, lost, kept, largest = np.zeros((4, real.shape[0]))
-    for values, projection in zip(worst.projections, layer.projections, strict=False):
-        integers = projection.weight.astype(np.float64)
-        if integers.ndim < 2 or len(integers) != real.shape[0]:
-            continue  # one weight for each neuron, or biases
-        integers = integers.reshape(len(integers), -1)
-        weight = values.weight.detach().double().flatten(1).numpy()
+    pairs = [
+        (values.weight.detach().double().flatten(1).numpy(), projection.weight.astype(np.float64))
+        for values, projection in zip(worst.projections, layer.projections, strict=False)
+        if not any(isinstance(stage, OneToOne) for stage in projection.stages)
+    ]
+    rows = len(pairs[0][0]) if pairs else real.shape[0]
+    size, lost, kept, largest = np.zeros((4, rows))
+    for weight, mantissas in pairs:
+        integers = mantissas.reshape(len(mantissas), -1)
+        if len(weight) != rows or integers.shape != weight.shape:
+            continue
         # One number, the scale that all rows share.
         unit = float((weight * integers).sum() / max((integers**2).sum(), 1.0))
         size += (weight**2).sum(1)
@@ -83,11 +87,11 @@ def measure_coarseness(real: RealLayer, layer: Layer, program: Program) -> Coars
         largest = np.maximum(largest, np.abs(weight).max(1))
     threshold = real.neuron.threshold * layer.threshold_factor
     spiking = np.broadcast_to(worst.highest > threshold, real.shape)
-    matters = spiking.reshape(real.shape[0], -1).any(1) & (size > 0)
+    matters = spiking.reshape(rows, -1).any(1) & (size > 0)
     changed = matters & (lost > LOST**2 * size)
     return Coarseness(
         real.name,
-        real.shape[0],
+        rows,
         int(changed.sum()),
         int((changed & (kept == 0)).sum()),
         float(np.max(largest)),

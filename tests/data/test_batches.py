@@ -160,10 +160,3 @@ def test_data_that_cannot_be_read() -> None:
     loader = DataLoader(words, 2, collate_fn=lambda batch: torch.tensor(batch))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="batch 0 of the data cannot be read"):
         list(read_batches(loader, 2, 1))
-
-
-def test_a_list_of_single_pairs_is_refused_with_the_way_out() -> None:
-    pairs = [(torch.rand(12), label % 3) for label in range(5)]
-    for single in (pairs, [(x, torch.tensor(y)) for x, y in pairs], iter(pairs)):
-        with pytest.raises(InputError, match="batch 0 of the data holds a single input of shape"):
-            list(read_batches(single, 1, 4))

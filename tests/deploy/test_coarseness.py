@@ -2,6 +2,7 @@
 
 import warnings
 
+import nir
 import numpy as np
 import pytest
 import snntorch as snn
@@ -100,6 +101,27 @@ def test_channels_of_a_convolution_and_a_second_input() -> None:
     graph = to_nir(net, torch.rand(2, 1, 6, 6))
     with pytest.warns(CoarseWeights, match=r"layer 'm': its largest weight, 100.*of 8 rows"):
         lower(graph)
+
+
+@pytest.mark.parametrize("shape", [(9,), (1, 3, 3), (3, 4)])
+def test_one_weight_for_each_neuron_has_no_rows(shape: tuple[int, ...]) -> None:
+    weight = np.full(shape, 0.01)
+    weight.flat[0] = 100.0
+    ones = np.ones(shape)
+    nodes = {
+        "input": nir.Input(np.array(shape)),
+        "scale": nir.Scale(weight),
+        "n": nir.LIF(1e-3 * 4 * ones, 4 * ones, 0 * ones, ones, 0 * ones),
+        "output": nir.Output(np.array(shape)),
+    }
+    nodes["n"].metadata = {"reset": "subtract"}
+    edges = [("input", "scale"), ("scale", "n"), ("n", "output")]
+    graph = nir.NIRGraph(nodes, edges, metadata={"dt": 1e-3, "steps": 4})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        program = lower(graph, convention="nir")
+    assert program.layer("n").shape == shape
+    assert CoarseWeights not in {w.category for w in caught}
 
 
 def test_a_layer_without_weights_of_rows() -> None:

@@ -13,20 +13,22 @@ def _attacks(counts: tuple[int, ...], everywhere: bool, few: int) -> tuple[Attac
 
     Args:
         counts: the numbers of changes.
-        everywhere: whether the costly ones are made in every place.
+        everywhere: whether all are made in every place; if not, only one at one budget is.
         few: number of recordings under the attacks that ask thousands of times.
     """
-    sparse = AttackPlan("sparse-gradient", counts, iterations=25, draws=2, crosses=True)
-    costly = replace(sparse, everywhere=everywhere, crosses=False)
-    simple = AttackPlan("frame", counts, draws=2)
+    sparse = AttackPlan(
+        "sparse-gradient", counts, iterations=25, draws=2, everywhere=everywhere, crosses=True
+    )
+    simple = AttackPlan("frame", counts[1:], draws=2, everywhere=everywhere)
     asking = AttackPlan("greedy-spikes", samples=few, draws=1, everywhere=False)
     return (
         AttackPlan("random-events", counts, draws=1),
         sparse,
-        replace(costly, surrogates=ADAPTIVE, crosses=True),
-        replace(costly, name="probabilistic-pgd", iterations=30),
-        replace(costly, name="spike-fool", iterations=10),
-        replace(costly, name="retiming", changes=(), delays=DELAYS, iterations=12, crosses=True),
+        replace(sparse, changes=counts[1:2], everywhere=True),
+        replace(sparse, surrogates=ADAPTIVE),
+        replace(sparse, name="probabilistic-pgd", iterations=30, crosses=False),
+        replace(sparse, name="spike-fool", iterations=10, crosses=False),
+        replace(sparse, name="retiming", changes=(), delays=DELAYS, iterations=12),
         simple,
         replace(simple, name="corner"),
         replace(simple, name="dash"),

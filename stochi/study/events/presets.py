@@ -42,8 +42,8 @@ SACCADES = EventStudyPlan(
     data="saccades",
     calibration_samples=64,
     training=EventTraining(samples=1200, epochs=20),
-    attacks=_attacks((10, 30, 100), True, 30),
-    patterns=PatternPlan(changes=(30, 100, 200), sides=(3, 5)),
+    attacks=_attacks((10, 30, 100), False, 30),
+    patterns=PatternPlan(changes=(30, 100), sides=(3, 5)),
 )
 """The simulated recordings, in a quarter of an hour on two cores."""
 NMNIST = EventStudyPlan(

@@ -112,6 +112,8 @@ def run_attack(
     shown, labels = batch_first(samples).to(device), samples.labels.to(device)
     model = surface if by_step else asked_batch_first(surface, samples)
     few = images_at_a_time(shown, attack.recipe.draws, batch_size)
+    if not attack.uses_model:
+        few = len(shown)  # its own choices are drawn anew in every batch, from the same seed
     parts = [
         attack.run(model, inputs.transpose(0, 1) if by_step else inputs, classes)
         for inputs, classes in zip(shown.split(few), labels.split(few), strict=True)

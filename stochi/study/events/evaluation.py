@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
 from stochi.attacks.surrogates.choice import OWN
-from stochi.statistics.intervals import estimate_accuracy, estimate_over_trainings
+from stochi.statistics.intervals import (
+    Estimate,
+    estimate_accuracy,
+    estimate_over_trainings,
+)
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.masking import find_signs
 from stochi.study.events.questions import (
@@ -173,20 +177,38 @@ def _against_lif(answers: EventAnswers) -> Iterator[DifferenceCell]:
         for place in places_of(victim):
             theirs = FLOAT if place == FLOAT else plain.faithful
             for attack, column, made, questions in _compared(answers, victim, place):
-                reference = [
-                    other
-                    for question in questions
-                    for other in [_as_asked(answers, victim, question, plain, theirs)]
-                    if other is not None
-                ]
-                if reference:
-                    ours = wrong_about(answers, victim, questions)
-                    difference = ours.minus(wrong_about(answers, plain, reference))
-                    if difference is None:
-                        continue
+                difference = _minus(answers, victim, questions, plain, theirs)
+                if difference is not None:
                     yield DifferenceCell(
                         victim.title, place, attack, made, column, LIF, *difference
                     )
+
+
+def _minus(
+    answers: EventAnswers,
+    victim: Victim,
+    questions: Sequence[EventQuestion],
+    other: Victim,
+    place: str,
+) -> tuple[Estimate, Estimate | None] | None:
+    """Return the difference of success from another victim's, or another place's.
+
+    Only attacks that were made on both count: the worst of more attacks would be worse by itself.
+    None if there is none, or no recording that counts for both.
+    """
+    pairs = [
+        (question, theirs)
+        for question in questions
+        for theirs in [_as_asked(answers, victim, question, other, place)]
+        if theirs is not None
+    ]
+    if not pairs:
+        return None
+    ours, theirs = (
+        wrong_about(answers, of, asked)
+        for of, asked in zip((victim, other), zip(*pairs, strict=True), strict=True)
+    )
+    return ours.minus(theirs)
 
 
 def _compared(
@@ -215,17 +237,22 @@ def _as_asked(
 
 
 def _against_float(answers: EventAnswers) -> Iterator[DifferenceCell]:
+    """Yield what a chip loses or gains against floats, each attacked by what was made on itself."""
     for victim in _victims(answers):
         for place in places_of(victim):
             if place == FLOAT:
                 continue
             for column, shown in worst_budgets(answers, victim, place).items():
-                ours = _worst_wrong(answers, victim, place, shown)
-                on_float = _worst_wrong(answers, victim, FLOAT, shown)
-                difference = ours.minus(on_float)
-                if difference is None:
-                    continue
-                yield DifferenceCell(victim.title, place, WORST, "", column, FLOAT, *difference)
+                own = [
+                    question
+                    for question in _full(answers, victim, place, shown)
+                    if _is_own_attack(victim, question)
+                ]
+                difference = _minus(answers, victim, own, victim, FLOAT)
+                if difference is not None:
+                    yield DifferenceCell(
+                        victim.title, place, WORST, "own", column, FLOAT, *difference
+                    )
 
 
 def _against_random(answers: EventAnswers) -> Iterator[DifferenceCell]:

@@ -14,6 +14,7 @@ from stochi.study.events.examination import examine, open_work
 from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.questions import EventQuestion, Shown
 from stochi.study.events.results import EventStudyResults
+from stochi.study.events.same_recordings import check_recordings
 from stochi.study.running import examine_all
 from stochi.study.store import Store
 from stochi.study.victims import Victim
@@ -42,10 +43,11 @@ def conduct_events(
 
     Raises:
         InputError: an argument is out of range, the data set has too few recordings or consists of
-            images, or a kept file is damaged.
+            images, the folder's answers are about other recordings, or a kept file is damaged.
     """
     check_at_least_one(processes=processes)
     training, test = load_recordings(plan, data_dir)
+    check_recordings(folder, plan.data, training, test)
     answers = EventAnswers(plan, Store(folder))
     victims = list(plan.victims())
     missing = sum(len(answers.open_questions(victim)) for victim in victims)

@@ -48,8 +48,9 @@ class Wrong:
         return means[times > 0]
 
     def by_seed(self) -> torch.Tensor:
-        """Return the share of wrong answers for each seed."""
-        return (self.shares * self.counted).sum(1) / self.counted.sum(1).clamp_min(1)
+        """Return the share of wrong answers for each seed for which a recording counts."""
+        counts = self.counted.sum(1)
+        return ((self.shares * self.counted).sum(1) / counts)[counts > 0]
 
     def minus(self, other: "Wrong") -> tuple[Estimate, Estimate | None] | None:
         """Return the difference of success from another one's, on what counts for both, if any."""

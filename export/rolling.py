@@ -124,10 +124,6 @@ def _check_same(run: Run, name: str, signals: list[Signal]) -> None:
         return
 
 
-def _names(signal: Signal) -> list[str]:
-    return sorted({term.source.name or "the input" for term in signal.terms})
-
-
 # The output.
 
 

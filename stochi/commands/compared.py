@@ -211,6 +211,7 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
             dt = {} if asked.dt is None else {"dt": asked.dt}
             graph = to_nir(model, few.inputs, **dt)
             test = _read_by_graph(asked, graph, test, events)
+            few = in_memory(test.up_to(8))
         tested = None if asked.inputs is None else in_memory(test)
         program = _lower(asked, graph, few, tested, events, output)
     if asked.inputs is not None:

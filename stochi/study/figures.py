@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stochi.files import written_aside
-from stochi.study.layout import PLACES
+from stochi.study.curves import Point, draw_lines
 from stochi.study.results import CurvePoint, SimilarityCell
-from stochi.study.victims import FLOAT, NEURONS
 
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 AXES = {"epsilon": "ε", "iterations": "iterations", "draws": "EOT draws", "sigma": "σ"}
-STYLES = dict(zip(PLACES, ("-", (0, (5, 1, 1, 1, 1, 1)), "--", "-.", ":"), strict=True))
-COLOURS = {name: f"C{number}" for number, name in enumerate(NEURONS)}
 
 
 def draw_curves(points: Sequence[CurvePoint], path: str | Path) -> None:
@@ -48,25 +45,7 @@ def make_curves(points: Sequence[CurvePoint]) -> "Figure":
 
 def _draw_panel(panel: "Axes", points: Sequence[CurvePoint], label: str) -> None:
     """Draw a line for each network and place."""
-    for network, place in dict.fromkeys((point.network, point.place) for point in points):
-        line = [p for p in points if (p.network, p.place) == (network, place)]
-        line.sort(key=lambda point: point.at)
-        at = [point.at for point in line]
-        panel.plot(
-            at,
-            [100 * point.accuracy.value for point in line],
-            linestyle=STYLES[place],
-            color=COLOURS[network],
-            marker=".",
-            label=f"{network}, {PLACES[place]}",
-        )
-        if place == FLOAT:
-            low = [100 * point.accuracy.low for point in line]
-            high = [100 * point.accuracy.high for point in line]
-            panel.fill_between(at, low, high, color=COLOURS[network], alpha=0.12)
-    panel.set_xscale("log")
-    panel.minorticks_off()
-    ticks = sorted({point.at for point in points})
+    ticks = draw_lines(panel, [Point(p.network, p.place, p.at, p.accuracy) for p in points])
     names = [f"{value:.2g}" if value < 1 else f"{value:g}" for value in ticks]
     panel.set_xticks(ticks, names, rotation=45)
     panel.set_xlabel(label)

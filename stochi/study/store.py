@@ -75,10 +75,6 @@ class Store:
         with written_aside(self.path(key, "pt")) as aside:
             torch.save(tensors, aside)
 
-    def has_tensors(self, key: Key) -> bool:
-        """Return whether there are tensors with this key."""
-        return self.path(key, "pt").is_file()
-
     def path(self, key: Key, ending: str) -> Path:
         """Return the path of the file with this key and ending."""
         text = json.dumps(key, sort_keys=True)

@@ -77,8 +77,7 @@ class TrainedNetwork:
                 asked = asked_batch_first(model, samples)
                 return run_float_model(asked, shown, Draws(self.seed, trial), few).argmax(1).cpu()
         program = self.make_program(place)
-        shown = samples.inputs
-        return run(program, shown, seed=self.seed, trial=trial, device=self.device).predictions()
+        return run(program, samples, seed=self.seed, trial=trial, device=self.device).predictions()
 
     def make_surface(self, place: str, by_queries: bool = False) -> nn.Module:
         """Return an attacker's model of a place.

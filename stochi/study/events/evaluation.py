@@ -28,7 +28,7 @@ from stochi.study.events.results import (
     ShareCell,
     SuccessCell,
 )
-from stochi.study.events.success import Wrong, sizes_of, wrong_about
+from stochi.study.events.success import sizes_of, wrong_about
 from stochi.study.victims import FLOAT, Victim
 
 WORST = "worst"
@@ -145,14 +145,10 @@ def _worst(answers: EventAnswers) -> Iterator[SuccessCell]:
     for victim in _victims(answers):
         for place in places_of(victim):
             for column, shown in worst_budgets(answers, victim, place).items():
-                wrong = _worst_wrong(answers, victim, place, shown)
+                wrong = wrong_about(answers, victim, _full(answers, victim, place, shown))
                 yield SuccessCell(
                     victim.title, place, WORST, "", column, shown.size, *wrong.success()
                 )
-
-
-def _worst_wrong(answers: EventAnswers, victim: Victim, place: str, shown: Shown) -> Wrong:
-    return wrong_about(answers, victim, _full(answers, victim, place, shown))
 
 
 def _accuracies(answers: EventAnswers) -> Iterator[ShareCell]:

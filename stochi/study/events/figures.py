@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from stochi.data.events_figure import draw_events
 from stochi.files import written_aside
+from stochi.study.curves import Point, draw_lines
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.patterns import read_pattern
 from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.questions import PATCH, UNIVERSAL, Shown, makes_of
 from stochi.study.events.results import EventStudyResults, SuccessCell
 from stochi.study.events.tables import MOVED, describe_data
-from stochi.study.figures import COLOURS, STYLES
-from stochi.study.layout import PLACES
 from stochi.study.store import Store
 from stochi.study.victims import FLOAT
 
@@ -71,28 +70,9 @@ def make_success(results: EventStudyResults) -> "Figure":
 
 def _draw_panel(panel: "Axes", cells: Sequence[SuccessCell]) -> None:
     """Draw a line for each network and place."""
-    for network, place in dict.fromkeys((cell.network, cell.place) for cell in cells):
-        line = sorted(
-            (cell for cell in cells if (cell.network, cell.place) == (network, place)),
-            key=lambda cell: cell.size,
-        )
-        at = [cell.size for cell in line]
-        panel.plot(
-            at,
-            [100 * cell.success.value for cell in line],
-            linestyle=STYLES[place],
-            color=COLOURS[network],
-            marker=".",
-            label=f"{network}, {PLACES[place]}",
-        )
-        if place == FLOAT:
-            low = [100 * cell.success.low for cell in line]
-            high = [100 * cell.success.high for cell in line]
-            panel.fill_between(at, low, high, color=COLOURS[network], alpha=0.12)
-    sizes = sorted({cell.size for cell in cells})
-    panel.set_xscale("log")
-    panel.minorticks_off()
-    panel.set_xticks(sizes, [str(size) for size in sizes])
+    points = [Point(cell.network, cell.place, cell.size, cell.success) for cell in cells]
+    sizes = draw_lines(panel, points)
+    panel.set_xticks(sizes, [f"{size:g}" for size in sizes])
 
 
 def draw_patterns(plan: EventStudyPlan, kept: str | Path, folder: Path) -> list[str]:

@@ -20,6 +20,12 @@ from stochi.program.layers import Layer
 from stochi.program.network import Network
 
 
+def the_chip_is_known(network: Network) -> str | None:
+    if network.target.chip in CHIPS:
+        return None
+    return f"chip is {network.target.chip!r}; choose from {', '.join(CHIPS)}"
+
+
 def the_chip_has_the_reset(network: Network, layer: Layer) -> str | None:
     if layer.reset not in RESETS:
         return f"reset is {layer.reset!r}; choose from {', '.join(RESETS)}"
@@ -27,8 +33,8 @@ def the_chip_has_the_reset(network: Network, layer: Layer) -> str | None:
         return "a delay of its reset, but reset 'none'; leave out reset_delay"
     if layer.reset_current and layer.current_keep is None:
         return "a spike resets its current, but it has no synaptic memory; leave out reset_current"
-    chip = CHIPS.get(network.target.chip)
-    if not layer.resets_in_microcode or chip is None or chip.programmable_neuron:
+    chip = CHIPS[network.target.chip]
+    if not layer.resets_in_microcode or chip.programmable_neuron:
         return None
     if layer.reset == "subtract" and layer.reset_delay and not layer.reset_current:
         return _problem_of_a_pair(layer, chip)
@@ -66,8 +72,8 @@ def _problem_of_a_pair(layer: Layer, chip: Chip) -> str | None:
 
 
 def no_weight_is_clipped(network: Network, layer: Layer) -> str | None:
-    chip = CHIPS.get(network.target.chip)
-    if chip is None or chip.weight_max is None:
+    chip = CHIPS[network.target.chip]
+    if chip.weight_max is None:
         return None
     for projection in layer.projections:
         largest = int(np.abs(projection.weight.astype(np.int64)).max(initial=0))
@@ -83,8 +89,8 @@ def no_weight_is_clipped(network: Network, layer: Layer) -> str | None:
 
 
 def no_weight_loses_bits(network: Network, layer: Layer) -> str | None:
-    chip = CHIPS.get(network.target.chip)
-    if chip is None or not chip.shifts_each_weight:
+    chip = CHIPS[network.target.chip]
+    if not chip.shifts_each_weight:
         return None
     for projection in layer.projections:
         exponent = projection.weight_exponent
@@ -98,8 +104,8 @@ def no_weight_loses_bits(network: Network, layer: Layer) -> str | None:
 
 
 def one_step_s_sum_does_not_wrap(network: Network, layer: Layer) -> str | None:
-    chip = CHIPS.get(network.target.chip)
-    if chip is None or chip.drive_max is None:
+    chip = CHIPS[network.target.chip]
+    if chip.drive_max is None:
         return None  # the rule for 24 bits is all there is
     found = largest_synaptic_sum(network, layer, chip)
     if found <= chip.synaptic_sum_max:
@@ -115,8 +121,8 @@ def one_step_s_sum_does_not_wrap(network: Network, layer: Layer) -> str | None:
 
 
 def one_step_s_drive_does_not_wrap(network: Network, layer: Layer) -> str | None:
-    chip = CHIPS.get(network.target.chip)
-    if chip is None or chip.drive_max is None:
+    chip = CHIPS[network.target.chip]
+    if chip.drive_max is None:
         return None
     current = _largest_current(layer, largest_synaptic_sum(network, layer, chip), network)
     bias = int(np.abs(layer.bias()).max(initial=0))
@@ -131,8 +137,8 @@ def one_step_s_drive_does_not_wrap(network: Network, layer: Layer) -> str | None
 
 
 def the_refractory_period_fits_its_register(network: Network, layer: Layer) -> str | None:
-    chip = CHIPS.get(network.target.chip)
-    if chip is None or layer.refractory <= chip.refractory_max:
+    chip = CHIPS[network.target.chip]
+    if layer.refractory <= chip.refractory_max:
         return None
     return (
         f"refractory period {layer.refractory}, but {chip.name} has {chip.refractory_max} time"
@@ -145,8 +151,8 @@ def delays_fit_their_bits(network: Network, layer: Layer) -> str | None:
 
     What aligns paths of different length comes on top; only a placement on cores knows it.
     """
-    chip = CHIPS.get(network.target.chip)
-    if chip is None or chip.delay_max is None:
+    chip = CHIPS[network.target.chip]
+    if chip.delay_max is None:
         return None
     order = {other.name: place for place, other in enumerate(network.layers)}
     for projection in layer.projections:

@@ -34,6 +34,7 @@ from stochi.program.chip_rules import (
     one_step_s_drive_does_not_wrap,
     one_step_s_sum_does_not_wrap,
     the_chip_has_the_reset,
+    the_chip_is_known,
     the_refractory_period_fits_its_register,
 )
 from stochi.program.layers import CONSTANT, INPUT, Layer, SumPool, Weighted, shape_after
@@ -219,6 +220,7 @@ TABLE_SIZES = tuple(2**bits for bits in range(1, 9))
 
 NETWORK_RULES: tuple[Callable[[Network], str | None], ...] = (
     it_has_steps_and_an_output,
+    the_chip_is_known,
     the_input_is_8_bit,
     the_random_source_is_known,
 )

@@ -374,6 +374,14 @@ def _round_threshold(layer: _RealLayer, scale: float, room: Room) -> torch.Tenso
     lost = (mantissas < 1) & (layer.threshold > 0)
     if bool(lost.any()):
         smallest = float(layer.threshold[lost].min())
+        if room.by_synapse and round(smallest * scale) > 0:
+            raise LoweringError(
+                f"layer {layer.name!r}: threshold {smallest:g} rounds to 0 beside the layer's"
+                f" largest of {layer.largest_threshold:g}, since one synapse of {room.chip.name}"
+                f" subtracts them all, in {WEIGHT_MAGNITUDE_MAX} steps at most; bring neurons to"
+                " like thresholds (weights, bias and threshold divided by one number leave the"
+                " spikes as they are)"
+            )
         raise LoweringError(
             f"layer {layer.name!r}: threshold {smallest:g} rounds to 0 on the chip;"
             f" its weights (largest {layer.largest_weight:g}) are too large compared with it"

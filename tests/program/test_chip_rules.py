@@ -24,9 +24,7 @@ from stochi.program.layers import (
 from stochi.program.target import Target
 
 
-def projection(
-    *weights: int, exponent: int = 0, delay: int = 0, source: str = INPUT
-) -> Projection:
+def projection(*weights: int, exponent: int = 0, delay: int = 0, source: str = INPUT) -> Projection:
     """Return a projection onto one neuron."""
     stage = Dense(np.array([weights], np.int16))
     return Projection(source, (stage,), exponent, np.array(delay, np.int32))

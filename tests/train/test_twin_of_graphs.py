@@ -207,7 +207,8 @@ def test_on_loihi_1_it_subtracts_what_a_synapse_subtracts() -> None:
     """With thresholds rounded to one weight's 8 bits, and sums kept within 21 bits."""
     node = lif(6, 0.75, "subtract", True)
     node.v_threshold = np.linspace(0.7, 1.9, 6)
-    graph = chain(affine(6, 300), node, affine(4, 6), lif(4, 0.5, "zero", False), size=300)
+    layers = (affine(6, 300), node, affine(300, 6), lif(300, 0.5, "zero", False))
+    graph = chain(*layers, size=300)
     program = lower(graph, "loihi1", noise="none", events=True, time_steps=9)
     assert [layer.reset for layer in program.layers] == ["subtract", "zero"]
     events = (torch.rand(9, 5, 300) < 0.3).float()

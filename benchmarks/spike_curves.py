@@ -21,7 +21,7 @@ from stochi.hardware.distributions import LogitNormal
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.hardware.neuron import NeuronKind, NeuronParameters, NeuronState, fire, integrate
-from stochi.hardware.noise import draw_generator
+from stochi.hardware.noise import draw_generator, generator_mean
 
 STEPS, SAMPLES = 8, 4000
 SCALE = 2.0**13
@@ -65,6 +65,7 @@ def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
             noise = draw_generator(
                 samples, neurons, draws.at(0, step), generator.mantissa, generator.exponent
             )
+            noise = noise - round(generator_mean(generator.mantissa, generator.exponent))
         parameters = NeuronParameters(keep, 0, noise, threshold)
         state = integrate(state, synaptic, parameters, NeuronKind(drawn))._replace(current=0)
         spikes, state = fire(state, threshold, NeuronKind(drawn))

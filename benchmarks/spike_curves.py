@@ -57,7 +57,8 @@ def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
     state = NeuronState(np.zeros((SAMPLES, len(CURRENTS)), np.int64), 0, 0)
     counts = np.zeros_like(state.membrane)
     for step in range(STEPS):
-        keep, noise = DECAY_UNITY // 2, 0
+        keep: int | np.ndarray = DECAY_UNITY // 2
+        noise: int | np.ndarray = 0
         if drawn:
             keep = draw_decays(table, samples, neurons, draws.at(0, step), redraw=True)
         elif kind == "noise":
@@ -106,7 +107,7 @@ def main() -> None:
     right.set(xlabel="current / threshold", ylabel="Fano factor of 8 steps' spikes")
     left.legend()
     figure.savefig(options.figure, dpi=120)
-    output.say(f"Wrote {options.figure}")
+    output.line(f"Wrote {options.figure}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
+from benchmarks.noise_generator import PUBLISHED_SPREADS, membranes_of_noise
 from stochi.hardware.draws import LayerDraws
 from stochi.hardware.noise import (
     UNIFORM_MAX,
@@ -14,10 +15,6 @@ from stochi.hardware.noise import (
     generator_value,
     largest_generator_value,
 )
-from stochi.program.layers import INPUT, Decay, Dense, Generator, Layer, Projection
-from stochi.program.program import Program
-from stochi.program.target import Target
-from stochi.sim import run
 
 
 def draw(samples, neurons, exponent=7, **changed):  # type: ignore[no-untyped-def]
@@ -28,29 +25,6 @@ def draw(samples, neurons, exponent=7, **changed):  # type: ignore[no-untyped-de
 def every_code(mantissa: int, exponent: int) -> np.ndarray:
     high, low = np.divmod(np.arange(2**16), 2**8)
     return generator_value(high, low, mantissa, exponent)
-
-
-def membranes_of_noise(exponent: int, backend: str) -> torch.Tensor:
-    """Run neurons whose membrane is the noise alone, (time steps, samples, neurons)."""
-    layer = Layer(
-        name="noise",
-        shape=(64,),
-        projections=(Projection(INPUT, (Dense(np.zeros((64, 1), np.int16)),), 0),),
-        bias_mantissa=np.zeros(1, np.int16),
-        bias_exponent=0,
-        decay=Decay(np.zeros((), np.int16), drawn=False, redraw=False, programmable=False),
-        threshold_mantissa=None,
-        scale=1.0,
-        generator=Generator("membrane", 0, exponent),
-    )
-    target = Target("loihi2", "membrane", 8, 255, 1e-3)
-    program = Program(target, (1,), (layer,), "noise", "membrane")
-    record = run(program, torch.zeros(64, 1), backend=backend, probes=("membrane",))
-    return record.membrane["noise"]
-
-
-PUBLISHED_SPREADS = [3, 7, 15, 31, 63, 127, 254] + [255 * 2**places for places in range(9)]
-"""Largest less smallest value for exponents from 0 to 15 (intel-nrc-ecosystem/models)."""
 
 
 @pytest.mark.parametrize(("exponent", "spread"), list(enumerate(PUBLISHED_SPREADS)))
@@ -64,7 +38,7 @@ def test_every_backend_has_the_published_spreads(backend: str, exponent: int, sp
     if backend == "lava":
         pytest.importorskip("lava")
     membrane = membranes_of_noise(exponent, backend=backend)
-    assert np.ptp(membrane.numpy()) == spread
+    assert np.ptp(membrane) == spread
 
 
 @pytest.mark.parametrize("exponent", [0, 3, 5, 6])

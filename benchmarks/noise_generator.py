@@ -53,7 +53,11 @@ def main() -> None:
         means = (float(noise.mean()), generator_mean(0, exponent))
         values = (noise.min(), noise.max(), np.ptp(noise), published)
         rows.append(
-            [str(exponent), *(f"{value:,}" for value in values), *(f"{mean:.2f}" for mean in means)]
+            [
+                str(exponent),
+                *(f"{value:,}" for value in values),
+                *(f"{round(mean, 2) + 0.0:.2f}" for mean in means),
+            ]
         )
     Output(False).table(rows, f"{noise.size:,} values of each exponent, from the engine")
 

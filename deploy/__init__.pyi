@@ -1,6 +1,8 @@
 from .calibration import LayerFit as LayerFit
 from .calibration import calibrate as calibrate
 from .coarseness import CoarseWeights as CoarseWeights
+from .estimates.estimation import Estimate as Estimate
+from .estimates.estimation import estimate as estimate
 from .graph.conventions import Convention as Convention
 from .graph.conventions import ConventionWarning as ConventionWarning
 from .graph.conventions import ResetWarning as ResetWarning

@@ -3,6 +3,7 @@ from .calibration import calibrate as calibrate
 from .coarseness import CoarseWeights as CoarseWeights
 from .estimates.estimation import Estimate as Estimate
 from .estimates.estimation import estimate as estimate
+from .estimates.model_metrics import measure_model as measure_model
 from .graph.conventions import Convention as Convention
 from .graph.conventions import ConventionWarning as ConventionWarning
 from .graph.conventions import ResetWarning as ResetWarning

@@ -283,7 +283,7 @@ def test_messages_go_to_as_many_cores_as_are_given() -> None:
     more = count_events(program, shown, destinations={"input": 2, "a": 5, "b": 0})
     assert more.layers[0].messages == 5 * one.layers[0].messages > 0
     assert more.input_messages == 2 * one.input_messages
-    with pytest.raises(InputError, match="destinations of 'a' is 0; .* from 1 on"):
+    with pytest.raises(InputError, match=r"destinations of 'a' is 0; .* from 1 on"):
         count_events(program, shown, destinations={"input": 2, "a": 0, "b": 0})
     with pytest.raises(InputError, match="destinations of 'c'"):
         count_events(program, shown, destinations={"input": 1, "a": 1, "b": 0, "c": 1})
@@ -299,12 +299,12 @@ def test_labelled_data_count_as_their_inputs() -> None:
 
 @pytest.mark.parametrize("data", [torch.zeros(0, 3), []])
 def test_empty_data_are_refused(data: Any) -> None:
-    with pytest.raises(InputError, match="holds? no sample"):
+    with pytest.raises(InputError, match=r"holds? no sample"):
         estimate(program_of(), data)
 
 
 def test_arguments_are_checked() -> None:
-    with pytest.raises(InputError, match="figures is 'loihi2'; .* published for loihi1 only"):
+    with pytest.raises(InputError, match=r"figures is 'loihi2'; .* published for loihi1 only"):
         estimate(program_of(), torch.ones(1, 3), figures="loihi2")
     with pytest.raises(InputError, match="inputs have shape"):
         estimate(program_of(), torch.ones(1, 4))

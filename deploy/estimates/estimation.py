@@ -22,7 +22,7 @@ from stochi.sim.recording import Progress, ignore_progress
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """What a Program did on data, and what that costs.
 
     Attributes:
@@ -72,7 +72,7 @@ def estimate(
     seed: int = 0,
     trial: int = 0,
     progress: Progress = ignore_progress,
-) -> Estimate:
+) -> CostEstimate:
     """Count what a Program does on data, and estimate its energy and time.
 
     Args:
@@ -96,7 +96,7 @@ def estimate(
         program, data, destinations=destinations, seed=seed, trial=trial, progress=progress
     )
     numbers = counts.total("random_numbers") / counts.samples
-    return Estimate(
+    return CostEstimate(
         program.target.chip,
         counts,
         measure(program, counts),

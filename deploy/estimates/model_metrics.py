@@ -69,6 +69,10 @@ def measure_model(
         InputError: there is no sample.
     """
     tally, samples = _Tally(), 0
+    weights = [m.weight.detach() for m in model.modules() if isinstance(m, _CONNECTIONS)]
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    # Before the run: membranes are buffers, which then have the size of a batch.
+    held = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
     with ExitStack() as stack, torch.no_grad(), in_eval_mode(model):
         for module in model.modules():
             if isinstance(module, _CONNECTIONS):
@@ -80,11 +84,8 @@ def measure_model(
             model(batch)
     if not samples:
         raise InputError("the data hold no sample; nothing can be counted")
-    weights = [m.weight.detach() for m in model.modules() if isinstance(m, _CONNECTIONS)]
-    zeros = sum(int((weight == 0).sum()) for weight in weights)
-    tensors = [*model.parameters(), *model.buffers()]
     return Metrics(
-        footprint=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
+        footprint=held,
         connection_sparsity=zeros / max(1, sum(weight.numel() for weight in weights)),
         activation_sparsity=1 - tally.sent / tally.values if tally.values else 0.0,
         effective_macs=tally.multiplied / samples,

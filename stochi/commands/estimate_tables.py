@@ -5,7 +5,7 @@ Commands import this module inside of functions: it brings torch along.
 
 from collections.abc import Mapping
 
-from stochi.deploy import Estimate
+from stochi.deploy import CostEstimate
 from stochi.deploy.estimates.metrics import Metrics
 from stochi.hardware.energy import DIGITAL_45NM, LOIHI1_FIGURES
 
@@ -13,7 +13,7 @@ Rows = list[list[str]]
 UNKNOWN = "unknown"
 
 
-def layer_rows(found: Estimate) -> Rows:
+def layer_rows(found: CostEstimate) -> Rows:
     """Return a row for every layer and their sum, after the head: events of a sample."""
     counts = found.counts
     head = ["layer", "neurons", "ACs", "MACs", "updates", "spikes", "messages", "random numbers"]
@@ -30,7 +30,7 @@ def layer_rows(found: Estimate) -> Rows:
     return [*rows, ["all layers", f"{neurons:,}", *map(number, sums)]]
 
 
-def account_rows(found: Estimate) -> Rows:
+def account_rows(found: CostEstimate) -> Rows:
     """Return a row for every account, after the head."""
     ann, accounts = found.ann, found.accounts
     rows = [["account", "what is in it", "nJ"]]
@@ -55,7 +55,7 @@ def account_rows(found: Estimate) -> Rows:
     return rows
 
 
-def random_words(found: Estimate) -> str:
+def random_words(found: CostEstimate) -> str:
     """Return what the random numbers cost, and what time the events take, as lines."""
     counts = found.counts
     drawn = counts.total("random_numbers") / counts.samples

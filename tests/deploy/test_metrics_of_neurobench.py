@@ -4,6 +4,7 @@ NeuroBench asks for tonic and torchaudio, which these metrics do not use:
 ``pip install --no-deps neurobench==2.3.0``.
 """
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,10 @@ def images() -> torch.Tensor:
     return load("digits")[1].first(IMAGES).inputs
 
 
+def batches_of(shown: torch.Tensor) -> Any:
+    return DataLoader(TensorDataset(shown, torch.zeros(len(shown))), batch_size=BATCH)
+
+
 def measured_by_neurobench(net: nn.Module, shown: torch.Tensor, neurons: type) -> dict[str, Any]:
     benchmarks = pytest.importorskip("neurobench.benchmarks", reason="NeuroBench is not installed")
     from neurobench.metrics import static, workload
@@ -50,7 +55,7 @@ def measured_by_neurobench(net: nn.Module, shown: torch.Tensor, neurons: type) -
 
     model = TorchModel(net)
     model.add_activation_module(neurons)
-    loader = DataLoader(TensorDataset(shown, torch.zeros(len(shown))), batch_size=BATCH)
+    loader = batches_of(shown)
     metrics = [
         [static.Footprint, static.ConnectionSparsity],
         [workload.ActivationSparsity, workload.SynapticOperations],
@@ -70,10 +75,12 @@ def check_equal(ours: Metrics, theirs: dict[str, Any]) -> None:
 
 def test_a_float_model_has_neurobench_s_numbers() -> None:
     net, shown = demo_network(), images()
+    fresh = deepcopy(net)
     torch.manual_seed(1)
     theirs = measured_by_neurobench(net, shown, snn.SpikingNeuron)
-    torch.manual_seed(1)  # the same draws of τ
-    ours = measure_model(net, shown.split(BATCH), neurons=(snn.SpikingNeuron,))
+    torch.manual_seed(1)  # the same draws of τ; a loader draws, too
+    batches = (batch for batch, _ in batches_of(shown))
+    ours = measure_model(fresh, batches, neurons=(snn.SpikingNeuron,))
     check_equal(ours, theirs)
     assert ours.footprint == theirs["Footprint"]
 

@@ -113,8 +113,11 @@ def main(words: Sequence[str] | None = None) -> None:
         networks.append(network.eval())
     programs = build_programs(*networks, training.first(FIT_IMAGES).inputs)
     found = {name: estimate(program, test, figures="loihi1") for name, program in programs.items()}
+    # A trained network's membranes have the size of a batch, and would be in its footprint.
+    fresh = plan.network.build()
+    fresh.load_state_dict(networks[0].state_dict())
     torch.manual_seed(0)
-    floats = measure_model(networks[0], [test.inputs], neurons=(snn.SpikingNeuron,))
+    floats = measure_model(fresh, [test.inputs], neurons=(snn.SpikingNeuron,))
     sizes = f"mean of {len(test)} test images, {plan.network.time_steps} time steps each"
     output.table([*event_rows(found), accuracy_row(programs, test)], f"Events of a sample, {sizes}")
     output.table(energy_rows(found), "Energy and time at Loihi 1's figures, a reference")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from stochi.data.batches import Data
+from stochi.data.batches import Data, number_of_samples
 from stochi.deploy.estimates.counts import Counts, LayerCounts, ProjectionCounts
 from stochi.deploy.estimates.destinations import (
     Destinations,
@@ -15,7 +15,7 @@ from stochi.deploy.estimates.destinations import (
 )
 from stochi.deploy.estimates.fan_out import (
     before_weights,
-    fan_out,
+    count_fan_out,
     sums_before_weights,
     synapse_format,
 )
@@ -59,7 +59,7 @@ def count_events(
             number of layers that it feeds.
         seed, trial: as for ``stochi.sim.run``.
         batch_size: number of samples at a time; by default as many as a record holds in 80 MB.
-        progress: function that is called with (done, done) samples after every batch.
+        progress: function that is called with (done, total) samples after every batch.
 
     Raises:
         InputError: an argument is out of range, the data do not fit the Program, or there is no
@@ -71,7 +71,8 @@ def count_events(
     check_at_least_one(batch_size=size)
     tallies = {layer.name: LayerTally(program, layer) for layer in program.layers}
     samples = input_sent = 0
-    for shown in _batches(program, data, size):
+    total, batches = _batches(program, data, size)
+    for shown in batches:
         record = run(
             program,
             InOrder(shown),
@@ -85,7 +86,7 @@ def count_events(
             tally.add(record, sent)
         input_sent += int(sent[INPUT].sum())
         samples += len(record.logits)
-        progress(samples, samples)
+        progress(samples, samples if total is None else total)
     if not samples:
         raise InputError("the data hold no sample; nothing can be counted")
     return Counts(
@@ -103,16 +104,21 @@ def _batch_size(program: Program) -> int:
     return max(1, HELD_STATES // (states * program.target.time_steps))
 
 
-def _batches(program: Program, data: Given | Data, size: int) -> Iterator[torch.Tensor]:
-    """Yield inputs, (batch, *shape) or (time steps, batch, *shape)."""
-    if isinstance(data, torch.Tensor | InOrder | np.ndarray):
-        values = torch.from_numpy(data) if isinstance(data, np.ndarray) else data
-        given = inputs_in_order(values, program.input_shape, program.target.time_steps)
-        for part in check_inputs(program, given).split(size, 1):
-            yield part if len(part) > 1 else part[0]
-        return
-    for batch in checked_batches(program, data, size):
-        yield batch.inputs
+def _batches(
+    program: Program, data: Given | Data, size: int
+) -> tuple[int | None, Iterator[torch.Tensor]]:
+    """Return the number of samples, if it is known, and the inputs in batches.
+
+    Inputs are (batch, *shape) or (time steps, batch, *shape).
+    """
+    if not isinstance(data, torch.Tensor | InOrder | np.ndarray):
+        batches = checked_batches(program, data, size)
+        return number_of_samples(data), (batch.inputs for batch in batches)
+    values = torch.from_numpy(data) if isinstance(data, np.ndarray) else data
+    given = inputs_in_order(values, program.input_shape, program.target.time_steps)
+    shown = check_inputs(program, given)
+    parts = shown.split(size, 1)
+    return shown.shape[1], (part if len(part) > 1 else part[0] for part in parts)
 
 
 def _layer(
@@ -122,7 +128,7 @@ def _layer(
     projections, constant = [], 0
     for number, projection in enumerate(layer.projections):
         if projection.source == CONSTANT:
-            ways = fan_out(projection.stages, layer.shape)
+            ways = count_fan_out(projection.stages, layer.shape)
             constant += int((ways > 0).sum())
             fired, form = int(ways.sum()) * steps, synapse_format(projection)
             projections.append(ProjectionCounts(CONSTANT, form, False, fired, fired, False, 0, 0))
@@ -155,16 +161,16 @@ def _projection(
     shape, stages = program.source_shape(projection, layer), projection.stages
     graded = projection.source == INPUT and not program.target.events
     form = synapse_format(projection)
-    ways = fan_out(stages, shape)
-    stored = fan_out(stages, shape, zeros=True) if form == "dense" else ways
+    ways = count_fan_out(stages, shape)
+    stored = count_fan_out(stages, shape, zeros=True) if form == "dense" else ways
     effective = dense = 0
     early = before_weights(stages)
     weighted = stages[len(early)]
     if not isinstance(weighted, OneToOne):
         received = shape_after_all(early, shape)
-        reached = fan_out((weighted,), received)
+        reached = count_fan_out((weighted,), received)
         effective = int((tally.received.reshape(received) * reached).sum())
-        dense = int(fan_out((weighted,), received, zeros=True).sum()) * steps
+        dense = int(count_fan_out((weighted,), received, zeros=True).sum()) * steps
     return ProjectionCounts(
         projection.source,
         form,

@@ -50,7 +50,8 @@ class CostEstimate:
         """Return plain values."""
         accounts = None
         if self.accounts is not None:
-            accounts = {**asdict(self.accounts), "all_events": self.accounts.all_events}
+            derived = ("all_events", "random_share")
+            accounts = asdict(self.accounts) | {n: getattr(self.accounts, n) for n in derived}
         return {
             "chip": self.chip,
             "counts": asdict(self.counts),
@@ -85,7 +86,7 @@ def estimate(
             spikes is sent to. By default the number of layers that it feeds, the fewest of any
             placement.
         seed, trial: as for ``stochi.sim.run``.
-        progress: function that is called with (done, done) samples after every batch.
+        progress: function that is called with (done, total) samples after every batch.
 
     Raises:
         InputError: an argument is out of range, there are no figures of that chip, the data do not

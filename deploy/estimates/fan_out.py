@@ -37,7 +37,7 @@ def synapse_format(projection: Projection) -> str:
     return CONVOLUTIONAL if isinstance(stage, Convolution) else SPARSE
 
 
-def fan_out(stages: tuple[Stage, ...], shape: Shape, *, zeros: bool = False) -> np.ndarray:
+def count_fan_out(stages: tuple[Stage, ...], shape: Shape, *, zeros: bool = False) -> np.ndarray:
     """Count the ways from each source neuron through stages to all targets.
 
     Args:

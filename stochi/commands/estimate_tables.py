@@ -35,8 +35,8 @@ def account_rows(found: CostEstimate) -> Rows:
     ann, accounts = found.ann, found.accounts
     rows = [["account", "what is in it", "nJ"]]
     if found.figures is None or accounts is None:
-        rows.append(["operations only", f"no figures for {found.chip}", UNKNOWN])
-        rows.append(["all events", f"no figures for {found.chip}", UNKNOWN])
+        why = f"none published for {found.chip}; --figures loihi1 is a reference"
+        rows += [["operations only", why, UNKNOWN], ["all events", why, UNKNOWN]]
     else:
         chip = found.figures.title
         by = f"{chip}, {found.figures.process}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from stochi.data.samples import Samples
 
-INPUTS, LABELS = "inputs", "labels"
+INPUTS, STREAMS, LABELS = "inputs", "streams", "labels"
 RANDOM_BATCH = 8
 """Number of random inputs that a network is exported with."""
 
@@ -20,14 +20,14 @@ RANDOM_BATCH = 8
 def read_inputs(path: Path) -> "torch.Tensor":
     """Read inputs, float32, whose numbers are finite.
 
-    Of several arrays in a file, it is the one with the name "inputs".
+    Of several arrays in a file, it is the one with the name "inputs" or "streams".
 
     Raises:
         InputError: the file cannot be read, or holds something else.
     """
     import torch
 
-    values = _pick(path, INPUTS)
+    values = _pick(path, INPUTS, STREAMS)
     if values.dim() < 2 or not values.numel():
         raise InputError(
             f"{path}: its shape is {tuple(values.shape)}; inputs have a batch in front,"
@@ -37,6 +37,24 @@ def read_inputs(path: Path) -> "torch.Tensor":
         count = int((~values.isfinite()).sum())
         raise InputError(f"{path}: {count} of its values are NaN or infinite; give finite inputs")
     return values.to(torch.float32)
+
+
+def warn_of_file(path: Path, inputs: "torch.Tensor", by_step: bool) -> None:
+    """Warn if the order of a file's inputs is not known; the name "streams" tells it.
+
+    Args:
+        inputs: as they are in the file.
+        by_step: whether they have time steps.
+
+    Warns:
+        AmbiguousOrder: streams have as many samples as time steps.
+    """
+    from stochi.data.order import warn_of_order
+
+    given = tuple(inputs.shape)
+    if by_step and given[0] == given[1] > 1 and STREAMS not in _content(path):
+        way_out = f"name the array {STREAMS!r} in a .npz or .pt file"
+        warn_of_order(f"{path}: inputs", given, way_out, stacklevel=3)
 
 
 def read_labels(inputs: Path, labels: Path | None) -> "torch.Tensor | None":
@@ -135,13 +153,10 @@ def _check_order(
     Warns:
         AmbiguousOrder: streams have as many samples as time steps.
     """
-    from stochi.data.order import warn_of_order
-
     given, held = tuple(samples.inputs.shape), samples.inputs.shape[samples.batch_dim]
     of_labels, by_step = tuple(samples.labels.shape), samples.batch_dim == 1
     if len(samples) == held:
-        if by_step and given[0] == given[1] > 1:
-            warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
+        warn_of_file(inputs, samples.inputs, by_step)
         return
     if len(of_labels) == 3 and of_labels[0] == held and time_steps in (None, of_labels[1]):
         raise InputError(
@@ -182,16 +197,28 @@ def random_inputs(shape: str, seed: int) -> "torch.Tensor":
     return torch.rand(RANDOM_BATCH, *sizes, generator=torch.Generator().manual_seed(seed))
 
 
-def _pick(path: Path, name: str) -> "torch.Tensor":
-    """Return the only array of a file, or the one of that name."""
+def _pick(path: Path, name: str, *also: str) -> "torch.Tensor":
+    """Return the only array of a file, or the one of that name, or of another that it may have."""
     content = _content(path)
-    if name in content:
-        return _as_tensor(path, content[name])
+    for known in (name, *also):
+        if known in content:
+            return _as_tensor(path, content[known])
+    _refuse_recording(path, set(content))
     others = [other for other in content if other != LABELS]
     if len(others) != 1:
         held = f"holds {', '.join(sorted(content))}" if content else "holds no array"
         raise InputError(f"{path}: {held}; name the array {name!r}, or save it alone")
     return _as_tensor(path, content[others[0]])
+
+
+def _refuse_recording(path: Path, names: set[str]) -> None:
+    """Raise InputError if arrays have the names of a recording's columns."""
+    if len(names) > 1 and {"x", "y"} <= {name.lower() for name in names}:
+        raise InputError(
+            f"{path}: holds {', '.join(sorted(names))}, as a recording of events does; this takes"
+            " frames: open recordings with stochi.data.open_recordings, and save"
+            " streams=events.load().inputs.numpy(), labels=events.load().labels.numpy()"
+        )
 
 
 def _content(path: Path) -> dict[str, Any]:

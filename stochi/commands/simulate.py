@@ -21,7 +21,7 @@ from stochi.commands.options import (
     refuse,
     was_given,
 )
-from stochi.commands.own_inputs import read_inputs, read_samples
+from stochi.commands.own_inputs import read_inputs, read_samples, warn_of_file
 from stochi.commands.recorded import recorded_warnings
 from stochi.devices import check_device
 from stochi.errors import InputError
@@ -158,7 +158,6 @@ def _read_own(
     Raises:
         InputError: a file cannot be read, or does not fit the Program.
     """
-    from stochi.data.order import warn_of_order
     from stochi.sim.inputs import check_inputs
     from stochi.sim.labelled import check_data
 
@@ -180,9 +179,8 @@ def _read_own(
         check_inputs(program, shown)
     except InputError as error:
         raise InputError(f"{inputs}: {error}") from error
-    given, batch = tuple(shown.shape), shown.dim() - len(program.input_shape) - 1
-    if batch and given[0] == given[1] > 1:
-        warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
+    batch = shown.dim() - len(program.input_shape) - 1
+    warn_of_file(inputs, shown, bool(batch))
     if count is None:
         return shown, None
     if not 1 <= count <= shown.shape[batch]:

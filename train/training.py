@@ -92,12 +92,10 @@ def train_classifier(
 
     Args:
         build: builds the network, with weights from torch's global generator.
-        samples: the training set, whose front is held out for validation; if it is ordered by
-            class, every eighth sample (or what ``config.validation_share`` says). Streams and
-            recordings are for networks that take (time steps, batch, *shape).
+        samples: the training set, whose front, or if it is ordered by class a part of each class,
+            is held out. Streams and recordings are for networks that take (time steps, batch, ...).
         config: options of training.
-        defence: changes the loss or the weights (``stochi.train.defences.catalogue``); None is
-            plain training.
+        defence: changes the loss or the weights (``stochi.train.make_defence``), if there is one.
         device: device of the training.
         progress: called after every epoch.
         batch_progress: called after every batch with the numbers of finished batches and of all

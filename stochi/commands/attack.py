@@ -134,7 +134,6 @@ def attack_command(
     check_figure(figure, *asked.files())
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
-    refuse_other_budgets(context, attacks)
     report = compare(output, compared, attacks, budgets, _options(trials, seed, device))
     _finish(output, report, figure)
 
@@ -146,10 +145,15 @@ def _fit_events(
     draws: int | None,
     changes: "EventBudget",
 ) -> "list[Attack]":
-    """Return the attacks, or greedy-spikes if none was named and the Program takes events."""
-    if not compared.program.target.events or was_given(context, "attack"):
-        return attacks
-    return read_attacks("greedy-spikes", 0.0, draws=draws, budget=changes)
+    """Return the attacks, or greedy-spikes if none was named and the Program takes events.
+
+    Raises:
+        InputError: an option says what none of them may change.
+    """
+    if compared.program.target.events and not was_given(context, "attack"):
+        attacks = read_attacks("greedy-spikes", 0.0, draws=draws, budget=changes)
+    refuse_other_budgets(context, attacks)
+    return attacks
 
 
 def _options(trials: int, seed: int, device: str) -> dict[str, Any]:

@@ -203,7 +203,6 @@ def _pick(path: Path, name: str, *also: str) -> "torch.Tensor":
     for known in (name, *also):
         if known in content:
             return _as_tensor(path, content[known])
-    _refuse_recording(path, set(content))
     others = [other for other in content if other != LABELS]
     if len(others) != 1:
         held = f"holds {', '.join(sorted(content))}" if content else "holds no array"
@@ -227,7 +226,9 @@ def _content(path: Path) -> dict[str, Any]:
         found = load_tensors(path)
         return found if isinstance(found, dict) else {"": found}
     if path.suffix in NUMPY:
-        return load_arrays(path)
+        arrays = load_arrays(path)
+        _refuse_recording(path, set(arrays))
+        return arrays
     if not path.exists():
         raise InputError(f"{path}: no such file")
     raise InputError(f"{path}: give a file of numpy (.npy, .npz) or of torch (.pt)")

@@ -64,8 +64,8 @@ def _as_array(events: Streams | torch.Tensor | np.ndarray) -> np.ndarray:
         array = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         raise InputError(
-            f"events are drawn from streams, a tensor or an array, not from a"
-            f" {type(values).__name__} (of an EventSet: events.first(4).load())"
+            f"events have type {type(values).__name__}; they are drawn from streams, a tensor or an"
+            " array (of an EventSet: events.first(4).load())"
         ) from None
     if array.ndim == 4:
         array = array[:, None]

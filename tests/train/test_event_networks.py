@@ -1,5 +1,6 @@
 """Networks for events: their shapes, their way to the chip, their checkpoints and training."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stochi.deploy import lower
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.parity import check_parity
+from stochi.sim import run
 from stochi.train import NetworkConfig, load_checkpoint, make_defence, save_checkpoint
 from stochi.train.augmentation import shift_at_random
 from stochi.train.checkpoint import KINDS
@@ -200,6 +202,10 @@ def test_parity_of_recordings_on_disk_is_that_of_streams(sets: tuple[EventSet, E
         for data in (test, test.load())
     )
     assert on_disk.to_json() == held.to_json() and on_disk.mismatches == 0
+    few = test.first(3)  # as many as time steps
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(run(program, few).logits, run(program, few.load()).logits)
 
 
 def test_training_on_events_learns() -> None:

@@ -84,9 +84,9 @@ def run(
 
     Args:
         program: from ``stochi.deploy.lower``.
-        inputs: (batch, *shape) images in [0, 1] that are shown at every time step, or
-            (time steps, batch, *shape); exactly 0 or 1 for a Program that takes events. Also
-            ``Images`` or ``Streams``, whose labels are not used.
+        inputs: (batch, *shape) images in [0, 1] that are shown at every time step, or (time steps,
+            batch, *shape), also as ``InOrder(inputs)``; exactly 0 or 1 for a Program that takes
+            events. Or ``Images``, ``Streams`` or an ``EventSet``, whose labels are not used.
         backend: "engine" (compiled loops on the CPU, torch on a GPU) or "lava" (Lava's runtime).
         seed, trial: whole numbers in [0, 2³²) that choose the draws. A trial is a repetition.
         probes: what to record of every layer at every time step, "spikes" and "membrane".

@@ -6,6 +6,7 @@ from typing import overload
 
 import torch
 
+from stochi.data.events.event_set import EventSet
 from stochi.data.order import is_ambiguous, warn_of_order
 from stochi.data.samples import Samples
 from stochi.errors import InputError
@@ -15,12 +16,19 @@ from stochi.program.program import Program
 
 @dataclass(frozen=True)
 class InOrder:
-    """Inputs whose time steps, if they have some, are known to be in front."""
+    """Inputs whose time steps, if they have some, are known to be in front.
+
+    With as many samples as time steps their shape does not tell, and ``run`` warns of a tensor;
+    ``run(program, InOrder(inputs))`` says it.
+
+    Attributes:
+        values: (batch, *shape) or (time steps, batch, *shape).
+    """
 
     values: torch.Tensor
 
 
-Given = torch.Tensor | Samples | InOrder
+Given = torch.Tensor | Samples | EventSet | InOrder
 """Inputs of a run, as a user gives them or as other code passes them on."""
 
 
@@ -51,9 +59,11 @@ def inputs_in_order(
         return inputs.inputs
     if isinstance(inputs, InOrder):
         return inputs.values
+    if isinstance(inputs, EventSet):
+        return inputs.load().inputs
     given = tuple(getattr(inputs, "shape", ()))
     if is_ambiguous(given, len(shape), time_steps):
-        way_out = "pass stochi.data.Streams(inputs, labels)"
+        way_out = "pass stochi.sim.InOrder(inputs), or stochi.data.Streams(inputs, labels)"
         warn_of_order("inputs", given, way_out, stacklevel=3)
     return inputs
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from stochi.data.batches import Data, is_in_memory, read_whole_batches
+from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples, join_samples
 from stochi.errors import InputError
 from stochi.program.program import Program
@@ -44,6 +45,8 @@ def _whole_batches(program: Program, data: Data, batch_size: int) -> Iterator[Sa
     dims, steps = len(program.input_shape), program.target.time_steps
     in_parts = not is_in_memory(data)
     first: Samples | None = None
+    if isinstance(data, EventSet):
+        data.check_outputs(program.classes)
     for number, batch in enumerate(read_whole_batches(data, dims, batch_size, steps)):
         try:
             check_data(program, batch)

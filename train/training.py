@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from stochi.data.batches import Labelled
+from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
 from stochi.data.samples import Samples
 from stochi.devices import device_of
@@ -91,11 +92,10 @@ def train_classifier(
 
     Args:
         build: builds the network, with weights from torch's global generator.
-        samples: the training set, whose front is held out for validation. Streams and
-            recordings are for networks that take (time steps, batch, *shape).
+        samples: the training set, whose front, or if it is ordered by class a part of each class,
+            is held out. Streams and recordings are for networks that take (time steps, batch, ...).
         config: options of training.
-        defence: changes the loss or the weights (``stochi.train.defences.catalogue``); None is
-            plain training.
+        defence: changes the loss or the weights (``stochi.train.make_defence``), if there is one.
         device: device of the training.
         progress: called after every epoch.
         batch_progress: called after every batch with the numbers of finished batches and of all
@@ -110,6 +110,7 @@ def train_classifier(
     defence = Defence() if defence is None else defence
     _check_defence(defence, samples)
     held_out = _count_held_out(samples, config.validation_share)
+    samples = _with_mixed_front(samples, held_out, config.validation_share)
     samples = samples.to(torch.device(device)) if isinstance(samples, Samples) else samples
     devices = [device] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -160,6 +161,22 @@ def _count_held_out(samples: Labelled, validation_share: int) -> int:
             f"{len(samples)} samples are too few to train on; pass at least {validation_share}"
         )
     return count
+
+
+def _with_mixed_front(samples: Labelled, held_out: int, validation_share: int) -> Labelled:
+    """Return samples whose front has samples of all their parts if they are ordered by class.
+
+    The front of a set that is ordered by class holds one class, or few, which the rest may lack.
+    """
+    labels = samples.labels
+    others = len(labels.unique()) - 1
+    if labels.dim() != 1 or not others or int((labels[1:] != labels[:-1]).sum()) != others:
+        return samples
+    rows = torch.arange(len(samples))
+    front = torch.zeros(len(samples), dtype=torch.bool)
+    front[rows[::validation_share][:held_out]] = True
+    mixed = torch.cat([rows[front], rows[~front]])
+    return samples.rearranged(mixed) if isinstance(samples, EventSet) else samples.select(mixed)
 
 
 def _check_defence(defence: Defence, samples: Labelled) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.attack_choice import read_attacks, read_epsilons, refuse_other_budgets
 from stochi.commands.compared import Asked, Compared, compare, load_compared
 from stochi.commands.console import Output
 from stochi.commands.event_budget import (
@@ -145,10 +145,15 @@ def _fit_events(
     draws: int | None,
     changes: "EventBudget",
 ) -> "list[Attack]":
-    """Return the attacks, or greedy-spikes if none was named and the Program takes events."""
-    if not compared.program.target.events or was_given(context, "attack"):
-        return attacks
-    return read_attacks("greedy-spikes", 0.0, draws=draws, budget=changes)
+    """Return the attacks, or greedy-spikes if none was named and the Program takes events.
+
+    Raises:
+        InputError: an option says what none of them may change.
+    """
+    if compared.program.target.events and not was_given(context, "attack"):
+        attacks = read_attacks("greedy-spikes", 0.0, draws=draws, budget=changes)
+    refuse_other_budgets(context, attacks)
+    return attacks
 
 
 def _options(trials: int, seed: int, device: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from stochi.commands.event_budget import FLIPS
-from stochi.commands.options import was_given
+from stochi.commands.options import refuse, was_given
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def read_attacks(
     from stochi.attacks.surrogates.choice import make_surrogates
     from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 
+    _check_names(names)
     followed = (None,) if surrogates is None else make_surrogates(surrogates)
     # Each attack once, in the order given, after the noise that all of them must beat.
     named = list(dict.fromkeys(name.strip() for name in names.split(",")))
@@ -69,6 +70,28 @@ def read_attacks(
     given = dict(iterations=iterations, draws=draws, restarts=restarts, surrogates=surrogates)
     _check_options(names, {o for o, value in given.items() if value is not None}, options)
     return list(dict.fromkeys(attacks))
+
+
+def _check_names(names: str) -> None:
+    """Raise InputError if there is no attack of one of these names, on images or on events."""
+    from stochi.attacks.catalogue import ATTACK_NAMES
+    from stochi.attacks.events.catalogue import EVENT_ATTACK_NAMES
+
+    for name in (name.strip() for name in names.split(",")):
+        if name not in (*ATTACK_NAMES, *EVENT_ATTACK_NAMES):
+            raise InputError(
+                f"attack is {name!r}; choose from {', '.join(ATTACK_NAMES)}, or on events"
+                f" {', '.join(EVENT_ATTACK_NAMES)}"
+            )
+
+
+def refuse_other_budgets(context: typer.Context, attacks: "list[Attack]") -> None:
+    """Raise InputError if an option says what none of the attacks may change."""
+    if not any(attack.batch_dim == 0 for attack in attacks):
+        refuse(context, ("epsilon", "epsilons"), "attacks on events have --flips and --share")
+    if not any(attack.batch_dim == 1 for attack in attacks):
+        others = ("flips", "share", "kinds", "max_delay", "refractory")
+        refuse(context, others, "attacks on images have --epsilon")
 
 
 def _check_options(names: str, given: set[str], known: "list[set[str]]") -> None:

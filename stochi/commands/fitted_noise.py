@@ -10,7 +10,7 @@ import typer
 
 from stochi.commands.data import samples_of
 from stochi.commands.options import was_given
-from stochi.commands.own_inputs import read_inputs
+from stochi.commands.own_inputs import read_inputs, warn_of_file
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,8 +69,6 @@ class FitInputs:
         """
         if self.file is None:
             return self._read_set(shape, time_steps)
-        from stochi.data.order import warn_of_order
-
         shown = read_inputs(self.file)
         axis = shown.dim() - len(shape) - 1
         if axis not in (0, 1) or tuple(shown.shape[axis + 1 :]) != shape:
@@ -85,8 +83,7 @@ class FitInputs:
                 f"{self.file}: its inputs have {len(shown)} time steps, the network's samples have"
                 f" {time_steps}; give as many"
             )
-        if axis == 1 and time_steps == shown.shape[1] > 1:
-            warn_of_order(f"{self.file}: inputs", tuple(shown.shape), "give more inputs")
+        warn_of_file(self.file, shown, axis == 1)
         held = shown.shape[axis]
         count = min(FIT_IMAGES, held) if self.count is None else self.count
         if not 1 <= count <= held:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stochi.data.samples import Samples
     from stochi.program import Program
 
-INPUTS, LABELS = "inputs", "labels"
+INPUTS, STREAMS, LABELS = "inputs", "streams", "labels"
 RANDOM_BATCH = 8
 """Number of random inputs that a network is exported with."""
 
@@ -21,14 +21,14 @@ RANDOM_BATCH = 8
 def read_inputs(path: Path) -> "torch.Tensor":
     """Read inputs, float32, whose numbers are finite.
 
-    Of several arrays in a file, it is the one with the name "inputs".
+    Of several arrays in a file, it is the one with the name "inputs" or "streams".
 
     Raises:
         InputError: the file cannot be read, or holds something else.
     """
     import torch
 
-    values = _pick(path, INPUTS)
+    values = _pick(path, INPUTS, STREAMS)
     if values.dim() < 2 or not values.numel():
         raise InputError(
             f"{path}: its shape is {tuple(values.shape)}; inputs have a batch in front,"
@@ -38,6 +38,24 @@ def read_inputs(path: Path) -> "torch.Tensor":
         count = int((~values.isfinite()).sum())
         raise InputError(f"{path}: {count} of its values are NaN or infinite; give finite inputs")
     return values.to(torch.float32)
+
+
+def warn_of_file(path: Path, inputs: "torch.Tensor", by_step: bool) -> None:
+    """Warn if the order of a file's inputs is not known; the name "streams" tells it.
+
+    Args:
+        inputs: as they are in the file.
+        by_step: whether they have time steps.
+
+    Warns:
+        AmbiguousOrder: streams have as many samples as time steps.
+    """
+    from stochi.data.order import warn_of_order
+
+    given = tuple(inputs.shape)
+    if by_step and given[0] == given[1] > 1 and STREAMS not in _content(path):
+        way_out = f"name the array {STREAMS!r} in a .npz or .pt file"
+        warn_of_order(f"{path}: inputs", given, way_out, stacklevel=3)
 
 
 def read_labels(inputs: Path, labels: Path | None) -> "torch.Tensor | None":
@@ -139,7 +157,6 @@ def read_program_inputs(
     Raises:
         InputError: a file cannot be read, or does not fit the Program.
     """
-    from stochi.data.order import warn_of_order
     from stochi.sim.inputs import check_inputs
     from stochi.sim.labelled import check_data
 
@@ -161,9 +178,8 @@ def read_program_inputs(
         check_inputs(program, shown)
     except InputError as error:
         raise InputError(f"{inputs}: {error}") from error
-    given, batch = tuple(shown.shape), shown.dim() - len(program.input_shape) - 1
-    if batch and given[0] == given[1] > 1:
-        warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
+    batch = shown.dim() - len(program.input_shape) - 1
+    warn_of_file(inputs, shown, bool(batch))
     if count is None:
         return shown, None
     if not 1 <= count <= shown.shape[batch]:
@@ -179,13 +195,10 @@ def _check_order(
     Warns:
         AmbiguousOrder: streams have as many samples as time steps.
     """
-    from stochi.data.order import warn_of_order
-
     given, held = tuple(samples.inputs.shape), samples.inputs.shape[samples.batch_dim]
     of_labels, by_step = tuple(samples.labels.shape), samples.batch_dim == 1
     if len(samples) == held:
-        if by_step and given[0] == given[1] > 1:
-            warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
+        warn_of_file(inputs, samples.inputs, by_step)
         return
     if len(of_labels) == 3 and of_labels[0] == held and time_steps in (None, of_labels[1]):
         raise InputError(
@@ -226,16 +239,27 @@ def random_inputs(shape: str, seed: int) -> "torch.Tensor":
     return torch.rand(RANDOM_BATCH, *sizes, generator=torch.Generator().manual_seed(seed))
 
 
-def _pick(path: Path, name: str) -> "torch.Tensor":
-    """Return the only array of a file, or the one of that name."""
+def _pick(path: Path, name: str, *also: str) -> "torch.Tensor":
+    """Return the only array of a file, or the one of that name, or of another that it may have."""
     content = _content(path)
-    if name in content:
-        return _as_tensor(path, content[name])
+    for known in (name, *also):
+        if known in content:
+            return _as_tensor(path, content[known])
     others = [other for other in content if other != LABELS]
     if len(others) != 1:
         held = f"holds {', '.join(sorted(content))}" if content else "holds no array"
         raise InputError(f"{path}: {held}; name the array {name!r}, or save it alone")
     return _as_tensor(path, content[others[0]])
+
+
+def _refuse_recording(path: Path, names: set[str]) -> None:
+    """Raise InputError if arrays have the names of a recording's columns."""
+    if len(names) > 1 and {"x", "y"} <= {name.lower() for name in names}:
+        raise InputError(
+            f"{path}: holds {', '.join(sorted(names))}, as a recording of events does; this takes"
+            " frames: open recordings with stochi.data.open_recordings, and save"
+            " streams=events.load().inputs.numpy(), labels=events.load().labels.numpy()"
+        )
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -244,7 +268,9 @@ def _content(path: Path) -> dict[str, Any]:
         found = load_tensors(path)
         return found if isinstance(found, dict) else {"": found}
     if path.suffix in NUMPY:
-        return load_arrays(path)
+        arrays = load_arrays(path)
+        _refuse_recording(path, set(arrays))
+        return arrays
     if not path.exists():
         raise InputError(f"{path}: no such file")
     raise InputError(f"{path}: give a file of numpy (.npy, .npz) or of torch (.pt)")

@@ -60,7 +60,13 @@ def _as_array(events: Streams | torch.Tensor | np.ndarray) -> np.ndarray:
     values = events.inputs if isinstance(events, Streams) else events
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().numpy()
-    array = np.asarray(values, np.float64)
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"events have type {type(values).__name__}; they are drawn from streams, a tensor or an"
+            " array (of an EventSet: events.first(4).load())"
+        ) from None
     if array.ndim == 4:
         array = array[:, None]
     if array.ndim != 5 or array.shape[2] not in (1, 2) or not array.size:

@@ -9,6 +9,7 @@ import torch
 from stochi.errors import InputError
 
 AnySamples = TypeVar("AnySamples", bound="Samples")
+_WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ class Samples:
         """Return the first ``count`` samples, or all if there are fewer."""
         return self.first(min(count, len(self)))
 
-    def select(self: AnySamples, rows: torch.Tensor) -> AnySamples:
+    def select(self: AnySamples, rows: torch.Tensor | Sequence[int]) -> AnySamples:
         """Return the samples with these numbers, (count,) int64."""
+        rows = as_rows(rows)
         inputs = self.inputs.index_select(self.batch_dim, rows.to(self.inputs.device))
         labels = self.labels.index_select(self.label_dim, rows.to(self.labels.device))
         return replace(self, inputs=inputs, labels=labels)
@@ -80,6 +82,25 @@ class Samples:
         """Yield what :meth:`split` does, as samples of the same form."""
         for inputs, labels in self.split(count):
             yield replace(self, inputs=inputs, labels=labels)
+
+
+def as_rows(rows: torch.Tensor | Sequence[int]) -> torch.Tensor:
+    """Return the numbers of samples as a tensor, (count,) int64.
+
+    Raises:
+        InputError: these are not whole numbers.
+    """
+    try:
+        found = torch.as_tensor(rows)
+    except (TypeError, ValueError, RuntimeError):
+        found = None
+    if found is None or found.dim() != 1 or found.dtype not in _WHOLE:
+        given = f"{found.dtype} of shape {tuple(found.shape)}" if found is not None else repr(rows)
+        raise InputError(
+            f"samples are selected by their numbers, and these are {given}; give a list of whole"
+            " numbers (of a mask: mask.nonzero()[:, 0])"
+        )
+    return found.long()
 
 
 def join_samples(parts: Sequence[AnySamples]) -> AnySamples:

@@ -247,3 +247,37 @@ def test_streams_tell_a_foreign_graph_its_time_steps(run: Run, files: Path, shar
     status, out, err = run("parity", *graph, "--events", "--inputs", "one.npz", *QUICK)
     assert status == 0 and "0 mismatches" in out, err
     assert report()["configuration"]["time_steps"] == 50
+
+
+def test_a_file_can_tell_the_order_of_its_streams(run: Run, files: Path) -> None:
+    net = ("--weights", "events.pt", "--out", "m.nir")
+    assert run("export", "net.py:Events", "--sample", "events.npz", *net)[0] == 0
+    assert run("deploy", "m.nir", "--events", "--out", "m.program")[0] == 0
+    held = np.load("events.npz")
+    square, labels = held["inputs"][:, :6], held["labels"][:6]
+    answers = []
+    for name, warns in (("inputs", True), ("streams", False)):
+        for labelled in ({}, {"labels": labels}):
+            np.savez("square.npz", **{name: square}, **labelled)
+            status, out, err = run("simulate", "m.program", "--inputs", "square.npz", "--json")
+            assert status == 0, err
+            assert ("name the array 'streams'" in out + err) == warns
+            answers.append(json.loads(out)["predictions"])
+    assert answers == answers[:1] * 4
+
+
+def test_a_recording_is_not_taken_for_frames(run: Run, files: Path) -> None:
+    one = np.zeros(3, np.int64)
+    np.savez("recording.npz", x=one, y=one, t=one, p=one)
+    words = ("parity", "net.py:Events", "--weights", "events.pt", "--inputs", "recording.npz")
+    check_refused(run, words, "open recordings with stochi.data.open_recordings")
+
+
+def test_budgets_of_other_attacks_are_refused(run: Run, files: Path) -> None:
+    words = ("attack", "net.py:Events", *EVENTS)
+    for budget in (("--epsilon", "0.2"), ("--epsilons", "0.1,0.2")):
+        check_refused(run, (*words, *budget), f"{budget[0]}: attacks on events have --flips")
+    images = ("attack", "net.py:Events", *EVENTS, "--attack", "fgsm")
+    for budget in (("--flips", "2"), ("--share", "0.1"), ("--max-delay", "1")):
+        check_refused(run, (*images, *budget), f"{budget[0]}: attacks on images have --epsilon")
+    check_refused(run, (*words, "--attack", "spikefool"), "or on events random-events")

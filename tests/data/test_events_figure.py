@@ -84,3 +84,9 @@ def test_what_cannot_be_drawn(
 def test_a_step_that_is_too_short(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="step_ms is 5"):
         draw_events(frames(), tmp_path / "events.gif", step_ms=5)
+
+
+def test_recordings_are_loaded_before_they_are_drawn(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"events have type object; .*events.first\(4\).load\(\)"):
+        draw_events(object(), tmp_path / "events.png")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())

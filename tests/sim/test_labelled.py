@@ -1,6 +1,7 @@
 """Labelled data against a Program: every batch, its form, its labels, and what messages say."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from stochi.data import AmbiguousOrder, Images, Streams
+from stochi.data import AmbiguousOrder, EventSet, Images, Streams
+from stochi.data.events.source import RecordingFiles
 from stochi.deploy import Program, calibrate, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
-from stochi.sim import run
+from stochi.sim import InOrder, run
 from stochi.sim.labelled import checked_batches, read_all
 from stochi.train import RandomTauLeaky
 
@@ -128,12 +130,21 @@ def test_a_run_warns_of_inputs_that_do_not_tell(
 ) -> None:
     shown = events(STEPS)
     said = run(program, Streams(shown, torch.zeros(STEPS).long()))
+    assert torch.equal(run(program, InOrder(shown)).logits, said.logits)
     assert not recwarn.list
     with pytest.warns(AmbiguousOrder, match="Streams") as caught:
         assert torch.equal(run(program, shown).logits, said.logits)
     assert caught[0].filename == __file__
     with pytest.raises(InputError, match=r"the batch before the time steps.*inputs.transpose"):
         run(program, events(7).transpose(0, 1))
+
+
+def test_named_classes_are_as_many_as_the_outputs(program: Program) -> None:
+    files = RecordingFiles((Path("b/1.npz"), Path("c/1.npz")), (1, 1, IN), lambda path: None)  # type: ignore[arg-type, return-value]
+    recordings = EventSet(files, torch.arange(2), 2, class_names=("b", "c"))
+    for read in (read_all, lambda program, data: list(checked_batches(program, data, 2))):
+        with pytest.raises(InputError, match=r"2 classes \(b, c\), and the network has 3 outputs"):
+            read(program, recordings)
 
 
 def test_calibration_warns_of_inputs_that_do_not_tell(
@@ -145,6 +156,7 @@ def test_calibration_warns_of_inputs_that_do_not_tell(
     told = Streams(shown, torch.zeros(STEPS).long())
     lower(graph, calibration=told, **options)
     calibrate(graph, told, **options)
+    lower(graph, calibration=InOrder(shown), **options)
     assert not any(issubclass(one.category, AmbiguousOrder) for one in recwarn.list)
     for call in (
         lambda: lower(graph, calibration=shown, **options),

@@ -1,5 +1,6 @@
 """Networks for events: their shapes, their way to the chip, their checkpoints and training."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,19 @@ from stochi.deploy import lower
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.parity import check_parity
+from stochi.sim import run
 from stochi.train import NetworkConfig, load_checkpoint, make_defence, save_checkpoint
 from stochi.train.augmentation import shift_at_random
 from stochi.train.checkpoint import KINDS
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.neurons.choice import NEURONS, NeuronChoice
-from stochi.train.training import TrainingConfig, are_right, measure_accuracy, train_classifier
+from stochi.train.training import (
+    TrainingConfig,
+    _with_mixed_front,
+    are_right,
+    measure_accuracy,
+    train_classifier,
+)
 from tests.data.events.recordings import write_nmnist
 
 CHOICES = (
@@ -155,6 +163,37 @@ def test_recordings_on_disk_train_as_those_in_memory(sets: tuple[EventSet, Event
     assert measure_accuracy(on_disk, test, 2) == int(right.sum()) / 5
 
 
+def test_the_front_of_a_set_ordered_by_class_holds_every_class(
+    sets: tuple[EventSet, EventSet],
+) -> None:
+    training = sets[0]
+    by_class = training.rearranged(training.labels.argsort(stable=True))
+    assert by_class.labels.tolist() == sorted(training.labels.tolist())
+    assert torch.equal(by_class.load().inputs[:, 0], by_class.select([0]).inputs[:, 0])
+    config = TrainingConfig(epochs=1, batch_size=8, validation_share=2)
+    trained = [
+        train_classifier(SMALL.build, samples, config) for samples in (by_class, by_class.load())
+    ]
+    assert trained[0][1] == trained[1][1]
+    for ours, theirs in zip(*(model.parameters() for model, _ in trained), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("labels", [[0] * 8 + [1] * 8, [2] * 4 + [0] * 8 + [1] * 4])
+def test_what_is_held_out_of_a_set_ordered_by_class(labels: list[int]) -> None:
+    images = Images(torch.arange(16.0).view(16, 1), torch.tensor(labels))
+    held_out = _with_mixed_front(images, 4, 4)
+    assert held_out.inputs[:4, 0].tolist() == [0, 4, 8, 12]
+    assert sorted(held_out.inputs[:, 0].tolist()) == images.inputs[:, 0].tolist()
+    assert torch.equal(held_out.labels, images.labels[held_out.inputs[:, 0].long()])
+
+
+@pytest.mark.parametrize("labels", [[0, 1] * 8, [3] * 16, [0, 0, 1, 0] * 4])
+def test_other_sets_keep_their_front(labels: list[int]) -> None:
+    images = Images(torch.arange(16.0).view(16, 1), torch.tensor(labels))
+    assert _with_mixed_front(images, 4, 4) is images
+
+
 def test_parity_of_recordings_on_disk_is_that_of_streams(sets: tuple[EventSet, EventSet]) -> None:
     net, test = strong(SMALL.build()), sets[0]
     program = lower(to_nir(net, test.first(2).load().inputs), events=True)
@@ -163,6 +202,10 @@ def test_parity_of_recordings_on_disk_is_that_of_streams(sets: tuple[EventSet, E
         for data in (test, test.load())
     )
     assert on_disk.to_json() == held.to_json() and on_disk.mismatches == 0
+    few = test.first(3)  # as many as time steps
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(run(program, few).logits, run(program, few.load()).logits)
 
 
 def test_training_on_events_learns() -> None:

@@ -64,7 +64,8 @@ class EventAttack(Attack):
         if not set(self.usable) & set(self.allowed.kinds):
             raise InputError(
                 f"budget allows {', '.join(self.allowed.kinds)}; {type(self).__name__} needs"
-                f" {' or '.join(map(repr, self.usable))} among its kinds"
+                f" {' or '.join(map(repr, self.usable))} among its kinds (kinds= of EventBudget,"
+                " with max_delay= or max_distance= for moves; --kinds, like move-time:1)"
             )
 
     @property

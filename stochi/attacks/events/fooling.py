@@ -12,6 +12,7 @@ from stochi.attacks.events.event_pattern import EventPattern
 from stochi.attacks.events.pattern_form import EventSamples
 from stochi.attacks.expectation import answers, is_random
 from stochi.attacks.program_model import ProgramModel
+from stochi.data.events.event_set import EventSet
 from stochi.devices import device_of
 from stochi.errors import InputError, check_at_least_one
 from stochi.hardware.draws import check_coordinates
@@ -79,6 +80,8 @@ def fooling_rate(
     check_coordinates(seed=seed)
     if not len(samples):
         raise InputError("there are no samples; a fooling rate needs at least one")
+    if isinstance(samples, EventSet) and isinstance(model, Program):
+        samples.check_outputs(model.classes)
     asked = ProgramModel(model, seed) if isinstance(model, Program) else model
     first = samples.select(torch.arange(1)).to(device_of(asked))
     check_events(first.inputs, "a fooling rate")

@@ -1,6 +1,6 @@
 """Labelled recordings that stay where they are until they are needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,7 +9,8 @@ import torch
 from stochi.data.events.binning import Binning, LostEvents
 from stochi.data.events.frame_cache import FrameCache
 from stochi.data.events.recording import Recording
-from stochi.data.events.source import Recordings
+from stochi.data.events.source import Rearranged, Recordings
+from stochi.data.samples import as_rows
 from stochi.data.streams import Streams
 from stochi.errors import InputError
 
@@ -72,16 +73,25 @@ class EventSet:
             self.cache.put(key, *kept)
         return kept
 
-    def select(self, rows: torch.Tensor) -> Streams:
+    def select(self, rows: torch.Tensor | Sequence[int]) -> Streams:
         """Read the samples with these numbers, (count,) int64.
 
         Returns:
             Inputs (time steps, count, *shape) float32 of exactly 0 or 1, and labels.
+
+        Raises:
+            InputError: a number is out of range, or these are not numbers.
         """
+        rows = as_rows(rows)
         inputs = np.empty((self.time_steps, len(rows), *self.shape), np.float32)
         for place, number in enumerate(rows.tolist()):
             inputs[:, place], _ = self.frames(number)
         return Streams(torch.from_numpy(inputs), self.labels[rows])
+
+    def rearranged(self, rows: torch.Tensor) -> "EventSet":
+        """Return the set of the recordings with these numbers, in their order."""
+        recordings = Rearranged(self.recordings, tuple(rows.tolist()))
+        return replace(self, recordings=recordings, labels=self.labels[rows])
 
     def first(self, count: int) -> "EventSet":
         """Return the set of the first ``count`` recordings.
@@ -114,6 +124,15 @@ class EventSet:
     def lost(self) -> LostEvents:
         """Count the events that frames do not show, by reading every recording once."""
         return sum((self.frames(number)[1] for number in range(len(self))), LostEvents())
+
+    def check_outputs(self, outputs: int) -> None:
+        """Raise InputError if classes have names, and a network has another number of outputs."""
+        if self.class_names and outputs != self.classes:
+            raise InputError(
+                f"the recordings have {self.classes} classes ({', '.join(self.class_names)}), and"
+                f" the network has {outputs} outputs, so labels may mean other classes; open them"
+                " with classes= the classes of the training part, which may lack recordings here"
+            )
 
     def _number(self, number: int) -> int:
         if not 0 <= number < len(self):

@@ -8,6 +8,7 @@ import numpy as np
 
 from stochi.data.array_files import load_arrays
 from stochi.data.events.recording import Recording, checked_recording
+from stochi.data.events.time_units import to_microseconds
 from stochi.errors import InputError, first_line
 
 _NAMES = {
@@ -20,13 +21,17 @@ _FORM = "x, y, t (microseconds) and p (1 brighter, 0 or −1 darker)"
 _GROUP = "events"
 _EXACT = 2**53
 """Whole numbers below this are exact in a float."""
+_MOST = 2**62
 
 
-def read_numpy(path: Path, height: int, width: int) -> Recording:
+def read_numpy(path: Path, height: int, width: int, unit: str | None = None) -> Recording:
     """Read a recording from a .npz or .npy file.
 
     A .npz file holds four arrays, or one; a single array has four named fields, or is (events, 4)
     with the columns x, y, time, polarity.
+
+    Args:
+        unit: of times, as for :func:`stochi.data.events.time_units.to_microseconds`.
 
     Raises:
         InputError: the file is damaged, or its events are impossible; the message names it.
@@ -34,16 +39,20 @@ def read_numpy(path: Path, height: int, width: int) -> Recording:
     arrays = load_arrays(path)
     try:
         only = next(iter(arrays.values())) if len(arrays) == 1 else None
-        return _recording(arrays if only is None else _fields_of(only), height, width)
+        fields = arrays if only is None else _fields_of(only)
+        return _recording(fields, height, width, unit)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def read_hdf5(path: Path, height: int, width: int) -> Recording:
+def read_hdf5(path: Path, height: int, width: int, unit: str | None = None) -> Recording:
     """Read a recording from an HDF5 file.
 
     Four data sets lie in the group ``events`` or in the file itself; or ``events`` is a data set
     like the array of a .npy file.
+
+    Args:
+        unit: as for :func:`read_numpy`.
 
     Raises:
         InputError: the file is damaged, or its events are impossible; the message names it.
@@ -54,9 +63,9 @@ def read_hdf5(path: Path, height: int, width: int) -> Recording:
         with h5py.File(path, "r") as file:
             place = file.get(_GROUP, file)
             if isinstance(place, h5py.Dataset):
-                return _recording(_fields_of(place[()]), height, width)
+                return _recording(_fields_of(place[()]), height, width, unit)
             sets = {name: item for name, item in place.items() if isinstance(item, h5py.Dataset)}
-            return _recording(sets, height, width)
+            return _recording(sets, height, width, unit)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and others
@@ -78,18 +87,18 @@ def _fields_of(array: Any) -> dict[str, np.ndarray]:
     )
 
 
-def _recording(fields: Mapping[str, Any], height: int, width: int) -> Recording:
+def _recording(fields: Mapping[str, Any], height: int, width: int, unit: str | None) -> Recording:
     """Return the recording in four arrays or data sets, by whatever names they have."""
-    lower = {name.lower(): values for name, values in fields.items()}
     found: dict[str, np.ndarray] = {}
     for what, names in _NAMES.items():
-        known = [lower[name] for name in names if name in lower]
+        known = [values for name, values in fields.items() if name.lower() in names]
         if len(known) != 1:
             raise InputError(
                 f"it holds {'no' if not known else 'more than one'} {what}: its arrays are"
                 f" {', '.join(map(repr, fields)) or 'none'}; it must have {_FORM}"
             )
-        found[what] = _whole(what, known[0])
+        numbers = _numbers(what, known[0])
+        found[what] = to_microseconds(numbers, unit) if what == "time" else _whole(what, numbers)
     lengths = {what: len(values) for what, values in found.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(
@@ -102,24 +111,26 @@ def _recording(fields: Mapping[str, Any], height: int, width: int) -> Recording:
     return checked_recording(Recording(x, y, polarity, time, height, width))
 
 
-def _whole(what: str, values: Any) -> np.ndarray:
-    """Return whole numbers as int64."""
+def _numbers(what: str, values: Any) -> np.ndarray:
+    """Return an array with one number an event."""
     values = np.asarray(values)
     if values.ndim != 1 or values.dtype.kind not in "biuf":
         raise InputError(
             f"{what} is an array of {values.dtype} with shape {values.shape}; it must be one"
             " number an event"
         )
+    return values
+
+
+def _whole(what: str, values: np.ndarray) -> np.ndarray:
+    """Return whole numbers as int64."""
     if values.dtype.kind == "f":
         wrong = ~(np.abs(values) < _EXACT) | (values != np.trunc(values))  # NaN is wrong too
     else:
-        wrong = values > np.int64(2**62) if values.dtype == np.uint64 else np.zeros(1, np.bool_)
+        wrong = values > _MOST
     if wrong.any():
         at = int(wrong.argmax())
-        raise InputError(
-            f"event {at} has {what} {values[at]}; it must be a whole number"
-            + (" of microseconds" if what == "time" else "")
-        )
+        raise InputError(f"event {at} has {what} {values[at]}; it must be a whole number")
     return values.astype(np.int64)
 
 

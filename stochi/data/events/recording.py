@@ -51,6 +51,7 @@ def checked_recording(recording: Recording) -> Recording:
             at = int(((values < 0) | (values >= limit)).argmax())
             raise InputError(
                 f"event {at} has {what} {values[at]}; it must be from 0 to {limit - 1}"
+                f"{_of_sensor(recording, what)}"
             )
     time = recording.time
     backwards = time[1:] < time[:-1]
@@ -63,5 +64,13 @@ def checked_recording(recording: Recording) -> Recording:
     if int(time[-1]) - int(time[0]) > LONGEST:
         raise InputError(
             f"its times range from {time[0]} to {time[-1]} µs; at most {LONGEST} µs can lie between"
+            " (two years; they are hardly microseconds)"
         )
     return recording
+
+
+def _of_sensor(recording: Recording, what: str) -> str:
+    """Return the sensor that a place must lie on, in words."""
+    if what == "polarity":
+        return ""
+    return f" on a sensor of (height, width) = ({recording.height}, {recording.width})"

@@ -37,11 +37,13 @@ class RecordingFiles:
         paths: the files, in order.
         shape: (polarities, height, width) of every recording.
         parse: function from a path to its recording; raises InputError with the file's name.
+        reading: what else a recording depends on, such as the unit of its times.
     """
 
     paths: tuple[Path, ...]
     shape: tuple[int, int, int]
     parse: Callable[[Path], Recording]
+    reading: str = ""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -55,8 +57,37 @@ class RecordingFiles:
             raise _unreadable(path, error) from error
 
     def identity(self, number: int) -> str:
-        """Return the file's path, size and time of change."""
-        return file_identity(self.paths[number])
+        """Return the file's path, size and time of change, and how it is read."""
+        return file_identity(self.paths[number]) + self.reading
+
+
+@dataclass(frozen=True)
+class Rearranged:
+    """Recordings in another order.
+
+    Attributes:
+        recordings: the recordings.
+        rows: the number that each had before.
+    """
+
+    recordings: Recordings
+    rows: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(polarities, height, width) of every recording."""
+        return self.recordings.shape
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, number: int) -> Recording:
+        """Return a recording."""
+        return self.recordings.read(self.rows[number])
+
+    def identity(self, number: int) -> str:
+        """Return what the recording's own number gives."""
+        return self.recordings.identity(self.rows[number])
 
 
 def file_identity(path: Path) -> str:

@@ -3,6 +3,7 @@
 import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +53,21 @@ def same(left: Samples, right: Samples) -> bool:
         and torch.equal(left.inputs, right.inputs)
         and torch.equal(left.labels, right.labels)
     )
+
+
+@pytest.mark.parametrize("rows", [[1, 3], range(1, 4, 2), np.array([1, 3]), torch.tensor([1, 3])])
+def test_samples_are_selected_by_any_numbers(rows: Any) -> None:
+    events, _ = counted()
+    assert same(events.select(rows), events.load().select(torch.tensor([1, 3])))
+    assert same(events.load().select(rows), events.select(rows))
+
+
+@pytest.mark.parametrize("rows", [torch.ones(7, dtype=torch.bool), [0.5], 3, "ab", None, [[1]], []])
+def test_what_selects_no_samples(rows: Any) -> None:
+    events, _ = counted()
+    for samples in (events, events.load()):
+        with pytest.raises(InputError, match=r"selected by their numbers.*mask.nonzero"):
+            samples.select(rows)
 
 
 def test_every_way_to_read_gives_the_same_samples() -> None:

@@ -87,9 +87,9 @@ def test_folders_are_classes_in_the_order_of_their_names(tmp_path: Path) -> None
     (tmp_path / ".git").mkdir()
     events = open_recordings(tmp_path, SENSOR, binning=Binning(3, "count"))
     assert events.class_names == ("class 9", "class 10", "empty") and events.classes == 3
-    assert events.labels.tolist() == [0, 0, 0, 1, 1] and events.labels.dtype == torch.int64
+    assert events.labels.tolist() == [0, 1, 0, 1, 0] and events.labels.dtype == torch.int64
     paths = [path.stem for path in events.recordings.paths]  # type: ignore[attr-defined]
-    assert paths == ["r1", "r9", "r10", "a", "b"]
+    assert paths == ["r1", "a", "r9", "b", "r10"]
     assert events.load().inputs.shape == (3, 5, 2, *SENSOR)
 
 
@@ -103,6 +103,135 @@ def test_a_test_part_takes_the_labels_of_the_training_part(tmp_path: Path) -> No
         open_recordings(tmp_path / "train", SENSOR, classes=("b", "c"))
     with pytest.raises(InputError, match="a class is named twice in a, a"):
         open_recordings(tmp_path / "train", SENSOR, classes=("a", "a"))
+
+
+def test_labels_of_a_part_that_lacks_classes_are_not_guessed(tmp_path: Path) -> None:
+    write_set(tmp_path / "train", {"a": ["1"], "b": ["1"], "c": ["1"]})
+    write_set(tmp_path / "test", {"c": ["1"], "b": ["1"]})
+    write_set(tmp_path / "other", {"x": ["1"], "b": ["1"], "z": ["1"]})
+    training = open_recordings(tmp_path / "train", SENSOR)
+    with pytest.raises(InputError, match=r"test: lacks a of .*train, so a label would mean"):
+        open_recordings(tmp_path / "test", SENSOR)
+    for classes in (training, training.class_names, ["a", "b", "c"]):
+        test = open_recordings(tmp_path / "test", SENSOR, classes=classes)
+        assert test.labels.tolist() == [1, 2] and test.class_names == ("a", "b", "c")
+    alone = open_recordings(tmp_path / "test", SENSOR, classes=("b", "c"))
+    assert alone.labels.tolist() == [0, 1]
+    # A folder that has one of three classes is another set.
+    assert open_recordings(tmp_path / "other", SENSOR).class_names == ("b", "x", "z")
+
+
+def test_parts_with_different_classes(tmp_path: Path) -> None:
+    write_set(tmp_path / "train", {"a": ["1"], "b": ["1"], "c": ["1"]})
+    write_set(tmp_path / "test", {"a": ["1"], "b": ["1"], "d": ["1"]})
+    for part, lacks in (("train", "d"), ("test", "c")):
+        with pytest.raises(InputError, match=f"{part}: lacks {lacks} of"):
+            open_recordings(tmp_path / part, SENSOR)
+        assert open_recordings(tmp_path / part, SENSOR, classes=list("abcd")).classes == 4
+
+
+def test_labels_are_not_compared_with_another_number_of_outputs(tmp_path: Path) -> None:
+    write_set(tmp_path / "there" / "test", {"b": ["1", "2"], "c": ["1", "2"]})
+    test = open_recordings(tmp_path / "there" / "test", SENSOR)
+    test.check_outputs(2)
+    with pytest.raises(InputError, match=r"2 classes \(b, c\), and the network has 3 outputs"):
+        test.check_outputs(3)
+    named = open_recordings(tmp_path / "there" / "test", SENSOR, classes=("a", "b", "c"))
+    named.first(1).check_outputs(3)
+
+
+@pytest.mark.parametrize("classes", ["abc", 10, [1, 2], (), [None], ["a", "a"]])
+def test_impossible_classes(tmp_path: Path, classes: Any) -> None:
+    write_set(tmp_path, {"a": ["1"]})
+    with pytest.raises(InputError, match=r"classes is .*; give the names|named twice"):
+        open_recordings(tmp_path, SENSOR, classes=classes)
+
+
+@pytest.mark.parametrize("ending", [".npz", ".npy", ".h5"])
+@pytest.mark.parametrize(
+    ("unit", "factor", "kind"),
+    [
+        ("s", 1e-6, np.float64),
+        ("ms", 1e-3, np.float64),
+        ("us", 1, np.float32),
+        ("us", 1, np.uint32),
+        ("ns", 1000, np.int64),
+        ("ns", 1000, np.uint64),
+        ("ns", 1000, np.float64),
+    ],
+)
+def test_times_in_other_units(
+    tmp_path: Path, ending: str, unit: Any, factor: float, kind: type
+) -> None:
+    recording = random_recording(4, 60, *SENSOR)
+    times = (recording.time * factor).astype(kind)
+    content = {**columns(recording), "t": times}
+    fields = np.dtype([(name, values.dtype) for name, values in content.items()])
+    array = np.array(list(zip(*content.values(), strict=True)), fields)
+    (tmp_path / "a").mkdir()
+    path = tmp_path / "a" / f"f{ending}"
+    {
+        ".npz": lambda: np.savez(path, **content),
+        ".npy": lambda: np.save(path, array),
+        ".h5": lambda: write_hdf5(path, content),
+    }[ending]()
+    found = open_recordings(tmp_path, SENSOR, time_unit=unit).recording(0)
+    assert same(found, recording)
+
+
+def test_whole_numbers_of_coarse_units(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for unit, factor in (("s", 10**6), ("ms", 1000)):
+        np.savez(tmp_path / "a" / "f.npz", **{**GOOD, "t": np.array([-1, 2], np.int8)})
+        found = open_recordings(tmp_path, SENSOR, time_unit=unit).recording(0)  # type: ignore[arg-type]
+        assert found.time.tolist() == [-factor, 2 * factor]
+    for times in ([1, 2**62], [-(2**62), 1], [1.0, np.nan], [1.0, 1e300]):
+        np.savez(tmp_path / "a" / "f.npz", **{**GOOD, "t": np.array(times)})
+        with pytest.raises(InputError, match=r"event \d has time .* s; it must be"):
+            open_recordings(tmp_path, SENSOR, time_unit="s").load()
+    with pytest.raises(InputError, match="time_unit is 'sec'; it must be one of s, ms, us, ns"):
+        open_recordings(tmp_path, SENSOR, time_unit="sec")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (np.arange(300), "range over 299; .*all lie in the first step"),
+        (np.arange(300) * 10**6, "range over 299,000,000; .*nearly all are left out"),
+        (np.arange(300) / 1000, "event 1 has time 0.001; .*time_unit='s' or 'ms'"),
+    ],
+)
+def test_steps_of_a_duration_need_the_right_unit(
+    tmp_path: Path, times: np.ndarray, says: str
+) -> None:
+    some = np.zeros(300, np.int64)
+    (tmp_path / "a").mkdir()
+    np.savez(tmp_path / "a" / "f.npz", x=some, y=some, p=some, t=times)
+    steps = Binning(30, "duration", 10_000)
+    with pytest.raises(InputError, match=rf"f\.npz: .*{says}"):
+        open_recordings(tmp_path, SENSOR, binning=steps).load()
+    sure = open_recordings(tmp_path, SENSOR, binning=steps, time_unit="us")
+    assert sure.load().inputs.sum() >= 1
+    if times.dtype.kind == "i":  # steps of equal time are the same in every unit
+        frames = [
+            open_recordings(tmp_path, SENSOR, time_unit=unit).load().inputs
+            for unit in (None, "us", "ms")
+        ]
+        assert torch.equal(frames[0], frames[1]) and frames[0].shape == frames[2].shape
+
+
+def test_the_cache_knows_the_unit(tmp_path: Path) -> None:
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    some = np.zeros(300, np.int64)
+    np.savez(tmp_path / "set" / "a" / "f.npz", x=some, y=some, p=some, t=np.arange(300))
+    steps = Binning(30, "duration", 10_000)
+    shown = [
+        open_recordings(
+            tmp_path / "set", SENSOR, binning=steps, time_unit=unit, cache=tmp_path / "cache"
+        ).load()
+        for unit in ("us", "ms", "us")
+    ]
+    assert [int(each.inputs.sum()) for each in shown] == [1, 30, 1]
 
 
 def test_what_is_not_a_set(tmp_path: Path) -> None:
@@ -162,6 +291,7 @@ GOOD = {
         ({"x": np.array(["1", "2"])}, "x is an array of <U1"),
         ({"x": np.array([1j, 2])}, "x is an array of complex128"),
         ({"time": np.array([1, 2])}, "it holds more than one time"),
+        ({"X": np.array([3, 4])}, "it holds more than one x: its arrays are"),
         ({name: np.zeros(0) for name in GOOD}, "it holds no event"),
     ],
 )

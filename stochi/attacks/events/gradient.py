@@ -10,7 +10,7 @@ from torch import nn
 
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.events.base import EventAttack
-from stochi.attacks.events.judging import choose_sparsest
+from stochi.attacks.events.judging import choose_sparsest, confirm_wrong
 from stochi.attacks.events.menu import Menu, list_changes
 from stochi.attacks.events.places import flatten_places
 from stochi.attacks.expectation import Slope, answers, expected_slope, is_random
@@ -52,6 +52,12 @@ class Surface(NamedTuple):
         """Return how far the best wrong class leads, mean over the draws, (rows,)."""
         with torch.no_grad():
             return margin(answers(self.model, frames, self.draws, 1), labels)
+
+    def confirm(self, frames: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+        """Return which samples that seem wrong are so in fresh runs, too, (n,) bool."""
+        if not self.random:
+            return wrong
+        return confirm_wrong(self.model, frames, self.labels, self.draws, wrong)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,13 @@ import torch
 from torch import nn
 
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import answers, expected_outcome, judging_runs, where_outcome
+from stochi.attacks.expectation import (
+    answers,
+    expected_outcome,
+    judging_rounds,
+    judging_runs,
+    where_outcome,
+)
 from stochi.attacks.samplewise import choose
 
 
@@ -16,6 +22,28 @@ def any_right(
     """Return whether the model is right about each sample in any of ``draws`` runs, (n,) bool."""
     with torch.no_grad():
         return (answers(model, frames, draws, 1).argmax(2) == labels).any(0)
+
+
+def confirm_wrong(
+    model: nn.Module, frames: torch.Tensor, labels: torch.Tensor, draws: int, wrong: torch.Tensor
+) -> torch.Tensor:
+    """Return which samples that seem wrong are so in all of 50 fresh runs or more, (n,) bool.
+
+    Among many steps of a search, a few draws are sure to be wrong by luck once.
+
+    Args:
+        model: a random model.
+        frames: (time_steps, n, *shape) events.
+        labels: (n,) the true classes.
+        draws: runs side by side.
+        wrong: (n,) bool, the samples that seem wrong; no other is asked about.
+    """
+    rows = wrong.nonzero().flatten()
+    if not len(rows):
+        return wrong
+    runs = (draws, judging_rounds(draws))
+    outcome = expected_outcome(model, frames[:, rows], labels[rows], *runs, 1)
+    return wrong.index_put((rows,), outcome.right == 0)
 
 
 def choose_sparsest(

@@ -36,6 +36,10 @@ QUICK: dict[str, dict[str, Any]] = {
     "probabilistic-pgd": {"iterations": 3, "samples": 2},
     "spike-fool": {"iterations": 3, "walk": 2, "prunes": 5},
     "retiming": {"iterations": 3},
+    "frame": {"tries": 3},
+    "corner": {"tries": 3},
+    "dash": {"tries": 3},
+    "mask-aware-dash": {"tries": 3},
 }
 """Fewer iterations than usual, for random budgets."""
 SPARING = ("greedy-spikes", "boundary", "sparse-gradient", "spike-fool", "retiming")

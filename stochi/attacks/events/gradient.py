@@ -10,10 +10,17 @@ from torch import nn
 
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.events.base import EventAttack
-from stochi.attacks.events.judging import choose_sparsest, confirm_wrong
+from stochi.attacks.events.judging import choose_sparsest
 from stochi.attacks.events.menu import Menu, list_changes
 from stochi.attacks.events.places import flatten_places
-from stochi.attacks.expectation import Slope, answers, expected_slope, is_random
+from stochi.attacks.expectation import (
+    Slope,
+    answers,
+    expected_outcome,
+    expected_slope,
+    is_random,
+    judging_rounds,
+)
 from stochi.attacks.objectives import Objective, margin
 from stochi.attacks.surrogates.choice import SurrogateChoice, describe_sampling, make_surrogates
 from stochi.attacks.surrogates.replacement import surrogate_in
@@ -55,9 +62,12 @@ class Surface(NamedTuple):
 
     def confirm(self, frames: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
         """Return which samples that seem wrong are so in fresh runs, too, (n,) bool."""
-        if not self.random:
+        rows = wrong.nonzero().flatten()
+        if not self.random or not len(rows):
             return wrong
-        return confirm_wrong(self.model, frames, self.labels, self.draws, wrong)
+        runs = (self.draws, judging_rounds(self.draws))
+        outcome = expected_outcome(self.model, frames[:, rows], self.labels[rows], *runs, 1)
+        return wrong.index_put((rows,), outcome.right == 0)
 
 
 @dataclass(frozen=True)

@@ -152,9 +152,7 @@ class _Asked(NamedTuple):
         """Return whether one sample that seems wrong is so in fresh runs, too."""
         if not self.random:
             return True
-        label = self.label[None]
-        wrong = torch.ones_like(label, dtype=torch.bool)
-        return bool(confirm_wrong(self.model, frames, label, draws, wrong))
+        return bool(confirm_wrong(self.model, frames, self.label[None], draws, JUDGING_DRAWS))
 
     def race(self, frames: torch.Tensor, margins: torch.Tensor, draws: int) -> int:
         """Return the row of the largest lead; row 0 takes part in every round of a race."""

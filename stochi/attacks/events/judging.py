@@ -6,13 +6,7 @@ import torch
 from torch import nn
 
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import (
-    answers,
-    expected_outcome,
-    judging_rounds,
-    judging_runs,
-    where_outcome,
-)
+from stochi.attacks.expectation import answers, expected_outcome, judging_runs, where_outcome
 from stochi.attacks.samplewise import choose
 
 
@@ -25,25 +19,27 @@ def any_right(
 
 
 def confirm_wrong(
-    model: nn.Module, frames: torch.Tensor, labels: torch.Tensor, draws: int, wrong: torch.Tensor
+    model: nn.Module, frames: torch.Tensor, labels: torch.Tensor, draws: int, runs: int
 ) -> torch.Tensor:
-    """Return which samples that seem wrong are so in all of 50 fresh runs or more, (n,) bool.
+    """Return about which samples a random model is wrong in so many fresh runs, (n,) bool.
 
-    Among many steps of a search, a few draws are sure to be wrong by luck once.
+    Among many steps of a search, a few draws are sure to be wrong by luck once. A sample is not
+    asked about any more once a run is right.
 
     Args:
-        model: a random model.
+        model: the model.
         frames: (time_steps, n, *shape) events.
         labels: (n,) the true classes.
         draws: runs side by side.
-        wrong: (n,) bool, the samples that seem wrong; no other is asked about.
+        runs: smallest number of runs.
     """
-    rows = wrong.nonzero().flatten()
-    if not len(rows):
-        return wrong
-    runs = (draws, judging_rounds(draws))
-    outcome = expected_outcome(model, frames[:, rows], labels[rows], *runs, 1)
-    return wrong.index_put((rows,), outcome.right == 0)
+    wrong = torch.ones_like(labels, dtype=torch.bool)
+    for _ in range(-(-runs // draws)):
+        rows = wrong.nonzero().flatten()
+        if not len(rows):
+            break
+        wrong[rows] = ~any_right(model, frames[:, rows], labels[rows], draws)
+    return wrong
 
 
 def choose_sparsest(

@@ -122,8 +122,10 @@ class Boundary(EventAttack):
         # Where two samples differ: the events of both, less those that they share, twice.
         shared = clean.float() @ events.float().T
         apart = (events.sum(1) - 2 * shared).masked_fill(~of_others, torch.inf)
-        count = min((self.starts + 1) // 2, len(events))
-        return events[apart.topk(count, 1, largest=False).indices]
+        nearest = apart.topk(min((self.starts + 1) // 2, len(events)), 1, largest=False)
+        # A sample without such others starts at random ones alone: itself is no start.
+        own = nearest.values.isinf()[:, :, None]
+        return torch.where(own, clean[:, None], events[nearest.indices])
 
     def walk(
         self,

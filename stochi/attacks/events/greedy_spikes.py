@@ -41,8 +41,8 @@ class GreedySpikes(EventAttack):
         flips: number of events that may be added or removed in a sample, or an
             :class:`EventBudget`; a budget replaces it.
         seed: seed of the choice of candidates, a whole number in [0, 2⁶⁴).
-        candidates: changes tried per round; a round costs ``(candidates + 1)·draws`` queries, and on
-            a random model about as many for each time that the draws become four times as many.
+        candidates: changes tried per round; a round costs ``(candidates + 1)·draws`` queries, and
+            on a random model about as many each time that the draws become four times as many.
         draws: runs that a margin is averaged over first, 1 for a model without randomness.
         budget: another name for ``flips``.
     """

@@ -30,8 +30,8 @@ class NoiseSearch:
         families: kinds of noise that are tried in turn, of ``FAMILIES``.
         candidates: number of noises tried.
         trials: runs of the network on each sample and candidate.
-        seed: of the noises, the shifts and the network's draws, in [0, 2³²). A fooling rate with the
-            same seed has other shifts and draws.
+        seed: of the noises, the shifts and the network's draws, in [0, 2³²). A fooling rate with
+            the same seed has other shifts and draws.
     """
 
     families: tuple[str, ...] = FAMILIES

@@ -1,6 +1,6 @@
 """Random patterns of events: the baseline that a trained one must beat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -29,8 +29,8 @@ class RandomPattern(EventPattern):
         InputError: the seed is out of range.
     """
 
-    like: EventPattern
-    seed: int
+    like: EventPattern = field(kw_only=True)
+    seed: int = field(kw_only=True)
 
     def __init__(self, like: EventPattern, seed: int) -> None:
         check_seed(seed)

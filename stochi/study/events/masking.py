@@ -17,7 +17,8 @@ from stochi.study.victims import Victim
 def find_signs(answers: EventAnswers, victims: Sequence[Victim]) -> Iterator[EventMaskingCell]:
     """Yield signs of masked gradients: attacks that know less and do more, on the same recordings.
 
-    Each victim's own training is looked at, as the study of images looks at the first.
+    Args:
+        victims: the trainings that are looked at; others have no part in the signs.
 
     The white box is the worst, per recording, of the attacks by gradients on the place's own model.
     """

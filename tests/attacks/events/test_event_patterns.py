@@ -73,7 +73,7 @@ def test_every_sample_is_within_its_budget(chosen: PatternForm, seed: int, rate:
     assert windowed.budget.holds(clean, attacked).all()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(forms, st.integers(0, 2**32 - 1), st.floats(0, 0.6), st.integers(0, 40))
 def test_a_random_pattern_inserts_as_many_events_as_the_one_it_is_like(
     chosen: PatternForm, seed: int, rate: float, most: int

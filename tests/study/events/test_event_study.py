@@ -14,6 +14,7 @@ from stochi.study.events.answers import EventAnswers
 from stochi.study.events.evaluation import evaluate
 from stochi.study.events.execution import load_recordings
 from stochi.study.events.figures import draw_patterns, draw_success
+from stochi.study.events.patterns import read_pattern, with_pattern
 from stochi.study.events.questions import (
     RANDOM,
     UNIVERSAL,
@@ -245,6 +246,23 @@ def test_random_patterns_differ_by_trial_and_patterns_are_as_large(done: EventAn
     assert done.key(victim, random) != done.key(victim, question)
     kept = done.store.get(done.made_key(victim, question.shown))
     assert kept is not None and 1 <= len(kept["events"]) <= 10
+
+
+def test_sizes_of_patterns_are_those_of_the_reported_trials(done: EventAnswers) -> None:
+    victim, test = Victim("RandHet-SNN"), load_recordings(TINY, None)[1]
+    (question,) = own(victim, UNIVERSAL)
+    pattern = read_pattern(
+        done.store, done.made_key(victim, question.shown), question.shown, "saccades"
+    )
+    assert pattern is not None
+    found = done.answer(victim, question)["changes"]
+    # Of four trials, three choose what counts, and the last one is reported.
+    for trial in (0, 3):
+        seen = with_pattern(question.shown, pattern, test, trial).inputs
+        changes = (seen != test.inputs).flatten(2).sum((0, 2)).tolist()
+        assert (changes == found) == (trial == 3)
+    random = replace(question, shown=replace(question.shown, attack=RANDOM + UNIVERSAL))
+    assert done.answer(victim, random)["changes"] == found
 
 
 def test_damaged_files_raise(copied: EventAnswers) -> None:

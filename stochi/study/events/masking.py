@@ -17,10 +17,11 @@ from stochi.study.victims import Victim
 def find_signs(answers: EventAnswers, victims: Sequence[Victim]) -> Iterator[EventMaskingCell]:
     """Yield signs of masked gradients: attacks that know less and do more, on the same recordings.
 
-    Args:
-        victims: the trainings that are looked at; others have no part in the signs.
-
     The white box is the worst, per recording, of the attacks by gradients on the place's own model.
+
+    Args:
+        answers: the answers of a finished study.
+        victims: the trainings that are looked at; others have no part in the signs.
     """
     for victim in victims:
         for place in places_of(victim):

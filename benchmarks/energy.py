@@ -111,11 +111,12 @@ def main(words: Sequence[str] | None = None) -> None:
     for kind in ("random", "plain"):
         network, _ = train_classifier(replace(plan.network, neuron=kind).build, training, config)
         networks.append(network.eval())
-    programs = build_programs(*networks, training.first(FIT_IMAGES).inputs)
+    drawn, plain = networks
+    programs = build_programs(drawn, plain, training.first(FIT_IMAGES).inputs)
     found = {name: estimate(program, test, figures="loihi1") for name, program in programs.items()}
     # A trained network's membranes have the size of a batch, and would be in its footprint.
     fresh = plan.network.build()
-    fresh.load_state_dict(networks[0].state_dict())
+    fresh.load_state_dict(drawn.state_dict())
     torch.manual_seed(0)
     floats = measure_model(fresh, [test.inputs], neurons=(snn.SpikingNeuron,))
     sizes = f"mean of {len(test)} test images, {plan.network.time_steps} time steps each"

@@ -17,17 +17,27 @@ def choose_events(form: PatternForm, scores: torch.Tensor, most: int | None = No
         scores: of the window's places; only those above −∞ are taken.
         most: largest number of events; None: the budget alone counts.
     """
+    limits = [n for n in (most, form.budget.count) if n is not None]
+    events = rank_events(form, scores, min(limits, default=None))
+    return EventPattern(form, tuple((t, p, y, x) for t, p, y, x in events.tolist()))
+
+
+def rank_events(form: PatternForm, scores: torch.Tensor, most: int | None = None) -> torch.Tensor:
+    """Return the events with the highest scores, the best one first, (events, 4) int64.
+
+    Args:
+        form, scores: as for :func:`choose_events`.
+        most: largest number of events; None for all that go together.
+    """
     order = scores.flatten().argsort(descending=True, stable=True)
     ranks = torch.empty_like(order)
     ranks[order] = torch.arange(len(order), 0, -1, device=order.device)
     ranks = torch.where(scores.isneginf(), 0, ranks.view(scores.shape))
     if form.budget.refractory:
         ranks = _suppress(ranks, form.budget.refractory, form.offsets.loops)
-    limits = [n for n in (most, form.budget.count) if n is not None]
-    count = min([int((ranks > 0).sum()), *limits])
-    chosen = ranks.flatten().topk(count).indices
-    events = torch.stack(torch.unravel_index(chosen, scores.shape), 1)
-    return EventPattern(form, tuple((t, p, y, x) for t, p, y, x in events.tolist()))
+    possible = int((ranks > 0).sum())
+    chosen = ranks.flatten().topk(possible if most is None else min(possible, most)).indices
+    return torch.stack(torch.unravel_index(chosen, scores.shape), 1)
 
 
 def _suppress(ranks: torch.Tensor, reach: int, loops: bool) -> torch.Tensor:

@@ -49,7 +49,8 @@ class EventPattern:
 
     def __repr__(self) -> str:
         digest = hashlib.sha256(repr((self.form, self.events)).encode()).hexdigest()[:12]
-        return f"EventPattern({self.form.title!r}, {len(self.events)} events, {digest})"
+        name = type(self).__name__
+        return f"{name}({self.form.title!r}, {len(self.events)} events, {digest})"
 
     @property
     def budget(self) -> EventBudget:
@@ -110,20 +111,49 @@ class EventPattern:
                 f"the shifts have the shape {tuple(offsets.shape)}; {frames.shape[1]} samples need"
                 f" ({frames.shape[1]}, 3): steps, rows, columns"
             )
-        shape = self.form.shape
         clean = by_sample(as_places(frames) != 0)
-        offsets = offsets.to(frames.device)
-        at = locate(self.coordinates.to(frames.device), offsets, shape)
-        most = self.budget.limits(frames)
-        rest, left = clean, most
-        if self.form.occludes:
-            removed = first_marks(clean & self.window(offsets) & ~marked(at, clean), most)
-            rest, left = clean & ~removed, most - removed.sum(1)
-        taken = rest.gather(1, at.places)
+        found = self.show(clean, offsets.to(frames.device), self.budget.limits(frames))
+        return from_samples(found, self.form.shape).reshape(frames.shape).to(frames.dtype)
+
+    def show(self, clean: torch.Tensor, offsets: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
+        """Return samples with the pattern in them, (n, places) bool.
+
+        Args:
+            clean: (n, places) bool.
+            offsets: (n, 3) shifts.
+            most: (n,) largest number of changes.
+        """
+        rest = self.hide(clean, offsets, most)
+        left = most - (clean & ~rest).sum(1)
+        return rest | self.insertions(rest, offsets, left, self.coordinates)
+
+    def hide(self, clean: torch.Tensor, offsets: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
+        """Return samples without what an occluding window hides, (n, places) bool."""
+        if not self.form.occludes:
+            return clean
+        at = locate(self.coordinates.to(clean.device), offsets, self.form.shape)
+        return clean & ~first_marks(clean & self.window(offsets) & ~marked(at, clean), most)
+
+    def insertions(
+        self,
+        rest: torch.Tensor,
+        offsets: torch.Tensor,
+        most: torch.Tensor,
+        coordinates: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the marks of the first events that can be inserted, (n, places) bool.
+
+        Args:
+            rest: (n, places) bool, the samples.
+            offsets: (n, 3) shifts.
+            most: (n,) largest number of events.
+            coordinates: (events, 4) int64, the first ones first.
+        """
+        shape = self.form.shape
+        at = locate(coordinates.to(rest.device), offsets, shape)
         close = near_events(rest, shape, self.budget.refractory).gather(1, at.pixels)
-        new = first_marks(at.inside & ~taken & ~close, left)
-        found = rest | marked(at._replace(inside=new), rest)
-        return from_samples(found, shape).reshape(frames.shape).to(frames.dtype)
+        new = first_marks(at.inside & ~rest.gather(1, at.places) & ~close, most)
+        return marked(at._replace(inside=new), rest)
 
     def window(self, offsets: torch.Tensor) -> torch.Tensor:
         """Return the places of the window at each shift, (n, places) bool."""

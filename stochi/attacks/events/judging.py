@@ -18,6 +18,30 @@ def any_right(
         return (answers(model, frames, draws, 1).argmax(2) == labels).any(0)
 
 
+def confirm_wrong(
+    model: nn.Module, frames: torch.Tensor, labels: torch.Tensor, draws: int, runs: int
+) -> torch.Tensor:
+    """Return about which samples a random model is wrong in so many fresh runs, (n,) bool.
+
+    Among many steps of a search, a few draws are sure to be wrong by luck once. A sample is not
+    asked about any more once a run is right.
+
+    Args:
+        model: the model.
+        frames: (time_steps, n, *shape) events.
+        labels: (n,) the true classes.
+        draws: runs side by side.
+        runs: smallest number of runs.
+    """
+    wrong = torch.ones_like(labels, dtype=torch.bool)
+    for _ in range(-(-runs // draws)):
+        rows = wrong.nonzero().flatten()
+        if not len(rows):
+            break
+        wrong[rows] = ~any_right(model, frames[:, rows], labels[rows], draws)
+    return wrong
+
+
 def choose_sparsest(
     model: nn.Module,
     candidates: Sequence[Candidate],

@@ -10,6 +10,7 @@ from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.event_pattern import EventPattern
 from stochi.attacks.events.offsets import Offsets
 from stochi.attacks.events.pattern_form import PatternForm
+from stochi.attacks.events.random_pattern import RandomPattern
 from stochi.attacks.events.window_budget import WindowBudget
 from stochi.errors import InputError, ProgramError, first_line
 from stochi.program.archive import Format, read_archive, write_archive
@@ -25,8 +26,14 @@ def save_pattern(pattern: EventPattern, path: str | Path) -> None:
     """Write a pattern as an archive of numpy arrays, aside and then into place.
 
     Raises:
-        InputError: the path is a folder.
+        InputError: the path is a folder, or the pattern is one of :func:`random_like`, whose events
+            differ by sample.
     """
+    if isinstance(pattern, RandomPattern):
+        raise InputError(
+            "a random pattern inserts other events into each sample, so it has no file; save the"
+            f" pattern that it is like, and call random_like(pattern, {pattern.seed}) again"
+        )
     form = pattern.form
     header = {
         **{name: getattr(form, name) for name in _PARTS},

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 
 from stochi.attacks.events.gradient import EventGradientAttack, Surface, break_ties
+from stochi.attacks.events.judging import any_right
 from stochi.attacks.events.menu import Menu
 from stochi.attacks.events.pruning import prune_by_value
 from stochi.attacks.events.selection import select
-from stochi.attacks.expectation import answers
 from stochi.attacks.objectives import TINY, targeted_margin
 from stochi.attacks.samplewise import choose
 from stochi.attacks.targets import nearest_classes_of
@@ -33,7 +33,7 @@ class SpikeFool(EventGradientAttack):
     Each iteration walks from the events to the boundary as DeepFool does, over values between 0 and
     1, and takes the boundary there for a plane. The changes that lead across the plane are made, as
     whole events, the ones that lead furthest first and no more than needed. A sample is done when
-    no run is right; then changes that are not needed are dropped.
+    no run is right, confirmed over fresh ones; then changes that are not needed are dropped.
 
     Attributes:
         iterations: largest number of planes.
@@ -66,12 +66,13 @@ class SpikeFool(EventGradientAttack):
     ) -> list[torch.Tensor]:
         """Cross one plane after another."""
         made = menu.none()
+        done = torch.zeros_like(surface.labels, dtype=torch.bool)
         for _ in range(self.iterations):
             events = menu.events(made)
-            with torch.no_grad():
-                logits = answers(surface.model, menu.frames(events), surface.draws, 1)
-            right = (logits.argmax(2) == surface.labels).any(0)
-            room = torch.where(right, limits - made.sum(1), 0)
+            frames = menu.frames(events)
+            right = any_right(surface.model, frames, surface.labels, surface.draws)
+            done |= surface.confirm(frames, ~done & ~right)
+            room = torch.where(done, 0, limits - made.sum(1))
             if not bool((room > 0).any()):
                 break
             plane = self.find_plane(surface, menu, events)

@@ -1,5 +1,6 @@
 """The answers of a plan on events, kept in a store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,26 +50,28 @@ class EventAnswers(KeptAnswers[EventStudyPlan, EventQuestion]):
         question: EventQuestion,
         right: torch.Tensor,
         clean: Streams,
-        shown: Streams,
+        shown: Sequence[Streams],
     ) -> None:
         """Keep the answer to a question.
 
         Args:
             right: (plan.all_trials, samples) bool, whether each sample was right in each trial.
-            clean, shown: the clean recordings, and what the victim was shown, in the first trial
-                if that differs by trial.
+            clean: the clean recordings.
+            shown: what the victim was shown; if that differs by trial, in each reported one.
         """
         answer: dict[str, object] = {
             "right": as_rows(right),
             "events": count_events(clean.inputs).tolist(),
         }
         if question.shown.delay or not question.shown.is_pattern:
-            changes = question.shown.budget.count_changes(clean.inputs, shown.inputs)
+            answer["changes"] = question.shown.budget.count_changes(
+                clean.inputs, shown[0].inputs
+            ).tolist()
         else:
-            changes = (clean.inputs != shown.inputs).flatten(2).sum((0, 2))
-        answer["changes"] = changes.tolist()
+            each = [(clean.inputs != one.inputs).flatten(2).sum((0, 2)) for one in shown]
+            answer["changes"] = torch.stack(each).double().mean(0).tolist()
         if question.shown.delay:
-            answer["timing"] = _timing_by_sample(clean.inputs, shown.inputs)
+            answer["timing"] = _timing_by_sample(clean.inputs, shown[0].inputs)
         self.store.put(self.key(victim, question), answer)
 
     def counted(self, victim: Victim, place: str) -> torch.Tensor:

@@ -158,8 +158,10 @@ def _accuracies(answers: EventAnswers) -> Iterator[ShareCell]:
             for column, shown in worst_budgets(answers, victim, place).items():
                 columns[f"worst, {column}"] = _full(answers, victim, place, shown)
             for column, questions in columns.items():
-                right = 1 - wrong_about(answers, victim, questions).shares
+                wrong = wrong_about(answers, victim, questions)
+                right = 1 - wrong.shares
                 accuracy = estimate_accuracy(right.mean(0, keepdim=True))
+                accuracy = replace(accuracy, trials=wrong.trials)
                 over = estimate_over_trainings(right.mean(1))
                 yield ShareCell(victim.title, place, column, accuracy, over)
 

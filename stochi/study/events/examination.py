@@ -1,9 +1,11 @@
 """Answers about one victim on events: it is trained, lowered, attacked and asked."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import torch
 
+from stochi.attacks.events.boundary import Boundary
 from stochi.attacks.events.catalogue import event_attack_class, make_event_attack
 from stochi.attacks.events.event_pattern import EventPattern
 from stochi.attacks.surrogates.choice import OWN
@@ -103,18 +105,17 @@ class _Examination:
         trials = self.plan.all_trials
         # The same recordings give the same answer again, if nothing is drawn.
         needed = trials if pattern or self.victim.draws_in(question.place) else 1
-        right, first = [], fixed
+        right, reported = [], [] if fixed is None else [fixed]
         for trial in range(needed):
             seen = fixed
             if seen is None:
                 assert pattern is not None
                 seen = with_pattern(shown, pattern, clean, trial)
-            first = seen if first is None else first
+                reported += [seen] if trial >= trials - self.plan.trials else []
             found = self.trained.predict(question.place, seen, trial)
             right.append(found == clean.labels)
-        assert first is not None
         rows = torch.stack(right).expand(trials, -1)
-        self.answers.keep(self.victim, question, rows, clean, first)
+        self.answers.keep(self.victim, question, rows, clean, reported)
 
     def _recordings(self, shown: Shown, clean: Streams) -> Streams:
         """Return the recordings that the victim is shown, in every trial."""
@@ -147,6 +148,8 @@ class _Examination:
             surrogates=shown.surrogates if spiking_neurons(surface) else OWN,
             seed=ATTACK_SEED,
         )
+        if isinstance(attack, Boundary):
+            attack = replace(attack, pool=self.training)
         return run_attack(attack, surface, samples).inputs
 
     def _not_made(self, shown: Shown) -> InputError:

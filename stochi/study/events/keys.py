@@ -6,16 +6,17 @@ As in ``stochi.study.keys``, names and values in a key never change.
 from dataclasses import asdict
 
 from stochi.study.events.plan import EventStudyPlan
-from stochi.study.events.questions import EventQuestion, Shown
+from stochi.study.events.questions import NOISE, EventQuestion, Shown
 from stochi.study.keys import CHIP_FORMAT, generator_format
 from stochi.study.store import Key
 from stochi.study.victims import FLOAT, Victim
 from stochi.train.training import TrainingConfig
 
-FORMAT = 1
-"""Version of answers. Raise it when the same question gives another answer."""
+FORMAT, PATTERN_FORMAT = 1, 2
+"""Versions of answers about attacks and patterns, raised if a question gets another answer."""
 MADE_FORMAT = 1
-"""Version of what attacks make. Raise it when the same attack gives another result."""
+MADE_FORMATS = {"greedy-spikes": 2, "boundary": 2, "spike-fool": 2, NOISE: 2}
+"""Versions of what is made, raised if the same attack makes something else."""
 WEIGHTS_FORMAT = 1
 
 
@@ -31,7 +32,7 @@ def made_key(shown: Shown, seed: int, plan: EventStudyPlan) -> Key:
         seed: of the training of the network that they are made on.
     """
     key: dict[str, object] = {
-        "events_made": MADE_FORMAT,
+        "events_made": MADE_FORMATS.get(shown.original.attack, MADE_FORMAT),
         "data": plan.data,
         "shown": asdict(shown.original),
     }
@@ -46,7 +47,7 @@ def made_key(shown: Shown, seed: int, plan: EventStudyPlan) -> Key:
 def answer_key(victim: Victim, plan: EventStudyPlan, question: EventQuestion) -> Key:
     """Return all that an answer depends on."""
     return {
-        "events": FORMAT,
+        "events": PATTERN_FORMAT if question.shown.is_pattern else FORMAT,
         "training": _training(victim, plan),
         "place": question.place,
         "attack": question.shown.attack,

@@ -18,6 +18,10 @@ def find_signs(answers: EventAnswers, victims: Sequence[Victim]) -> Iterator[Eve
     """Yield signs of masked gradients: attacks that know less and do more, on the same recordings.
 
     The white box is the worst, per recording, of the attacks by gradients on the place's own model.
+
+    Args:
+        answers: the answers of a finished study.
+        victims: the trainings that are looked at; others have no part in the signs.
     """
     for victim in victims:
         for place in places_of(victim):

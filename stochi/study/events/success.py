@@ -1,7 +1,7 @@
 """How often attacks succeed, from a study's answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -24,10 +24,12 @@ class Wrong:
     Attributes:
         shares: (seeds, samples) float64, shares of wrong answers in the reported trials.
         counted: (seeds, samples) bool, whether the network is right about it without an attack.
+        trials: number of the reported trials.
     """
 
     shares: torch.Tensor
     counted: torch.Tensor
+    trials: int = 1
 
     @property
     def anything_counts(self) -> bool:
@@ -39,7 +41,8 @@ class Wrong:
 
         A recording's share is its mean over the seeds for which it counts.
         """
-        return estimate_accuracy(self.by_sample()[None]), estimate_over_trainings(self.by_seed())
+        found = replace(estimate_accuracy(self.by_sample()[None]), trials=self.trials)
+        return found, estimate_over_trainings(self.by_seed())
 
     def by_sample(self) -> torch.Tensor:
         """Return the share of wrong answers for each recording that counts."""
@@ -60,7 +63,10 @@ class Wrong:
             return None
         ours, theirs = (Wrong(w.shares[:, :size], both) for w in (self, other))
         return (
-            estimate_difference(theirs.by_sample()[None], ours.by_sample()[None]),
+            replace(
+                estimate_difference(theirs.by_sample()[None], ours.by_sample()[None]),
+                trials=min(self.trials, other.trials),
+            ),
             estimate_over_trainings(ours.by_seed() - theirs.by_seed()),
         )
 
@@ -84,7 +90,7 @@ def wrong_about(answers: EventAnswers, victim: Victim, questions: Sequence[Event
         worst = take_worst(right[:, :-trials], right[:, -trials:])
         shares.append(1 - worst.double().mean(0))
         counted.append(answers.counted(trained, questions[0].place)[:size])
-    return Wrong(torch.stack(shares), torch.stack(counted))
+    return Wrong(torch.stack(shares), torch.stack(counted), trials)
 
 
 @dataclass(frozen=True)

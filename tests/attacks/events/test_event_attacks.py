@@ -1,24 +1,29 @@
 """All attacks on events: budgets, seeds, state, success and refusals."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from stochi.attacks import (
     EVENT_ATTACK_NAMES,
+    Boundary,
     EventBudget,
     GreedySpikes,
     ProbabilisticPGD,
     ProgramModel,
     Retiming,
     SparseGradient,
+    SpikeFool,
     make_event_attack,
 )
 from stochi.attacks.events.base import EventAttack
 from stochi.attacks.events.catalogue import event_options_of
+from stochi.data import Streams
 from stochi.deploy import lower
 from stochi.errors import InputError
 from stochi.export import to_nir
@@ -36,6 +41,10 @@ QUICK: dict[str, dict[str, Any]] = {
     "probabilistic-pgd": {"iterations": 3, "samples": 2},
     "spike-fool": {"iterations": 3, "walk": 2, "prunes": 5},
     "retiming": {"iterations": 3},
+    "frame": {"tries": 3},
+    "corner": {"tries": 3},
+    "dash": {"tries": 3},
+    "mask-aware-dash": {"tries": 3},
 }
 """Fewer iterations than usual, for random budgets."""
 SPARING = ("greedy-spikes", "boundary", "sparse-gradient", "spike-fool", "retiming")
@@ -229,6 +238,60 @@ def test_no_change_of_a_successful_sparse_attack_can_be_left_out() -> None:
 def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_event_attack(**{"budget": 3, **options})
+
+
+class Coin(nn.Module):
+    """Answers class 1 by chance, and surely if an event is at the first place."""
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        self.chance, self.rows = chance, 0
+
+    def forward(self, events: torch.Tensor) -> torch.Tensor:
+        self.rows += events.shape[1]
+        lead = (torch.rand(events.shape[1]) < self.chance).float() - 0.5
+        lead = torch.where(events[0, :, 0, 0, 0] > 0, 0.6, lead)
+        # An event anywhere gives a gradient; the first place is the only one that matters.
+        return torch.stack([-lead, lead + 1e-6 * events[0, :, 0, 0, 0]], 1)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        GreedySpikes(2, candidates=200, draws=1),
+        SpikeFool(2, draws=2),
+        Boundary(2, draws=2, starts=4, iterations=60),
+    ],
+    ids=lambda attack: type(attack).__name__,
+)
+def test_a_lucky_draw_ends_no_search(attack: EventAttack) -> None:
+    clean, labels = torch.zeros(4, 24, 2, 3, 3), torch.zeros(24).long()
+    pool = Streams(torch.ones(4, 3, 2, 3, 3), torch.ones(3).long())
+    if isinstance(attack, Boundary):
+        attack = replace(attack, pool=pool)
+    model = Coin(0.7)
+    found = attack(model, clean, labels)
+    assert int((found[0, :, 0, 0, 0] > 0).sum()) >= 22
+
+
+def test_a_boundary_starts_at_the_nearest_of_another_class() -> None:
+    clean, labels = torch.zeros(2, 1, 2, 2, 2), torch.zeros(1).long()
+    near, far, own = torch.zeros(3, 2, 2, 2, 2)
+    near[0, 0, 0, 0] = near[0, 1, 1, 1] = far[0] = own[0, 0, 0, 0] = 1
+    pool = Streams(torch.stack([far, near, own], 1), torch.tensor([1, 1, 0]))
+    attack = Boundary(2, pool=pool)
+    starts = attack.find_nearest(clean.flatten().bool()[None], labels)
+    assert torch.equal(starts[0, 0], near.flatten().bool())
+    found = Boundary(1, starts=1, pool=pool)(Coin(0), clean, labels)
+    assert found.sum() == 1 and found[0, 0, 0, 0, 0] == 1
+    same_class = Streams(pool.inputs, labels.expand(3))
+    assert torch.equal(Boundary(1, starts=1, pool=same_class)(Coin(0), clean, labels), clean)
+    for wrong in (
+        Streams(torch.zeros(2, 0, 2, 2, 2), labels[:0]),
+        Streams(far[:, None, :1], labels),
+    ):
+        with pytest.raises(InputError, match="Boundary needs at least one, of as many places"):
+            Boundary(1, pool=wrong)(Coin(0), clean, labels)
 
 
 def test_both_names_of_the_budget_of_greedy_spikes() -> None:

@@ -7,10 +7,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stochi.attacks import AppliedPattern, EventBudget, EventPattern, Offsets, PatternForm
+from stochi.attacks import (
+    AppliedPattern,
+    EventBudget,
+    EventPattern,
+    Offsets,
+    PatternForm,
+    PatternTraining,
+    random_like,
+    train_patch,
+    train_universal,
+)
 from stochi.attacks.events.event_choice import choose_events
 from stochi.attacks.events.offsets import shifted_by
+from stochi.attacks.events.procedural import GaborNoise, PerlinNoise
+from stochi.attacks.events.universal import universal_form
 from stochi.attacks.events.window_budget import WindowBudget, in_window
+from stochi.data import Streams
 from stochi.errors import InputError
 from tests.attacks.events.toy import TwoSides
 
@@ -58,6 +71,64 @@ def test_every_sample_is_within_its_budget(chosen: PatternForm, seed: int, rate:
     pattern, clean = random_pattern(windowed, seed % 2**32), samples(seed % 2**32, 2, rate)
     attacked = pattern.apply(clean, seed)
     assert windowed.budget.holds(clean, attacked).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(forms, st.integers(0, 2**32 - 1), st.floats(0, 0.6), st.integers(0, 40))
+def test_a_random_pattern_inserts_as_many_events_as_the_one_it_is_like(
+    chosen: PatternForm, seed: int, rate: float, most: int
+) -> None:
+    scores = torch.rand(chosen.grid, generator=torch.Generator().manual_seed(seed))
+    pattern, clean = choose_events(chosen, scores, most), samples(seed, 3, rate)
+    random = random_like(pattern, seed + 1)
+    ours, theirs = (each.apply(clean, seed) for each in (pattern, random))
+    assert pattern.budget.holds(clean, theirs).all()
+    added = [((each > clean).flatten(2).sum((0, 2))) for each in (ours, theirs)]
+    assert (added[1] <= added[0]).all()
+    if not chosen.occludes:
+        full = dataclasses.replace(chosen, budget=EventBudget(refractory=chosen.budget.refractory))
+        room = choose_events(full, scores_of(full, seed + 1)).apply(clean, seed)
+        possible = (room > clean).flatten(2).sum((0, 2))
+        assert torch.equal(added[1], torch.minimum(added[0], possible))
+
+
+def scores_of(chosen: PatternForm, seed: int) -> torch.Tensor:
+    return torch.rand(chosen.grid, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_random_pattern_follows_the_budget_of_the_one_it_is_like() -> None:
+    pattern = random_pattern(form(budget=EventBudget(20, refractory=2)), 0)
+    random, clean = random_like(pattern, 3), samples(0)
+    assert random == random_like(pattern, 3) != random_like(pattern, 4)
+    assert len(random.events) == 20 and random.events != pattern.events
+    few = random.up_to(5)
+    assert few == random_like(pattern.up_to(5), 3)
+    added = [(p.up_to(5).apply(clean) > clean).flatten(2).sum((0, 2)) for p in (pattern, random)]
+    assert torch.equal(*added)
+    attack = AppliedPattern.of(random, seed=3)
+    assert torch.equal(attack(TwoSides(), clean, torch.zeros(4).long()), random.apply(clean, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["universal", "patch", "perlin", "gabor"])
+@settings(max_examples=1000, deadline=None)
+@given(budgets, st.integers(0, 2**32 - 1), st.floats(0, 1), st.booleans())
+def test_thousand_budgets_are_kept(
+    kind: str, budget: EventBudget, seed: int, rate: float, occludes: bool
+) -> None:
+    clean, labels = samples(seed, 4, rate), torch.arange(4) % 2
+    streams, how = Streams(clean, labels), PatternTraining(2, 2, 1, seed=seed)
+    if kind == "universal":
+        pattern = train_universal(TwoSides(), streams, budget, training=how)
+    elif kind == "patch":
+        side, options = 1 + seed % 5, {"occludes": occludes, "training": how}
+        pattern = train_patch(TwoSides(), streams, budget, side=side, **options)
+    else:
+        noise = PerlinNoise(4, 3, seed) if kind == "perlin" else GaborNoise(4, 3, seed)
+        counted = dataclasses.replace(budget, count=budget.count or 7)
+        pattern = noise.pattern(universal_form(streams, counted))
+    for shown in (pattern, random_like(pattern, seed)):
+        assert pattern.budget.holds(clean, shown.apply(clean, seed)).all()
 
 
 def by_hand(pattern: EventPattern, clean: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:

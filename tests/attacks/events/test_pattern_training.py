@@ -21,6 +21,7 @@ from stochi.attacks import (
 from stochi.attacks.events.offsets import shifted_by
 from stochi.attacks.events.patch import patch_form
 from stochi.attacks.events.procedural import GaborNoise, PerlinNoise
+from stochi.attacks.events.procedural_search import SEARCH_APART
 from stochi.data import Streams
 from stochi.deploy import lower
 from stochi.errors import InputError
@@ -143,8 +144,29 @@ def test_searched_noise_is_chosen_by_answers_alone() -> None:
     assert found == search_noise(program, first, 30, offsets=Offsets(), search=few)
     assert len(found.events) == 30 and "noise" in found.form.title
     more = search_noise(program, first, 30, offsets=Offsets(), search=NoiseSearch(candidates=12))
-    rates = [fooling_rate(program, p, first, trials=1).rate.value for p in (found, more)]
+    seed = few.seed ^ SEARCH_APART
+    rates = [fooling_rate(program, p, first, trials=1, seed=seed).rate.value for p in (found, more)]
     assert rates[1] >= rates[0]
+
+
+def test_a_fooling_rate_has_other_draws_than_the_search_of_the_same_seed() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watched(TwoSides):
+        def forward(self, events: torch.Tensor) -> torch.Tensor:
+            seen.append(events.clone())
+            return super().forward(events)
+
+    frames = torch.zeros(STEPS, 30, 2, SIDE, SIDE)
+    frames[0, :, 0, :, 0] = 1
+    samples = Streams(frames, torch.zeros(30).long())
+    one = NoiseSearch(candidates=1)
+    found = search_noise(Watched(), samples, 5, offsets=shifted_by(1, 1), search=one)
+    searched = seen[-1]
+    fooling_rate(Watched(), found, samples, trials=1)
+    assert not torch.equal(seen[-1], searched)
+    fooling_rate(Watched(), found, samples, trials=1, seed=one.seed ^ SEARCH_APART)
+    assert torch.equal(seen[-1], searched)
 
 
 def test_wrong_arguments_are_refused() -> None:
@@ -178,6 +200,8 @@ def test_wrong_arguments_are_refused() -> None:
         train_patch(net, TRAINING, side=4, place=(5, 0))
     with pytest.raises(InputError, match="needs one, to become"):
         search_noise(net, TRAINING, EventBudget())
+    with pytest.raises(InputError, match="seed is 4294967296"):
+        NoiseSearch(seed=2**32)
     for wrong in ({"iterations": 0}, {"target": -1}, {"seed": -1}, {"held_out": 0}):
         with pytest.raises(InputError):
             PatternTraining(**wrong)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import pytest
 
 from stochi.study import event_plan_for
 from stochi.study.events.keys import answer_key, made_key, weights_key
-from stochi.study.events.questions import EventQuestion, Shown, clean
+from stochi.study.events.questions import NOISE, EventQuestion, Shown, clean
 from stochi.study.store import Key, Store
 from stochi.study.victims import FLOAT, Victim
 
@@ -15,6 +15,7 @@ SACCADES, NMNIST = event_plan_for("saccades", False), event_plan_for("nmnist", F
 STEP = Victim("RandHet-SNN")
 ATTACK = Shown("sparse-gradient", STEP.neuron, "decay", 30, samples=100, iterations=25, draws=2)
 PATTERN = Shown("universal", "LIF", FLOAT, 100, samples=100, iterations=40, draws=2)
+QUERIES = Shown("greedy-spikes", "LIF", FLOAT, 30, samples=30, draws=1)
 RANDOM = replace(PATTERN, attack="random-universal")
 
 
@@ -34,8 +35,15 @@ RANDOM = replace(PATTERN, attack="random-universal")
         ),
         (made_key(PATTERN, 0, NMNIST), "22936a734c58efc4b053e2e9"),
         (made_key(RANDOM, 0, NMNIST), "22936a734c58efc4b053e2e9"),
-        (answer_key(STEP, NMNIST, EventQuestion("decay", PATTERN)), "b3243ebb25a1296fa8ae19cf"),
-        (answer_key(STEP, NMNIST, EventQuestion("decay", RANDOM)), "471071ca0ceb20a078a18df7"),
+        (
+            made_key(replace(QUERIES, attack="greedy-spikes"), 0, SACCADES),
+            "a175f6ef5a4885d54df05371",
+        ),
+        (made_key(replace(QUERIES, attack="boundary"), 0, SACCADES), "9c31c2559be5c454b198f96f"),
+        (made_key(replace(QUERIES, attack="spike-fool"), 0, SACCADES), "413375b97a31be0a792719d2"),
+        (made_key(replace(QUERIES, attack=NOISE), 0, SACCADES), "05aadf165d1fd8514d097903"),
+        (answer_key(STEP, NMNIST, EventQuestion("decay", PATTERN)), "70dc96b042ae47e4cc39c6a2"),
+        (answer_key(STEP, NMNIST, EventQuestion("decay", RANDOM)), "cda1075968e08ff0f14f6978"),
     ],
 )
 def test_names_stay(key: Key, expected: str) -> None:

@@ -14,6 +14,7 @@ from stochi.study.events.answers import EventAnswers
 from stochi.study.events.evaluation import evaluate
 from stochi.study.events.execution import load_recordings
 from stochi.study.events.figures import draw_patterns, draw_success
+from stochi.study.events.patterns import read_pattern, with_pattern
 from stochi.study.events.questions import (
     RANDOM,
     UNIVERSAL,
@@ -170,9 +171,9 @@ def test_success_counts_recordings_that_are_right_without_an_attack(
     # Three trials choose what counts, and one is reported. The second recording does not count.
     chosen = ["11110000"] * 1 + ["10110000"] * 2
     right = torch.tensor([[c == "1" for c in row] for row in (*chosen, "11111111")])
-    copied.keep(victim, asked_clean, right, streams, streams)
+    copied.keep(victim, asked_clean, right, streams, [streams])
     right = torch.tensor([[c == "1" for c in row] for row in (*3 * ["11111111"], "00011111")])
-    copied.keep(victim, question, right, streams, attacked)
+    copied.keep(victim, question, right, streams, [attacked])
     wrong = wrong_about(copied, victim, [question])
     assert wrong.counted.tolist() == [[True, False, True, True] + 4 * [False]]
     success, over_trainings = wrong.success()
@@ -193,6 +194,7 @@ def test_success_over_trainings_is_that_of_each() -> None:
     found, over_trainings = Wrong(shares, counted).success()
     assert (found.value, found.images) == (pytest.approx((0.75 + 0) / 2), 2)
     assert over_trainings is not None and over_trainings.value == pytest.approx(0.5)
+    assert Wrong(shares, counted, 7).success()[0].trials == 7
     none = Wrong(torch.zeros_like(shares), torch.ones_like(counted))
     difference = Wrong(shares, counted).minus(none)
     assert difference is not None and difference[0].images == 2
@@ -204,12 +206,12 @@ def test_an_attack_on_nothing_that_is_right_has_no_cell(copied: EventAnswers) ->
     victim = Victim("LIF")
     _, test = load_recordings(TINY, None)
     right = torch.tensor([[False, False, False, False, True, True, True, True]] * 4)
-    copied.keep(victim, EventQuestion(FLOAT, clean(TINY)), right, test, test)
+    copied.keep(victim, EventQuestion(FLOAT, clean(TINY)), right, test, [test])
     found = evaluate(copied)
     here = {cell.attack for cell in found.attacks if (cell.network, cell.place) == ("LIF", FLOAT)}
     assert here == {"random-events", "sparse-gradient", "sparse-gradient (adaptive)"}
     assert {cell.success.images for cell in found.worst if cell.network == "LIF"} >= {4}
-    copied.keep(victim, EventQuestion(FLOAT, clean(TINY)), ~right & False, test, test)
+    copied.keep(victim, EventQuestion(FLOAT, clean(TINY)), ~right & False, test, [test])
     with pytest.raises(InputError, match="LIF is right about none of the 8 recordings in float"):
         evaluate(copied)
 
@@ -223,7 +225,7 @@ def test_masking_is_found_and_named(results: EventStudyResults, copied: EventAns
     )
     noise = EventQuestion(FLOAT, Shown("random-events", "", "", 20, samples=8, draws=1))
     for question, right in ((by_own, True), (by_adaptive, False), (noise, False)):
-        copied.keep(victim, question, torch.full((4, 8), right), test, test)
+        copied.keep(victim, question, torch.full((4, 8), right), test, [test])
     found = [
         (cell.attack, cell.column, cell.finding.sign)
         for cell in evaluate(copied).masking
@@ -231,7 +233,7 @@ def test_masking_is_found_and_named(results: EventStudyResults, copied: EventAns
     ]
     sign = "masked by the surrogate: adaptive leaves less right than the network's own"
     assert ("sparse-gradient", "20 events", sign) in found
-    copied.keep(victim, by_adaptive, torch.full((4, 8), True), test, test)
+    copied.keep(victim, by_adaptive, torch.full((4, 8), True), test, [test])
     found = [(cell.attack, cell.finding.sign) for cell in evaluate(copied).masking]
     assert ("random-events", "noise leaves less right than the white box") in found
 
@@ -244,6 +246,23 @@ def test_random_patterns_differ_by_trial_and_patterns_are_as_large(done: EventAn
     assert done.key(victim, random) != done.key(victim, question)
     kept = done.store.get(done.made_key(victim, question.shown))
     assert kept is not None and 1 <= len(kept["events"]) <= 10
+
+
+def test_sizes_of_patterns_are_those_of_the_reported_trials(done: EventAnswers) -> None:
+    victim, test = Victim("RandHet-SNN"), load_recordings(TINY, None)[1]
+    (question,) = own(victim, UNIVERSAL)
+    pattern = read_pattern(
+        done.store, done.made_key(victim, question.shown), question.shown, "saccades"
+    )
+    assert pattern is not None
+    found = done.answer(victim, question)["changes"]
+    # Of four trials, three choose what counts, and the last one is reported.
+    for trial in (0, 3):
+        seen = with_pattern(question.shown, pattern, test, trial).inputs
+        changes = (seen != test.inputs).flatten(2).sum((0, 2)).tolist()
+        assert (changes == found) == (trial == 3)
+    random = replace(question, shown=replace(question.shown, attack=RANDOM + UNIVERSAL))
+    assert done.answer(victim, random)["changes"] == found
 
 
 def test_damaged_files_raise(copied: EventAnswers) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stochi.errors import LoweringError
 from stochi.hardware.draws import Draws
 from stochi.program.layers import INPUT
 from stochi.program.program import Program
 from stochi.sim.lava.compatibility import import_lava
 from stochi.sim.lava.jobs import Job
+from stochi.sim.lava.layer_sources import check_sources, sources_of
 from stochi.sim.lava.runtime import LavaRuntime
 
 SIDE_BY_SIDE_NEURONS = 2**18
@@ -35,21 +35,11 @@ class LayerNetwork:
     """
 
     def __init__(self, program: Program, samples: int) -> None:
+        check_sources(program)
         import_lava()
         from stochi.sim.lava.processes.batch_source import BatchSource, PyBatchSource
-        from stochi.sim.lava.processes.chip_layer import (
-            MAX_SOURCES,
-            ChipLayer,
-            PyChipLayer,
-            sources_of,
-        )
+        from stochi.sim.lava.processes.chip_layer import ChipLayer, PyChipLayer
 
-        for layer in program.layers:
-            if len(sources_of(layer)) > MAX_SOURCES:
-                raise LoweringError(
-                    f"layer {layer.name!r}: {len(sources_of(layer))} sources; on Lava a layer has"
-                    f" at most {MAX_SOURCES}; use backend='engine'"
-                )
         largest = max(layer.neurons for layer in program.layers)
         self.program = program
         self.side_by_side = max(1, min(samples, SIDE_BY_SIDE_NEURONS // largest))
@@ -109,7 +99,7 @@ class LayerNetwork:
 
     def _connect(self) -> object:
         from stochi.sim.lava.processes.batch_source import BatchSource
-        from stochi.sim.lava.processes.chip_layer import ChipLayer, sources_of
+        from stochi.sim.lava.processes.chip_layer import ChipLayer
 
         program, side = self.program, self.side_by_side
         neurons = int(np.prod(program.input_shape))

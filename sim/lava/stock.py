@@ -74,7 +74,7 @@ class StockLava:
         self.delays = stock_delays(program)
         self.seconds = 0.0
         self.done = 0
-        self.runtime = LavaRuntime(self._connect)
+        self.runtime = LavaRuntime(self._connect, _own_models())
 
     def __enter__(self) -> "StockLava":
         self.runtime.start()
@@ -187,6 +187,18 @@ class StockLava:
             draws=self.draws,
             delay=self.delays[layer.name],
         )
+
+
+def _own_models() -> dict[type, type]:
+    from stochi.sim.lava.processes.chip_neurons import ChipNeurons, PyChipNeurons
+    from stochi.sim.lava.processes.frame_source import FrameSource, PyFrameSource
+    from stochi.sim.lava.processes.weight_exponent import PyWeightExponent, WeightExponent
+
+    return {
+        ChipNeurons: PyChipNeurons,
+        FrameSource: PyFrameSource,
+        WeightExponent: PyWeightExponent,
+    }
 
 
 def _lif(layer: Layer, program: Program, delay: int) -> Any:

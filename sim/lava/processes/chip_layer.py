@@ -15,19 +15,10 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from stochi.program.layers import CONSTANT, Layer
 from stochi.program.program import Program
 from stochi.sim.lava.array_layer import ArrayLayer
 from stochi.sim.lava.jobs import Clock
-
-MAX_SOURCES = 8
-"""Number of ports of a layer's process."""
-
-
-def sources_of(layer: Layer) -> list[str]:
-    """Return the sources whose spikes arrive through ports; a layer remembers its own spikes."""
-    names = dict.fromkeys(projection.source for projection in layer.projections)
-    return [name for name in names if name not in (CONSTANT, layer.name)]
+from stochi.sim.lava.layer_sources import MAX_SOURCES, sources_of
 
 
 class ChipLayer(AbstractProcess):

@@ -2,7 +2,6 @@
 
 import textwrap
 
-import stochi
 from stochi.program.program import Program
 from stochi.sim.lava.compatibility import INSTALL
 from stochi.sim.lava.folder_run import Form
@@ -20,7 +19,7 @@ networkx<=2.8.7
 _HEAD = """\
 # A spiking network for Lava
 
-Written by `stochi deploy --format lava` (Stochi {version}). It runs where lava-nc and numpy are
+Written by `stochi deploy --format lava`. It runs where lava-nc and numpy are
 installed; neither torch nor Stochi is needed.
 
     pip install -r requirements.txt
@@ -90,7 +89,6 @@ def write_readme(program: Program, form: Form, samples: int) -> str:
     target = program.target
     return (
         _HEAD.format(
-            version=stochi.__version__,
             install=INSTALL,
             samples=samples,
             steps=target.time_steps,

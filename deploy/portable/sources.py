@@ -7,7 +7,7 @@ their package.
 import re
 from pathlib import Path
 
-import stochi
+from stochi import errors
 
 PACKAGE = "stochi_lava"
 """The copies' package, whose name does not hide an installed Stochi."""
@@ -34,7 +34,7 @@ _IMPORT = re.compile(r"^(\s*(?:from|import) )stochi\b", re.MULTILINE)
 def read_sources() -> dict[str, str]:
     """Return the text of the script and of each copied module, by its path in the folder."""
     texts = {"run.py": _read(SCRIPT)}
-    packages = {PACKAGE: f'"""Source files of Stochi {stochi.__version__}, BSD-3-Clause."""\n'}
+    packages = {PACKAGE: '"""Source files of Stochi, BSD-3-Clause."""\n'}
     for module in MODULES:
         path = f"{PACKAGE}/{module}.py"
         texts[path] = _read(f"{module}.py")
@@ -44,6 +44,5 @@ def read_sources() -> dict[str, str]:
 
 
 def _read(path: str) -> str:
-    assert stochi.__file__ is not None
-    text = (Path(stochi.__file__).parent / path).read_text(encoding="utf-8")
+    text = (Path(errors.__file__).parent / path).read_text(encoding="utf-8")
     return _IMPORT.sub(rf"\g<1>{PACKAGE}", text)

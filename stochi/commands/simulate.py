@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stochi.program import Program
     from stochi.sim import Record
 
+FORMATS = ("npz", "nir")
 LISTED = 5
 """Largest number of classes in a line."""
 
@@ -44,7 +45,14 @@ ImagesOption = Annotated[
 TrialOption = Annotated[
     int, typer.Option(help="Number of the repetition; another one has other draws.")
 ]
-OutOption = Annotated[Path | None, typer.Option(help="Write spikes and membranes (.npz).")]
+OutOption = Annotated[Path | None, typer.Option(help="Write spikes and membranes, see --format.")]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="Format of --out: npz, an archive of numpy, or nir, NIRData for other tools.",
+    ),
+]
 ProbeFolderOption = Annotated[
     Path | None,
     typer.Option(help="Folder that spikes and membranes are recorded into, on disk (.npy)."),
@@ -62,6 +70,7 @@ def simulate_command(
     seed: SeedOption = 0,
     trial: TrialOption = 0,
     out: OutOption = None,
+    form: FormatOption = "npz",
     probe_folder: ProbeFolderOption = None,
     device: DeviceOption = "cpu",
     data: DataOption = "digits",
@@ -76,6 +85,7 @@ def simulate_command(
     from stochi.sim.recording import PROBES
 
     output = Output(as_json)
+    _check_format(context, form, out)
     check_output(out, program, inputs, labels)
     loaded = Program.load(program)
     expected: Samples | None
@@ -106,11 +116,27 @@ def simulate_command(
     run_by = f"{backend}, seed {seed}, trial {trial}"
     found = _print_answers(output, loaded, record, expected, f"{on}, {run_by}")
     if out is not None:
-        record.save(out)
+        _save(record, loaded, out, form)
         output.line(f"Wrote {out}")
     if inputs is not None:
         found["predictions"] = record.predictions().tolist()
     output.finish({"seed": seed, "trial": trial, **found})
+
+
+def _check_format(context: typer.Context, form: str, out: Path | None) -> None:
+    if form not in FORMATS:
+        raise InputError(f"--format is {form!r}; choose from {', '.join(FORMATS)}")
+    if out is None and was_given(context, "form"):
+        raise InputError(f"--format {form}: it belongs to --out; leave it out")
+
+
+def _save(record: "Record", program: "Program", out: Path, form: str) -> None:
+    from stochi.sim import write_nir_data
+
+    if form == "nir":
+        write_nir_data(record, program, out)
+    else:
+        record.save(out)
 
 
 def _print_answers(

@@ -85,8 +85,7 @@ def simulate_command(
     from stochi.sim.recording import PROBES
 
     output = Output(as_json)
-    _check_format(context, form, out)
-    check_output(out, program, inputs, labels)
+    _check_target(context, form, out, program, inputs, labels)
     loaded = Program.load(program)
     expected: Samples | None
     if inputs is None:
@@ -116,27 +115,33 @@ def simulate_command(
     run_by = f"{backend}, seed {seed}, trial {trial}"
     found = _print_answers(output, loaded, record, expected, f"{on}, {run_by}")
     if out is not None:
-        _save(record, loaded, out, form)
-        output.line(f"Wrote {out}")
+        output.line(_save(record, loaded, out, form))
     if inputs is not None:
         found["predictions"] = record.predictions().tolist()
     output.finish({"seed": seed, "trial": trial, **found})
 
 
-def _check_format(context: typer.Context, form: str, out: Path | None) -> None:
+def _check_target(context: typer.Context, form: str, out: Path | None, *read: Path | None) -> None:
+    """Raise InputError unless the record can be written, in a known format.
+
+    Args:
+        read: files that the command reads.
+    """
     if form not in FORMATS:
         raise InputError(f"--format is {form!r}; choose from {', '.join(FORMATS)}")
     if out is None and was_given(context, "form"):
         raise InputError(f"--format {form}: it belongs to --out; leave it out")
+    check_output(out, *read)
 
 
-def _save(record: "Record", program: "Program", out: Path, form: str) -> None:
+def _save(record: "Record", program: "Program", out: Path, form: str) -> str:
     from stochi.sim import write_nir_data
 
     if form == "nir":
         write_nir_data(record, program, out)
     else:
         record.save(out)
+    return f"Wrote {out}"
 
 
 def _print_answers(

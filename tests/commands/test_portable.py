@@ -43,7 +43,10 @@ def test_own_inputs_are_carried_along(run: Run, trained: Path) -> None:
         (["deploy", "m.nir", "--format", "lava", "--samples", "0"], "--samples is 0; carry at"),
         (["deploy", "m.nir", "--format", "lava", "--data", "mnist"], "takes images of 1×8×8"),
         (["deploy", "m.nir", "--format", "lava", "--out", "m.nir"], "m.nir: a file, not a folder"),
-        (["deploy", "m.nir", "--format", "lava", "--out", "."], ". holds m."),
+        (
+            ["deploy", "m.nir", "--format", "lava", "--out", "."],
+            ". holds events.program, which was added",
+        ),
         (
             ["deploy", "m.program", "--format", "lava", "--noise", "none"],
             "--noise: m.program is a Program, which is lowered already; leave it out",

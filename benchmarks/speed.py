@@ -17,7 +17,7 @@ from benchmarks.timing import in_turns
 from stochi.commands.console import Output
 from stochi.hardware import Draws
 from stochi.sim import run
-from stochi.sim.inputs import check_inputs
+from stochi.sim.inputs import check_inputs, lava_frames
 from stochi.sim.lava.session import LavaSession
 from stochi.sim.lava.stock import StockLava
 
@@ -59,7 +59,7 @@ def compare(name: str) -> tuple[list[list[str]], list[str]]:
     stock_outputs: list[np.ndarray] = []
 
     def stock() -> None:
-        with StockLava(plain, images[:few]) as lava:
+        with StockLava(plain, lava_frames(plain, images[:few])) as lava:
             stock_outputs.append(lava.output_after_each_sample())
             stock_seconds.append(lava.seconds / few)
 

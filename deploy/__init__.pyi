@@ -18,4 +18,5 @@ from .lowering.stand_in import CalibrationWarning as CalibrationWarning
 from .net_file import read_net as read_net
 from .pipeline import Program as Program
 from .pipeline import lower as lower
+from .portable.writing import write_lava as write_lava
 from .ranges import RangeWarning as RangeWarning

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import overload
 
+import numpy as np
 import torch
 
 from stochi.data.events.event_set import EventSet
@@ -154,6 +155,15 @@ def to_frames(program: Program, inputs: torch.Tensor) -> torch.Tensor:
     if program.target.events:
         return inputs.int()
     return (inputs.double() * program.target.input_levels).round_().int()
+
+
+def lava_frames(program: Program, inputs: torch.Tensor) -> np.ndarray:
+    """Check inputs, and convert them to frames of numpy, for Lava's processes.
+
+    Returns:
+        (1 or time steps, batch, *shape) int32.
+    """
+    return to_frames(program, check_inputs(program, inputs)).numpy()
 
 
 def check_draws(program: Program, draws: Draws, batch: int) -> None:

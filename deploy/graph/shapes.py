@@ -11,7 +11,7 @@ import numpy as np
 
 from stochi.deploy.graph.flat import FlatGraph
 from stochi.errors import GraphError, LoweringError
-from stochi.hardware.synapses import windows
+from stochi.hardware.sums import windows
 
 Shape = tuple[int, ...]
 

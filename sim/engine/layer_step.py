@@ -1,23 +1,18 @@
 """One time step of a Program's layer in torch: projections are summed, neurons integrate and fire.
 
-The engine uses this on a GPU, where loops are not compiled. The Lava processes use it for their
-part of the batch, and the compiled engine for the sums that do not change. States are passed in and
-returned; a running layer itself never changes.
+The engine uses this on a GPU, where loops are not compiled, and the compiled engine for the sums
+that do not change. States are passed in and returned; a running layer itself never changes.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
-from stochi.hardware.decays import draw_decays
 from stochi.hardware.delays import delayed
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import shift
-from stochi.hardware.neuron import NeuronParameters, NeuronState, fire, integrate
-from stochi.hardware.noise import draw_generator
 from stochi.hardware.synapses import (
     exact_conv2d,
     exact_linear,
@@ -37,27 +32,10 @@ from stochi.program.layers import (
     SumPool,
 )
 from stochi.program.network import Network
+from stochi.sim.engine.neuron_step import ArrayKind, LayerState, RunningNeurons
 
 Past = Mapping[str, Mapping[int, torch.Tensor]]
 """Source → time step → the values that it sent, (batch, *shape)."""
-
-
-@dataclass(frozen=True)
-class LayerState:
-    """State of a layer after a time step.
-
-    Attributes:
-        spikes: (batch, *shape) bool.
-        neurons: state of the neurons.
-    """
-
-    spikes: torch.Tensor
-    neurons: NeuronState
-
-    @property
-    def membrane(self) -> torch.Tensor:
-        """Membranes after the reset, or before it if it is delayed, (batch, *shape) int32."""
-        return self.neurons.membrane
 
 
 class RunningLayer:
@@ -72,6 +50,7 @@ class RunningLayer:
     Attributes:
         layer: the layer in the Program.
         weights: weights of each projection on the device.
+        neurons: the layer's neurons, on the device.
     """
 
     def __init__(
@@ -87,20 +66,17 @@ class RunningLayer:
             self._weight(projection) if wanted(projection) else torch.zeros(0)
             for projection in self.layer.projections
         )
+        kind = ArrayKind(self._integers, lambda count: torch.arange(count, device=device))
+        self.neurons = RunningNeurons(self.layer, index, kind)
 
-    @cached_property
+    @property
     def bias(self) -> torch.Tensor:
         """Effective bias in units of the membrane, int32, broadcastable over the neurons."""
-        return self._integers(self.layer.bias())
+        return self.neurons.bias
 
     def resting_state(self, batch: int) -> LayerState:
         """Return the state before the first time step, all zeros."""
-        layer = self.layer
-        zeros = torch.zeros((batch, *layer.shape), dtype=torch.int32, device=self.device)
-        current = 0 if layer.current_keep is None else zeros
-        return LayerState(
-            zeros.bool(), NeuronState(zeros, current, zeros if layer.refractory else 0)
-        )
+        return self.neurons.resting_state(batch)
 
     def sums(self, number: int, past: Past, step: int, batch: int) -> torch.Tensor:
         """Return one projection's shifted sums at a time step, (batch, *layer.shape) int32.
@@ -145,54 +121,11 @@ class RunningLayer:
             draws: draws of the batch.
             step: the sample's own time step, from 0.
         """
-        layer, decay, keep, bias = self.layer, self.layer.decay, self._keep, self.bias
-        drawn_at = draws.at(self.index, step)
-        if decay.drawn or layer.generator is not None:
-            samples = draws.samples(len(synaptic), self.device)
-        if decay.drawn:
-            keep = draw_decays(keep, samples, self._neurons, drawn_at, decay.redraw)
-            keep = keep.view(synaptic.shape)
-        current_noise: torch.Tensor | int = 0
-        generator = layer.generator
-        if generator is not None:
-            noise = draw_generator(
-                samples, self._neurons, drawn_at, generator.mantissa, generator.exponent
-            )
-            noise = noise.view(synaptic.shape).int()
-            if generator.target == "membrane":
-                bias = bias + noise
-            else:
-                current_noise = noise
-        parameters = NeuronParameters(keep, self._current_keep, bias, self._threshold)
-        neurons = integrate(state.neurons, synaptic, parameters, layer.kind, current_noise)
-        if layer.current_keep is None:
-            neurons = neurons._replace(current=0)
-        if not layer.spikes:
-            return LayerState(torch.zeros_like(synaptic, dtype=torch.bool), neurons)
-        spikes, neurons = fire(neurons, self._threshold, layer.kind)
-        return LayerState(spikes, neurons if layer.refractory else neurons._replace(waiting=0))
+        return self.neurons.step(state, synaptic, draws, step)
 
     @cached_property
     def _delays(self) -> tuple[torch.Tensor, ...]:
         return tuple(self._integers(p.delay) for p in self.layer.projections)
-
-    @cached_property
-    def _threshold(self) -> torch.Tensor:
-        mantissa = self.layer.threshold_mantissa
-        return self._integers(0 if mantissa is None else mantissa)
-
-    @cached_property
-    def _keep(self) -> torch.Tensor:
-        return self._integers(self.layer.decay.values)
-
-    @cached_property
-    def _current_keep(self) -> torch.Tensor | int:
-        keep = self.layer.current_keep
-        return 0 if keep is None else self._integers(keep)
-
-    @cached_property
-    def _neurons(self) -> torch.Tensor:
-        return torch.arange(self.layer.neurons, device=self.device)
 
     def _integers(self, array: object) -> torch.Tensor:
         return torch.as_tensor(array, dtype=torch.int32).to(self.device)

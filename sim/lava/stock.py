@@ -1,6 +1,7 @@
 """A Program on Lava's own Dense, Conv and LIF, as far as these can express it.
 
-This is a reference: Stochi computes nothing here except the frames that go in. Lava's synapses send
+This is a reference: Stochi computes nothing here except the frames that go in, and on request
+the neurons that Lava does not have. Lava's synapses send
 the values that they received a time step before, so layer l runs l time steps late. ``LIFReset``
 resets each layer at its own first time step of every sample.
 """
@@ -10,25 +11,31 @@ import time
 from typing import Any
 
 import numpy as np
-import torch
 
-from stochi.errors import LoweringError
 from stochi.hardware.broadcasting import over_neurons
-from stochi.hardware.fixed_point import (
-    CURRENT_KEEP_MAX,
-    DECAY_UNITY,
-    GRADED_INPUT_MAX,
-    STATE_MAX,
-    THRESHOLD_MANTISSA_MAX,
+from stochi.hardware.draws import Draws
+from stochi.hardware.fixed_point import CURRENT_KEEP_MAX, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
+from stochi.program.layers import (
+    CONSTANT,
+    INPUT,
+    Convolution,
+    Dense,
+    Flatten,
+    Layer,
+    Projection,
+    SumPool,
 )
-from stochi.program.layers import INPUT, Convolution, Dense, Flatten, Layer, Projection, SumPool
 from stochi.program.program import Program
-from stochi.sim.inputs import check_inputs, to_frames
 from stochi.sim.lava.compatibility import import_lava
 from stochi.sim.lava.numpy_two import adapt_convolutions
 from stochi.sim.lava.runtime import LavaRuntime
-
-_MAX_GROUPS = 127
+from stochi.sim.lava.stock_rules import (
+    cannot,
+    check_synapses,
+    stock_delays,
+    what_the_neuron_lacks,
+    window_weight,
+)
 
 
 class StockLava:
@@ -38,7 +45,9 @@ class StockLava:
 
     Args:
         program: Program to run.
-        inputs: as for ``stochi.sim.run``.
+        frames: (1 or time steps, samples, *shape) integers that the input sends.
+        draws: if given, neurons that Lava's LIF does not know run as ``ChipNeurons``, a process of
+            Stochi, between Lava's own synapses, with these draws.
 
     Attributes:
         delays: layer's name → number of time steps that it runs late.
@@ -50,16 +59,22 @@ class StockLava:
         LoweringError: stock Lava has no such neuron or connection; the message names the layer.
     """
 
-    def __init__(self, program: Program, inputs: torch.Tensor) -> None:
+    def __init__(self, program: Program, frames: np.ndarray, draws: Draws | None = None) -> None:
+        check_synapses(program)
+        lacking = {layer.name: what_the_neuron_lacks(layer) for layer in program.layers}
+        for layer in program.layers:
+            if draws is None and lacking[layer.name]:
+                raise cannot(layer, str(lacking[layer.name]))
         import_lava()
-        self.program = program
-        self.frames = to_frames(program, check_inputs(program, inputs)).numpy()
-        self.samples = self.frames.shape[1]
+        self.program, self.frames, self.draws = program, frames, draws
+        self.own = {name for name, what in lacking.items() if what}
+        self.samples = frames.shape[1]
         self.neurons: dict[str, Any] = {}
-        self.delays = _delays(program)
+        self.sinks: dict[str, Any] = {}
+        self.delays = stock_delays(program)
         self.seconds = 0.0
         self.done = 0
-        self.runtime = LavaRuntime(self._connect)
+        self.runtime = LavaRuntime(self._connect, _own_models())
 
     def __enter__(self) -> "StockLava":
         self.runtime.start()
@@ -106,62 +121,91 @@ class StockLava:
                     seen[name][step, sample] = self.membrane(name)
         return seen
 
+    def record(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Run all samples; return spikes and the output's membranes.
+
+        Returns:
+            Layer's name → (time steps, samples, *shape) bool for layers that spike, and the
+            output's membranes after each time step, (time steps, samples, *shape) int64.
+        """
+        program, steps = self.program, self.program.target.time_steps
+        total = self.samples * steps
+        late = self.delays[program.output]
+        membranes = np.zeros((total, *program.layer(program.output).shape), np.int64)
+        for now in range(total + max(self.delays.values())):
+            self.run(1)
+            if 0 <= now - late < total:
+                membranes[now - late] = self.membrane(program.output)
+
+        def by_step(values: np.ndarray) -> np.ndarray:
+            return values.reshape(self.samples, steps, *values.shape[1:]).swapaxes(0, 1)
+
+        spikes = {}
+        for name, sink in self.sinks.items():
+            sent = np.moveaxis(sink.data.get(), -1, 0)[self.delays[name] :][:total]
+            axes = (0, *range(sent.ndim - 1, 0, -1))
+            spikes[name] = by_step(sent.transpose(axes) != 0)
+        return spikes, by_step(membranes)
+
     def _connect(self) -> Any:
+        from lava.proc.io.sink import RingBuffer
+
         from stochi.sim.lava.processes.frame_source import FrameSource
 
         program = self.program
-        source = FrameSource(frames=self.frames, steps=program.target.time_steps)
+        steps = program.target.time_steps
+        source = FrameSource(frames=self.frames, steps=steps)
         outputs = {INPUT: source.s_out}
         for layer in program.layers:
-            lif = _lif(layer, program, self.delays[layer.name])
-            self.neurons[layer.name] = lif
-            outputs[layer.name] = lif.s_out
+            neurons = self._neurons(layer)
+            self.neurons[layer.name] = neurons
+            outputs[layer.name] = neurons.s_out
+            if self.draws is not None and layer.spikes:
+                length = self.samples * steps + max(self.delays.values())
+                sink = RingBuffer(shape=layer.shape[::-1], buffer=length)
+                neurons.s_out.connect(sink.a_in)
+                self.sinks[layer.name] = sink
         for layer in program.layers:
             for projection in layer.projections:
+                if projection.source == CONSTANT:
+                    continue
                 binary = projection.source != INPUT or program.target.events
                 shape = program.source_shape(projection, layer)
-                port = _synapses(layer, projection, outputs[projection.source], shape, binary)
+                port = _synapses(projection, outputs[projection.source], shape, binary)
                 port.connect(self.neurons[layer.name].a_in)
         return source
 
+    def _neurons(self, layer: Layer) -> Any:
+        from stochi.sim.lava.processes.chip_neurons import ChipNeurons
 
-def _delays(program: Program) -> dict[str, int]:
-    """Return the time steps that each layer runs late: the stock synapses between it and the input.
+        if layer.name not in self.own:
+            return _lif(layer, self.program, self.delays[layer.name])
+        assert self.draws is not None
+        return ChipNeurons(
+            program=self.program,
+            index=self.program.index(layer.name),
+            draws=self.draws,
+            delay=self.delays[layer.name],
+        )
 
-    Raises:
-        LoweringError: stock Lava does not have such connections.
-    """
-    delays = {INPUT: 0}
-    for layer in program.layers:
-        found = set()
-        for projection in layer.projections:
-            own = projection.source == layer.name
-            if projection.source not in delays and not own:
-                raise _cannot(layer, f"feedback from {projection.source!r}")
-            if projection.longest_delay != own:
-                raise _cannot(layer, "axonal delays")
-            if not own:
-                hops = sum(not isinstance(stage, Flatten) for stage in projection.stages)
-                found.add(delays[projection.source] + hops)
-        if len(found) != 1:
-            raise _cannot(layer, "inputs over paths of different length")
-        delays[layer.name] = found.pop()
-    del delays[INPUT]
-    return delays
+
+def _own_models() -> dict[type, type]:
+    from stochi.sim.lava.processes.chip_neurons import ChipNeurons, PyChipNeurons
+    from stochi.sim.lava.processes.frame_source import FrameSource, PyFrameSource
+    from stochi.sim.lava.processes.weight_exponent import PyWeightExponent, WeightExponent
+
+    return {
+        ChipNeurons: PyChipNeurons,
+        FrameSource: PyFrameSource,
+        WeightExponent: PyWeightExponent,
+    }
 
 
 def _lif(layer: Layer, program: Program, delay: int) -> Any:
     from lava.proc.lif.process import LIFReset
 
-    decay = layer.decay
-    keeps = (decay.values, layer.current_keep, layer.threshold_mantissa)
-    if decay.drawn or decay.programmable:
-        raise _cannot(layer, "drawn decays, or an input gain of 1 − decay")
-    if any(values is not None and values.ndim for values in keeps):
-        raise _cannot(layer, "decays or thresholds that differ between neurons")
-    if layer.resets_in_microcode or layer.refractory:
-        raise _cannot(layer, "reset other than to 0 at the spike, and no refractory period")
-    keep, current_keep, threshold = (None if v is None else int(v) for v in keeps)
+    values = (layer.decay.values, layer.current_keep, layer.threshold_mantissa)
+    keep, current_keep, threshold = (None if v is None else int(v) for v in values)
     bias = np.broadcast_to(over_neurons(layer.bias_mantissa, layer.shape), layer.shape)
     assert keep is not None
     return LIFReset(
@@ -176,9 +220,7 @@ def _lif(layer: Layer, program: Program, delay: int) -> Any:
     )
 
 
-def _synapses(
-    layer: Layer, projection: Projection, port: Any, shape: tuple[int, ...], binary: bool
-) -> Any:
+def _synapses(projection: Projection, port: Any, shape: tuple[int, ...], binary: bool) -> Any:
     """Connect a projection's stages as stock processes; return the last port."""
     from lava.proc.dense.process import Dense as LavaDense
 
@@ -196,13 +238,10 @@ def _synapses(
                 weights=weight.astype(np.int32), weight_exp=exponent, num_message_bits=bits
             )
             exponent, shape = 0, (len(weight),)
-        elif isinstance(stage, Convolution | SumPool):
-            if len(shape) != 3:
-                raise _cannot(layer, "1-d convolutions")
-            process = _convolution(layer, stage, shape, bits)
-            shape = tuple(int(size) for size in process.output_shape[::-1])
         else:
-            raise _cannot(layer, "one-to-one synapses")
+            assert isinstance(stage, Convolution | SumPool)
+            process = _convolution(stage, shape, bits)
+            shape = tuple(int(size) for size in process.output_shape[::-1])
         port.connect(process.s_in)
         port, binary = process.a_out, False
     if exponent:
@@ -215,24 +254,16 @@ def _synapses(
     return port
 
 
-def _convolution(
-    layer: Layer, stage: Convolution | SumPool, shape: tuple[int, ...], bits: int
-) -> Any:
+def _convolution(stage: Convolution | SumPool, shape: tuple[int, ...], bits: int) -> Any:
     """Make Lava's Conv, which has reversed axes (W, H, C) and flips its kernel."""
     from lava.proc.conv.process import Conv as LavaConv
 
     adapt_convolutions()
+    weight = window_weight(stage, shape[0])
     if isinstance(stage, SumPool):
-        channels = shape[0]
-        weight = np.ones((channels, 1, *stage.kernel), np.int32)
-        stage = Convolution(weight, stage.stride, stage.padding, (1, 1), channels)
-    if stage.groups > _MAX_GROUPS:
-        raise _cannot(layer, f"{stage.groups} groups (at most {_MAX_GROUPS})")
-    largest = int(np.abs(stage.weight.astype(np.int64)).reshape(len(stage.weight), -1).sum(1).max())
-    if bits and largest * GRADED_INPUT_MAX > STATE_MAX:
-        raise _cannot(layer, f"sums of {largest * GRADED_INPUT_MAX} in its Conv, which clips them")
+        stage = Convolution(weight, stage.stride, stage.padding, (1, 1), shape[0])
     return LavaConv(
-        weight=stage.weight.transpose(0, 3, 2, 1)[:, ::-1, ::-1].astype(np.int32),
+        weight=weight.transpose(0, 3, 2, 1)[:, ::-1, ::-1].astype(np.int32),
         input_shape=shape[::-1],
         padding=stage.padding[::-1],
         stride=stage.stride[::-1],
@@ -240,7 +271,3 @@ def _convolution(
         groups=stage.groups,
         num_message_bits=bits,
     )
-
-
-def _cannot(layer: Layer, what: str) -> LoweringError:
-    return LoweringError(f"layer {layer.name!r}: stock Lava has no {what}; use backend='lava'")

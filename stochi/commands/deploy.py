@@ -1,6 +1,6 @@
 """``stochi deploy``, from a NIR graph to a Program."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,9 +30,19 @@ from stochi.commands.options import (
     refuse,
     was_given,
 )
+from stochi.commands.portable import (
+    Carried,
+    CarriedInputsOption,
+    DrawsSeedOption,
+    DrawsTrialOption,
+    FormatOption,
+    SamplesOption,
+    check_target,
+    load_ready,
+    write_folder,
+)
 from stochi.commands.recorded import recorded_warnings
 from stochi.errors import InputError
-from stochi.files import check_output
 
 if TYPE_CHECKING:
     import nir
@@ -51,8 +61,16 @@ mean          squared difference of the mean input to the layers behind, in unit
               over trials; best 0
 spread ×      ratio of that variance to the one with drawn decays; best 1"""
 
-GraphArgument = Annotated[Path, typer.Argument(help="NIR graph file of any framework.")]
-OutOption = Annotated[Path, typer.Option(help="Program to write.")]
+GraphArgument = Annotated[
+    Path,
+    typer.Argument(help="NIR graph file of any framework; for --format lava also a Program."),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Program to write, runs/model.program by default, or the folder, runs/lava by default."
+    ),
+]
 TimeStepsOption = Annotated[
     int | None, typer.Option(help="Time steps of a sample; by default the graph's, else 8.")
 ]
@@ -79,7 +97,8 @@ def deploy_command(
     context: typer.Context,
     graph: GraphArgument,
     *,
-    out: OutOption = Path("runs/model.program"),
+    out: OutOption = None,
+    form: FormatOption = "program",
     chip: ChipOption = "loihi2",
     noise: NoiseOption = "decay",
     dt: GraphDtOption = None,
@@ -94,53 +113,114 @@ def deploy_command(
     calibration: CalibrationOption = None,
     images: ImagesOption = None,
     fitted: FittedOption = None,
+    inputs: CarriedInputsOption = None,
+    samples: SamplesOption = 8,
+    seed: DrawsSeedOption = 0,
+    trial: DrawsTrialOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Lower a NIR graph to a Program: every number on the chip's grid."""
+    output = Output(as_json)
+    target = check_target(context, form, out, graph, fitted, calibration)
+    carried = Carried(inputs, samples, seed, trial, data, data_dir)
+    program = load_ready(context, graph, form)
+    lowered = None
+    if program is None:
+        _check_given(context, form, noise, fitted, calibration, events, data)
+        fit_inputs = FitInputs(calibration, data, data_dir, images)
+        options: Reading = {
+            "dt": dt,
+            "time_steps": time_steps,
+            "events": events,
+            "random_source": random_source,
+        }
+        asked = _Asked(graph, chip, noise, bits, convention, reset, fitted, fit_inputs, options)
+        lowered = _lower(asked, output)
+        program = lowered.program
+        if was_given(context, "random_source") and not program.is_random:
+            raise InputError(
+                f"--random-source {random_source}: this Program draws nothing; leave it out"
+            )
+    wrote = f"Wrote {target}"
+    if form == "lava":
+        wrote = write_folder(program, graph, target, carried)
+    else:
+        program.save(target)
+    found = {"warnings": []} if lowered is None else _print_lowered(output, asked, lowered)
+    output.line(wrote)
+    output.finish({"folder" if form == "lava" else "program": str(target), **found})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Options of a lowering."""
+
+    graph: Path
+    chip: str
+    noise: str
+    bits: int | None
+    convention: str | None
+    reset: str | None
+    fitted: Path | None
+    fit_inputs: FitInputs
+    options: Reading
+
+    @property
+    def fitting(self) -> bool:
+        """Whether the noise is fitted here."""
+        return is_fitted(self.noise) and self.fitted is None
+
+
+@dataclass(frozen=True)
+class _Lowered:
+    """A Program, the graph as it was read, its fits of noise, and warnings."""
+
+    program: "Program"
+    graph: "nir.NIRGraph"
+    fits: "tuple[LayerFit, ...]"
+    fits_title: str
+    warnings: list[str]
+
+
+def _lower(asked: _Asked, output: Output) -> _Lowered:
     from stochi.deploy import Program, lower, read_graph, resolve_conventions
     from stochi.deploy.lowering.tables import check_table_bits
 
-    output = Output(as_json)
-    check_output(out, graph, fitted, calibration)
-    fitting = is_fitted(noise) and fitted is None
-    _check_given(context, fitting, noise, calibration, events, data)
-    options: Reading = {
-        "dt": dt,
-        "time_steps": time_steps,
-        "events": events,
-        "random_source": random_source,
-    }
+    chip, noise, fitted, options = asked.chip, asked.noise, asked.fitted, asked.options
     fits: tuple[LayerFit, ...] = ()
     fits_title = ""
     with recorded_warnings() as caught:
-        read = resolve_conventions(read_graph(graph), dt=dt, convention=convention, reset=reset)
-        if fitting:
-            check_table_bits(noise, bits)
-            source = FitInputs(calibration, data, data_dir, images)
-            made = fit_noise(read, source, chip, noise, output.progress, options)
+        read = resolve_conventions(
+            read_graph(asked.graph),
+            dt=options["dt"],
+            convention=asked.convention,
+            reset=asked.reset,
+        )
+        if asked.fitting:
+            check_table_bits(noise, asked.bits)
+            made = fit_noise(read, asked.fit_inputs, chip, noise, output.progress, options)
             program, fits, fits_title = made.program, made.fits, made.title
         else:
             known = None if fitted is None else Program.load(fitted)
-            program = lower(read, chip, noise, fitted=known, bits=bits, **options)
-    if was_given(context, "random_source") and not program.is_random:
-        raise InputError(
-            f"--random-source {random_source}: this Program draws nothing; leave it out"
-        )
-    program.save(out)
-    notes = [f"Warning: {message}" for message in caught]
-    if fitted is not None:
-        notes.append(f"The noise is the one that was fitted for {fitted}")
-    found = _print_tables(output, read, program, fits, fits_title)
-    for note in notes:
-        output.line(note)
-    output.line(f"Wrote {out}")
-    output.finish({"program": str(out), "warnings": caught, **found})
+            program = lower(read, chip, noise, fitted=known, bits=asked.bits, **options)
+    return _Lowered(program, read, fits, fits_title, caught)
+
+
+def _print_lowered(output: Output, asked: _Asked, lowered: _Lowered) -> dict[str, Any]:
+    """Print tables, then warnings; return plain values of both."""
+    found = _print_tables(output, lowered.graph, lowered.program, lowered.fits, lowered.fits_title)
+    for message in lowered.warnings:
+        output.line(f"Warning: {message}")
+    if asked.fitted is not None:
+        output.line(f"The noise is the one that was fitted for {asked.fitted}")
+    return {"warnings": lowered.warnings, **found}
 
 
 def _check_given(
     context: typer.Context,
-    fitting: bool,
+    form: str,
     noise: str,
+    fitted: Path | None,
     calibration: Path | None,
     events: bool,
     data: str,
@@ -148,9 +228,10 @@ def _check_given(
     """Raise InputError for options that have no effect on this Program, or contradict others."""
     from stochi.data.catalogue import find_data_set
 
-    if not fitting:
+    if not is_fitted(noise) or fitted is not None:
         names = ("images", "calibration", "data", "data_dir")
-        refuse_fit_options(context, names, ", without --fitted")
+        # The samples that a folder carries along come from the set.
+        refuse_fit_options(context, names[:2] if form == "lava" else names, ", without --fitted")
         return
     if calibration is not None:
         refuse(context, ("data", "data_dir"), "--calibration was given")

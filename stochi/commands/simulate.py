@@ -35,11 +35,19 @@ if TYPE_CHECKING:
     from stochi.program import Program
     from stochi.sim import Record
 
+FORMATS = ("npz", "nir")
 LISTED = 5
 """Largest number of classes in a line."""
 
 BackendOption = Annotated[str, typer.Option(help="engine (fast) or lava (the reference).")]
-OutOption = Annotated[Path | None, typer.Option(help="Write spikes and membranes (.npz).")]
+OutOption = Annotated[Path | None, typer.Option(help="Write spikes and membranes, see --format.")]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="Format of --out: npz, an archive of numpy, or nir, NIRData for other tools.",
+    ),
+]
 ProbeFolderOption = Annotated[
     Path | None,
     typer.Option(help="Folder that spikes and membranes are recorded into, on disk (.npy)."),
@@ -57,6 +65,7 @@ def simulate_command(
     seed: SeedOption = 0,
     trial: TrialOption = 0,
     out: OutOption = None,
+    form: FormatOption = "npz",
     probe_folder: ProbeFolderOption = None,
     device: DeviceOption = "cpu",
     data: DataOption = "digits",
@@ -71,7 +80,7 @@ def simulate_command(
     from stochi.sim.recording import PROBES
 
     output = Output(as_json)
-    check_output(out, program, inputs, labels)
+    _check_target(context, form, out, program, inputs, labels)
     loaded = Program.load(program)
     expected: Samples | None
     if inputs is None:
@@ -101,11 +110,33 @@ def simulate_command(
     run_by = f"{backend}, seed {seed}, trial {trial}"
     found = _print_answers(output, loaded, record, expected, f"{on}, {run_by}")
     if out is not None:
-        record.save(out)
-        output.line(f"Wrote {out}")
+        output.line(_save(record, loaded, out, form))
     if inputs is not None:
         found["predictions"] = record.predictions().tolist()
     output.finish({"seed": seed, "trial": trial, **found})
+
+
+def _check_target(context: typer.Context, form: str, out: Path | None, *read: Path | None) -> None:
+    """Raise InputError unless the record can be written, in a known format.
+
+    Args:
+        read: files that the command reads.
+    """
+    if form not in FORMATS:
+        raise InputError(f"--format is {form!r}; choose from {', '.join(FORMATS)}")
+    if out is None and was_given(context, "form"):
+        raise InputError(f"--format {form}: it belongs to --out; leave it out")
+    check_output(out, *read)
+
+
+def _save(record: "Record", program: "Program", out: Path, form: str) -> str:
+    from stochi.sim import write_nir_data
+
+    if form == "nir":
+        write_nir_data(record, program, out)
+    else:
+        record.save(out)
+    return f"Wrote {out}"
 
 
 def _print_answers(

@@ -1,14 +1,17 @@
 """Tables of 12-bit decays that represent a distribution of λ by 2^b equally likely levels."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stochi.errors import InputError
-from stochi.hardware.distributions import DecayDistribution
 from stochi.hardware.draws import LayerDraws
 from stochi.hardware.fixed_point import DECAY_UNITY, Integers
 from stochi.hardware.noise import DECAY_STREAM, random_bytes
+
+if TYPE_CHECKING:
+    from stochi.hardware.distributions import DecayDistribution
 
 MAX_TABLE_BITS = 8
 _FINE_LEVELS = 2**12
@@ -29,7 +32,7 @@ class TableError:
     largest: float
 
 
-def decay_table(distribution: DecayDistribution, bits: int) -> np.ndarray:
+def decay_table(distribution: "DecayDistribution", bits: int) -> np.ndarray:
     """Return equally likely levels of λ as 12-bit decays: level i is the quantile at (i + ½)/2^b.
 
     Args:
@@ -49,7 +52,7 @@ def decay_table(distribution: DecayDistribution, bits: int) -> np.ndarray:
     )
 
 
-def table_error(table: np.ndarray, distribution: DecayDistribution) -> TableError:
+def table_error(table: np.ndarray, distribution: "DecayDistribution") -> TableError:
     """Compare a table with its distribution, quantile by quantile."""
     shares = (np.arange(_FINE_LEVELS) + 0.5) / _FINE_LEVELS
     exact = np.array([distribution.quantile(share) for share in shares])

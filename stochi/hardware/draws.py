@@ -1,11 +1,12 @@
 """Coordinates of the chip's random draws: seed, trial, sample, layer and time step."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import torch
+from typing import TYPE_CHECKING, NamedTuple
 
 from stochi.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 RANDOM_SOURCES = ("philox", "lfsr")
 """Sources of random bits; Philox is the default."""
@@ -56,8 +57,10 @@ class Draws:
         """Return the draws of a layer, by its number in the Program, in a time step."""
         return LayerDraws(self.seed, self.trial, layer, step, self.source)
 
-    def samples(self, batch: int, device: torch.device | None = None) -> torch.Tensor:
+    def samples(self, batch: int, device: "torch.device | None" = None) -> "torch.Tensor":
         """Return the sample number of each row of the batch, (batch,) int64."""
+        import torch
+
         return torch.arange(batch, device=device) + self.first_sample
 
 

@@ -8,14 +8,16 @@ The rules are those of lava-nc 0.10.0's bit-accurate LIF model
 (``lava/proc/lif/models.py``, ``AbstractPyLifModelFixed``).
 """
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
-from numba import types
-from numba.extending import overload, register_jitable
 
-Integers = TypeVar("Integers", np.ndarray, torch.Tensor)
+from stochi.hardware.jitable import overload, register_jitable
+
+if TYPE_CHECKING:
+    import torch
+
+Integers = TypeVar("Integers", np.ndarray, "torch.Tensor")
 
 STATE_BITS = 24
 STATE_MAX = 2 ** (STATE_BITS - 1) - 1
@@ -54,6 +56,8 @@ def narrow(value: Integers) -> Integers:
 
 @overload(narrow)
 def _narrow(value):  # type: ignore[no-untyped-def]
+    from numba import types
+
     if isinstance(value, types.Integer | types.Boolean):
         return lambda value: np.int32(value)
     return None

@@ -10,13 +10,8 @@ Registers are uint32 values stored as int64. The code uses operators common to n
 integers in a compiled loop.
 """
 
-from typing import Any
-
-import numpy as np
-import torch
-from numba.extending import register_jitable
-
 from stochi.hardware.fixed_point import Integers
+from stochi.hardware.jitable import library_of, register_jitable
 
 WIDTH = 32
 POLYNOMIAL = 1 << 32 | 1 << 22 | 1 << 2 | 1 << 1 | 1
@@ -77,7 +72,7 @@ def next_bytes(registers: Integers, count: int) -> Integers:
     for _ in range(min(count, WIDTH)):
         first.append(registers & 0xFF)
         registers = advance(registers, 8)
-    library: Any = torch if isinstance(registers, torch.Tensor) else np
+    library = library_of(registers)
     drawn = library.stack(first, 1)
     # The recurrence also holds for bits 8 apart, so for bytes, and for bytes 2^k apart, because
     # P(x)² = P(x²) over the two-element field.

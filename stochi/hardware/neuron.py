@@ -8,8 +8,6 @@ zero at the spike itself are those of snnTorch 1.0, in the same arithmetic.
 
 from typing import Any, NamedTuple
 
-from numba.extending import register_jitable
-
 from stochi.hardware.fixed_point import (
     ALIGN_SHIFT,
     DECAY_UNITY,
@@ -19,6 +17,7 @@ from stochi.hardware.fixed_point import (
     scale_by_decay,
     wrap,
 )
+from stochi.hardware.jitable import register_jitable
 
 RESETS = ("zero", "subtract", "none")
 """What a spike does to its neuron's membrane."""

@@ -16,15 +16,10 @@ draws share a block. The code uses operators common to numpy and torch; int64 pr
 2⁶⁴ and thus keep the 64 bits that Philox splits.
 """
 
-from typing import Any
-
-import numpy as np
-import torch
-from numba.extending import register_jitable
-
 from stochi.hardware import lfsr
 from stochi.hardware.draws import LayerDraws, check_coordinates, check_source
 from stochi.hardware.fixed_point import Integers
+from stochi.hardware.jitable import library_of, register_jitable
 
 DRAWS_PER_BLOCK = 16
 """Draws per Philox block: its 128 bits are one byte for each of 16 neighbouring neurons."""
@@ -117,8 +112,9 @@ def random_bytes(
         ),
         (draws.seed, draws.trial),
     )
-    stack: Any = torch.stack if isinstance(zero, torch.Tensor) else np.stack
-    drawn = stack([(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1)
+    drawn = library_of(zero).stack(
+        [(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1
+    )
     return drawn.reshape(len(samples), DRAWS_PER_BLOCK * block.shape[1])[:, :count]
 
 

@@ -7,32 +7,15 @@ not exact and are never used. Neither is TF32 or bf16: if the user has allowed t
 products, float64 is used.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-FLOAT32_SUM_LIMIT = 2**24
+from stochi.hardware.sums import FLOAT32_SUM_LIMIT, partial_sum_bound, windows
+
 _GATHERED_ELEMENTS = 2**24
 """Largest number of inputs gathered at a time, 64 MiB of float32."""
-
-
-def partial_sum_bound(weight: torch.Tensor) -> float:
-    """Return a bound on the partial sums of integer weights times inputs of at most 1.
-
-    Inputs are never negative, so every partial sum lies between the sum of the negative and the sum
-    of the positive weights. The bound is in units of the smallest difference that floats must
-    resolve: sums of even weights are even, so their unit is 2.
-
-    Args:
-        weight: (outputs, …) integers.
-    """
-    if not weight.numel():
-        return 0.0
-    rows = weight.flatten(1)
-    bound = int(torch.maximum(rows.clip(min=0).sum(1), -rows.clip(max=0).sum(1)).max())
-    return bound / (1 if bool((weight & 1).any()) else 2)
 
 
 def exact_weight(
@@ -140,20 +123,3 @@ def _float32_is_float32() -> bool:
     backends: Any = torch.backends
     settings = (backends.mkldnn.matmul.fp32_precision, backends.cuda.matmul.fp32_precision)
     return all(setting in ("none", "ieee") for setting in settings)
-
-
-def windows(
-    sizes: Sequence[int],
-    kernel: Sequence[int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-) -> tuple[int, int]:
-    """Return the number of windows of a convolution or pooling, (height, width)."""
-    height, width = (
-        (size + 2 * pad - spread * (side - 1) - 1) // hop + 1
-        for size, pad, spread, side, hop in zip(
-            sizes, padding, dilation, kernel, stride, strict=True
-        )
-    )
-    return height, width

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.chips import Chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.neuron import RESETS, NeuronKind
-from stochi.hardware.synapses import partial_sum_bound, windows
+from stochi.hardware.sums import partial_sum_bound, windows
 
 INPUT = "input"
 """Source that sends what is shown to the network."""
@@ -138,8 +137,8 @@ class Projection:
 
     @cached_property
     def partial_sum_bound(self) -> float:
-        """Bound of :func:`stochi.hardware.synapses.partial_sum_bound`."""
-        return partial_sum_bound(torch.from_numpy(self.weight))
+        """Bound of :func:`stochi.hardware.sums.partial_sum_bound`."""
+        return partial_sum_bound(self.weight)
 
     @cached_property
     def even(self) -> bool:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from stochi.hardware import synapses
+from stochi.hardware.sums import partial_sum_bound
 from stochi.hardware.synapses import (
     exact_conv2d,
     exact_linear,
     exact_sum_pool2d,
     exact_weight,
-    partial_sum_bound,
 )
 
 

@@ -125,7 +125,7 @@ def test_a_run_leaves_nothing_behind() -> None:
 
 
 def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stochi.sim.lava.session.SIDE_BY_SIDE_NEURONS", 8 * 12)
+    monkeypatch.setattr("stochi.sim.lava.network.SIDE_BY_SIDE_NEURONS", 8 * 12)
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
     images, seen = torch.rand(20, 1, 4, 4), []
     record = run(

@@ -12,6 +12,7 @@ from stochi.program.layers import INPUT, Decay, Dense, Layer, OneToOne, Projecti
 from stochi.program.program import Program
 from stochi.program.target import Target
 from stochi.sim import run
+from stochi.sim.inputs import lava_frames
 from stochi.sim.recording import PROBES
 
 STEPS, INPUTS, NEURONS = 20, 10, 8
@@ -75,7 +76,8 @@ def test_without_a_reset_membranes_are_those_of_stock_neurons_below_their_thresh
     ours = program(reset="none")
     high = np.asarray(THRESHOLD_MANTISSA_MAX, np.int32)
     shown = events()[:, :3]
-    with StockLava(program(threshold_mantissa=high), shown) as stock:
+    stock_program = program(threshold_mantissa=high)
+    with StockLava(stock_program, lava_frames(stock_program, shown)) as stock:
         theirs = stock.membranes_at_each_step()["n"]
     record = run(ours, shown, probes=PROBES)
     assert np.array_equal(record.membrane["n"].numpy(), theirs)
@@ -91,4 +93,4 @@ def test_stock_lava_refuses_other_resets(changed: dict) -> None:
     from stochi.sim.lava.stock import StockLava
 
     with pytest.raises(LoweringError, match=r"'n': stock Lava has no reset other than to 0"):
-        StockLava(program(**changed), events())
+        StockLava(program(**changed), lava_frames(program(), events()))

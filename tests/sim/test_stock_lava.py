@@ -1,6 +1,7 @@
 """Stochi's Lava processes against Lava's own Dense, Conv and LIF, if those can do the same."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import nir
 import numpy as np
@@ -11,8 +12,11 @@ from torch import nn
 from stochi.deploy import lower
 from stochi.errors import LoweringError
 from stochi.export import to_nir
+from stochi.hardware.draws import Draws
+from stochi.program.layers import Generator
 from stochi.program.program import Program
 from stochi.sim import run
+from stochi.sim.inputs import lava_frames
 from stochi.train import RandomTauLeaky
 from stochi.train.networks import RepeatSteps
 from tests.conftest import conv_net, dense_net
@@ -41,7 +45,7 @@ def cuba(n: int) -> nir.CubaLIF:
 def assert_stock_membranes(program: Program, inputs: torch.Tensor) -> None:
     from stochi.sim.lava.stock import StockLava
 
-    with StockLava(program, inputs) as stock:
+    with StockLava(program, lava_frames(program, inputs)) as stock:
         theirs = stock.membranes_at_each_step()
     for backend in ("engine", "lava"):
         ours = run(program, inputs, backend=backend, probes=("membrane", "spikes"))
@@ -120,4 +124,51 @@ def test_what_stock_lava_lacks_is_refused_by_name() -> None:
 
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))
     with pytest.raises(LoweringError, match=r"network\.lif1.*drawn decays"):
-        StockLava(program, torch.rand(1, 1, 4, 4))
+        StockLava(program, lava_frames(program, torch.rand(1, 1, 4, 4)))
+
+
+def assert_own_neurons(program: Program, inputs: torch.Tensor, own: set[str]) -> None:
+    from stochi.sim.lava.stock import StockLava
+
+    draws = Draws(seed=5, trial=2, first_sample=3, source=program.target.random_source)
+    with StockLava(program, lava_frames(program, inputs), draws) as stock:
+        assert stock.own == own
+        spikes, membranes = stock.record()
+    options = {"seed": 5, "trial": 2, "first_sample": 3}
+    engine = run(program, inputs, probes=("membrane", "spikes"), **options)
+    assert spikes.keys() == engine.spikes.keys()
+    for name, ours in engine.spikes.items():
+        assert np.array_equal(ours.numpy(), spikes[name]), name
+        assert ours.any()
+    assert np.array_equal(engine.membrane[program.output].numpy(), membranes)
+
+
+def test_drawn_decays_run_between_stock_synapses() -> None:
+    program = lower(to_nir(conv_net(), torch.rand(1, 2, 8, 8)), random_source="lfsr")
+    assert_own_neurons(program, torch.rand(3, 2, 8, 8), {"network.lif1", "network.lif2"})
+
+
+def test_noise_resets_and_biased_currents_run_between_stock_synapses() -> None:
+    chain = graph(
+        *[("input", "a"), ("a", "n1"), ("n1", "b"), ("b", "n2"), ("n2", "output")],
+        a=affine(8, 6),
+        n1=cuba(8),
+        b=affine(4, 8),
+        n2=nir.LIF(4 * DT * np.ones(4), np.ones(4), np.zeros(4), 0.2 * np.ones(4)),
+    )
+    program = lower(chain, dt=DT, time_steps=6, events=True, reset="subtract")
+    assert any(p.source == "constant" for p in program.layers[0].projections)
+    assert program.layers[1].reset == "subtract"
+    noisy = replace(program.layers[1], generator=Generator("membrane", 1, 13))
+    noisy_program = replace(program, layers=(program.layers[0], noisy))
+    assert_own_neurons(noisy_program, (torch.rand(6, 3, 6) > 0.5).float(), {"n1", "n2"})
+
+
+def test_stock_lava_refuses_noise() -> None:
+    from stochi.sim.lava.stock import StockLava
+
+    program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)), noise="none")
+    noisy = replace(program.layers[0], generator=Generator("current", 0, 9))
+    changed = replace(program, layers=(noisy, *program.layers[1:]))
+    with pytest.raises(LoweringError, match=r"network\.lif1.*noise"):
+        StockLava(changed, lava_frames(changed, torch.rand(1, 1, 4, 4)))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
@@ -16,19 +15,10 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from stochi.program.layers import CONSTANT, Layer
 from stochi.program.program import Program
-from stochi.sim.engine.layer_step import RunningLayer
+from stochi.sim.lava.array_layer import ArrayLayer
 from stochi.sim.lava.jobs import Clock
-
-MAX_SOURCES = 8
-"""Number of ports of a layer's process."""
-
-
-def sources_of(layer: Layer) -> list[str]:
-    """Return the sources whose spikes arrive through ports; a layer remembers its own spikes."""
-    names = dict.fromkeys(projection.source for projection in layer.projections)
-    return [name for name in names if name not in (CONSTANT, layer.name)]
+from stochi.sim.lava.layer_sources import MAX_SOURCES, sources_of
 
 
 class ChipLayer(AbstractProcess):
@@ -62,7 +52,7 @@ class ChipLayer(AbstractProcess):
 @requires(CPU)
 @tag("fixed_pt")
 class PyChipLayer(PyLoihiProcessModel):
-    """Model of :class:`ChipLayer`, which steps the layer in torch.
+    """Model of :class:`ChipLayer`, which steps the layer in numpy.
 
     It receives the spikes of a time step, and sends its own in the same time step.
     """
@@ -79,19 +69,17 @@ class PyChipLayer(PyLoihiProcessModel):
 
     def __init__(self, proc_params: dict) -> None:
         super().__init__(proc_params)
-        # Torch's threads do not exist in this forked process, so it must not wait for them.
-        torch.set_num_threads(1)
         self.program: Program = proc_params["program"]
         self.index: int = proc_params["index"]
         self.clock: Clock = proc_params["clock"]
         self.layer = self.program.layers[self.index]
         self.step_factors = self.program.step_factors
-        self.running = RunningLayer(self.program, self.index, torch.device("cpu"))
+        self.running = ArrayLayer(self.program, self.index)
         self.names = sources_of(self.layer)
         order = {layer.name: place for place, layer in enumerate(self.program.layers)}
         self.late = {name for name in self.names if order.get(name, -1) > self.index}
         self.longest = max(projection.longest_delay for projection in self.layer.projections)
-        self.past: dict[str, dict[int, torch.Tensor]] = {}
+        self.past: dict[str, dict[int, np.ndarray]] = {}
         self.constant = self.running.constant_sums()
         self.files: dict[str, np.ndarray] = {}
 
@@ -102,15 +90,14 @@ class PyChipLayer(PyLoihiProcessModel):
             self._open_files()
         if clock.step == 0:
             self.past = {name: {} for name in (*self.names, self.layer.name)}
-            self.state = self.running.resting_state(clock.side_by_side)
+            self.state = self.running.neurons.resting_state(clock.side_by_side)
         self._receive()
-        with torch.no_grad():
-            self._step()
+        self._step()
         self.past[self.layer.name][clock.step] = self.state.spikes
         for past in self.past.values():
             past.pop(clock.step - self.longest - 1, None)
         self._record()
-        self.s_out.send(self.state.spikes.flatten(1).numpy().view(np.uint8))
+        self.s_out.send(self.state.spikes.reshape(clock.side_by_side, -1).astype(np.uint8))
 
     def _receive(self) -> None:
         for number, name in enumerate(self.names):
@@ -122,13 +109,12 @@ class PyChipLayer(PyLoihiProcessModel):
             if sent_at >= 0:  # otherwise the spikes are from the previous samples
                 projection = next(s for s in self.layer.projections if s.source == name)
                 shape = self.program.source_shape(projection, self.layer)
-                values = torch.from_numpy(arrived).view(len(arrived), *shape)
-                self.past[name][sent_at] = values
+                self.past[name][sent_at] = arrived.reshape(len(arrived), *shape)
 
     def _step(self) -> None:
         clock, running = self.clock, self.running
         assert clock.job is not None
-        synaptic = torch.zeros_like(self.state.membrane)
+        synaptic = np.zeros(self.state.spikes.shape, np.int32)
         for number in range(len(self.layer.projections)):
             sums = self.constant.get(number)
             if sums is None:
@@ -136,7 +122,7 @@ class PyChipLayer(PyLoihiProcessModel):
             synaptic += sums
         job_draws = clock.job.draws
         draws = replace(job_draws, first_sample=job_draws.first_sample + clock.rows.start)
-        self.state = running.step(self.state, synaptic, draws, clock.step)
+        self.state = running.neurons.step(self.state, synaptic, draws, clock.step)
 
     def _open_files(self) -> None:
         job, name = self.clock.job, self.layer.name
@@ -157,9 +143,9 @@ class PyChipLayer(PyLoihiProcessModel):
         for probe, file in self.files.items():
             if probe == "read":
                 now = values["spikes" if self.program.readout == "spikes" else "membrane"]
-                file[rows] += self.step_factors[clock.step] * now[:count].flatten(1).numpy()
+                file[rows] += self.step_factors[clock.step] * now[:count].reshape(count, -1)
             else:
-                file[clock.step, rows] = values[probe][:count].numpy()
+                file[clock.step, rows] = values[probe][:count]
         if clock.step == clock.steps - 1:
             for file in self.files.values():
                 file.flush()  # type: ignore[attr-defined]

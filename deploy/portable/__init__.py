@@ -1,0 +1,1 @@
+"""Folders that run a Program on Lava where neither torch nor Stochi is installed."""

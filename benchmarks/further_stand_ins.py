@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from benchmarks.further_fits import Gated, OnChip, Plain, Waiting, fit_gates, fit_waits
-from benchmarks.gates import CODES, GatedTwin
-from benchmarks.refractory_noise import Waits
+from benchmarks.gates import CODES, gated_twin
+from benchmarks.refractory_noise import Waits, waiting_twin
 from benchmarks.spike_curves import (
     CURRENTS,
     SAMPLES,
@@ -45,7 +45,7 @@ from stochi.attacks import PGD
 from stochi.commands.console import Output
 from stochi.data import Images, load
 from stochi.deploy import calibrate, lower
-from stochi.deploy.calibration import LayerFit
+from stochi.deploy.calibration import CHECK_SEED, LayerFit, compare_behind, observe
 from stochi.deploy.graph.layers import cut_into_layers
 from stochi.deploy.lowering.network import make_target
 from stochi.export import to_nir
@@ -75,11 +75,14 @@ class Fits:
 
     Attributes:
         noise: additive noise, layer by layer.
+        behind: stand-in → layer's name → how far the following layers' input is from that with
+            drawn decays, see :func:`stochi.deploy.calibration.compare_inputs`.
     """
 
     gates: Gated
     waits: Waiting
     noise: tuple[LayerFit, ...]
+    behind: Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -111,46 +114,63 @@ def study(seed: int, asked: Asked) -> tuple[Rows, Fits]:
             reference = take_trials(float_side(real, chip.program, test.inputs, seed), asked.trials)
         side = _side(chip, test.inputs, seed)
         seen = take_trials(side, asked.trials, like=reference)
-        white_box = np.full(len(attacked), np.nan)
-        if surface is not None:
-            made = make_attacked(asked.attack, FreshDraws(surface, ATTACKER_SEED), attacked)
-            white_box = right_on(chip, made.inputs, attacked, seed, asked.trials)
+        white_box = make_attacked(asked.attack, FreshDraws(surface, ATTACKER_SEED), attacked)
         rows[name] = Row(
             compare_distributions(reference, seen, test.labels, margins_for(name)[0]),
             float_right,
             right_on(chip, transferred, attacked, seed, asked.trials),
-            white_box,
+            right_on(chip, white_box.inputs, attacked, seed, asked.trials),
         )
     return rows, fits
 
 
 def deploy(
     model: nn.Module, training: Images, images: int
-) -> tuple[Fits, Iterator[tuple[str, OnChip, nn.Module | None]]]:
-    """Fit every stand-in; return the fits, and name, network and twin of each.
-
-    Refractory noise has no twin.
-    """
+) -> tuple[Fits, Iterator[tuple[str, OnChip, nn.Module]]]:
+    """Fit every stand-in; return the fits, and name, network and twin of each."""
     sample, data = training.inputs[:1], training.inputs[:images]
     graph = to_nir(model, sample)
     target = make_target(graph, "loihi2", "none")
     network = cut_into_layers(graph, target.dt)
     membrane, noise = calibrate(graph, data, noise="membrane")
     gates, waits = fit_gates(network, target, data), fit_waits(network, target, data)
+    chips: dict[str, OnChip] = {
+        "decay": Plain(lower(graph, noise="decay")),
+        "none": Plain(lower(graph, noise="none")),
+        "membrane": Plain(membrane),
+        "gates": gates,
+        "refractory": waits,
+    }
 
-    def ways() -> Iterator[tuple[str, OnChip, nn.Module | None]]:
-        programs = {
-            "decay": lower(graph, noise="decay"),
-            "none": lower(graph, noise="none"),
-            "membrane": membrane,
+    def ways() -> Iterator[tuple[str, OnChip, nn.Module]]:
+        for name, chip in chips.items():
+            twin = twin_of(chip.program, model, sample)
+            if name == "gates":
+                twin = gated_twin(twin, gates.gated, gates.gates)
+            elif name == "refractory":
+                twin = waiting_twin(twin, waits.settings)
+            yield name, chip, twin
+
+    names = list(gates.settings)
+    return Fits(gates, waits, noise, compare_ways(chips, names, data)), ways()
+
+
+def compare_ways(
+    chips: Mapping[str, OnChip], names: Sequence[str], data: torch.Tensor
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Compare the input behind each layer with that of the first network, with fresh draws."""
+    first, *others = chips
+    reference = chips[first].program
+    counts = {name: observe(reference, name, data, CHECK_SEED) for name in names}
+    return {
+        way: {
+            name: compare_behind(
+                reference, name, counts[name], chips[way].count(name, data, CHECK_SEED + 1)
+            )
+            for name in names
         }
-        for name, program in programs.items():
-            yield name, Plain(program), twin_of(program, model, sample)
-        plain = twin_of(gates.program, model, sample)
-        yield "gates", gates, GatedTwin(plain, gates.gated, gates.gates)
-        yield "refractory", waits, None
-
-    return Fits(gates, waits, noise), ways()
+        for way in others
+    }
 
 
 def _side(chip: OnChip, inputs: torch.Tensor, seed: int) -> Side:
@@ -222,6 +242,19 @@ def fits_table(fits: Mapping[int, Fits]) -> list[list[str]]:
     return table
 
 
+def behind_table(fits: Mapping[int, Fits]) -> list[list[str]]:
+    """Rows of text: how far the input behind each layer is from the reference's, over seeds."""
+    first = next(iter(fits.values())).behind
+    layers = list(next(iter(first.values())))
+    short = [name.rpartition(".")[2] for name in layers]
+    heads = [f"behind {name}:\n{what}" for name in short for what in ("mean", "variance")]
+    table = [["stand-in", *heads]]
+    for way in first:
+        found = np.array([[of.behind[way][name] for name in layers] for of in fits.values()])
+        table.append([way, *(f"{value:.2f}" for value in found.mean(0).ravel())])
+    return table
+
+
 def curves_of(fits: Fits) -> dict[str, Curve]:
     """Run single neurons with what was fitted to the first layer."""
     noise = fits.noise[0]
@@ -275,7 +308,7 @@ def check_on_lava(gated: Gated, seed: int) -> str:
         for backend in ("engine", "lava")
     )
     compared = compare_records(engine, lava)
-    wrong, values = (sum(getattr(c, n) for c in compared) for n in ("mismatches", "values"))
+    wrong, values = (sum(getattr(c, n) for c in compared) for n in ("mismatches", "compared"))
     return f"Engine and Lava, {len(images)} images with gates: {wrong} of {values} values differ"
 
 
@@ -302,6 +335,11 @@ def main() -> None:
     of = f"{asked.images} images, {asked.trials} trials, seeds {', '.join(map(str, seeds))}"
     attacks = f"{attack.name} on {asked.attacked} images"
     output.table(fits_table(fits), "Fits: gates, then refractory noise", text_columns=2)
+    output.table(
+        behind_table(fits),
+        "Input of the next layer: squared error of the mean, in the variance over trials with drawn"
+        "\ndecays, and ratio of the variances",
+    )
     output.table(spikes_table(found), f"Spikes: differences in %, 90 % intervals\n{of}")
     output.table(answers_table(found), f"Answers: differences in points\n{of}; {attacks}")
     curves = curves_of(fits[seeds[0]])

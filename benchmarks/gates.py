@@ -18,8 +18,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from benchmarks.changed_twin import ChangedLayer, ChangedTwin
 from stochi.errors import InputError
-from stochi.export.model.model import GraphModel
 from stochi.export.model.neuron import State
 from stochi.export.model.running import RunningLayer
 from stochi.hardware.draws import LayerDraws
@@ -27,6 +27,7 @@ from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.noise import draw_generator
 from stochi.program.layers import CONSTANT, Decay, Generator, Layer, OneToOne, Projection
 from stochi.program.program import Program
+from stochi.train.twin.layer import RunningTwinLayer
 from stochi.train.twin.model import Twin
 
 CODES = 256
@@ -134,8 +135,8 @@ def _without_memory(
     )
 
 
-class GatedTwin(Twin):
-    """The twin of a Program with gates: the same spikes, with gradients through the open gates.
+def gated_twin(twin: Twin, program: Program, gates: Mapping[str, int]) -> Twin:
+    """Return the twin of a Program with gates: its spikes, with gradients through open gates.
 
     Args:
         twin: twin of the Program without gates; parameters and draws are shared.
@@ -143,41 +144,22 @@ class GatedTwin(Twin):
         gates: as for :func:`insert_gates`.
     """
 
-    def __init__(self, twin: Twin, program: Program, gates: Mapping[str, int]) -> None:
-        GraphModel.__init__(self, twin.graph, twin.wiring, twin.nodes, twin.reading)
-        self.target, self.now, self.layers = twin.target, twin.now, twin.layers
-        self.gates = {
-            name: (program.index(generator_of(name)), codes) for name, codes in gates.items()
-        }
-        self.train(twin.training)
+    def change(name: str, layer: RunningTwinLayer) -> RunningLayer:
+        if name not in gates:
+            return layer
+        return _GatedLayer(layer, program.index(generator_of(name)), gates[name])
 
-    def begin(self) -> dict[str, RunningLayer]:
-        """See :meth:`GraphModel.begin`."""
-        found = super().begin()
-        return {
-            name: _GatedLayer(layer, self, *self.gates[name]) if name in self.gates else layer
-            for name, layer in found.items()
-        }
+    return ChangedTwin(twin, change)
 
 
-class _GatedLayer(RunningLayer):
-    def __init__(self, layer: RunningLayer, twin: GatedTwin, index: int, codes: int) -> None:
-        self.layer, self.twin, self.index, self.codes = layer, twin, index, codes
-        self.groups, self.neuron = layer.groups, layer.neuron
-
-    def through(self, number: int, values: torch.Tensor) -> torch.Tensor:
-        return self.layer.through(number, values)
-
-    def join(self, currents: list[torch.Tensor]) -> torch.Tensor:
-        return self.layer.join(currents)
+class _GatedLayer(ChangedLayer):
+    def __init__(self, layer: RunningTwinLayer, index: int, codes: int) -> None:
+        super().__init__(layer)
+        self.index, self.codes = index, codes
 
     def advance(self, current: torch.Tensor, state: State, step: int) -> tuple[torch.Tensor, State]:
-        spikes, state = self.layer.advance(current, state, step)
-        draws, each = self.twin.now.draws, spikes[0].numel()
-        opened = draw_gates(
-            draws.samples(len(spikes), spikes.device),
-            torch.arange(each, device=spikes.device),
-            draws.at(self.index, step),
-            self.codes,
-        )
+        spikes, state = self.inner.advance(current, state, step)
+        draws = self.inner.layer.step.now.draws
+        samples, neurons = draws.samples(len(spikes)), torch.arange(spikes[0].numel())
+        opened = draw_gates(samples, neurons, draws.at(self.index, step), self.codes)
         return spikes * opened.view(spikes.shape), state

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from benchmarks.changed_twin import ChangedLayer, ChangedTwin
+from stochi.export.model.neuron import State
+from stochi.export.model.running import RunningLayer as RunningModelLayer
 from stochi.hardware.draws import Draws, LayerDraws
 from stochi.hardware.fixed_point import REFRACTORY_MAX
 from stochi.hardware.neuron import NeuronParameters, fire, integrate
@@ -23,6 +26,8 @@ from stochi.sim.engine.torch_engine import frames_by_step
 from stochi.sim.inputs import check_inputs, to_frames
 from stochi.sim.record import Record
 from stochi.sim.recording import read_logits
+from stochi.train.twin.layer import RunningTwinLayer
+from stochi.train.twin.model import Twin
 
 
 @dataclass(frozen=True)
@@ -131,3 +136,37 @@ def _step(
         after._replace(current=0), threshold, layer.kind._replace(refractory=drawn)
     )
     return replace(state, spikes=spikes, neurons=after)
+
+
+def waiting_twin(twin: Twin, waits: Mapping[str, Waits]) -> Twin:
+    """Return the twin of a Program whose neurons wait at random, as :func:`run_waiting` runs it.
+
+    Args:
+        twin: twin of the Program, new; parameters and draws are shared.
+        waits: layer's name → setting.
+    """
+    for name in waits:
+        twin.layers[name].fuses = False  # which is for neurons that never wait
+
+    def change(name: str, layer: RunningTwinLayer) -> RunningModelLayer:
+        return _WaitingLayer(layer, waits[name]) if name in waits else layer
+
+    return ChangedTwin(twin, change)
+
+
+class _WaitingLayer(ChangedLayer):
+    def __init__(self, layer: RunningTwinLayer, waits: Waits) -> None:
+        super().__init__(layer)
+        self.waits = waits
+
+    def advance(self, current: torch.Tensor, state: State, step: int) -> tuple[torch.Tensor, State]:
+        moves, shape = self.inner.layer.step, state.membrane.shape
+        draws, neurons = moves.now.draws, torch.arange(state.membrane[0].numel())
+        drawn = draw_waits(
+            draws.samples(shape[0]), neurons, draws.at(moves.layer, step), self.waits
+        )
+        if state.waiting is None:
+            state = state._replace(waiting=torch.zeros_like(state.membrane))
+        moves = replace(moves, kind=moves.kind._replace(refractory=drawn.view(shape)))
+        assert self.neuron is not None
+        return moves.advance(current, state, step, self.neuron, self.inner.numbers.step)

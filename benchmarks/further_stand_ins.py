@@ -2,6 +2,8 @@
 
     .venv/bin/python -m benchmarks.further_stand_ins docs/further_curves.png
 
+With --keep FOLDER each seed's results are kept, so that seeds can run one by one.
+
 For every training seed a network on the digits is trained, and both are fitted layer by layer, as
 the calibration fits additive noise. Tables compare them with the float model, beside drawn decays,
 additive noise and no noise; then come one neuron's rates under constant currents, with what was
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import joblib
 import numpy as np
 import torch
 from torch import nn
@@ -321,15 +324,17 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--images", type=int, default=SETTINGS["digits"].test_images)
     parser.add_argument("--attacked-images", type=int, default=SETTINGS["digits"].attacked_images)
+    parser.add_argument("--keep", type=Path, help="Folder of your own, for finished seeds.")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    kept = joblib.Memory(options.keep, verbose=0).cache(study)
     output, attack = Output(as_json=False), SETTINGS["digits"].attack
     asked = Asked(options.trials, options.images, options.attacked_images, attack)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     found: list[Rows] = []
     fits: dict[int, Fits] = {}
     for seed in seeds:
-        rows, fits[seed] = study(seed, asked)
+        rows, fits[seed] = kept(seed, asked)
         found.append(rows)
         output.progress(f"seed {seed}: done")
     of = f"{asked.images} images, {asked.trials} trials, seeds {', '.join(map(str, seeds))}"

@@ -189,7 +189,7 @@ class Fitting(Generic[Setting]):
 def gates_around(best: int | None) -> range:
     """Return the numbers of passing spikes that are tried, all over and then around the best."""
     if best is None:
-        return range(160, CODES + 1, 16)
+        return range(128, CODES + 1, 16)
     return range(max(1, best - 8), min(CODES, best + 8) + 1, 4)
 
 

@@ -238,12 +238,12 @@ def columns(found: Sequence[Rows]) -> Columns:
     shown: Columns = {}
     for name in found[0]:
         seeds = [seed[name] for seed in found]
-        combined = _combined(seeds)
-        entries = {f"{n.rpartition('.')[2]} rate": e for n, e in _rates(combined).items()}
+        combined = combine(seeds)
+        entries = {f"{n.rpartition('.')[2]} rate": e for n, e in rates_of(combined).items()}
         if combined.network.accuracy is not None:
             entries["clean accuracy"] = combined.network.accuracy
         for kind in ("transferred", "white_box"):
-            entries[f"robust, {kind.replace('_', ' ')}"] = _robust(seeds, kind, name)
+            entries[f"robust, {kind.replace('_', ' ')}"] = compare_robust(seeds, kind, name)
         for title, entry in entries.items():
             shown.setdefault(title, (100.0, {}))[1][name] = entry
     return shown
@@ -252,8 +252,8 @@ def columns(found: Sequence[Rows]) -> Columns:
 def table(found: Sequence[Rows]) -> list[list[str]]:
     """Rows of text, one for each Program: differences from the float model, 90 % intervals."""
     first = next(iter(found[0]))
-    exact = _combined([seed[first] for seed in found])
-    network, layers = exact.network, _rates(exact)
+    exact = combine([seed[first] for seed in found])
+    network, layers = exact.network, rates_of(exact)
     robust = np.mean([seed[first].float_right.mean() for seed in found])
     heads = [f"{name.rpartition('.')[2]} rate" for name in layers]
     answers = ["agreement", "clean", "robust,\ntransferred", "robust,\nwhite box"]
@@ -268,31 +268,34 @@ def table(found: Sequence[Rows]) -> list[list[str]]:
     )
     for name in found[0]:
         seeds = [seed[name] for seed in found]
-        combined = _combined(seeds)
+        combined = combine(seeds)
         network = combined.network
         rows.append(
             [
                 name.replace(" ", "\n"),
-                *(_cell(rate, 2) for rate in _rates(combined).values()),
-                *(_cell(entry) for entry in (network.agreement_across, network.accuracy)),
-                *(_cell(_robust(seeds, kind, name)) for kind in ("transferred", "white_box")),
+                *(as_cell(rate, 2) for rate in rates_of(combined).values()),
+                *(as_cell(entry) for entry in (network.agreement_across, network.accuracy)),
+                *(
+                    as_cell(compare_robust(seeds, kind, name))
+                    for kind in ("transferred", "white_box")
+                ),
             ]
         )
     return rows
 
 
-def _rates(combined: Distribution) -> dict[str, Comparison]:
+def rates_of(combined: Distribution) -> dict[str, Comparison]:
     found = {name: layer.rate for name, layer in combined.layers.items()}
     return {name: rate for name, rate in found.items() if rate is not None}
 
 
-def _combined(seeds: Sequence[Row]) -> Distribution:
+def combine(seeds: Sequence[Row]) -> Distribution:
     """Over training seeds, which are then the sample; of one seed, over images."""
     distributions = [seed.distribution for seed in seeds]
     return combine_seeds(distributions) if len(seeds) > 1 else distributions[0]
 
 
-def _robust(seeds: Sequence[Row], kind: str, name: str) -> Comparison:
+def compare_robust(seeds: Sequence[Row], kind: str, name: str) -> Comparison:
     differences = [getattr(seed, kind) - seed.float_right for seed in seeds]
     values = differences[0]
     if len(seeds) > 1:
@@ -310,7 +313,7 @@ def _percent(entry: Comparison | None) -> str:
     return "–" if entry is None else f"{entry.sides['float']:.1%}"
 
 
-def _cell(entry: Comparison | None, digits: int = 1) -> str:
+def as_cell(entry: Comparison | None, digits: int = 1) -> str:
     """In percent or points; = if the interval lies within the margin, ≠ if outside it."""
     if entry is None or entry.difference is None:
         return "none"

@@ -248,7 +248,7 @@ class _Fitting:
         """Find a layer's stand-in, after those of the layers before it."""
         counts = observe(self.reference, name, self.data, REFERENCE_SEED)
         target = _mean(counts)
-        largest_scale = _scale_with_room(self.plain.layer(name))
+        largest_scale = scale_with_room(self.plain.layer(name))
         moments = noise_amplitude(self.reference, name, self.data)
 
         def with_noise(amplitude: float, factor: float) -> tuple[StandIn, Program]:
@@ -259,18 +259,13 @@ class _Fitting:
             return _mean(observe(program, name, self.data, FIT_SEED)) - target
 
         def threshold_factor(amplitude: float) -> float:
-            low, high = -math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR)
-            if excess(low, amplitude) <= 0:
-                return math.exp(low)
-            if excess(high, amplitude) >= 0:
-                return math.exp(high)
-            return math.exp(optimize.brentq(excess, low, high, (amplitude,), xtol=1e-4))
+            return factor_that_matches(lambda log_factor: excess(log_factor, amplitude))
 
         def error(log_amplitude: float) -> float:
             amplitude = math.exp(log_amplitude)
             _, program = with_noise(amplitude, threshold_factor(amplitude))
             seen = observe(program, name, self.data, FIT_SEED)
-            return divergence(*self._behind(name, counts, seen))
+            return divergence(*compare_behind(self.reference, name, counts, seen))
 
         amplitude, factor = moments, 1.0
         if method == "behaviour" and moments > 0:
@@ -291,7 +286,7 @@ class _Fitting:
         """Compare a layer of the finished Program with the reference, with fresh draws."""
         reference = observe(self.reference, name, self.data, CHECK_SEED)
         seen = observe(program, name, self.data, CHECK_SEED + 1)
-        mean_error, ratio = self._behind(name, reference, seen)
+        mean_error, ratio = compare_behind(self.reference, name, reference, seen)
         return LayerFit(
             name,
             self.stand_ins[name],
@@ -319,33 +314,19 @@ class _Fitting:
         assert last_error is not None
         raise last_error
 
-    def _behind(
-        self, name: str, reference: torch.Tensor, seen: torch.Tensor
-    ) -> tuple[float, float]:
-        """Compare the inputs that two sets of spike counts give to the following layers."""
-        found = [
-            compare_inputs(
-                self._pass_on(target, name, reference), self._pass_on(target, name, seen)
-            )
-            for target in self.reference.layers
-            if any(projection.source == name for projection in target.projections)
-        ] or [compare_inputs(reference.flatten(2), seen.flatten(2))]
-        errors, ratios = zip(*found, strict=True)
-        return sum(errors) / len(errors), math.prod(ratios) ** (1 / len(ratios))
 
-    def _pass_on(self, target: Layer, name: str, counts: torch.Tensor) -> torch.Tensor:
-        """Sum spike counts (trials, images, …) to the input of a following layer."""
-        index = self.reference.index(target.name)
-        weights = RunningLayer(self.reference, index, counts.device).weights
-        total = torch.zeros(())
-        for projection, weight in zip(target.projections, weights, strict=True):
-            if projection.source == name:
-                # Counts reach beyond what float32 sums exactly.
-                sums = synaptic_sums(
-                    replace(projection, weight_exponent=0), weight.double(), counts.flatten(0, 1)
-                )
-                total = total + sums * 2.0**projection.weight_exponent
-        return total.unflatten(0, counts.shape[:2]).flatten(2)
+def factor_that_matches(excess: Callable[[float], float]) -> float:
+    """Return the factor of thresholds with which a layer spikes as often as its reference.
+
+    Args:
+        excess: logarithm of the factor → spikes more than the reference's; it falls.
+    """
+    low, high = -math.log(LARGEST_FACTOR), math.log(LARGEST_FACTOR)
+    if excess(low) <= 0:
+        return math.exp(low)
+    if excess(high) >= 0:
+        return math.exp(high)
+    return math.exp(optimize.brentq(excess, low, high, xtol=1e-4))
 
 
 def observe(program: Program, name: str, data: torch.Tensor, seed: int) -> torch.Tensor:
@@ -377,6 +358,43 @@ def compare_inputs(reference: torch.Tensor, seen: torch.Tensor) -> tuple[float, 
     if spread == 0:
         return (0.0 if difference == 0 else math.inf), 1.0
     return (difference - chance) / spread, seen_spread / spread
+
+
+def compare_behind(
+    program: Program, name: str, reference: torch.Tensor, seen: torch.Tensor
+) -> tuple[float, float]:
+    """Compare the inputs that two sets of a layer's spike counts give to the following layers.
+
+    Args:
+        program: whose weights sum up the counts.
+        reference, seen: (trials, images, *shape), from :func:`observe`.
+
+    Returns:
+        What :func:`compare_inputs` returns, averaged over the following layers.
+    """
+    found = [
+        compare_inputs(
+            _pass_on(program, target, name, reference), _pass_on(program, target, name, seen)
+        )
+        for target in program.layers
+        if any(projection.source == name for projection in target.projections)
+    ] or [compare_inputs(reference.flatten(2), seen.flatten(2))]
+    errors, ratios = zip(*found, strict=True)
+    return sum(errors) / len(errors), math.prod(ratios) ** (1 / len(ratios))
+
+
+def _pass_on(program: Program, target: Layer, name: str, counts: torch.Tensor) -> torch.Tensor:
+    """Sum spike counts (trials, images, …) to the input of a following layer."""
+    weights = RunningLayer(program, program.index(target.name), counts.device).weights
+    total = torch.zeros(())
+    for projection, weight in zip(target.projections, weights, strict=True):
+        if projection.source == name:
+            # Counts reach beyond what float32 sums exactly.
+            sums = synaptic_sums(
+                replace(projection, weight_exponent=0), weight.double(), counts.flatten(0, 1)
+            )
+            total = total + sums * 2.0**projection.weight_exponent
+    return total.unflatten(0, counts.shape[:2]).flatten(2)
 
 
 def divergence(mean_error: float, spread_ratio: float) -> float:
@@ -420,7 +438,7 @@ def noise_amplitude(reference: Program, name: str, data: torch.Tensor) -> float:
     return math.sqrt(3 * variance) / running.layer.membrane_unit
 
 
-def _scale_with_room(layer: Layer) -> float:
+def scale_with_room(layer: Layer) -> float:
     """Return S, halved until raised thresholds fit their mantissa.
 
     The weight exponent falls with S, so that the weights keep their mantissas.

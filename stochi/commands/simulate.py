@@ -26,6 +26,7 @@ from stochi.commands.options import (
 from stochi.commands.own_inputs import read_program_inputs
 from stochi.commands.recorded import recorded_warnings
 from stochi.devices import check_device
+from stochi.errors import InputError
 from stochi.files import check_output
 
 if TYPE_CHECKING:

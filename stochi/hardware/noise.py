@@ -16,6 +16,8 @@ draws share a block. The code uses operators common to numpy and torch; int64 pr
 2⁶⁴ and thus keep the 64 bits that Philox splits.
 """
 
+import numpy as np
+
 from stochi.hardware import lfsr
 from stochi.hardware.draws import LayerDraws, check_coordinates, check_source
 from stochi.hardware.fixed_point import Integers

@@ -45,9 +45,7 @@ class Part:
         """Whether its neurons differ in decays or thresholds."""
         layer = self.layer
         arrays = (layer.decay.values, layer.current_keep, layer.threshold_mantissa)
-        return any(
-            values is not None and values.size > 1 for values in arrays[layer.decay.drawn :]
-        )
+        return any(values is not None and values.size > 1 for values in arrays[layer.decay.drawn :])
 
     @property
     def has_matrix(self) -> bool:

@@ -71,14 +71,10 @@ def make_parts(program: Program, pipeline: Pipeline, core: CoreLimits) -> dict[s
     images = {layer.name: image_of(layer, program) for layer in program.layers}
     images[INPUT] = _input_image(program.input_shape)
     doubled = not CHIPS[core.chip].programmable_neuron
-    return {
-        layer.name: _make_part(layer, images, pipeline, doubled) for layer in program.layers
-    }
+    return {layer.name: _make_part(layer, images, pipeline, doubled) for layer in program.layers}
 
 
-def _make_part(
-    layer: Layer, images: dict[str, Image], pipeline: Pipeline, doubled: bool
-) -> Part:
+def _make_part(layer: Layer, images: dict[str, Image], pipeline: Pipeline, doubled: bool) -> Part:
     connections = [
         make_connection(p, layer, images, delay_bits(pipeline.delay(p, layer.name)) or 0)
         for p in layer.projections
@@ -124,9 +120,7 @@ def _place(splitter: Splitter, grids: Grids) -> list[list[OpenCore]]:
     return place(pieces, splitter.core)
 
 
-def _count_axons(
-    splitter: Splitter, grids: Grids, chips: list[list[OpenCore]]
-) -> tuple[Core, ...]:
+def _count_axons(splitter: Splitter, grids: Grids, chips: list[list[OpenCore]]) -> tuple[Core, ...]:
     """Return the cores, with the output axons that really leave their chip."""
     chip_of = {
         (piece.layer, piece.block): number

@@ -120,8 +120,6 @@ def matrix_words(present: np.ndarray, form: Format) -> np.ndarray:
     if not len(sources):
         return np.zeros(present.shape[1], np.int64)
     same = sources[1:] == sources[:-1]
-    heads = np.flatnonzero(
-        np.concatenate([[True], ~same | (np.diff(targets) > form.largest_gap)])
-    )
+    heads = np.flatnonzero(np.concatenate([[True], ~same | (np.diff(targets) > form.largest_gap)]))
     words = form.words(np.diff(np.append(heads, len(sources))))
     return np.bincount(sources[heads], words, present.shape[1]).astype(np.int64)

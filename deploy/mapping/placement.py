@@ -47,7 +47,7 @@ def _find_core(chips: list[list[OpenCore]], piece: Piece, core: CoreLimits) -> O
         chips.append([])
         chip = chips[-1]
     for found in chip:
-        if found.use.neurons + piece.use.neurons <= core.neurons:
+        if _has_room(found.use, piece.use, core):
             both = found.use + piece.use
             if find_problem(both, core) is None:
                 found.use = both
@@ -57,6 +57,13 @@ def _find_core(chips: list[list[OpenCore]], piece: Piece, core: CoreLimits) -> O
         chip = chips[-1]
     chip.append(OpenCore(use=piece.use))
     return chip[-1]
+
+
+def _has_room(used: Use, more: Use, core: CoreLimits) -> bool:
+    """Return whether what adds up quickest leaves room; the rules then decide."""
+    return used.neurons + more.neurons <= core.neurons and (
+        core.words is None or used.words + more.words <= core.words
+    )
 
 
 def _is_full(chip: list[OpenCore], piece: Piece, core: CoreLimits) -> bool:

@@ -95,9 +95,7 @@ class Mapping:
     @property
     def unknown(self) -> tuple[str, ...]:
         """What of the chip's cores has limits of which nothing public was found."""
-        return tuple(
-            name for what, name in LIMITED.items() if getattr(self.limits, what) is None
-        )
+        return tuple(name for what, name in LIMITED.items() if getattr(self.limits, what) is None)
 
     def cores_of(self, layer: str) -> list[Core]:
         """Return the cores that hold neurons of a layer."""

@@ -3,16 +3,18 @@
 Greedy: layers are split from the output backwards, since a layer's output axons depend on the blocks
 behind it. For every number of cuts along rows and columns, the fewest cuts along the channels that
 let all blocks fit are found by bisection; of these grids the cheapest is taken. A grid costs its
-blocks, and the share of the sources' tables of output axons that its input axons will take up.
+blocks, and the cores of its sources whose output axons its input axons will fill: an axon that is
+shared by the channels of a place leaves from every core that holds some of them, so it counts once
+for each cut that the source has if it is split with no regard to its output.
 
-Improved: then each layer, the largest first, tries the next cheapest grids. One is taken if the
-layer and its sources, split again, need fewer blocks together.
+Improved: then layers behind the largest ones try the next cheapest grids. One is taken if the layer
+and its sources, split again, need fewer blocks together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,8 +29,8 @@ from stochi.program.layers import INPUT
 
 Grids = dict[str, Grid]
 """Grids of layers, by name; a layer that does not fit has none."""
-ALTERNATIVES = 4
-"""Number of grids that the improvement tries for a layer."""
+ALTERNATIVES, IMPROVED = 3, 2
+"""Numbers of grids that the improvement tries for a layer, and of layers that it tries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +41,13 @@ class Splitter:
         parts: the layers, by name, in the Program's order.
         core: limits of a core.
         leaving: whether all axons are taken to leave the chip, as of networks of several chips.
+        alone: grids of layers that are split with no regard to their output.
     """
 
     parts: dict[str, Part]
     core: CoreLimits
     leaving: bool
+    alone: Grids = field(default_factory=dict)
 
     def outgoing(self, name: str) -> Iterator[tuple[str, Connection]]:
         """Return the layers that a layer feeds, each with the connection."""
@@ -54,14 +58,25 @@ class Splitter:
 
     def split(self) -> Grids:
         """Split all layers, as the module says."""
+        alone: Grids = {}
+        for name in self.parts:
+            self._put(alone, name, self.cheapest(name, {}, 1))
+        knowing = replace(self, alone=alone)
         grids: Grids = {}
-        order = list(reversed(self.parts))
         for _ in range(2 if self._feeds_back() else 1):
-            for name in order:
-                self._put(grids, name, self.cheapest(name, grids, 1))
-        for name in sorted(grids, key=lambda one: -grids[one].size):
-            grids = self._improve(name, grids)
+            for name in reversed(self.parts):
+                self._put(grids, name, knowing.cheapest(name, grids, 1))
+        largest = sorted(grids, key=lambda one: -self._size_of_sources(one, grids))
+        for name in largest[:IMPROVED]:
+            grids = knowing._improve(name, grids)
         return grids
+
+    def _size_of_sources(self, name: str, grids: Grids) -> int:
+        return sum(grids[source].size for source in self._sources(name) if source in grids)
+
+    def _sources(self, name: str) -> list[str]:
+        sources = dict.fromkeys(one.source for one in self.parts[name].connections)
+        return [source for source in sources if source not in (INPUT, name)]
 
     def cheapest(self, name: str, grids: Grids, count: int) -> list[Grid]:
         """Return the cheapest grids of a layer that fit, given those of the layers that it feeds."""
@@ -110,9 +125,7 @@ class Splitter:
     def _feeds_back(self) -> bool:
         order = {name: place for place, name in enumerate(self.parts)}
         return any(
-            order[name] > order[target]
-            for name in self.parts
-            for target, _ in self.outgoing(name)
+            order[name] > order[target] for name in self.parts for target, _ in self.outgoing(name)
         )
 
     def _fewest_channel_cuts(
@@ -137,8 +150,7 @@ class Splitter:
         if size > self.core.neurons:
             return False
         return all(
-            find_problem(use, self.core) is None
-            for _, use in self.use_of_blocks(name, grid, grids)
+            find_problem(use, self.core) is None for _, use in self.use_of_blocks(name, grid, grids)
         )
 
     def _representatives(
@@ -171,11 +183,13 @@ class Splitter:
                 shares.append(entries / self.core.output_entries)
             if self.core.off_chip and self.leaving:
                 shares.append(1 / self.core.off_chip)
-            cost += axons * max(shares)
+            source = self.alone.get(connection.source)
+            cuts = len(source.channels) - 1 if connection.shared and source is not None else 1
+            cost += cuts * axons * max(shares)
         return cost
 
     def _improve(self, name: str, grids: Grids) -> Grids:
-        sources = {c.source for c in self.parts[name].connections} - {INPUT, name}
+        sources = self._sources(name)
         best = grids
         for grid in self.cheapest(name, grids, ALTERNATIVES):
             tried = {**grids, name: grid}

@@ -1,6 +1,6 @@
 """What a block of neurons, or a core, uses of what a core has."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from stochi.deploy.mapping.lists import Format
 
@@ -36,13 +36,18 @@ class Use:
     noise_settings: frozenset[tuple[str, int, int]] = frozenset()
 
     def __add__(self, other: "Use") -> "Use":
-        def joined(name: str) -> object:
-            ours, theirs = getattr(self, name), getattr(other, name)
-            if isinstance(ours, frozenset):
-                return ours | theirs
-            return max(ours, theirs) if name in _LARGEST else ours + theirs
-
-        return Use(**{field.name: joined(field.name) for field in fields(Use)})  # type: ignore[arg-type]
-
-
-_LARGEST = ("longest_list", "delay_bits")
+        return Use(
+            self.neurons + other.neurons,
+            self.words + other.words,
+            self.synapses + other.synapses,
+            self.input_axons + other.input_axons,
+            self.output_axons + other.output_axons,
+            self.output_entries + other.output_entries,
+            self.off_chip + other.off_chip,
+            max(self.longest_list, other.longest_list),
+            max(self.delay_bits, other.delay_bits),
+            self.formats | other.formats,
+            self.configurations | other.configurations,
+            self.thresholds | other.thresholds,
+            self.noise_settings | other.noise_settings,
+        )

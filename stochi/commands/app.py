@@ -13,6 +13,7 @@ from stochi.commands.demo import demo_command
 from stochi.commands.deploy import deploy_command
 from stochi.commands.doctor import doctor_command
 from stochi.commands.export import export_command
+from stochi.commands.mapping import map_command
 from stochi.commands.own_model import blame_own_code
 from stochi.commands.parity import parity_command
 from stochi.commands.show import show_command
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export_command,
     "deploy": deploy_command,
     "show": show_command,
+    "map": map_command,
     "simulate": simulate_command,
     "attack": attack_command,
     "parity": parity_command,

@@ -33,7 +33,6 @@ from stochi.program.layers import (
     Layer,
     OneToOne,
     Projection,
-    Shape,
     Stage,
     SumPool,
     Weighted,

@@ -45,10 +45,10 @@ def test_two_layers_on_one_core() -> None:
 
 
 def test_the_network_that_does_not_fit_is_told_the_smallest_change() -> None:
-    out = layer("out", np.full((2, 4097), 255), "input")
+    out = layer("out", np.full((2, 4097), 1), "input")
     mapping = map_cores(network(out, inputs=4097))
     assert not mapping.fits and mapping.cores == ()
     (problem,) = mapping.problems
     assert "'out'" in problem and "4,097 input axons" in problem and "4,096" in problem
     assert "at most 4,096 inputs (it has 4,097)" in problem
-    assert map_cores(network(layer("out", np.full((2, 4096), 255), "input"), inputs=4096)).fits
+    assert map_cores(network(layer("out", np.full((2, 4096), 1), "input"), inputs=4096)).fits

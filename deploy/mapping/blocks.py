@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stochi.deploy.mapping.connections import Image
 
@@ -67,7 +68,7 @@ class Grid:
 
 def spans(bounds: tuple[int, ...]) -> list[Span]:
     """Return the spans between bounds."""
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(pairwise(bounds))
 
 
 def make_grid(image: Image, parts: tuple[int, int, int]) -> Grid:

@@ -1,15 +1,15 @@
 """Connections as the mapping sees them: which source reaches which neuron, by what paths.
 
 All linear stages of a projection become one set of synapses, from the source's neurons to the
-layer's: there is no core in between. Where pooling joins two neurons by several paths, each path is a
-synapse of its own, since the sum of their weights may need more than 8 bits.
+layer's: there is no core in between. Where pooling joins two neurons by several paths, each path
+is a synapse of its own, since the sum of their weights may need more than 8 bits.
 
 Neurons that spike are sent in one of two ways:
 
 * **Discrete axons**: one input axon for each neuron that reaches the core.
-* **Shared axons**, from images whose channels, more than 2, all reach the same neurons: one input axon
-  for the neurons of one place, up to 512 of them, since each spike carries the number of its neuron
-  (nengo-loihi, "population"; 512 is its limit of 9 bits). Their lists are equally long.
+* **Shared axons**, from images whose channels, more than 2, all reach the same neurons: one input
+  axon for the neurons of one place, up to 512 of them, since each spike carries the number of its
+  neuron (nengo-loihi, "population"; 512 is its limit of 9 bits). Their lists are equally long.
 
 Lists of synapses are shared: two places of an image whose targets on the core lie alike, and have
 the same weights, use one list with two bases. Convolutions store all taps of the kernel, zeros
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stochi.deploy.mapping.axes import Axis, Window, make_axis
+from stochi.deploy.mapping.axes import Axis, Pattern, Window, make_axis
 from stochi.deploy.mapping.lists import Fields
 from stochi.errors import InputError
 from stochi.hardware.cores import POPULATION, WEIGHT_BITS
@@ -158,8 +158,8 @@ def make_connection(
 def weight_bits(weight: np.ndarray) -> int:
     """Return the fewest bits that hold these mantissas exactly.
 
-    Mantissas are stored without their lowest bits, which are 0: of weights of both signs one bit more
-    is cut, the sign's (nengo-loihi, ``shift_bits``).
+    Mantissas are stored without their lowest bits, which are 0: of weights of both signs one bit
+    more is cut, the sign's (nengo-loihi, ``shift_bits``).
     """
     union = int(np.bitwise_or.reduce(np.abs(weight.astype(np.int64)), axis=None))
     zeros = (union & -union).bit_length() - 1 if union else 8
@@ -245,24 +245,25 @@ def _matrix(connection: Connection, projection: Projection, several: bool) -> Ma
     channels, height, width = connection.image
     sides = (connection.rows.targets, connection.columns.targets)
     present = (weight != 0).reshape(len(weight), channels, *sides)
-    lists: dict[tuple[object, object], list[tuple[int, int]]] = {}
+    lists: dict[tuple[Pattern, Pattern], list[tuple[int, int]]] = {}
     for row, down in enumerate(connection.rows.paths):
         for column, across in enumerate(connection.columns.paths):
             if down and across:
                 lists.setdefault((down, across), []).append((row, column))
     list_of = np.full((channels, height, width), -1)
-    columns, sources = [], []
+    found: list[np.ndarray] = []
+    sources: list[np.ndarray] = []
     for (down, across), places in lists.items():
-        found = sum(
+        counted = sum(
             math.prod((len(down_taps), len(across_taps))) * present[:, :, p, q].astype(np.int64)
-            for p, down_taps in down  # type: ignore[attr-defined]
-            for q, across_taps in across  # type: ignore[attr-defined]
+            for p, down_taps in down
+            for q, across_taps in across
         )
-        first = channels * len(columns)
+        first = channels * len(found)
         for row, column in places:
             list_of[:, row, column] = np.arange(first, first + channels)
-        columns.append(found)
+        found.append(np.asarray(counted))
         sources.append(np.full(channels, len(places)))
-    if not columns:
+    if not found:
         return Matrix(np.zeros((len(weight), 0), np.int64), np.zeros(0, np.int64), list_of)
-    return Matrix(np.concatenate(columns, 1), np.concatenate(sources), list_of)
+    return Matrix(np.concatenate(found, 1), np.concatenate(sources), list_of)

@@ -74,10 +74,10 @@ class Part:
 def fan_in(part: Part, block: Block) -> Use:
     """Return what a block uses, its output axons aside.
 
-    One neuron that always spikes serves a block with a constant input: a neuron with a configuration
-    and a threshold, an axon, and a list with a synapse for each of the block's neurons. Assumed: a reset by subtraction on Loihi 1 takes
-    for each neuron a second one (NxTF), and an axon of one entry, with a list of one word, between
-    them.
+    One neuron that always spikes serves a block with a constant input: a neuron with a
+    configuration and a threshold, an axon, and a list with a synapse for each of the block's
+    neurons. Assumed: a reset by subtraction on Loihi 1 takes for each neuron a second one (NxTF),
+    and an axon of one entry, with a list of one word, between them.
     """
     use = _settings(part, block) + _synapses(part, block)
     for fields_ in part.constants:
@@ -214,7 +214,7 @@ def _image_lists(connection: Connection, block: Block) -> Iterator[tuple[Runs, i
 
 
 def _channels(connection: Connection, span: Span) -> list[tuple[int, int]]:
-    """Return (channels of the block that a list reaches, number of lists) over a place's channels."""
+    """Return (channels that a list reaches, number of lists) over a place's channels."""
     per_group = connection.target[0] // connection.groups
     each = 1 if connection.one_list else connection.image[0] // connection.groups
     found: dict[int, int] = {}

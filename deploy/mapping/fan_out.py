@@ -1,8 +1,8 @@
 """Output axons: how many a block of neurons needs, given the blocks that it reaches.
 
-A neuron has one axon for each block that its spikes reach, of one entry if the axon is discrete. The
-neurons of one place and block share an axon of two entries if it is shared. An axon that leaves the
-chip takes one entry more (NxTF). What the host reads of the output is not counted.
+A neuron has one axon for each block that its spikes reach, of one entry if the axon is discrete.
+The neurons of one place and block share an axon of two entries if it is shared. An axon that
+leaves the chip takes one entry more (NxTF). What the host reads of the output is not counted.
 """
 
 import numpy as np

@@ -32,8 +32,8 @@ def map_cores(program: Program, chip: str | None = None) -> Mapping:
     """Place a Program on the cores of as many chips as it needs.
 
     Synapses, axons and formats are counted as Loihi 1 has them, also for a chip of which nothing
-    public is known; such a chip's unknown limits are not enforced, and :attr:`Mapping.unknown` names
-    them. docs/cores.md says what is counted, from what source, and what is assumed.
+    public is known; such a chip's unknown limits are not enforced, and :attr:`Mapping.unknown`
+    names them. docs/cores.md says what is counted, from what source, and what is assumed.
 
     Args:
         chip: "loihi1" or "loihi2"; by default the one that the Program was lowered for.

@@ -1,9 +1,9 @@
 """Words of synaptic memory that lists of synapses take, in each format of Loihi 1.
 
-A list holds the synapses of one axon on one core, cut into entries of at most 60, each of which fills
-whole words. An entry has a prefix, and for each synapse a weight and, if there is one, a delay. A
-*sparse* format adds an index to each synapse; *run-length* ones add the gap since the synapse before,
-in 2 to 5 bits; the *dense* one adds nothing, and its targets follow each other.
+A list holds the synapses of one axon on one core, cut into entries of at most 60, each of which
+fills whole words. An entry has a prefix, and for each synapse a weight and, if there is one, a
+delay. A *sparse* format adds an index to each synapse; *run-length* ones add the gap since the
+synapse before, in 2 to 5 bits; the *dense* one adds nothing, and its targets follow each other.
 
 Assumed: the entries of dense and run-length formats hold the index of their first target once. Only
 that a sparse synapse has an index is documented.

@@ -1,9 +1,9 @@
 """Delays of a network whose layers follow each other in a pipeline.
 
 A Program's connection of delay 0 takes the spikes of the same time step. Between a chip's cores a
-spike arrives in the next step (Davies et al., IEEE Micro 2018), so the layer of depth n runs n steps
-behind the input. A connection that skips layers waits for the others: its synapses have a delay of
-what its layers' depths differ by, less 1, plus the Program's own.
+spike arrives in the next step (Davies et al., IEEE Micro 2018), so the layer of depth n runs n
+steps behind the input. A connection that skips layers waits for the others: its synapses have a
+delay of what its layers' depths differ by, less 1, plus the Program's own.
 
 Assumed: the host sends the input to each layer at the right step; b bits of delay hold at most
 2^b − 2 steps.

@@ -1,7 +1,7 @@
 """Placement of blocks on cores, and of cores on chips.
 
-First fit: each block, in the Program's order, goes to the first core of the current chip on which it
-fits beside what is there; if there is none, to a new core; if the chip is full, to a new chip.
+First fit: each block, in the Program's order, goes to the first core of the current chip on which
+it fits beside what is there; if there is none, to a new core; if the chip is full, to a new chip.
 """
 
 from dataclasses import dataclass, field

@@ -73,8 +73,8 @@ class Mapping:
         limits: limits of the chip's cores.
         layers: names of the layers, in the Program's order.
         cores: cores in use, chip by chip.
-        problems: why it does not fit, each with the smallest change that does; () if it fits. Layers
-            that do not fit are on no core.
+        problems: why it does not fit, each with the smallest change that does; () if it fits.
+            Layers that do not fit are on no core.
     """
 
     limits: CoreLimits

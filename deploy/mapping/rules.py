@@ -30,8 +30,8 @@ def lists_fit(use: Use, core: CoreLimits) -> str | None:
     if core.words_of_axon is None or use.longest_list <= core.words_of_axon:
         return None
     return (
-        f"{use.longest_list:,} words of synapses for one axon, which reaches {core.words_of_axon:,};"
-        " put fewer neurons on the core, or give them fewer weight bits"
+        f"{use.longest_list:,} words of synapses for one axon, which reaches {core.words_of_axon:,}"
+        "; put fewer neurons on the core, or give them fewer weight bits"
     )
 
 
@@ -39,8 +39,8 @@ def input_axons_fit(use: Use, core: CoreLimits) -> str | None:
     if core.input_axons is None or use.input_axons <= core.input_axons:
         return None
     return (
-        f"{use.input_axons:,} input axons, a core has {core.input_axons:,}; put fewer neurons on it,"
-        " or give them fewer inputs"
+        f"{use.input_axons:,} input axons, a core has {core.input_axons:,}; put fewer neurons on"
+        " it, or give them fewer inputs"
     )
 
 
@@ -57,8 +57,8 @@ def axons_off_chip_fit(use: Use, core: CoreLimits) -> str | None:
     if core.off_chip is None or use.off_chip <= core.off_chip:
         return None
     return (
-        f"{use.off_chip:,} output axons that leave the chip, a core has {core.off_chip:,}; put fewer"
-        " neurons on it, or let them reach fewer cores of other chips"
+        f"{use.off_chip:,} output axons that leave the chip, a core has {core.off_chip:,}; put"
+        " fewer neurons on it, or let them reach fewer cores of other chips"
     )
 
 
@@ -84,8 +84,8 @@ def thresholds_fit(use: Use, core: CoreLimits) -> str | None:
     if core.thresholds is None or len(use.thresholds) <= core.thresholds:
         return None
     return (
-        f"{len(use.thresholds)} distinct thresholds, a core has {core.thresholds}; let neurons share"
-        " them, or put fewer on it"
+        f"{len(use.thresholds)} distinct thresholds, a core has {core.thresholds}; let neurons"
+        " share them, or put fewer on it"
     )
 
 
@@ -142,8 +142,8 @@ def its_neurons_exist(network: Network, chip: str) -> str | None:
         if what:
             return (
                 f"layer {layer.name!r} {what}, which takes programmable neurons, and {chip} has"
-                " none; smallest change that fits: lower the graph with --noise membrane, current or"
-                " none for this chip, or map it to loihi2"
+                " none; smallest change that fits: lower the graph with --noise membrane, current"
+                " or none for this chip, or map it to loihi2"
             )
     return None
 

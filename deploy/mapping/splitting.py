@@ -1,11 +1,11 @@
 """Splitting of layers into blocks, each of which fits a core.
 
-Greedy: layers are split from the output backwards, since a layer's output axons depend on the blocks
-behind it. For every number of cuts along rows and columns, the fewest cuts along the channels that
-let all blocks fit are found by bisection; of these grids the cheapest is taken. A grid costs its
-blocks, and the cores of its sources whose output axons its input axons will fill: an axon that is
-shared by the channels of a place leaves from every core that holds some of them, so it counts once
-for each cut that the source has if it is split with no regard to its output.
+Greedy: layers are split from the output backwards, since a layer's output axons depend on the
+blocks behind it. For every number of cuts along rows and columns, the fewest cuts along the
+channels that let all blocks fit are found by bisection; of these grids the cheapest is taken. A
+grid costs its blocks, and the cores of its sources whose output axons its input axons will fill:
+an axon that is shared by the channels of a place leaves from every core that holds some of them,
+so it counts once for each cut that the source has if it is split with no regard to its output.
 
 Improved: then layers behind the largest ones try the next cheapest grids. One is taken if the layer
 and its sources, split again, need fewer blocks together.
@@ -79,7 +79,7 @@ class Splitter:
         return [source for source in sources if source not in (INPUT, name)]
 
     def cheapest(self, name: str, grids: Grids, count: int) -> list[Grid]:
-        """Return the cheapest grids of a layer that fit, given those of the layers that it feeds."""
+        """Return a layer's cheapest grids that fit, given those of the layers that it feeds."""
         part = self.parts[name]
         channels, rows, columns = part.image
         found: list[tuple[float, int, Grid]] = []

@@ -80,7 +80,7 @@ def layer_rows(mapping: "Mapping") -> list[list[str]]:
 
 
 def draw_text(mapping: "Mapping") -> list[str]:
-    """Return a picture of the chips: a letter for the layer that most of a core's neurons are of."""
+    """Return a picture of the chips: a letter for the layer of most of a core's neurons."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     letter = {name: letters[i % len(letters)] for i, name in enumerate(mapping.layers)}
     chips = [""] * mapping.chips

@@ -1,9 +1,9 @@
 """Limits of a core and of a chip's cores; None is a limit of which nothing public was found.
 
-Sources for Loihi 1: nengo-loihi (``block.py``, ``hardware/allocators.py``, ``hardware/validate.py``,
-``hardware/nxsdk_objects.py``) and NxTF (intel-nrc-ecosystem/models). Where they disagree, the
-stricter number stands here: synapses of an entry are 60 in NxTF and 64 in nengo-loihi; formats are 7
-in NxTF, 8 in nengo-loihi's register table and 16 in its validation.
+Sources for Loihi 1: nengo-loihi (``block.py``, ``hardware/allocators.py``,
+``hardware/validate.py``, ``hardware/nxsdk_objects.py``) and NxTF (intel-nrc-ecosystem/models).
+Where they disagree, the stricter number stands here: synapses of an entry are 60 in NxTF and 64 in
+nengo-loihi; formats are 7 in NxTF, 8 in nengo-loihi's register table and 16 in its validation.
 
 Sources for Loihi 2: arXiv 2408.03076 for cores and their neurons; open-neuromorphic.org for the
 neurons and synapses of a chip. Its axons, synaptic memory, formats and profiles are unknown.

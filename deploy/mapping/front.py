@@ -13,8 +13,8 @@ from stochi.deploy.mapping.connections import (
     image_of,
     make_connection,
 )
-from stochi.deploy.mapping.fan_in import Part, fan_in
-from stochi.deploy.mapping.fan_out import axons_between, entries_of_axon
+from stochi.deploy.mapping.incoming import Part, fan_in
+from stochi.deploy.mapping.outgoing import axons_between, entries_of_axon
 from stochi.deploy.mapping.pipeline import LONGEST_DELAY, Pipeline, delay_bits, find_pipeline
 from stochi.deploy.mapping.placement import OpenCore, Piece, place
 from stochi.deploy.mapping.remedies import explain
@@ -44,7 +44,11 @@ def map_cores(program: Program, chip: str | None = None) -> Mapping:
     Raises:
         InputError: the chip is unknown, or the mapping cannot tell how a layer's neurons lie.
     """
-    core = find_core(program.target.chip if chip is None else chip)
+    return map_onto(program, find_core(program.target.chip if chip is None else chip))
+
+
+def map_onto(program: Program, core: CoreLimits) -> Mapping:
+    """Place a Program on cores with these limits; see :func:`map_cores`."""
     names = tuple(layer.name for layer in program.layers)
     problems = [found for rule in PROGRAM_RULES if (found := rule(program, core.chip))]
     pipeline = find_pipeline(program)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from stochi.deploy.mapping.blocks import make_grid
-from stochi.deploy.mapping.fan_in import Part, cut_sources, cut_weights
+from stochi.deploy.mapping.incoming import Part, cut_sources, cut_weights
 from stochi.deploy.mapping.rules import find_problem
 from stochi.deploy.mapping.splitting import Grids, Splitter
 from stochi.hardware.cores import WEIGHT_BITS

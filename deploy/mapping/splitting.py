@@ -20,8 +20,8 @@ import numpy as np
 
 from stochi.deploy.mapping.blocks import Block, Grid, make_grid, spans, useful_parts
 from stochi.deploy.mapping.connections import Connection
-from stochi.deploy.mapping.fan_in import Part, arriving, fan_in
-from stochi.deploy.mapping.fan_out import axons_of_blocks, entries_of_axon
+from stochi.deploy.mapping.incoming import Part, arriving, fan_in
+from stochi.deploy.mapping.outgoing import axons_of_blocks, entries_of_axon
 from stochi.deploy.mapping.rules import find_problem
 from stochi.deploy.mapping.use import Use
 from stochi.hardware.cores import CoreLimits
@@ -29,7 +29,7 @@ from stochi.program.layers import INPUT
 
 Grids = dict[str, Grid]
 """Grids of layers, by name; a layer that does not fit has none."""
-ALTERNATIVES, IMPROVED = 3, 2
+ALTERNATIVES, IMPROVED = 3, 4
 """Numbers of grids that the improvement tries for a layer, and of layers that it tries."""
 
 

@@ -15,6 +15,8 @@ from .graph.repair import RepairedGraph as RepairedGraph
 from .lowering.layer import MergedDecays as MergedDecays
 from .lowering.layer import MergedThresholds as MergedThresholds
 from .lowering.stand_in import CalibrationWarning as CalibrationWarning
+from .mapping.front import map_cores as map_cores
+from .mapping.results import Mapping as Mapping
 from .net_file import read_net as read_net
 from .pipeline import Program as Program
 from .pipeline import lower as lower

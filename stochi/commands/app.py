@@ -14,6 +14,7 @@ from stochi.commands.deploy import deploy_command
 from stochi.commands.doctor import doctor_command
 from stochi.commands.estimate import estimate_command
 from stochi.commands.export import export_command
+from stochi.commands.mapping import map_command
 from stochi.commands.own_model import blame_own_code
 from stochi.commands.parity import parity_command
 from stochi.commands.show import show_command
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export_command,
     "deploy": deploy_command,
     "show": show_command,
+    "map": map_command,
     "simulate": simulate_command,
     "estimate": estimate_command,
     "attack": attack_command,

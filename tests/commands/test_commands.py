@@ -27,8 +27,8 @@ from stochi.train.checkpoint import load_checkpoint
 from tests.commands.conftest import Run
 
 NAMES = (
-    *("demo", "train", "tune", "export", "deploy", "show", "simulate", "attack", "parity"),
-    *("study", "doctor"),
+    *("demo", "train", "tune", "export", "deploy", "show", "map", "simulate", "estimate"),
+    *("attack", "parity", "study", "doctor"),
 )
 
 

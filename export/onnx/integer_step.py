@@ -24,7 +24,13 @@ from stochi.hardware.decays import draw_decays, look_up
 from stochi.hardware.delays import delayed
 from stochi.hardware.draws import Draws, LayerDraws
 from stochi.hardware.neuron import NeuronParameters, NeuronState, fire, integrate
-from stochi.hardware.noise import HIGH_STREAM, LOW_STREAM, block_bytes, draw_generator, generator_value
+from stochi.hardware.noise import (
+    HIGH_STREAM,
+    LOW_STREAM,
+    block_bytes,
+    draw_generator,
+    generator_value,
+)
 from stochi.program.layers import CONSTANT, INPUT, Layer, Projection
 from stochi.program.network import Network
 from stochi.sim.engine.layer_step import RunningLayer
@@ -199,7 +205,9 @@ class SteppedProgram(SteppedNetwork):
         current_keep = layer.current_keep
         parameters = NeuronParameters(
             keep,
-            0 if current_keep is None else _numbers(body, f"{layer.name}.current_keep", current_keep),
+            0
+            if current_keep is None
+            else _numbers(body, f"{layer.name}.current_keep", current_keep),
             bias,
             _numbers(body, f"{layer.name}.threshold", layer.threshold_mantissa),
         )

@@ -145,7 +145,10 @@ def _pooled(values: Symbol, stage: SumPool, after: tuple[int, ...]) -> Symbol:
         pads = np.array([0, 0, *stage.padding] * 2, np.int64)
         sizes = [n + 2 * pad for n, pad in zip(values.shape[2:], stage.padding, strict=True)]  # type: ignore[operator]
         values = write(
-            "Pad", [values, constant(values, pads)], shape=(*values.shape[:2], *sizes), mode="constant"
+            "Pad",
+            [values, constant(values, pads)],
+            shape=(*values.shape[:2], *sizes),
+            mode="constant",
         )
     for axis, side, hop, count in zip((2, 3), stage.kernel, stage.stride, after[1:], strict=True):
         shape = (*values.shape[:axis], count, *values.shape[axis + 1 :])
@@ -163,5 +166,3 @@ def _every(values: Symbol, axis: int, start: int, end: int, hop: int, shape: Sha
     """Write the slice from start to end, every hop-th value of an axis."""
     bounds = [constant(values, np.array([number], np.int64)) for number in (start, end, axis, hop)]
     return write("Slice", [values, *bounds], shape=shape)
-
-

@@ -111,9 +111,7 @@ def draws_for_onnx(
     source = network.target.random_source if isinstance(network, Program) else "philox"
     made = Draws(seed, trial, first_sample, source)
     if first_sample < 0 or first_sample + batch > 2**32:
-        raise InputError(
-            f"first_sample is {first_sample}; sample numbers run from 0 to 2^32 - 1"
-        )
+        raise InputError(f"first_sample is {first_sample}; sample numbers run from 0 to 2^32 - 1")
     found = {}
     for name, drawn in stepped.draws.items():
         steps = range(stepped.time_steps if drawn.each_step else 1)

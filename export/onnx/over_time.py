@@ -52,7 +52,9 @@ def over_time(network: SteppedNetwork, unrolled: bool) -> ModelProto:
     if not network.streams:
         given[FRAME] = frames
     once = network.once(main, given)
-    once |= {name: given[name] for name, drawn in network.draws.items() if _lasts(given, drawn, name)}
+    once |= {
+        name: given[name] for name, drawn in network.draws.items() if _lasts(given, drawn, name)
+    }
     step = write_step(network, once, Kind(frames.dtype, network.input_shape))
     for name, values in step.arrays.items():
         main.array(name, values)
@@ -77,13 +79,13 @@ def _inputs(network: SteppedNetwork, main: Body, inputs: list[ValueInfoProto]) -
     return given
 
 
-def _numbers(
-    main: Body, inputs: list[ValueInfoProto], frames: Symbol, streams: bool
-) -> Given:
+def _numbers(main: Body, inputs: list[ValueInfoProto], frames: Symbol, streams: bool) -> Given:
     """Declare seed, trial and the first sample's number; write the samples' numbers."""
     seed, trial, first = (
         _declared(main, inputs, name, torch.int64, ()) for name in (SEED, TRIAL, FIRST_SAMPLE)
     )
+    for name in (SEED, TRIAL, FIRST_SAMPLE):
+        main.array(name, np.zeros((), np.int64))  # what an input is if a run does not give it
     batch = write("Squeeze", [_batch(frames, streams)], shape=())
     zero, one = constant(first, 0), constant(first, 1)
     samples = write("Range", [zero, batch, one], shape=(None,)) + first
@@ -151,9 +153,7 @@ def _one_step(
     return Advanced(found.states, found.read * factor, found.probes)
 
 
-def _unrolled(
-    network: SteppedNetwork, main: Body, step: StepFunction, given: Given
-) -> Advanced:
+def _unrolled(network: SteppedNetwork, main: Body, step: StepFunction, given: Given) -> Advanced:
     every = []
     total: Symbol | None = None
     for number in range(network.time_steps):
@@ -182,8 +182,10 @@ def _joined(values: list[Symbol]) -> Symbol:
 def _loop(network: SteppedNetwork, main: Body, step: StepFunction, given: Given) -> Advanced:
     body = Body("loop_")
     number = Symbol(body, "loop_iteration", torch.int64, ())
-    carried = {name: Symbol(body, f"loop_{name}", given[name].dtype, given[name].shape)
-               for name in network.states}
+    carried = {
+        name: Symbol(body, f"loop_{name}", given[name].dtype, given[name].shape)
+        for name in network.states
+    }
     found = _one_step(network, step, body, given | carried, number)
     starts = [given[name] for name in network.states]
     ends = [found.states[name] for name in network.states]
@@ -215,7 +217,9 @@ def _loop(network: SteppedNetwork, main: Body, step: StepFunction, given: Given)
         "Loop", [count.name, "", *(value.name for value in starts)], len(outputs), body=graph
     )
     after = [Symbol(main, name, v.dtype, v.shape) for name, v in zip(made, outputs, strict=True)]
-    steps = [Symbol(main, v.name, v.dtype, (network.time_steps, *v.shape)) for v in after[len(ends) :]]
+    steps = [
+        Symbol(main, v.name, v.dtype, (network.time_steps, *v.shape)) for v in after[len(ends) :]
+    ]
     read = after[len(ends) - 1] if network.factors is not None else steps.pop(0)
     return Advanced({}, read, dict(zip(found.probes, steps, strict=True)))
 

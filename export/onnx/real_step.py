@@ -9,8 +9,8 @@ from torch import nn
 from stochi.errors import InputError
 from stochi.export.model.model import GraphModel, Sent
 from stochi.export.model.neuron import GraphNeuron, State, step
-from stochi.export.model.running import Group, RealRunningLayer, group_paths
 from stochi.export.model.random_decay import levels_of
+from stochi.export.model.running import Group, RealRunningLayer, group_paths
 from stochi.export.onnx.body import Body
 from stochi.export.onnx.draws import drawn_decays, drawn_levels
 from stochi.export.onnx.stepped import (

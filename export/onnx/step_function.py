@@ -93,9 +93,7 @@ def write_step(network: SteppedNetwork, once: Given, frame: Kind) -> StepFunctio
     proto = helper.make_function(
         DOMAIN, NAME, inputs, outputs, nodes, [helper.make_opsetid("", OPSET)]
     )
-    return StepFunction(
-        proto, inputs, arrays, advanced.read, advanced.probes, list(network.states)
-    )
+    return StepFunction(proto, inputs, arrays, advanced.read, advanced.probes, list(network.states))
 
 
 def _taken(body: Body, name: str, kind: Kind) -> Symbol:

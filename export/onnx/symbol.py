@@ -7,7 +7,6 @@ model is not written a second time.
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import numpy as np
@@ -259,8 +258,6 @@ def joint_shape(*shapes: Shape) -> Shape:
 
 def _axes(like: Symbol, place: int) -> Symbol:
     return constant(like, np.array([place], np.int64))
-
-
 
 
 def _is_number(value: Any, number: int) -> bool:

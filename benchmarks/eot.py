@@ -7,6 +7,7 @@ Both take the same number of draws an iteration and climb the same expectation.
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -61,7 +62,9 @@ def main() -> None:
                     LoopingPGD(0.1, iterations=options.iterations, draws=draws, keep="last"),
                     PGD(0.1, iterations=options.iterations, draws=draws, keep="last"),
                 )
-                actions = {a.__class__.__name__: partial(a, model, inputs, labels) for a in attacks}
+                actions: dict[str, Callable[[], object]] = {
+                    a.__class__.__name__: partial(a, model, inputs, labels) for a in attacks
+                }
                 loop, beside = in_turns(actions, options.rounds).values()
                 rows.append(
                     [

@@ -95,7 +95,7 @@ def main() -> None:
     with written_aside(path) as aside:
         figure.savefig(aside, format="png", dpi=110)
     output.table(rows, f"The engine, random τ, T = 8, {torch.get_num_threads()} threads")
-    output.say(f"Wrote {path}")
+    output.line(f"Wrote {path}")
 
 
 def _measure(

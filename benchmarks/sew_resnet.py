@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from stochi.commands.console import Output
-from stochi.data import Images, load
+from stochi.data import load
+from stochi.data.samples import Samples
 from stochi.deploy import lower
 from stochi.export import to_nir
 from stochi.hardware.draws import Draws
@@ -73,6 +74,8 @@ class SewResNet19(nn.Module):
     def __init__(self, channels: int = 16, time_steps: int = 8, sampling: str = "step") -> None:
         super().__init__()
         self.time_steps = time_steps
+        self.means: torch.Tensor
+        self.deviations: torch.Tensor
         self.register_buffer("means", torch.tensor(MEANS).view(3, 1, 1))
         self.register_buffer("deviations", torch.tensor(DEVIATIONS).view(3, 1, 1))
         blocks, inputs = [], channels
@@ -103,7 +106,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
     return work(), time.perf_counter() - started
 
 
-def trained(training: Images, channels: int, epochs: int, output: Output) -> nn.Module:
+def trained(training: Samples, channels: int, epochs: int, output: Output) -> nn.Module:
     """Train the network without a defence."""
 
     def show(epoch: Epoch) -> None:
@@ -121,7 +124,7 @@ def trained(training: Images, channels: int, epochs: int, output: Output) -> nn.
     return network
 
 
-def measure(network: nn.Module, test: Images, few: int, many: int, lava: bool) -> list[list[str]]:
+def measure(network: nn.Module, test: Samples, few: int, many: int, lava: bool) -> list[list[str]]:
     """Export, lower and run the network; return rows of what was done, the time and the result."""
     sample = test.inputs[:2]
     graph, exporting = timed(lambda: to_nir(network, sample))
@@ -150,7 +153,7 @@ def measure(network: nn.Module, test: Images, few: int, many: int, lava: bool) -
     return rows
 
 
-def accuracy(classes: torch.Tensor, test: Images) -> str:
+def accuracy(classes: torch.Tensor, test: Samples) -> str:
     """Return the share of right answers."""
     return f"{(classes == test.labels[: len(classes)]).double().mean():.1%} right"
 

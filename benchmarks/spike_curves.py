@@ -21,7 +21,7 @@ from stochi.hardware.distributions import LogitNormal
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.hardware.neuron import NeuronKind, NeuronParameters, NeuronState, fire, integrate
-from stochi.hardware.noise import draw_generator
+from stochi.hardware.noise import draw_generator, generator_mean
 
 STEPS, SAMPLES = 8, 4000
 SCALE = 2.0**13
@@ -57,7 +57,8 @@ def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
     state = NeuronState(np.zeros((SAMPLES, len(CURRENTS)), np.int64), 0, 0)
     counts = np.zeros_like(state.membrane)
     for step in range(STEPS):
-        keep, noise = DECAY_UNITY // 2, 0
+        keep: int | np.ndarray = DECAY_UNITY // 2
+        noise: int | np.ndarray = 0
         if drawn:
             keep = draw_decays(table, samples, neurons, draws.at(0, step), redraw=True)
         elif kind == "noise":
@@ -65,6 +66,7 @@ def run_neurons(kind: str, amplitude: float, factor: float) -> Curve:
             noise = draw_generator(
                 samples, neurons, draws.at(0, step), generator.mantissa, generator.exponent
             )
+            noise = noise - round(generator_mean(generator.mantissa, generator.exponent))
         parameters = NeuronParameters(keep, 0, noise, threshold)
         state = integrate(state, synaptic, parameters, NeuronKind(drawn))._replace(current=0)
         spikes, state = fire(state, threshold, NeuronKind(drawn))
@@ -105,7 +107,7 @@ def main() -> None:
     right.set(xlabel="current / threshold", ylabel="Fano factor of 8 steps' spikes")
     left.legend()
     figure.savefig(options.figure, dpi=120)
-    output.say(f"Wrote {options.figure}")
+    output.line(f"Wrote {options.figure}")
 
 
 if __name__ == "__main__":

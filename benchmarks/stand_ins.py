@@ -24,7 +24,8 @@ from torch import nn
 from benchmarks.stand_in_figure import Columns, draw_stand_ins
 from stochi.attacks import PGD
 from stochi.commands.console import Output
-from stochi.data import Images, load
+from stochi.data import load
+from stochi.data.samples import Samples
 from stochi.deploy import Program, calibrate, lower
 from stochi.export import to_nir
 from stochi.export.nir_graph import DEFAULT_DT
@@ -173,7 +174,7 @@ def study(name: str, folder: Path | None, sampling: str, seed: int, asked: Asked
 def programs(
     model: nn.Module,
     graph: Any,
-    training: Images,
+    training: Samples,
     data: torch.Tensor,
     tuning: FineTuningConfig,
     stand_ins: Sequence[str],
@@ -198,7 +199,7 @@ def programs(
         program = lowered()
         if name in stand_ins:
             yield name, program, twin_of(program, model, sample)
-        if tuned_name in stand_ins:
+        if tuned_name is not None and tuned_name in stand_ins:
             tuned = fine_tune(model, program, training, tuning)
             noise = program.target.noise
             fit = program if noise in NOISE_TARGETS else None
@@ -206,7 +207,7 @@ def programs(
 
 
 def right_on_float(
-    model: nn.Module, shown: torch.Tensor, images: Images, seed: int, trials: int
+    model: nn.Module, shown: torch.Tensor, images: Samples, seed: int, trials: int
 ) -> np.ndarray:
     """Share of trials in which the float model is right, (images,)."""
     few = images_at_a_time(shown, 1)
@@ -218,7 +219,7 @@ def right_on_float(
 
 
 def right_on_chip(
-    program: Program, shown: torch.Tensor, images: Images, seed: int, trials: int
+    program: Program, shown: torch.Tensor, images: Samples, seed: int, trials: int
 ) -> np.ndarray:
     """Share of trials in which the chip is right, (images,)."""
     answers = [run(program, shown, seed=seed, trial=t).predictions() for t in range(trials)]
@@ -239,7 +240,8 @@ def columns(found: Sequence[Rows]) -> Columns:
         seeds = [seed[name] for seed in found]
         combined = _combined(seeds)
         entries = {f"{n.rpartition('.')[2]} rate": e for n, e in _rates(combined).items()}
-        entries["clean accuracy"] = combined.network.accuracy
+        if combined.network.accuracy is not None:
+            entries["clean accuracy"] = combined.network.accuracy
         for kind in ("transferred", "white_box"):
             entries[f"robust, {kind.replace('_', ' ')}"] = _robust(seeds, kind, name)
         for title, entry in entries.items():
@@ -296,8 +298,8 @@ def _robust(seeds: Sequence[Row], kind: str, name: str) -> Comparison:
     if len(seeds) > 1:
         values = np.array([difference.mean() for difference in differences])
     test = two_one_sided_tests(values, margins_for(name)[1], shares=True)
-    means = (float(np.mean([x.mean() for x in of])) for of in _both(seeds, kind))
-    return as_comparison(*means, test)
+    float_side, chip_side = (float(np.mean([x.mean() for x in of])) for of in _both(seeds, kind))
+    return as_comparison(float_side, chip_side, test)
 
 
 def _both(seeds: Sequence[Row], kind: str) -> tuple[list[np.ndarray], list[np.ndarray]]:

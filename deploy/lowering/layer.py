@@ -25,6 +25,7 @@ from stochi.program.layers import (
     CONSTANT,
     INPUT,
     Decay,
+    Generator,
     Layer,
     OneToOne,
     Projection,
@@ -94,7 +95,7 @@ def quantize_real_layer(
     Warns:
         MergedThresholds: thresholds were merged.
     """
-    projections, bias = fold_gains(layer, form, values, target)
+    projections, bias = fold_gains(layer, form, values, target, stand_in)
     threshold = values.threshold
     quantized = quantize_layer(
         layer.name,
@@ -109,9 +110,15 @@ def quantize_real_layer(
 
 
 def fold_gains(
-    layer: RealLayer, form: Decay, values: RealValues, target: Target
+    layer: RealLayer,
+    form: Decay,
+    values: RealValues,
+    target: Target,
+    stand_in: StandIn | None = None,
 ) -> tuple[list[ProjectionValues], torch.Tensor]:
     """Fold the input gain of a stock neuron into its weights and bias.
+
+    The bias also takes away the mean of a stand-in's noise.
 
     Returns:
         The projections, with one for the bias of neurons with synaptic memory as the last; and what
@@ -120,6 +127,9 @@ def fold_gains(
     gain = channel_gain(layer.neuron, form)
     factor = torch.ones((), dtype=torch.float64) if gain is None else torch.from_numpy(gain)
     bias = values.bias.double() * _over_bias(factor, values.bias, layer.shape)
+    mean_noise = 0.0 if stand_in is None else stand_in.mean_noise
+    if noise_enters_memory(layer.neuron, None if stand_in is None else stand_in.generator):
+        bias, mean_noise = bias - mean_noise, 0.0
     projections = [
         _fold_gain(layer, path, weight, factor, target)
         for path, weight in zip(layer.projections, values.weights, strict=True)
@@ -127,12 +137,19 @@ def fold_gains(
     if _has_bias_projection(layer, bias):
         projections.append(ProjectionValues(bias.reshape(-1, 1), 1.0, 1))
         bias = torch.zeros_like(bias)
+    bias = bias - mean_noise
     leak = leak_of(layer, form)
     if leak is not None:
         if leak.ndim > 1:
             bias = over_neurons(bias, layer.shape)
         bias = bias + torch.from_numpy(leak).to(bias.device)
     return projections, bias
+
+
+def noise_enters_memory(neuron: RealNeuron | None, generator: Generator | None) -> bool:
+    """Return whether a generator's noise goes to currents that last longer than a time step."""
+    remembers = neuron is not None and neuron.current_decay is not None
+    return remembers and generator is not None and generator.target == "current"
 
 
 def _over_bias(factor: torch.Tensor, bias: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:

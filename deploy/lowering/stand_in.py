@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX
+from stochi.hardware.noise import generator_mean
 from stochi.program.comparison import weight_cosine
 from stochi.program.layers import Generator
 from stochi.program.program import Program
 
-UNIFORM_SPREAD = 127.5
-"""√3 times the standard deviation of a uniform whole number in [−127, 127], rounded."""
+UNIFORM_SPREAD, UNIFORM_SPREAD_BELOW_7 = 128.0, 127.5
+"""√3 times the standard deviation of the generator's r, rounded; the latter below exponent 7."""
 LEAST_COSINE = 0.7
 """Least cosine between weights and those that noise was fitted to.
 
@@ -39,6 +40,14 @@ class StandIn:
     scale: float
     threshold_factor: float
 
+    @property
+    def mean_noise(self) -> float:
+        """Mean of the generator's noise at every time step, in the model's units."""
+        if self.generator is None:
+            return 0.0
+        mean = generator_mean(self.generator.mantissa, self.generator.exponent)
+        return mean / (2.0**ALIGN_SHIFT * self.scale)
+
 
 def make_stand_in(
     target: str, amplitude: float, largest_scale: float, threshold_factor: float
@@ -52,13 +61,15 @@ def make_stand_in(
         largest_scale: the S that fits the layer with all 8 bits for its weights.
         threshold_factor: factor of the model's thresholds.
     """
-    units = 2.0**ALIGN_SHIFT * amplitude / UNIFORM_SPREAD
-    places = math.floor(math.log2(units * largest_scale))
+    aligned = 2.0**ALIGN_SHIFT * amplitude
+    places = math.floor(math.log2(aligned * largest_scale / UNIFORM_SPREAD))
     acting = places + 7
     if not 1 <= acting <= NOISE_EXPONENT_MAX:
         return StandIn(None, largest_scale, threshold_factor)
-    exponent = acting - 1 if acting <= 7 else acting  # an exponent under 7 acts as one more
-    return StandIn(Generator(target, 0, exponent), 2.0**places / units, threshold_factor)
+    below = acting <= 7  # an exponent below 7 acts as one more
+    spread = UNIFORM_SPREAD_BELOW_7 if below else UNIFORM_SPREAD
+    generator = Generator(target, 0, acting - below)
+    return StandIn(generator, 2.0**places * spread / aligned, threshold_factor)
 
 
 def take_over(

@@ -34,7 +34,7 @@ DECAY_STREAM = 0
 HIGH_STREAM, LOW_STREAM = 1, 2
 """The streams of the two bytes from which the stock generator computes its r."""
 UNIFORM_MAX = 127
-"""The stock generator's r is uniform in ±127."""
+"""The largest r of the stock generator; the smallest is −127, from exponent 7 on −128."""
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -169,27 +169,44 @@ def first_register(key: tuple[int, int], sample: Integers, layer: int, stream: i
 def generator_value(high: Integers, low: Integers, mantissa: int, exponent: int) -> Integers:
     """Return the noise of Loihi's stock generator, ``(r + 64·mantissa)·2^(exponent − 7)``.
 
-    The result is truncated toward zero. ``r = ⌊255·(2⁸·high + low) / 2¹⁶⌋ − 127`` is uniform in
-    [−127, 127]: of the two bytes' codes, one of its 255 values has 258 and each other value has
-    257. An exponent below 7 acts like the next larger one. The formula and this quirk are those of
-    nengo-loihi 1.1 for the chip (``emulator/interface.py``, ``hardware/builder.py``).
+    An exponent below 7 acts like the next larger one, and its fractions are rounded down, by an
+    arithmetic shift. r is uniform in [−127, 127] there: of the two bytes' 65,536 codes, one of its
+    255 values has 258 and each other value has 257. From exponent 7 on r is uniform in
+    [−128, 127], the high byte less 128.
+
+    Known from public sources: the formula and the acting exponent (nengo-loihi 1.1,
+    ``emulator/interface.py`` and ``hardware/builder.py``), and the spread, largest less smallest
+    value, for exponents from 0 to 15: 3, 7, 15, 31, 63, 127, 254, 255, 510, and so on doubling
+    (intel-nrc-ecosystem/models, ``csp_solver_src.py``). Assumed: that small exponents round down
+    (truncation toward zero gives 2, 6, 14, …; the negative means that nengo-loihi's tests allow for
+    agree), that the code beyond 255 is −128 and not +128, and that all values are equally likely.
 
     Args:
         high, low: uniform bytes, integers in [0, 255].
         mantissa, exponent: settings of a whole core; the exponent is in [0, 23].
     """
-    uniform = ((high << 8 | low) * (2 * UNIFORM_MAX + 1) >> 16) - UNIFORM_MAX
+    more = 1 * (exponent >= 7)
+    uniform = ((high << 8 | low) * (2 * UNIFORM_MAX + 1 + more) >> 16) - UNIFORM_MAX - more
     value = uniform + 64 * mantissa
-    places = exponent + (exponent < 7) - 7
-    if places >= 0:
-        return value << places
-    sign = value >> 63  # 0 or −1
-    return ((((value ^ sign) - sign) >> -places) ^ sign) - sign
+    places = exponent + 1 - more - 7
+    return value << places if places >= 0 else value >> -places
+
+
+def generator_range(mantissa: int, exponent: int) -> tuple[int, int]:
+    """Return the smallest and the largest of :func:`generator_value`."""
+    smallest = generator_value(0, 0, mantissa, exponent)
+    return smallest, generator_value(255, 255, mantissa, exponent)
 
 
 def largest_generator_value(mantissa: int, exponent: int) -> int:
-    """Return a bound on the magnitude of :func:`generator_value`."""
-    return (UNIFORM_MAX + 64 * abs(mantissa)) << max(exponent + (exponent < 7) - 7, 0)
+    """Return the largest magnitude of :func:`generator_value`."""
+    return max(map(abs, generator_range(mantissa, exponent)))
+
+
+def generator_mean(mantissa: int, exponent: int) -> float:
+    """Return the mean of :func:`generator_value`, exactly, in units of the membrane."""
+    codes = np.arange(2**16)
+    return float(generator_value(codes >> 8, codes & 0xFF, mantissa, exponent).mean())
 
 
 def draw_generator(

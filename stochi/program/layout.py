@@ -1,4 +1,4 @@
-"""How a network lies in a Program's file: the header's keys and the arrays' names, version 6.
+"""How a network lies in a Program's file: the header's keys and the arrays' names, version 7.
 
 The target's values stand beside the network's. A projection is filed under "synapses", and time
 steps under "steps", as they were called when the version was fixed.
@@ -32,7 +32,7 @@ from stochi.program.network import Network
 from stochi.program.target import Target
 
 PROGRAM_FILE = Format(
-    "stochi-program", "Program", made_by="stochi deploy", version=6, readable=(3, 4, 5, 6)
+    "stochi-program", "Program", made_by="stochi deploy", version=7, readable=(3, 4, 5, 6, 7)
 )
 _STAGES: dict[str, type] = {c.__name__: c for c in (Dense, Convolution, OneToOne, SumPool, Flatten)}
 _TARGET_NAMES = {"time_steps": "steps"}
@@ -82,6 +82,12 @@ def _bring_up_to_date(header: Header) -> None:
             layer["reset_delay"] = layer["reset_current"] = False
     if header["version"] < 6:
         header["over_time"] = "mean"
+    if header["version"] < 7 and any(layer.get("generator") for layer in header["layers"]):
+        raise ProgramError(
+            "its noise was fitted to the stock generator of file versions before 7, whose small"
+            " exponents rounded toward zero and whose mean was 0; lower the graph again with this"
+            " version"
+        )
 
 
 def _describe_layer(layer: Layer, prefix: str, arrays: Arrays) -> Header:

@@ -5,6 +5,7 @@ ones, the answers of earlier studies would not be found again. That is why some 
 those in the code, ``steps`` for iterations.
 """
 
+from stochi.program.target import NOISE_TARGETS
 from stochi.study.defences import choose_defence
 from stochi.study.plan import StudyPlan
 from stochi.study.questions import Question
@@ -17,6 +18,8 @@ COSINES_FORMAT = 2
 WEIGHTS_FORMAT = 2
 CHIP_FORMAT = 3
 """Version of answers from the chip. Raise it when the same network gives other integers."""
+GENERATOR_FORMAT = 2
+"""Version of answers with the stock generator's noise. Raise it when the generator draws others."""
 
 
 def answer_key(victim: Victim, plan: StudyPlan, question: Question) -> Key:
@@ -39,7 +42,12 @@ def answer_key(victim: Victim, plan: StudyPlan, question: Question) -> Key:
     if question.place not in (FLOAT, MEAN):
         key["calibration_images"] = plan.calibration_images
         key["chip_format"] = CHIP_FORMAT
-    return key
+    return key | generator_format(question.place)
+
+
+def generator_format(place: str) -> dict[str, object]:
+    """Return the version of the stock generator, if a place has one."""
+    return {"generator_format": GENERATOR_FORMAT} if place in NOISE_TARGETS else {}
 
 
 def similarity_key(victim: Victim, plan: StudyPlan) -> Key:

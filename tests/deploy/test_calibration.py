@@ -3,20 +3,25 @@
 import warnings
 from dataclasses import replace
 
+import nir
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from stochi.deploy import CalibrationWarning, MergedThresholds, Program, calibrate, lower
 from stochi.deploy.calibration import compare_inputs, noise_amplitude, observe
+from stochi.deploy.graph.random_tau import RandomTau, describe
 from stochi.deploy.lowering.stand_in import make_stand_in
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.hardware.distributions import LogitNormal
 from stochi.hardware.draws import RANDOM_SOURCES, Draws
 from stochi.hardware.fixed_point import ALIGN_SHIFT
-from stochi.hardware.noise import draw_generator
+from stochi.hardware.noise import draw_generator, generator_mean
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
+from stochi.program.layers import CONSTANT
 from stochi.program.target import NOISE_TARGETS
 from stochi.sim import run
 from stochi.sim.recording import PROBES
@@ -74,6 +79,37 @@ def test_noise_has_the_size_that_was_asked_for(amplitude: float) -> None:
     )
     spread = float(drawn.double().std()) / (2.0**ALIGN_SHIFT * stand_in.scale)
     assert spread == pytest.approx(amplitude / 3**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("target", NOISE_TARGETS)
+@pytest.mark.parametrize("memory", [False, True])
+def test_the_bias_takes_away_the_mean_of_the_noise(target: str, memory: bool) -> None:
+    """Whatever the state that the noise goes to; a network without biases has none otherwise."""
+    dt, ones = 1e-3, np.ones(8)
+    noted = describe(RandomTau(LogitNormal(), "step", "mean")) | {"reset": "zero"}
+    tau = 2 * dt * ones
+    neuron = nir.LIF(tau, 2 * ones, 0 * ones, 0.3 * ones, metadata=noted)
+    if memory:
+        neuron = nir.CubaLIF(tau, tau, ones, 0 * ones, 0.3 * ones, metadata=noted)
+    weight = nir.Linear(np.random.default_rng(0).normal(0, 1, (8, 16)))
+    graph = nir.NIRGraph.from_list(
+        nir.Input(np.array([16])), weight, neuron, nir.Output(np.array([8]))
+    )
+    fitted = lower(graph, dt=dt, time_steps=4, noise=target, calibration=IMAGES.flatten(1))
+    (layer,) = fitted.layers
+    assert layer.generator is not None
+    mean = generator_mean(0, layer.generator.exponent)
+    assert mean < 0
+    own = float(layer.bias().mean())
+    through_current = sum(
+        2.0 ** (ALIGN_SHIFT + projection.weight_exponent) * float(projection.weight.mean())
+        for projection in layer.projections
+        if projection.source == CONSTANT
+    )
+    if memory and target == "current":
+        assert own == 0 and through_current == pytest.approx(-mean, rel=0.05)
+    else:
+        assert through_current == 0 and own == pytest.approx(-mean, rel=0.05)
 
 
 def test_noise_on_a_nearly_full_current_halves_the_scale() -> None:

@@ -134,17 +134,17 @@ def test_bytes_are_uniform() -> None:
 
 
 def test_the_stock_generators_values_are_uniform() -> None:
-    """Moments, and a chi-square test against 255 equally likely values."""
+    """Moments, and a chi-square test against 256 equally likely values."""
     drawn = np.stack(
         [
             draw_generator(np.arange(64), np.arange(512), layer_draws(step=step), 0, 7)
             for step in range(16)
         ]
     )
-    variance = (255**2 - 1) / 12
-    assert abs(drawn.mean()) < 4 * np.sqrt(variance / drawn.size)
+    variance = (256**2 - 1) / 12
+    assert abs(drawn.mean() + 0.5) < 4 * np.sqrt(variance / drawn.size)
     assert abs(drawn.var() / variance - 1) < 4 * np.sqrt(0.8 / drawn.size)
-    counts = np.bincount(drawn.ravel() + UNIFORM_MAX, minlength=255)
+    counts = np.bincount(drawn.ravel() + UNIFORM_MAX + 1, minlength=256)
     assert stats.chisquare(counts).pvalue > 1e-4
 
 

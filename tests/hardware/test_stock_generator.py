@@ -5,10 +5,13 @@ import pytest
 import torch
 from scipy import stats
 
+from benchmarks.noise_generator import PUBLISHED_SPREADS, membranes_of_noise
 from stochi.hardware.draws import LayerDraws
 from stochi.hardware.noise import (
     UNIFORM_MAX,
     draw_generator,
+    generator_mean,
+    generator_range,
     generator_value,
     largest_generator_value,
 )
@@ -24,25 +27,56 @@ def every_code(mantissa: int, exponent: int) -> np.ndarray:
     return generator_value(high, low, mantissa, exponent)
 
 
-def test_all_codes_of_two_bytes_are_spread_over_255_values() -> None:
-    values, counts = np.unique(every_code(0, 7), return_counts=True)
+@pytest.mark.parametrize(("exponent", "spread"), list(enumerate(PUBLISHED_SPREADS)))
+def test_the_published_table_of_spreads(exponent: int, spread: int) -> None:
+    assert np.ptp(every_code(0, exponent)) == spread
+
+
+@pytest.mark.parametrize("backend", ["engine", "lava"])
+@pytest.mark.parametrize(("exponent", "spread"), list(enumerate(PUBLISHED_SPREADS)))
+def test_every_backend_has_the_published_spreads(backend: str, exponent: int, spread: int) -> None:
+    if backend == "lava":
+        pytest.importorskip("lava")
+    membrane = membranes_of_noise(exponent, backend=backend)
+    assert np.ptp(membrane) == spread
+
+
+@pytest.mark.parametrize("exponent", [0, 3, 5, 6])
+def test_all_codes_of_two_bytes_are_spread_over_255_values(exponent: int) -> None:
+    values, counts = np.unique(every_code(0, 6), return_counts=True)
     assert values.tolist() == list(range(-UNIFORM_MAX, UNIFORM_MAX + 1))
     assert sorted(counts)[:-1] == [257] * 254 and counts.max() == 258
+    assert np.array_equal(every_code(0, exponent), every_code(0, 6) >> (6 - exponent))
+
+
+@pytest.mark.parametrize("exponent", [7, 8, 16])
+def test_from_exponent_7_on_there_is_a_256th_value(exponent: int) -> None:
+    values, counts = np.unique(every_code(0, exponent) >> exponent - 7, return_counts=True)
+    assert values.tolist() == list(range(-UNIFORM_MAX - 1, UNIFORM_MAX + 1))
+    assert (counts == 256).all()
 
 
 @pytest.mark.parametrize("mantissa", [-8, 0, 1, 7])
 @pytest.mark.parametrize("exponent", [0, 3, 5, 6, 7, 8, 12, 16])
 def test_the_formula_in_real_numbers(mantissa: int, exponent: int) -> None:
-    """An exponent below 7 acts like the next larger one, and values are truncated toward zero."""
+    """An exponent below 7 acts like the next larger one, and values are rounded down."""
+    codes = np.arange(2**16)
+    r = codes * 255 // 2**16 - 127 if exponent < 7 else codes // 2**8 - 128
     acting = exponent + 1 if exponent < 7 else exponent
-    exact = (every_code(0, 7) + 64 * mantissa) * 2.0 ** (acting - 7)
+    exact = (r + 64 * mantissa) * 2.0 ** (acting - 7)
     values = every_code(mantissa, exponent)
-    assert np.array_equal(values, np.trunc(exact))
-    assert np.abs(values).max() <= largest_generator_value(mantissa, exponent)
+    assert np.array_equal(values, np.floor(exact))
+    assert generator_range(mantissa, exponent) == (values.min(), values.max())
+    assert largest_generator_value(mantissa, exponent) == np.abs(values).max()
+    assert generator_mean(mantissa, exponent) == pytest.approx(values.mean(), rel=1e-12)
 
 
-def test_exponents_6_and_7_are_the_same() -> None:
-    assert np.array_equal(every_code(1, 6), every_code(1, 7))
+def test_the_mean_is_a_quarter_to_half_a_unit_below_zero() -> None:
+    """Of exponents that round, and of the 256 values; the 255 values are symmetric."""
+    means = [generator_mean(0, exponent) for exponent in range(8)]
+    expected = [-63 / 128, -31 / 64, -15 / 32, -7 / 16, -3 / 8, -1 / 4, 0, -1 / 2]
+    assert means == pytest.approx(expected, abs=0.005)
+    assert generator_mean(0, 12) == -16
 
 
 def test_numpy_and_torch_draw_the_same_in_any_batch() -> None:
@@ -52,12 +86,12 @@ def test_numpy_and_torch_draw_the_same_in_any_batch() -> None:
 
 
 def test_the_values_are_uniform() -> None:
-    """Moments, and a chi-square test against 255 equally likely values."""
+    """Moments, and a chi-square test against 256 equally likely values."""
     drawn = np.stack([draw(np.arange(64), np.arange(512), step=s) for s in range(16)])
-    variance = (255**2 - 1) / 12
-    assert abs(drawn.mean()) < 4 * np.sqrt(variance / drawn.size)
+    variance = (256**2 - 1) / 12
+    assert abs(drawn.mean() + 0.5) < 4 * np.sqrt(variance / drawn.size)
     assert abs(drawn.var() / variance - 1) < 4 * np.sqrt(0.8 / drawn.size)
-    counts = np.bincount(drawn.ravel() + UNIFORM_MAX, minlength=255)
+    counts = np.bincount(drawn.ravel() + UNIFORM_MAX + 1, minlength=256)
     assert stats.chisquare(counts).pvalue > 1e-4
 
 

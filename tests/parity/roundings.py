@@ -7,6 +7,7 @@ import torch
 
 from stochi.deploy.graph.layers import RealLayer
 from stochi.deploy.lowering.layer import RealValues, channel_gain, fold_gains
+from stochi.deploy.lowering.stand_in import StandIn
 from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.chips import find_chip
 from stochi.hardware.decays import quantize_decay
@@ -53,7 +54,8 @@ class Roundings:
 
 def find_roundings(real: RealLayer, layer: Layer, target: Target) -> Roundings:
     """Compare a layer's numbers in the graph with those in the Program."""
-    projections, bias = fold_gains(real, layer.decay, RealValues.of(real), target)
+    stand_in = StandIn(layer.generator, layer.scale, layer.threshold_factor)
+    projections, bias = fold_gains(real, layer.decay, RealValues.of(real), target, stand_in)
     weights, errors = [], []
     for values, projection in zip(projections, layer.projections, strict=True):
         per_step = values.input_scale * 2.0**projection.weight_exponent / layer.scale
@@ -84,7 +86,8 @@ def find_roundings(real: RealLayer, layer: Layer, target: Target) -> Roundings:
 def assert_rounded(real: RealLayer, layer: Layer, target: Target) -> None:
     """Assert that every number is rounded as far as docs/arithmetic.md says, and no further."""
     found = find_roundings(real, layer, target)
-    projections, _ = fold_gains(real, layer.decay, RealValues.of(real), target)
+    stand_in = StandIn(layer.generator, layer.scale, layer.threshold_factor)
+    projections, _ = fold_gains(real, layer.decay, RealValues.of(real), target, stand_in)
     for values, projection in zip(projections, layer.projections, strict=True):
         mixed = bool((values.weight > 0).any() and (values.weight < 0).any())
         grid = 2 if mixed else 1

@@ -81,7 +81,7 @@ def test_a_program_at_the_limits_is_accepted(program: Program) -> None:
         (lambda p: hidden(p, generator=Generator("membrane", 8, 7)), "noise mantissa 8"),
         (lambda p: hidden(p, generator=Generator("membrane", 0, 24)), "noise exponent 24"),
         (lambda p: hidden(p, generator=Generator("membrane", 7, 23)), "its noise reaches"),
-        (lambda p: hidden(p, generator=Generator("current", 0, 23)), "and its noise"),
+        (lambda p: hidden(p, generator=Generator("current", 2, 22)), "and its noise"),
         (lambda p: hidden(p, shape=(11,)), "its neurons have"),
         (lambda p: weights(p, -3, 5), "weights from -3 to 5"),
         (lambda p: weights(p, -258, 2), "weights from -258"),

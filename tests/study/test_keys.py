@@ -39,7 +39,7 @@ def name(key: Key, ending: str = "json") -> str:
             replace(FORWARD, defence="hire"),
             DIGITS,
             Questions(DIGITS, "membrane").transferred,
-            "e52f0072035b54eda817d7bc",
+            "61c90b366303edb32b0f6c78",
         ),
         (
             STEP,

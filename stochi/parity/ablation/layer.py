@@ -5,7 +5,8 @@ import torch
 
 from stochi.deploy.graph.layers import RealLayer
 from stochi.deploy.graph.wiring import WiredLayer
-from stochi.deploy.lowering.layer import channel_gain, leak_of
+from stochi.deploy.lowering.layer import channel_gain, leak_of, noise_enters_memory
+from stochi.deploy.lowering.stand_in import StandIn
 from stochi.export.model.model import GraphModel
 from stochi.export.model.neuron import State, spiked
 from stochi.export.model.running import RunningLayer, separate_paths
@@ -163,12 +164,13 @@ class AblatedLayer(RunningLayer):
         return self._over(torch.from_numpy(np.array(real.current_decay)))
 
     def _noise(self, like: torch.Tensor, step: int) -> tuple[torch.Tensor, bool]:
-        """Return a generator's noise, and whether it goes to the membrane."""
+        """Return a generator's noise less its mean, and whether it goes to the membrane."""
         generator, real = self.numbers.generator, self.real.neuron
         stands_in = real is not None and real.random is not None and not self.numbers.decay.drawn
         if generator is None or "noise" not in self.switches or not stands_in:
             return torch.zeros((), dtype=torch.float64), True
-        return self.drawn.draw_noise(like, step).double(), generator.target == "membrane"
+        noise = self.drawn.draw_noise(like, step).double() - self._mean_noise * self._unit
+        return noise, generator.target == "membrane"
 
     def _threshold(self) -> torch.Tensor:
         """Return the threshold in the model's units."""
@@ -183,20 +185,32 @@ class AblatedLayer(RunningLayer):
 
     def _leak(self) -> torch.Tensor:
         """Return what leaking to another value than 0 adds to the drive, before a drawn gain."""
+        if "weights" in self.switches and self._remembers:
+            return self._over(self._chip_offset())
         leak = leak_of(self.real, self.numbers.decay)
         if leak is None:
             return torch.zeros((), dtype=torch.float64)
-        neuron = self.real.neuron
-        memory = neuron is not None and neuron.current_decay is not None
-        if "weights" in self.switches and memory:
-            return self._over(self._chip_offset())
         return self._over(torch.from_numpy(leak))
 
+    @property
+    def _mean_noise(self) -> float:
+        """Mean of the Program's noise, which its bias takes away, in the model's units."""
+        numbers = self.numbers
+        return StandIn(numbers.generator, numbers.scale, numbers.threshold_factor).mean_noise
+
+    @property
+    def _noise_enters_memory(self) -> bool:
+        return noise_enters_memory(self.real.neuron, self.numbers.generator)
+
     def _chip_offset(self) -> torch.Tensor:
-        """Return the bias of the Program's membranes in the model's units, float64."""
+        """Return the bias of the Program's membranes in the model's units, float64.
+
+        What takes away the mean of the noise is left out.
+        """
         numbers = self.numbers
         bias = torch.from_numpy(numbers.bias_mantissa).double() * 2.0**numbers.bias_exponent
-        return bias / numbers.membrane_unit
+        mean_noise = 0.0 if self._noise_enters_memory else self._mean_noise
+        return bias / numbers.membrane_unit + mean_noise
 
     def _chip_weight(self, program: Program, number: int) -> torch.Tensor:
         """Return the weights of one of the Program's projections in the model's units, float64."""
@@ -211,19 +225,31 @@ class AblatedLayer(RunningLayer):
 
     def _chip_bias(self) -> torch.Tensor:
         """Return the Program's bias in the model's units, float64."""
-        numbers = self.numbers
+        numbers, gain = self.numbers, self._folded_gain()
+        if self._remembers:
+            return self._chip_constant() / self._over(gain)
         leak = leak_of(self.real, numbers.decay)
         bias = self._chip_offset()
         if leak is not None:
             bias = self._over(bias) - self._over(torch.from_numpy(leak))
-        for projection in numbers.projections:
-            if projection.source == CONSTANT:
-                sums = (
-                    torch.from_numpy(projection.weight).double() * 2.0**projection.weight_exponent
-                )
-                return sums / numbers.scale / self._over(self._folded_gain())
-        gain = self._folded_gain()
         return bias / (gain if bias.dim() < 2 else self._over(gain))
+
+    def _chip_constant(self) -> torch.Tensor:
+        """Return the bias that reaches the Program's currents, with the input gain folded in.
+
+        What takes away the mean of the noise is left out.
+        """
+        found = torch.zeros((), dtype=torch.float64)
+        for projection in self.numbers.projections:
+            if projection.source == CONSTANT:
+                weight = torch.from_numpy(projection.weight).double()
+                found = weight * 2.0**projection.weight_exponent / self.numbers.scale
+        return found + (self._mean_noise if self._noise_enters_memory else 0.0)
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether its neurons have synaptic memory."""
+        return self.real.neuron is not None and self.real.neuron.current_decay is not None
 
     def _folded_gain(self) -> torch.Tensor:
         """Return the input gain that the Program's weights contain, (1,) or (outputs,)."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.questions import EventQuestion, Shown
-from stochi.study.keys import CHIP_FORMAT
+from stochi.study.keys import CHIP_FORMAT, generator_format
 from stochi.study.store import Key
 from stochi.study.victims import FLOAT, Victim
 from stochi.train.training import TrainingConfig
@@ -59,7 +59,11 @@ def answer_key(victim: Victim, plan: EventStudyPlan, question: EventQuestion) ->
 def _chip(place: str, plan: EventStudyPlan) -> dict[str, object]:
     if place == FLOAT:
         return {}
-    return {"calibration_samples": plan.calibration_samples, "chip_format": CHIP_FORMAT}
+    chip: dict[str, object] = {
+        "calibration_samples": plan.calibration_samples,
+        "chip_format": CHIP_FORMAT,
+    }
+    return chip | generator_format(place)
 
 
 def _training(victim: Victim, plan: EventStudyPlan) -> Key:

@@ -1,1 +1,1 @@
-"""A network as an ONNX model: one time step is a function that a loop or an unrolled graph calls."""
+"""A network as an ONNX model: a time step as a function, called in a loop or T times."""

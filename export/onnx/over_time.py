@@ -84,8 +84,6 @@ def _numbers(main: Body, inputs: list[ValueInfoProto], frames: Symbol, streams: 
     seed, trial, first = (
         _declared(main, inputs, name, torch.int64, ()) for name in (SEED, TRIAL, FIRST_SAMPLE)
     )
-    for name in (SEED, TRIAL, FIRST_SAMPLE):
-        main.array(name, np.zeros((), np.int64))  # what an input is if a run does not give it
     batch = write("Squeeze", [_batch(frames, streams)], shape=())
     zero, one = constant(first, 0), constant(first, 1)
     samples = write("Range", [zero, batch, one], shape=(None,)) + first

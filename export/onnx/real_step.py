@@ -1,4 +1,4 @@
-"""A graph's time step in ONNX, in real numbers: the walk of its torch module, with a graph's values."""
+"""A graph's time step in ONNX, in real numbers: its torch module walks over the graph's values."""
 
 from typing import Any
 

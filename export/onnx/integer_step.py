@@ -211,7 +211,7 @@ class SteppedProgram(SteppedNetwork):
             bias,
             _numbers(body, f"{layer.name}.threshold", layer.threshold_mantissa),
         )
-        integrated = integrate(state, synaptic, parameters, layer.kind, current_noise)  # type: ignore[type-var]
+        integrated = integrate(state, synaptic, parameters, layer.kind, current_noise)
         if not layer.spikes:
             return integrated.membrane * 0, integrated
         fired: Any = fire(integrated, parameters.threshold, layer.kind)
@@ -222,7 +222,7 @@ class SteppedProgram(SteppedNetwork):
         return LayerDraws(given[SEED], given[TRIAL], index, step)  # type: ignore[arg-type]
 
     def _decays(self, body: Body, index: int, layer: Layer, given: Given, step: Any) -> Symbol:
-        table = look_up(layer.decay.values.astype(np.int32), np.arange(256))
+        table: Any = look_up(layer.decay.values.astype(np.int32), np.arange(256))  # type: ignore[type-var]
         drawn: Any = block_bytes(
             given[SAMPLES],  # type: ignore[type-var]
             torch.arange(layer.neurons),
@@ -235,8 +235,9 @@ class SteppedProgram(SteppedNetwork):
     def _noise(self, index: int, layer: Layer, given: Given) -> Symbol:
         assert layer.generator is not None
         neurons, drawn_at = torch.arange(layer.neurons), self._drawn_at(index, given, given[STEP])
+        samples: Any = given[SAMPLES]
         high, low = (
-            block_bytes(given[SAMPLES], neurons, drawn_at, stream).int()  # type: ignore[type-var]
+            block_bytes(samples, neurons, drawn_at, stream).to(torch.int32)
             for stream in (HIGH_STREAM, LOW_STREAM)
         )
         setting = layer.generator

@@ -64,9 +64,11 @@ def projection_sums(
         if isinstance(stage, Dense | Convolution):
             values, factor = _products(stage, name, values, largest, after)
         elif isinstance(stage, OneToOne):
-            values = values.int() * stored(values.body, name, stage.weight.astype(np.int32))
+            values = values.to(torch.int32) * stored(
+                values.body, name, stage.weight.astype(np.int32)
+            )
         elif isinstance(stage, SumPool):
-            values = _pooled(values.int(), stage, after)
+            values = _pooled(values.to(torch.int32), stage, after)
         else:
             assert isinstance(stage, Flatten)
             values = values.reshape(-1, *after)
@@ -76,7 +78,7 @@ def projection_sums(
     if factor < 0:
         values = 0 - values
     exponent = projection.weight_exponent + (factor == 2)
-    found: Any = shift(values, exponent)  # type: ignore[type-var]
+    found: Any = shift(values, exponent)
     assert isinstance(found, Symbol)
     return found
 

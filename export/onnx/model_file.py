@@ -1,7 +1,7 @@
 """A network as an ONNX model, and the random numbers that such a model takes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import nir
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stochi.export.onnx.stepped import SteppedNetwork
 
-Network = nir.NIRGraph | GraphModel | Program
+Network: TypeAlias = nir.NIRGraph | GraphModel | Program
 DRAWS = ("input", "inside")
 LARGEST = 2**31 - 2**20
 """Largest size of a model in bytes: protobuf's 2 GiB, less room for what is not an array."""

@@ -77,7 +77,7 @@ class SteppedModel(SteppedNetwork):
                 for number, group in enumerate(layer.groups):
                     if group.follows_input:
                         arriving = self.model._arriving(group, sent, 0)
-                        found[f"{name}.current{number}"] = layer.through(number, arriving)  # type: ignore[assignment]
+                        found[f"{name}.current{number}"] = layer.through(number, arriving)
         for index, (name, neuron) in self._numbered():
             if self.inside and is_drawn(neuron) and neuron.sampling == LASTING:
                 found[f"draws.{name}.decay"] = self._drawn(index, neuron, given, 0)

@@ -144,10 +144,6 @@ class Symbol:
             return self
         return write("Cast", [self], dtype, to=ONNX_TYPES[dtype])
 
-    def int(self) -> Symbol:
-        """Return the value as int32."""
-        return self.to(torch.int32)
-
     @property
     def device(self) -> torch.device:
         """The device of tensors that become constants."""
@@ -178,7 +174,7 @@ class Symbol:
         return constant(self, 0)
 
     def _in_numbers(self) -> Symbol:
-        return self.int() if self.dtype == torch.bool else self
+        return self.to(torch.int32) if self.dtype == torch.bool else self
 
 
 _LOGIC = {"And", "Or", "Xor"}

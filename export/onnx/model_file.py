@@ -1,5 +1,6 @@
 """A network as an ONNX model, and the random numbers that such a model takes."""
 
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -7,7 +8,6 @@ import nir
 import numpy as np
 import torch
 
-from stochi import __version__
 from stochi.errors import InputError, check_at_least_one
 from stochi.export.model.building import from_nir
 from stochi.export.model.model import GraphModel
@@ -70,12 +70,12 @@ def to_onnx(
     check_output(path)
     if draws not in DRAWS:
         raise InputError(f"draws is {draws!r}; choose from {', '.join(DRAWS)}")
-    from stochi.export.onnx.over_time import over_time
+    from stochi.export.onnx.over_time import write_model
 
     stepped = stepped_network(network, streams, draws == "inside", probes)
-    model = over_time(stepped, unrolled)
+    model = write_model(stepped, unrolled)
     onnx.helper.set_model_props(model, _origin(network, stepped, draws))
-    model.producer_name, model.producer_version = "stochi", __version__
+    model.producer_name, model.producer_version = "stochi", metadata.version("stochi")
     if model.ByteSize() > LARGEST:
         raise InputError(
             f"the ONNX model has {model.ByteSize():,} bytes; protobuf holds {LARGEST:,}: export"
@@ -157,7 +157,7 @@ def stepped_network(
 def _origin(network: Network, stepped: "SteppedNetwork", draws: str) -> dict[str, str]:
     """Return what the model notes of where it comes from."""
     return {
-        "stochi": __version__,
+        "stochi": metadata.version("stochi"),
         "form": "integers" if isinstance(network, Program) else "floats",
         "time_steps": str(stepped.time_steps),
         "inputs": "streams" if stepped.streams else "images",

@@ -36,7 +36,7 @@ BATCH = "batch"
 INPUTS = "inputs"
 
 
-def over_time(network: SteppedNetwork, unrolled: bool) -> ModelProto:
+def write_model(network: SteppedNetwork, unrolled: bool) -> ModelProto:
     """Write a network as a model.
 
     Args:

@@ -40,7 +40,7 @@ def test_a_network_or_its_graph_becomes_a_model_in_floats(
     assert status == 0 and "Wrote runs/model.onnx, in floats" in out
     written = onnx.load("runs/model.onnx")
     names = [value.name for value in written.graph.input]
-    assert names == ["inputs", "draws.lif1.decay", "draws.lif2.decay"]
+    assert names == ["inputs", "draws.network.lif1.decay", "draws.network.lif2.decay"]
     assert "Loop" not in [node.op_type for node in written.graph.node]
 
 

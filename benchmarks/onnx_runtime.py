@@ -2,13 +2,15 @@
 
     .venv/bin/python -m benchmarks.onnx_runtime
 
-The networks are trained on the digits for three epochs, the demo's with its own recipe. Floats are
+The demo's network is trained by its own recipe, the others for three epochs of digits. Floats are
 compared with torch on the same draws, integers with the engine's spikes and membranes of all layers
 at every time step.
 """
 
 import io
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nir
@@ -22,7 +24,7 @@ from benchmarks.support.networks import TUTORIALS
 from benchmarks.timing import in_turns
 from stochi.commands.console import Output
 from stochi.data import load_digits
-from stochi.deploy import Program, calibrate, lower
+from stochi.deploy import Program, lower
 from stochi.export import GraphModel, draws_for_onnx, from_nir, to_nir, to_onnx
 from stochi.sim import run
 from stochi.train import NetworkConfig, TrainingConfig, train_classifier
@@ -43,7 +45,7 @@ def main() -> None:
     images = test.inputs[:BATCH]
     graphs = {}
     output.progress("the demo's network: training")
-    network, _ = train_classifier(NetworkConfig().build, training, TrainingConfig(epochs=EPOCHS))
+    network, _ = train_classifier(NetworkConfig().build, training, TrainingConfig())
     trained = {"demo": network.eval()}
     for name, which in NETWORKS.items():
         output.progress(f"{name}: training")
@@ -105,8 +107,7 @@ def train(network: nn.Module, training: Any) -> nn.Module:
 
 def with_noise(graph: nir.NIRGraph, images: torch.Tensor) -> Program:
     """Lower a graph with the stock generator's noise in place of random τ."""
-    fitted, _ = calibrate(graph, images[:16], method="moments")
-    return lower(graph, noise="membrane", calibration=fitted)
+    return lower(graph, noise="membrane", calibration=images)
 
 
 def real_row(graph: nir.NIRGraph, network: nn.Module, images: torch.Tensor) -> list[str]:
@@ -187,9 +188,6 @@ def on_draws(model: GraphModel, draws: dict[str, np.ndarray]) -> GraphModel:
 
 def program_size(program: Program) -> int:
     """Return the size of a Program's file in bytes."""
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory() as folder:
         program.save(Path(folder) / "p.program")
         return (Path(folder) / "p.program").stat().st_size

@@ -1,6 +1,9 @@
 from .calibration import LayerFit as LayerFit
 from .calibration import calibrate as calibrate
 from .coarseness import CoarseWeights as CoarseWeights
+from .estimates.estimation import CostEstimate as CostEstimate
+from .estimates.estimation import estimate as estimate
+from .estimates.model_metrics import measure_model as measure_model
 from .graph.conventions import Convention as Convention
 from .graph.conventions import ConventionWarning as ConventionWarning
 from .graph.conventions import ResetWarning as ResetWarning

@@ -12,6 +12,8 @@ import numpy as np
 
 from stochi.deploy.graph.layers import RealLayer, RealNetwork
 from stochi.deploy.ranges import worst_case
+from stochi.hardware.chips import Chip, find_chip
+from stochi.hardware.fixed_point import WEIGHT_MIXED_MAX
 from stochi.program.layers import Layer, OneToOne
 from stochi.program.program import Program
 
@@ -36,6 +38,8 @@ class Coarseness:
         empty: number of those of which nothing is left.
         largest: the layer's largest weight.
         usual: median of the rows' largest weights.
+        mantissa: the layer's largest mantissa on the chip.
+        chip: the chip.
     """
 
     layer: str
@@ -44,6 +48,8 @@ class Coarseness:
     empty: int
     largest: float
     usual: float
+    mantissa: int
+    chip: Chip
 
 
 def warn_of_coarse_weights(network: RealNetwork, program: Program) -> None:
@@ -96,16 +102,28 @@ def measure_coarseness(real: RealLayer, layer: Layer, program: Program) -> Coars
         int((changed & (kept == 0)).sum()),
         float(np.max(largest)),
         float(np.median(largest)),
+        max(int(np.abs(projection.weight).max()) for projection in layer.projections),
+        find_chip(program.target.chip),
     )
 
 
 def _words(found: Coarseness) -> str:
+    lost = (
+        f"{found.changed} of {found.rows} rows of weights that can reach their threshold lose more"
+        f" than {LOST:.0%} of their size in rounding, and {found.empty} of them round to zero."
+    )
+    if found.chip.shifts_each_weight and found.mantissa <= WEIGHT_MIXED_MAX // 2:
+        bits = found.chip.synaptic_sum_max.bit_length()
+        return (
+            f"layer {found.layer!r}: one step's synaptic sum has {bits} bits and a sign on"
+            f" {found.chip.name}, which leaves weights of so many inputs mantissas up to"
+            f" {found.mantissa}: {lost} Give the neurons fewer inputs, prune, or choose another"
+            " chip"
+        )
     times = found.largest / found.usual if found.usual else math.inf
     return (
         f"layer {found.layer!r}: its largest weight, {found.largest:.4g}, sets the scale of the"
-        f" chip's 8-bit weights and is {times:.3g} times that of a usual row: {found.changed} of"
-        f" {found.rows} rows of weights that can reach their threshold lose more than {LOST:.0%} of"
-        f" their size in rounding, and {found.empty} of them round to zero. Clip large weights"
-        " before fine-tuning, bring neurons to like thresholds (weights, bias and threshold of a"
-        " neuron divided by one number leave its spikes as they are), or prune"
+        f" chip's 8-bit weights and is {times:.3g} times that of a usual row: {lost} Clip large"
+        " weights before fine-tuning, bring neurons to like thresholds (weights, bias and threshold"
+        " of a neuron divided by one number leave its spikes as they are), or prune"
     )

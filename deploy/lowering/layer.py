@@ -12,7 +12,7 @@ from stochi.deploy.graph.layers import RealLayer
 from stochi.deploy.graph.neurons import RealNeuron
 from stochi.deploy.graph.paths import RealProjection
 from stochi.deploy.lowering.reach import membrane_reach
-from stochi.deploy.lowering.reset import choose_reset
+from stochi.deploy.lowering.reset import choose_reset, subtracts_by_synapse
 from stochi.deploy.lowering.stand_in import StandIn
 from stochi.errors import LoweringError
 from stochi.hardware.broadcasting import over_neurons
@@ -20,7 +20,13 @@ from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, quantize_decay
 from stochi.hardware.fixed_point import CURRENT_KEEP_MAX, DECAY_UNITY
 from stochi.hardware.merging import merge_values
-from stochi.hardware.quantization import ProjectionValues, QuantizedLayer, quantize_layer
+from stochi.hardware.quantization import (
+    ProjectionValues,
+    QuantizedLayer,
+    Room,
+    as_one_weight,
+    quantize_layer,
+)
 from stochi.program.layers import (
     CONSTANT,
     INPUT,
@@ -82,7 +88,8 @@ def quantize_real_layer(
     The twin calls this with its current values. The gain of a stock neuron is folded into weights
     and bias here. Neurons with synaptic memory get their bias through a separate projection, the
     last one. A stand-in for drawn decays sets the scale and multiplies the thresholds. Rounded
-    thresholds are merged if a core of the chip holds fewer distinct ones.
+    thresholds are merged if a core of the chip holds fewer distinct ones. The chip's limits of sums
+    and weights bound the scale.
 
     Args:
         form: the neuron that the layer takes, from :func:`choose_decay`.
@@ -96,17 +103,22 @@ def quantize_real_layer(
         MergedThresholds: thresholds were merged.
     """
     projections, bias = fold_gains(layer, form, values, target, stand_in)
-    threshold = values.threshold
+    threshold, chip = values.threshold, find_chip(target.chip)
+    room = Room(
+        _headroom(layer.neuron, target.time_steps, chip),
+        membrane_reach(layer, form, projections, bias, target.time_steps),
+        chip,
+        by_synapse=subtracts_by_synapse(layer, chip),
+    )
     quantized = quantize_layer(
         layer.name,
         projections,
         bias,
         threshold if stand_in is None else threshold * stand_in.threshold_factor,
-        headroom=_headroom(layer.neuron, target.time_steps),
-        reach=membrane_reach(layer, form, projections, bias, target.time_steps),
+        room=room,
         scale=None if stand_in is None else stand_in.scale,
     )
-    return _merge_thresholds(layer.name, quantized, find_chip(target.chip), warn)
+    return _merge_thresholds(layer.name, quantized, room, warn)
 
 
 def fold_gains(
@@ -184,17 +196,21 @@ def _fold_gain(
 
 
 def _merge_thresholds(
-    name: str, quantized: QuantizedLayer, chip: Chip, warn: bool
+    name: str, quantized: QuantizedLayer, room: Room, warn: bool
 ) -> QuantizedLayer:
+    chip = room.chip
     if chip.thresholds is None:
         return quantized
     exact = quantized.threshold_mantissa.cpu().numpy()
     merged = merge_values(exact, chip.thresholds)
     if merged is exact:
         return quantized
+    kept = torch.from_numpy(merged)
+    if room.by_synapse:
+        kept = as_one_weight(kept)
     if warn:
-        _warn_of_thresholds(name, exact, merged, chip)
-    kept = torch.from_numpy(merged).to(quantized.threshold_mantissa.device)
+        _warn_of_thresholds(name, exact, kept.numpy(), chip)
+    kept = kept.to(quantized.threshold_mantissa.device)
     return replace(quantized, threshold_mantissa=kept)
 
 
@@ -369,7 +385,7 @@ def _has_bias_projection(layer: RealLayer, bias: torch.Tensor) -> bool:
     return neuron is not None and neuron.current_decay is not None and bool(torch.any(bias != 0))
 
 
-def _headroom(neuron: RealNeuron | None, time_steps: int) -> float:
+def _headroom(neuron: RealNeuron | None, time_steps: int, chip: Chip) -> float:
     """Return how many times one time step's largest input the states of a sample may accumulate.
 
     The synaptic current may not overflow, because it would wrap around, nor may the membrane of
@@ -379,7 +395,11 @@ def _headroom(neuron: RealNeuron | None, time_steps: int) -> float:
         return float(time_steps)
     headroom = 1.0
     if neuron.current_decay is not None:
-        headroom = _accumulated(neuron.current_decay, time_steps)
+        decay = neuron.current_decay
+        if chip.drive_max is not None:  # a bound of the Program's integers, so by their own decay
+            rounded = np.minimum(quantize_decay(decay), CURRENT_KEEP_MAX) / DECAY_UNITY
+            decay = np.maximum(decay, rounded)
+        headroom = _accumulated(decay, time_steps)
     read = neuron.threshold is None or neuron.membrane_is_read
     return headroom * (_accumulated(neuron.decay, time_steps) if read else 1.0)
 

@@ -12,6 +12,7 @@ from stochi.commands.attack import attack_command
 from stochi.commands.demo import demo_command
 from stochi.commands.deploy import deploy_command
 from stochi.commands.doctor import doctor_command
+from stochi.commands.estimate import estimate_command
 from stochi.commands.export import export_command
 from stochi.commands.own_model import blame_own_code
 from stochi.commands.parity import parity_command
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "deploy": deploy_command,
     "show": show_command,
     "simulate": simulate_command,
+    "estimate": estimate_command,
     "attack": attack_command,
     "parity": parity_command,
     "study": study_command,

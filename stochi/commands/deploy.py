@@ -169,12 +169,20 @@ def _print_tables(
     fits_title: str,
 ) -> dict[str, Any]:
     """Print what was lowered and how far off it is; return plain values of it."""
-    from stochi.commands.program_tables import layer_rows, named_cells, program_title
+    from stochi.commands.program_tables import (
+        doubled_lines,
+        layer_rows,
+        named_cells,
+        neurons_on_chip,
+        program_title,
+    )
     from stochi.deploy.graph.layers import cut_into_layers
     from stochi.deploy.lowering.tables import decay_table_errors
 
     layers = layer_rows(program)
     output.table(layers, program_title(program))
+    for line in doubled_lines(program):
+        output.line(line)
     errors = decay_table_errors(cut_into_layers(graph, program.target.dt), program)
     if errors:
         output.table(
@@ -186,6 +194,7 @@ def _print_tables(
     return {
         "convention": graph.metadata["convention"],
         "layers": named_cells(layers),
+        "neurons_on_chip": neurons_on_chip(program),
         "decay_tables": {name: asdict(error) for name, error in errors.items()},
         "fits": [asdict(fit) for fit in fits],
     }

@@ -149,6 +149,12 @@ LabelsOption = Annotated[
         " file of the inputs."
     ),
 ]
+ImagesOption = Annotated[
+    int, typer.Option(help="Number of test images; of your own inputs, all by default.")
+]
+TrialOption = Annotated[
+    int, typer.Option(help="Number of the repetition; another one has other draws.")
+]
 TrialsOption = Annotated[int, typer.Option(help="Number of repetitions of each accuracy.")]
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import torch
 
     from stochi.data.samples import Samples
+    from stochi.program import Program
 
 INPUTS, LABELS = "inputs", "labels"
 RANDOM_BATCH = 8
@@ -125,6 +126,49 @@ def read_samples(
     samples = (Streams if by_step else Images)(shown, found)
     _check_order(samples, inputs, labels, time_steps)
     return samples
+
+
+def read_program_inputs(
+    program: "Program", inputs: Path, labels: Path | None, count: int | None
+) -> "tuple[torch.Tensor, Samples | None]":
+    """Read inputs that fit a Program, and the same with labels if there are some.
+
+    Args:
+        count: number of samples, from the front; None: all.
+
+    Raises:
+        InputError: a file cannot be read, or does not fit the Program.
+    """
+    from stochi.data.order import warn_of_order
+    from stochi.sim.inputs import check_inputs
+    from stochi.sim.labelled import check_data
+
+    samples = read_samples(inputs, labels, program.input_shape, program.target.time_steps)
+    if samples is not None:
+        samples = samples if count is None else samples.first(count)
+        if samples.labels.dim() == 3 and program.over_time == "last":
+            raise InputError(
+                f"{labels or inputs}: the labels are for every time step, and this Program answers"
+                " with its last one; give labels (batch, outputs)"
+            )
+        try:
+            check_data(program, samples)
+        except InputError as error:
+            raise InputError(f"{inputs}: {error}") from error
+        return samples.inputs, samples
+    shown = read_inputs(inputs)
+    try:
+        check_inputs(program, shown)
+    except InputError as error:
+        raise InputError(f"{inputs}: {error}") from error
+    given, batch = tuple(shown.shape), shown.dim() - len(program.input_shape) - 1
+    if batch and given[0] == given[1] > 1:
+        warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
+    if count is None:
+        return shown, None
+    if not 1 <= count <= shown.shape[batch]:
+        raise InputError(f"{count} inputs were asked for; ask for 1 to {shown.shape[batch]}")
+    return shown.narrow(batch, 0, count), None
 
 
 def _check_order(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stochi.deploy.graph.neurons import RealNeuron
+from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import DECAY_UNITY
 from stochi.program import Decay, Layer, Program
 
@@ -31,13 +32,14 @@ def layer_rows(program: Program) -> Rows:
     """Return a row for every layer, after the head."""
     head = ["layer", "neurons", "kind", "reset", "from"]
     rows = [[*head, "weight exponent", "bias", "threshold", "scale"]]
+    chip = find_chip(program.target.chip)
     for layer in program.layers:
         threshold = layer.threshold_mantissa
         rows.append(
             [
                 layer.name,
                 "×".join(map(str, layer.shape)),
-                _kind(layer),
+                _kind(layer, chip),
                 reset_words(layer, layer.spikes),
                 ", ".join(projection.source for projection in layer.projections),
                 ", ".join(str(projection.weight_exponent) for projection in layer.projections),
@@ -53,6 +55,22 @@ def named_cells(rows: Rows) -> list[dict[str, str]]:
     """Return each row after the head as a dictionary with the head's names."""
     head, *body = rows
     return [dict(zip(head, row, strict=True)) for row in body]
+
+
+def neurons_on_chip(program: Program) -> dict[str, int]:
+    """Return the number of the chip's own neurons that each layer takes."""
+    chip = find_chip(program.target.chip)
+    return {layer.name: layer.compartments(chip) for layer in program.layers}
+
+
+def doubled_lines(program: Program) -> list[str]:
+    """Return a line for every layer that takes more of the chip's neurons than it has."""
+    return [
+        f"{name}: {program.layer(name).neurons:,} neurons, {taken:,} on the chip: reset by"
+        " subtraction takes two"
+        for name, taken in neurons_on_chip(program).items()
+        if taken > program.layer(name).neurons
+    ]
 
 
 def find_noise(program: Program) -> dict[str, dict[str, Any]]:
@@ -113,7 +131,7 @@ def _drawn(decay: Decay) -> dict[str, Any]:
     return {"levels": len(decay.values), "mean": mean, "redraw": decay.redraw}
 
 
-def _kind(layer: Layer) -> str:
+def _kind(layer: Layer, chip: Chip) -> str:
     decay = layer.decay
     if not layer.spikes:
         return "integrator" if int(decay.values.min()) == DECAY_UNITY else "leaky integrator"
@@ -122,6 +140,8 @@ def _kind(layer: Layer) -> str:
         kind += f" + {layer.generator.target} noise"
     if layer.current_keep is not None:
         kind += ", current-based"
+    if layer.compartments(chip) > layer.neurons:
+        return kind + ", two stock for one"
     programmable = decay.programmable or layer.resets_in_microcode
     return kind + (", programmable" if programmable else ", stock")
 

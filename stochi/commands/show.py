@@ -64,9 +64,11 @@ def _show_graph(
 
 def _show_program(output: Output, program: Path) -> None:
     from stochi.commands.program_tables import (
+        doubled_lines,
         find_noise,
         layer_rows,
         named_cells,
+        neurons_on_chip,
         noise_rows,
         output_words,
         program_title,
@@ -76,6 +78,8 @@ def _show_program(output: Output, program: Path) -> None:
     loaded = Program.load(program)
     target, layers, noise = loaded.target, layer_rows(loaded), find_noise(loaded)
     output.table(layers, program_title(loaded))
+    for line in doubled_lines(loaded):
+        output.line(line)
     if noise:
         output.table(noise_rows(noise), f"Noise, random bits from {target.random_source}", 2)
     else:
@@ -94,6 +98,7 @@ def _show_program(output: Output, program: Path) -> None:
             "readout": loaded.readout,
             "over_time": loaded.over_time,
             "layers": named_cells(layers),
+            "neurons_on_chip": neurons_on_chip(loaded),
             "noise": noise,
         }
     )

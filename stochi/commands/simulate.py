@@ -13,18 +13,19 @@ from stochi.commands.options import (
     DataDirOption,
     DataOption,
     DeviceOption,
+    ImagesOption,
     InputsOption,
     JsonOption,
     LabelsOption,
     ProgramArgument,
     SeedOption,
+    TrialOption,
     refuse,
     was_given,
 )
-from stochi.commands.own_inputs import read_inputs, read_samples
+from stochi.commands.own_inputs import read_program_inputs
 from stochi.commands.recorded import recorded_warnings
 from stochi.devices import check_device
-from stochi.errors import InputError
 from stochi.files import check_output
 
 if TYPE_CHECKING:
@@ -38,12 +39,6 @@ LISTED = 5
 """Largest number of classes in a line."""
 
 BackendOption = Annotated[str, typer.Option(help="engine (fast) or lava (the reference).")]
-ImagesOption = Annotated[
-    int, typer.Option(help="Number of test images; of your own inputs, all by default.")
-]
-TrialOption = Annotated[
-    int, typer.Option(help="Number of the repetition; another one has other draws.")
-]
 OutOption = Annotated[Path | None, typer.Option(help="Write spikes and membranes (.npz).")]
 ProbeFolderOption = Annotated[
     Path | None,
@@ -88,7 +83,7 @@ def simulate_command(
         refuse(context, ("data", "data_dir"), "--inputs was given")
         count = images if was_given(context, "images") else None
         with recorded_warnings() as caught:
-            shown, expected = _read_own(loaded, inputs, labels, count)
+            shown, expected = read_program_inputs(loaded, inputs, labels, count)
         for message in caught:
             output.warning(message)
     record = run(
@@ -145,49 +140,6 @@ def _print_answers(
     interval = f"[{score.low:.1%}, {score.high:.1%}]"
     output.line(f"Accuracy {score.value:.1%} {interval} on {len(predicted)} {how}")
     return {"firing_rates": rates, "accuracy": asdict(score)}
-
-
-def _read_own(
-    program: "Program", inputs: Path, labels: Path | None, count: int | None
-) -> "tuple[torch.Tensor, Samples | None]":
-    """Read inputs that fit a Program, and the same with labels if there are some.
-
-    Args:
-        count: number of samples, from the front; None: all.
-
-    Raises:
-        InputError: a file cannot be read, or does not fit the Program.
-    """
-    from stochi.data.order import warn_of_order
-    from stochi.sim.inputs import check_inputs
-    from stochi.sim.labelled import check_data
-
-    samples = read_samples(inputs, labels, program.input_shape, program.target.time_steps)
-    if samples is not None:
-        samples = samples if count is None else samples.first(count)
-        if samples.labels.dim() == 3 and program.over_time == "last":
-            raise InputError(
-                f"{labels or inputs}: the labels are for every time step, and this Program answers"
-                " with its last one; give labels (batch, outputs)"
-            )
-        try:
-            check_data(program, samples)
-        except InputError as error:
-            raise InputError(f"{inputs}: {error}") from error
-        return samples.inputs, samples
-    shown = read_inputs(inputs)
-    try:
-        check_inputs(program, shown)
-    except InputError as error:
-        raise InputError(f"{inputs}: {error}") from error
-    given, batch = tuple(shown.shape), shown.dim() - len(program.input_shape) - 1
-    if batch and given[0] == given[1] > 1:
-        warn_of_order(f"{inputs}: inputs", given, "give another number of inputs")
-    if count is None:
-        return shown, None
-    if not 1 <= count <= shown.shape[batch]:
-        raise InputError(f"{count} inputs were asked for; ask for 1 to {shown.shape[batch]}")
-    return shown.narrow(batch, 0, count), None
 
 
 def _counted(predictions: "torch.Tensor") -> str:

@@ -4,7 +4,8 @@ One scale S per layer relates the chip's integers to the model's units: a synapt
 for the current a / S, a membrane v for v / (64·S). S is free, because weights, bias and threshold
 all scale with it. It is chosen so that the weights use all of their 8 bits, and so that its power
 of two (the weight exponent) is as large as possible without overflow for any input. Membranes that
-accumulate get a smaller one, so that their floor lies below what they can reach.
+accumulate get a smaller one, so that their floor lies below what they can reach. What "overflow" is
+differs between chips: :class:`Room` knows the chip.
 
 The lowering and the twin both call :func:`quantize_layer`, so the deployed integers
 are the trained ones.
@@ -19,6 +20,7 @@ from typing import NamedTuple
 import torch
 
 from stochi.errors import LoweringError
+from stochi.hardware.chips import CHIPS, Chip
 from stochi.hardware.fixed_point import (
     ALIGN_SHIFT,
     BIAS_EXPONENT_MAX,
@@ -38,6 +40,44 @@ THRESHOLD_KEPT = 32
 
 Rounding then moves a threshold by 1.6 % at most.
 """
+
+
+@dataclass(frozen=True)
+class Room:
+    """The room that a layer's sums and states need, and the chip that has it.
+
+    Attributes:
+        headroom: number of largest inputs of one time step that the states must hold without
+            overflow.
+        reach: distance from 0, in the model's units, up to which membranes should not saturate. A
+            smaller S is taken for it as long as no precision of weights and inputs is lost, and
+            the smallest threshold keeps a mantissa of :data:`THRESHOLD_KEPT`.
+        chip: the chip; what one time step's synaptic sum may be, and whether a negative weight
+            exponent costs bits of every weight. If so, exponents start at 0, and weights get
+            smaller mantissas instead, rounded to the nearest.
+        by_synapse: whether thresholds are subtracted by a synapse: then they are rounded to what
+            one weight can subtract, and are part of the synaptic sum.
+    """
+
+    headroom: float = 1.0
+    reach: float = 0.0
+    chip: Chip = CHIPS["loihi2"]
+    by_synapse: bool = False
+
+    @property
+    def least_exponent(self) -> int:
+        """Smallest weight exponent."""
+        return 0 if self.chip.shifts_each_weight else WEIGHT_EXPONENT_MIN
+
+    @property
+    def largest_threshold(self) -> int:
+        """Largest mantissa of a threshold."""
+        if self.by_synapse:
+            return WEIGHT_MAGNITUDE_MAX << WEIGHT_EXPONENT_MAX
+        return THRESHOLD_MANTISSA_MAX
+
+
+DEFAULT_ROOM = Room()
 
 
 @dataclass(frozen=True)
@@ -108,8 +148,7 @@ def quantize_layer(
     bias: torch.Tensor,
     threshold: torch.Tensor,
     *,
-    headroom: float = 1.0,
-    reach: float = 0.0,
+    room: Room = DEFAULT_ROOM,
     scale: float | None = None,
 ) -> QuantizedLayer:
     """Quantize one layer.
@@ -121,11 +160,7 @@ def quantize_layer(
         bias: real bias, with the gain folded in.
         threshold: real thresholds ≥ 0, of any shape; a tensor without elements if the layer has no
             threshold.
-        headroom: number of largest inputs of one time step that the states must hold without
-            overflow.
-        reach: distance from 0, in the model's units, up to which membranes should not saturate. A
-            smaller S is taken for it as long as no precision of weights and inputs is lost, and
-            the smallest threshold keeps a mantissa of :data:`THRESHOLD_KEPT`.
+        room: what the sums and states need, and the chip.
         scale: S, if it is prescribed; otherwise the largest S that fits is chosen.
 
     Raises:
@@ -133,13 +168,13 @@ def quantize_layer(
             fit any weight exponent.
     """
     layer = _check_and_measure(name, projections, bias, threshold)
-    fit = _choose_scale(layer, headroom, reach, scale)
+    fit = _choose_scale(layer, room, scale)
     bias_mantissa, bias_exponent = _round_bias(layer, fit.scale)
     return QuantizedLayer(
         projections=fit.projections,
         bias_mantissa=bias_mantissa,
         bias_exponent=bias_exponent,
-        threshold_mantissa=_round_threshold(layer, fit.scale),
+        threshold_mantissa=_round_threshold(layer, fit.scale, room),
         scale=fit.scale,
     )
 
@@ -219,7 +254,7 @@ def _check_and_measure(
     )
 
 
-def _choose_scale(layer: _RealLayer, headroom: float, reach: float, scale: float | None) -> _Fit:
+def _choose_scale(layer: _RealLayer, room: Room, scale: float | None) -> _Fit:
     """Find the largest scale with which the layer fits the chip; only ``scale`` if it is given.
 
     If membranes reach further than this scale holds, take the largest one that holds them, or else
@@ -237,20 +272,24 @@ def _choose_scale(layer: _RealLayer, headroom: float, reach: float, scale: float
     found: _Fit | None = None
     for candidate in scales:
         aligned = 2.0**ALIGN_SHIFT * candidate
-        exponents = [_weight_exponent(unit, candidate) for unit in layer.units]
-        if found is not None and not _is_precise(layer, exponents, candidate):
+        if found is not None and not _is_precise(layer, room, candidate):
             return found
+        exponents = [_weight_exponent(unit, candidate, room) for unit in layer.units]
         rounded = [round_weights(number, candidate / 2.0**e) for number, e in enumerate(exponents)]
-        drive = aligned * layer.largest_bias + sum(
+        synaptic = sum(
             2.0 ** (ALIGN_SHIFT + e) * input_max * largest_row
             for e, (_, largest_row), input_max in zip(
                 exponents, rounded, layer.input_maxima, strict=True
             )
         )
+        threshold = _largest_threshold(layer, candidate, room)
+        subtracted = threshold << ALIGN_SHIFT if room.by_synapse else 0
+        drive = aligned * layer.largest_bias + synaptic
         if (
-            drive * headroom <= STATE_MAX
+            drive * room.headroom <= STATE_MAX
+            and synaptic + subtracted <= room.chip.synaptic_sum_max
             and max(exponents) <= WEIGHT_EXPONENT_MAX
-            and round(layer.largest_threshold * candidate) <= THRESHOLD_MANTISSA_MAX
+            and threshold <= room.largest_threshold
             and aligned * layer.largest_bias <= BIAS_MANTISSA_MAX * 2.0**BIAS_EXPONENT_MAX
         ):
             quantized = [
@@ -258,25 +297,35 @@ def _choose_scale(layer: _RealLayer, headroom: float, reach: float, scale: float
                 for (mantissas, _), e in zip(rounded, exponents, strict=True)
             ]
             found = _Fit(candidate, tuple(quantized))
-            if aligned * reach <= STATE_MAX:
+            if aligned * room.reach <= STATE_MAX:
                 return found
     if found is None:
-        raise _fits_nowhere(layer, headroom)
+        raise _fits_nowhere(layer, room)
     return found
 
 
-def _is_precise(layer: _RealLayer, exponents: list[int], scale: float) -> bool:
+def _largest_threshold(layer: _RealLayer, scale: float, room: Room) -> int:
+    """Return the mantissa of the largest threshold."""
+    largest = round(layer.largest_threshold * scale)
+    return int(as_one_weight(torch.tensor(largest))) if room.by_synapse else largest
+
+
+def _is_precise(layer: _RealLayer, room: Room, scale: float) -> bool:
     """Return whether a scale keeps the bits of weights, of the largest inputs and of thresholds."""
     positive = layer.threshold[layer.threshold > 0]
-    return all(
-        2.0**e * input_max >= 1 for e, input_max in zip(exponents, layer.input_maxima, strict=True)
-    ) and (not positive.numel() or float(positive.min()) * scale >= THRESHOLD_KEPT)
+    if positive.numel() and float(positive.min()) * scale < THRESHOLD_KEPT:
+        return False
+    for unit, input_max in zip(layer.units, layer.input_maxima, strict=True):
+        smallest = 1 if room.chip.shifts_each_weight else input_max
+        if 2.0 ** _weight_exponent(unit, scale) * smallest < 1:
+            return False
+    return True
 
 
-def _fits_nowhere(layer: _RealLayer, headroom: float) -> LoweringError:
+def _fits_nowhere(layer: _RealLayer, room: Room) -> LoweringError:
     """Return the error for a layer that fits no weight exponent."""
     smallest = 2.0**WEIGHT_EXPONENT_MIN / (max(layer.units) or 1.0)
-    too_high = round(layer.largest_threshold * smallest) > THRESHOLD_MANTISSA_MAX
+    too_high = round(layer.largest_threshold * smallest) > room.largest_threshold
     if too_high and layer.largest_bias <= layer.largest_threshold:
         return LoweringError(
             f"layer {layer.name!r}: its threshold {layer.largest_threshold:g} is far above its"
@@ -285,16 +334,23 @@ def _fits_nowhere(layer: _RealLayer, headroom: float) -> LoweringError:
             " or nir.I"
         )
     remedy = (
-        f" its states accumulate {headroom:g} inputs, so use fewer time steps"
-        if headroom > 1
+        f" its states accumulate {room.headroom:g} inputs, so use fewer time steps"
+        if room.headroom > 1
         else " scale the layer's weights up, or its bias down"
     )
     return LoweringError(
         f"layer {layer.name!r}: with {sum(w[0].numel() for w in layer.weights)} inputs and a"
         f" largest weight of {layer.largest_weight:g} no weight exponent from"
-        f" {WEIGHT_EXPONENT_MIN} to {WEIGHT_EXPONENT_MAX} keeps bias {layer.largest_bias:g},"
-        f" threshold {layer.largest_threshold:g} and the sums within 24 bits;{remedy}"
+        f" {room.least_exponent} to {WEIGHT_EXPONENT_MAX} keeps bias {layer.largest_bias:g},"
+        f" threshold {layer.largest_threshold:g} and the sums within {_widths(room)};{remedy}"
     )
+
+
+def _widths(room: Room) -> str:
+    bits = room.chip.synaptic_sum_max.bit_length()
+    if room.chip.synaptic_sum_max == STATE_MAX:
+        return "24 bits"
+    return f"24 bits, and one step's synaptic sum within the {bits} and sign of {room.chip.name}"
 
 
 def _round_bias(layer: _RealLayer, scale: float) -> tuple[torch.Tensor, int]:
@@ -306,17 +362,46 @@ def _round_bias(layer: _RealLayer, scale: float) -> tuple[torch.Tensor, int]:
     return torch.round(layer.bias * aligned / 2.0**exponent).long(), exponent
 
 
-def _round_threshold(layer: _RealLayer, scale: float) -> torch.Tensor:
-    """Return the threshold mantissas, 0 only for thresholds of 0."""
+def _round_threshold(layer: _RealLayer, scale: float, room: Room) -> torch.Tensor:
+    """Return the threshold mantissas, 0 only for thresholds of 0.
+
+    Raises:
+        LoweringError: another threshold rounds to 0.
+    """
     mantissas = torch.round(layer.threshold * scale).long()
+    if room.by_synapse:
+        mantissas = as_one_weight(mantissas)
     lost = (mantissas < 1) & (layer.threshold > 0)
     if bool(lost.any()):
         smallest = float(layer.threshold[lost].min())
+        if room.by_synapse and round(smallest * scale) > 0:
+            raise LoweringError(
+                f"layer {layer.name!r}: threshold {smallest:g} rounds to 0 beside the layer's"
+                f" largest of {layer.largest_threshold:g}, since one synapse of {room.chip.name}"
+                f" subtracts them all, in {WEIGHT_MAGNITUDE_MAX} steps at most; bring neurons to"
+                " like thresholds (weights, bias and threshold divided by one number leave the"
+                " spikes as they are)"
+            )
         raise LoweringError(
             f"layer {layer.name!r}: threshold {smallest:g} rounds to 0 on the chip;"
             f" its weights (largest {layer.largest_weight:g}) are too large compared with it"
         )
     return mantissas
+
+
+def as_one_weight(thresholds: torch.Tensor) -> torch.Tensor:
+    """Round threshold mantissas to multiples of one power of two that 8 bits can count.
+
+    One synapse with that exponent then subtracts each of them. The power is the smallest possible.
+    A mantissa moves by half of it at most, which is 1/256 of the largest one.
+
+    Args:
+        thresholds: int64 mantissas ≥ 0.
+    """
+    exponent = 0
+    while thresholds.numel() and round(int(thresholds.max()) / 2**exponent) > WEIGHT_MAGNITUDE_MAX:
+        exponent += 1
+    return torch.round(thresholds.double() / 2**exponent).long() << exponent
 
 
 def _is_mixed(weight: torch.Tensor) -> bool:
@@ -329,12 +414,12 @@ def _smallest_unit(weight: torch.Tensor) -> float:
     return float(weight.abs().max()) / limit
 
 
-def _weight_exponent(unit: float, scale: float) -> int:
+def _weight_exponent(unit: float, scale: float, room: Room = DEFAULT_ROOM) -> int:
     """Return the smallest exponent with which the weights fit their mantissas."""
     if unit == 0:
         return 0
     # If the scale was derived from this unit, a rounding error must not cost a bit.
-    return max(math.ceil(math.log2(unit * scale) - 1e-9), WEIGHT_EXPONENT_MIN)
+    return max(math.ceil(math.log2(unit * scale) - 1e-9), room.least_exponent)
 
 
 def _mantissas(weight: torch.Tensor, steps_per_unit: float) -> torch.Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from stochi.hardware.broadcasting import over_neurons
+from stochi.hardware.chips import Chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT
 from stochi.hardware.neuron import RESETS, NeuronKind
 from stochi.hardware.synapses import partial_sum_bound, windows
@@ -265,8 +266,15 @@ class Layer:
 
     @property
     def resets_in_microcode(self) -> bool:
-        """Whether its reset takes a programmable neuron; a stock neuron resets to zero at once."""
+        """Whether its reset takes a programmable neuron; a stock neuron resets to zero at once.
+
+        Or two stock neurons for one, if it only subtracts; see :meth:`compartments`.
+        """
         return self.spikes and (self.reset != "zero" or self.reset_delay or self.reset_current)
+
+    def compartments(self, chip: Chip) -> int:
+        """Return the number of the chip's own neurons that the layer takes."""
+        return self.neurons * (chip.compartments(self.reset) if self.spikes else 1)
 
     def bias(self) -> np.ndarray:
         """Effective bias in units of the membrane, int64, broadcastable over ``shape``."""

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from stochi.errors import ProgramError
-from stochi.hardware.chips import CHIPS
 from stochi.hardware.draws import RANDOM_SOURCES
 from stochi.hardware.fixed_point import (
     ALIGN_SHIFT,
@@ -27,8 +26,17 @@ from stochi.hardware.fixed_point import (
     WEIGHT_MIXED_MAX,
     WEIGHT_MIXED_MIN,
 )
-from stochi.hardware.neuron import RESETS
 from stochi.hardware.noise import largest_generator_value
+from stochi.program.chip_rules import (
+    delays_fit_their_bits,
+    no_weight_is_clipped,
+    no_weight_loses_bits,
+    one_step_s_drive_does_not_wrap,
+    one_step_s_sum_does_not_wrap,
+    the_chip_has_the_reset,
+    the_chip_is_known,
+    the_refractory_period_fits_its_register,
+)
 from stochi.program.layers import CONSTANT, INPUT, Layer, SumPool, Weighted, shape_after
 from stochi.program.network import OVER_TIME, READOUTS, Network
 from stochi.program.target import NOISE_TARGETS
@@ -171,23 +179,6 @@ def neurons_are_in_range(network: Network, layer: Layer) -> str | None:
     return None
 
 
-def the_chip_has_the_reset(network: Network, layer: Layer) -> str | None:
-    if layer.reset not in RESETS:
-        return f"reset is {layer.reset!r}; choose from {', '.join(RESETS)}"
-    if layer.reset_delay and layer.reset == "none":
-        return "a delay of its reset, but reset 'none'; leave out reset_delay"
-    if layer.reset_current and layer.current_keep is None:
-        return "a spike resets its current, but it has no synaptic memory; leave out reset_current"
-    chip = CHIPS.get(network.target.chip)
-    if layer.resets_in_microcode and chip is not None and not chip.programmable_neuron:
-        return (
-            f"reset {layer.reset!r}, reset_delay {layer.reset_delay}, reset_current"
-            f" {layer.reset_current} take a programmable neuron, which {chip.name} does not have;"
-            " without one a spike only sets the membrane to 0, in its own time step"
-        )
-    return None
-
-
 def the_generator_is_in_range(network: Network, layer: Layer) -> str | None:
     generator = layer.generator
     if generator is None:
@@ -229,6 +220,7 @@ TABLE_SIZES = tuple(2**bits for bits in range(1, 9))
 
 NETWORK_RULES: tuple[Callable[[Network], str | None], ...] = (
     it_has_steps_and_an_output,
+    the_chip_is_known,
     the_input_is_8_bit,
     the_random_source_is_known,
 )
@@ -239,5 +231,11 @@ LAYER_RULES: tuple[Callable[[Network, Layer], str | None], ...] = (
     neurons_are_in_range,
     the_chip_has_the_reset,
     the_generator_is_in_range,
+    no_weight_is_clipped,
+    no_weight_loses_bits,
+    one_step_s_sum_does_not_wrap,
     one_step_s_input_fits_24_bits,
+    one_step_s_drive_does_not_wrap,
+    the_refractory_period_fits_its_register,
+    delays_fit_their_bits,
 )

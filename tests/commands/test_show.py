@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import nir
+import numpy as np
 import pytest
 
 from stochi.deploy import Program
@@ -55,6 +57,31 @@ def test_show_tells_resets_and_biases_apart(run: Run) -> None:
     assert second["kind"].endswith(", programmable")
     table = run("show", str(files / "version_4.program"))[1]
     assert "subtract, refractory 1" in table and "-20 … 40 << 3" in table
+
+
+def test_neurons_that_subtract_on_loihi_1_are_counted_twice(run: Run) -> None:
+    ones = np.ones(6)
+    late = {"reset": "subtract", "reset_delay": 1}
+    graph = nir.NIRGraph(
+        {
+            "input": nir.Input(np.array([3])),
+            "fc": nir.Linear(np.eye(6, 3) + 0.5),
+            "lif": nir.LIF(2e-3 * ones, 2 * ones, 0 * ones, 0.7 * ones, metadata=late),
+            "output": nir.Output(np.array([6])),
+        },
+        [("input", "fc"), ("fc", "lif"), ("lif", "output")],
+        metadata={"dt": 1e-3, "steps": 4},
+    )
+    nir.write("two.nir", graph)
+    line = "lif: 6 neurons, 12 on the chip: reset by subtraction takes two"
+    words = ("deploy", "two.nir", "--events", "--noise", "none", "--out")
+    status, out, _ = run(*words, "one.program", "--chip", "loihi1")
+    assert status == 0 and line in out and "two stock for one" in out
+    assert line in run("show", "one.program")[1]
+    assert json.loads(run("show", "one.program", "--json")[1])["neurons_on_chip"] == {"lif": 12}
+    status, out, _ = run(*words, "two.program", "--json")
+    assert status == 0 and json.loads(out)["neurons_on_chip"] == {"lif": 6}
+    assert line not in run("show", "two.program")[1]
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_merged_thresholds_are_warned_of_once() -> None:
         warnings.simplefilter("always")
         program, _ = calibrate(to_nir(net, IMAGES[:1]), frames, **options)
     assert [w.category for w in caught] == [MergedThresholds]
-    assert len(set(program.layers[0].threshold_mantissa.tolist())) == 16
+    assert len(set(program.layers[0].threshold_mantissa.tolist())) == 7
 
 
 @pytest.mark.parametrize(

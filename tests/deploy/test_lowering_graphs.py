@@ -363,7 +363,7 @@ def test_what_cannot_be_lowered_is_refused_by_name(build, error, says: str) -> N
         lower(build(), dt=DT, events=True)
 
 
-def test_loihi_1_does_not_subtract() -> None:
+def test_loihi_1_does_not_subtract_from_leaky_neurons_at_the_spike() -> None:
     subtracting = graph("input a, a n, n output", a=linear(6, 6), n=lif(6, reset="subtract"))
     with pytest.raises(LoweringError, match=r"n.*loihi1 has none"):
         lower(subtracting, chip="loihi1", dt=DT, events=True)

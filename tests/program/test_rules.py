@@ -36,6 +36,11 @@ def hidden(program: Program, **changed: object) -> Program:
     return replace(program, layers=layers)
 
 
+def on_loihi_1(program: Program, **changed: object) -> Program:
+    layers = (replace(program.layers[0], **changed), *program.layers[1:])  # type: ignore[arg-type]
+    return replace(program, target=replace(program.target, chip="loihi1"), layers=layers)
+
+
 def projected(program: Program, **changed: object) -> Program:
     own = program.layers[0].projections[0]
     return hidden(program, projections=(replace(own, **changed),))  # type: ignore[arg-type]
@@ -95,8 +100,8 @@ def test_a_program_at_the_limits_is_accepted(program: Program) -> None:
         (lambda p: hidden(p, reset="soft"), "reset is 'soft'; choose from zero, subtract, none"),
         (lambda p: hidden(p, reset="none", reset_delay=True), "leave out reset_delay"),
         (lambda p: hidden(p, reset_current=True), "no synaptic memory"),
-        (lambda p: hidden(aimed(p, chip="loihi1"), reset="subtract"), "which loihi1 does not have"),
-        (lambda p: hidden(aimed(p, chip="loihi1"), reset_delay=True), "which loihi1 does not have"),
+        (lambda p: on_loihi_1(p, reset="subtract"), "which loihi1 does not have"),
+        (lambda p: on_loihi_1(p, reset_delay=True), "which loihi1 does not have"),
         (lambda p: replace(p, output="network.lif1", readout="input"), "'input' does not suit"),
         (lambda p: hidden(p, threshold_mantissa=np.array(2**17)), "threshold mantissa"),
         (lambda p: hidden(p, threshold_mantissa=np.ones(3, np.int32)), "threshold of shape"),

@@ -191,7 +191,7 @@ def test_it_merges_thresholds_like_the_lowering_and_warns_once() -> None:
     assert not torch.equal(twin.network.lif1.threshold, thresholds)
     with pytest.warns(MergedThresholds, match="lif1"):
         program = lower(to_nir(twin, frames[:1]), **options)
-    assert len(np.unique(program.layers[0].threshold_mantissa)) == 16
+    assert len(np.unique(program.layers[0].threshold_mantissa)) == 7
     ours = record_twin(twin, program, frames, Draws())
     shown = frames.expand(program.target.time_steps, *frames.shape)
     compared = compare_records(ours, run(program, shown, probes=PROBES))

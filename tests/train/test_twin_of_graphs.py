@@ -201,3 +201,19 @@ def test_gradients_are_near_those_of_the_float_model(name: str) -> None:
     assert all(bool(torch.isfinite(g).all()) and bool(g.any()) for g in gradients)
     if "random" not in name:
         assert float(torch.nn.functional.cosine_similarity(*gradients, dim=0)) > 0.8
+
+
+def test_on_loihi_1_it_subtracts_what_a_synapse_subtracts() -> None:
+    """With thresholds rounded to one weight's 8 bits, and sums kept within 21 bits."""
+    node = lif(6, 0.75, "subtract", True)
+    node.v_threshold = np.linspace(0.7, 1.9, 6)
+    layers = (affine(6, 300), node, affine(300, 6), lif(300, 0.5, "zero", False))
+    graph = chain(*layers, size=300)
+    program = lower(graph, "loihi1", noise="none", events=True, time_steps=9)
+    assert [layer.reset for layer in program.layers] == ["subtract", "zero"]
+    events = (torch.rand(9, 5, 300) < 0.3).float()
+    twin = twin_of(program, from_nir(graph, time_steps=9), events[:, :1])
+    record = record_twin(twin, program, events, Draws())
+    expected = run(program, events, probes=PROBES)
+    assert sum(c.mismatches for c in compare_records(record, expected)) == 0
+    assert 0.02 < float(expected.spikes["n1"].double().mean()) < 0.98

@@ -1,0 +1,1 @@
+"""What a Program does on data: events that are counted, and what they cost."""

@@ -51,10 +51,8 @@ def main() -> None:
     for name, which in NETWORKS.items():
         output.progress(f"{name}: training")
         trained[name] = train(TUTORIALS[which][0](), training)
-    floats = [
-        ["network", "largest difference", "other spikes", "θ − v there"]
-        + ["loop, ms", "unrolled, ms", "torch, ms", "KB", "torch, KB"]
-    ]
+    compared = ("largest difference", "other spikes", "θ − v there")
+    floats = [["network", *compared, "loop, ms", "unrolled, ms", "torch, ms", "KB", "torch, KB"]]
     integers = [
         [
             "network",

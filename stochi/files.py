@@ -11,6 +11,8 @@ from stochi.errors import InputError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
+PROGRAM = "an archive of numpy, like a Program"
+"""What a file of arrays is called."""
 
 
 def what_is_missing(path: Path) -> str:
@@ -33,7 +35,7 @@ def kind_of_file(path: Path) -> str | None:
         if any(name.endswith("data.pkl") for name in names):
             return "a file of torch.save, like a checkpoint"
         if all(name.endswith(".npy") for name in names):
-            return "an archive of numpy, like a Program"
+            return PROGRAM
     return None
 
 

@@ -1,6 +1,6 @@
 """A NIR graph as a torch module in real numbers, differentiable, with τ drawn anew in each run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import nir
@@ -131,23 +131,46 @@ class GraphModel(nn.Module):
         kept: Kept = {}
         for step in range(time_steps):
             shown = sent[INPUT][step] = frame(step)
-            found = {}
-            for name, layer in layers.items():
-                values = self._current(name, layer, sent, step, {} if changing else kept)
-                membrane = None
-                if layer.neuron is not None:
-                    before = states[name] if step else layer.neuron.begin(shown)
-                    values, states[name] = layer.advance(values, before, step)
-                    membrane = states[name].membrane
-                    values = membrane if layer.neuron.threshold is None else values
-                found[name] = Output(values, membrane)
-                sent[name][step] = values
+            if not step:
+                for name, layer in layers.items():
+                    if layer.neuron is not None:
+                        states[name] = layer.neuron.begin(shown)
+            found = self.step_layers(layers, states, sent, step, {} if changing else kept)
             for values_of in sent.values():
                 values_of.pop(step - self.longest_delay, None)
             yield found
         for layer in layers.values():
             if layer.neuron is not None:
                 layer.neuron.forget_draws()  # which may hold an autograd graph
+
+    def step_layers(
+        self,
+        layers: Mapping[str, RunningLayer],
+        states: dict[str, State],
+        sent: Sent,
+        step: int,
+        kept: Kept,
+    ) -> dict[str, Output]:
+        """Return every layer's output after one time step, by the layer's name.
+
+        Args:
+            layers: the layers of the run, from :meth:`begin`.
+            states: states of their neurons before the step; after it, those after it.
+            sent: what was sent so far, and the input of this step; what layers send is added.
+            step: number of the time step.
+            kept: what groups give that give the same at every time step; it is filled here.
+        """
+        found = {}
+        for name, layer in layers.items():
+            values = self._current(name, layer, sent, step, kept)
+            membrane = None
+            if layer.neuron is not None:
+                values, states[name] = layer.advance(values, states[name], step)
+                membrane = states[name].membrane
+                values = membrane if layer.neuron.threshold is None else values
+            found[name] = Output(values, membrane)
+            sent[name][step] = values
+        return found
 
     def begin(self) -> dict[str, RunningLayer]:
         """Return the layers of a run, by name, in the order in which a time step computes them."""
@@ -198,7 +221,7 @@ class GraphModel(nn.Module):
         now = sent[INPUT][step]
         values: torch.Tensor | None = None
         for source, delay in group.sources:
-            resting = now.new_zeros(len(now), *self.shapes[source])
+            resting = now.new_zeros(now.shape[0], *self.shapes[source])
             arriving = delayed(sent[source], step, delay, resting)
             values = arriving if values is None else values + arriving
         assert values is not None

@@ -203,17 +203,18 @@ class GraphNeuron(RandomDecay):
         random = f", {self.distribution}, sampling={self.sampling!r}" if self.random else ""
         return f"shape={self.shape}, reset={RESETS[self.kind.reset]!r}{random}"
 
-    def dynamics(self, like: torch.Tensor) -> Dynamics:
+    def dynamics(self, like: torch.Tensor, drawn: torch.Tensor | None = None) -> Dynamics:
         """Return the numbers of a time step, with a new draw of λ if it is drawn at every step.
 
         Args:
             like: input of the neurons, (batch, *shape).
+            drawn: λ of this time step, to draw none here.
         """
         decay: torch.Tensor | float = self.decay
         gain: torch.Tensor | float = self.gain
         leaving = 1 - decay
         if self.random:
-            decay = self.draw_decay(like)
+            decay = self.draw_decay(like) if drawn is None else drawn
             coupled = self.input_gain == "coupled"
             # With the gain of the mean λ, the leak is a constant too, as in a chip's stock neuron.
             leaving = 1 - (decay if coupled else self.mean_decay())

@@ -64,7 +64,7 @@ class RandomDecay(nn.Module):
         self.bits, self.generator = bits, generator
         levels = torch.zeros(0)
         if bits is not None and not learn:
-            levels = _levels(distribution, bits).to(torch.get_default_dtype())
+            levels = levels_of(distribution, bits).to(torch.get_default_dtype())
         self.register_buffer("levels", levels, persistent=False)
         self.register_buffer("fixed_decay", torch.zeros(0))
         self._forward_decay: torch.Tensor | None = None
@@ -90,7 +90,7 @@ class RandomDecay(nn.Module):
         self._distribution = distribution
         self.take_mean(distribution.mean)
         if self.bits is not None:
-            self.levels = _levels(distribution, self.bits).to(self.levels)
+            self.levels = levels_of(distribution, self.bits).to(self.levels)
 
     def take_mean(self, mean: float) -> None:
         """Note E[λ], for other code; drawing does not read it."""
@@ -170,6 +170,6 @@ class RandomDecay(nn.Module):
         return self._table[1]
 
 
-def _levels(distribution: DecayDistribution, bits: int) -> torch.Tensor:
+def levels_of(distribution: DecayDistribution, bits: int) -> torch.Tensor:
     """Return the values of λ in the chip's table, (2^b,) float64."""
     return torch.from_numpy(decay_table(distribution, bits)) / DECAY_UNITY

@@ -103,6 +103,17 @@ def random_bytes(
     if draws.source == "lfsr":
         return lfsr.next_bytes(registers_at(samples, count, draws, stream), count)
     _check(draws, stream)
+    return block_bytes(samples, neurons, draws, stream)
+
+
+def block_bytes(
+    samples: Integers, neurons: Integers, draws: LayerDraws, stream: int = DECAY_STREAM
+) -> Integers:
+    """Return the counter-based generator's bytes; see :func:`random_bytes`.
+
+    Nothing is checked, and seed, trial and step may be of the samples' kind.
+    """
+    count = len(neurons)
     block = neurons[: -(-count // DRAWS_PER_BLOCK)][None, :]
     zero = samples[:, None] * 0 + block * 0
     words = philox4x32(
@@ -117,7 +128,7 @@ def random_bytes(
     drawn = library_of(zero).stack(
         [(word >> 8 * byte) & 0xFF for word in words for byte in range(4)], -1
     )
-    return drawn.reshape(len(samples), DRAWS_PER_BLOCK * block.shape[1])[:, :count]
+    return drawn.reshape(-1, DRAWS_PER_BLOCK * block.shape[1])[:, :count]
 
 
 def registers_at(samples: Integers, count: int, draws: LayerDraws, stream: int) -> Integers:

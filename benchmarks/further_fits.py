@@ -8,6 +8,7 @@ the following layers an input nearest to the reference's.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -43,8 +44,9 @@ SOME_WAITS = (NO_WAITS, *(Waits(*w) for w in ((1, -1), (0, 0), (2, -1), (0, 1), 
 class OnChip(Protocol):
     """A network on the chip, in place of one with drawn decays and with its layers' names."""
 
-    program: Program
-    """The Program without what is random."""
+    @property
+    def program(self) -> Program:
+        """The Program without what is random."""
 
     def run(self, inputs: torch.Tensor, seed: int, trial: int) -> Record:
         """Run a batch with all probes."""
@@ -159,12 +161,13 @@ class Fitting(Generic[Setting]):
             stand_in = StandIn(None, scale, math.exp(log_factor))
             return self._with(name, setting, stand_in).count(name, self.data, FIT_SEED)
 
+        def excess(setting: Setting, log_factor: float) -> float:
+            return float(seen(setting, log_factor).double().mean()) - target
+
         best: tuple[float, Setting, float] | None = None
         for settings in rounds:
             for setting in settings(None if best is None else best[1]):
-                factor = factor_that_matches(
-                    lambda log, tried=setting: float(seen(tried, log).double().mean()) - target
-                )
+                factor = factor_that_matches(partial(excess, setting))
                 compared = compare_behind(
                     self.reference, name, counts, seen(setting, math.log(factor))
                 )

@@ -46,7 +46,8 @@ from benchmarks.stand_ins import (
 )
 from stochi.attacks import PGD
 from stochi.commands.console import Output
-from stochi.data import Images, load
+from stochi.data import load
+from stochi.data.samples import Samples
 from stochi.deploy import calibrate, lower
 from stochi.deploy.calibration import CHECK_SEED, LayerFit, compare_behind, observe
 from stochi.deploy.graph.layers import cut_into_layers
@@ -128,7 +129,7 @@ def study(seed: int, asked: Asked) -> tuple[Rows, Fits]:
 
 
 def deploy(
-    model: nn.Module, training: Images, images: int
+    model: nn.Module, training: Samples, images: int
 ) -> tuple[Fits, Iterator[tuple[str, OnChip, nn.Module]]]:
     """Fit every stand-in; return the fits, and name, network and twin of each."""
     sample, data = training.inputs[:1], training.inputs[:images]
@@ -182,7 +183,7 @@ def _side(chip: OnChip, inputs: torch.Tensor, seed: int) -> Side:
 
 
 def right_on(
-    chip: OnChip, shown: torch.Tensor, images: Images, seed: int, trials: int
+    chip: OnChip, shown: torch.Tensor, images: Samples, seed: int, trials: int
 ) -> np.ndarray:
     """Share of trials in which a network on the chip is right, (images,)."""
     answers = [chip.run(shown, seed, trial).predictions() for trial in range(trials)]

@@ -23,7 +23,7 @@ from stochi.errors import InputError
 from stochi.export.model.neuron import State
 from stochi.export.model.running import RunningLayer
 from stochi.hardware.draws import LayerDraws
-from stochi.hardware.fixed_point import ALIGN_SHIFT
+from stochi.hardware.fixed_point import ALIGN_SHIFT, Integers
 from stochi.hardware.noise import draw_generator
 from stochi.program.layers import CONSTANT, Decay, Generator, Layer, OneToOne, Projection
 from stochi.program.program import Program
@@ -58,9 +58,7 @@ def gate_threshold(codes: int) -> int:
     return CODES - 1 - codes
 
 
-def draw_gates(
-    samples: torch.Tensor, neurons: torch.Tensor, draws: LayerDraws, codes: int
-) -> torch.Tensor:
+def draw_gates(samples: Integers, neurons: Integers, draws: LayerDraws, codes: int) -> Integers:
     """Draw which gates are open, (samples, neurons) bool, as the generators' neurons do.
 
     Args:

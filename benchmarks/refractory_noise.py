@@ -16,7 +16,7 @@ from benchmarks.changed_twin import ChangedLayer, ChangedTwin
 from stochi.export.model.neuron import State
 from stochi.export.model.running import RunningLayer as RunningModelLayer
 from stochi.hardware.draws import Draws, LayerDraws
-from stochi.hardware.fixed_point import REFRACTORY_MAX
+from stochi.hardware.fixed_point import REFRACTORY_MAX, Integers
 from stochi.hardware.neuron import NeuronParameters, fire, integrate
 from stochi.hardware.noise import draw_generator, generator_value
 from stochi.program.layers import INPUT
@@ -58,9 +58,7 @@ class Waits:
         return values.clip(0, REFRACTORY_MAX - 1)
 
 
-def draw_waits(
-    samples: torch.Tensor, neurons: torch.Tensor, draws: LayerDraws, waits: Waits
-) -> torch.Tensor:
+def draw_waits(samples: Integers, neurons: Integers, draws: LayerDraws, waits: Waits) -> Integers:
     """Draw how long each neuron would wait if it spiked now, (samples, neurons) integers.
 
     Args:
@@ -92,8 +90,10 @@ def run_waiting(
     for step, factor in enumerate(program.step_factors):
         for index, running in enumerate(layers):
             name = running.layer.name
-            numbers = range(len(running.layer.projections))
-            synaptic = sum(running.sums(number, past, step, batch) for number in numbers)
+            first, *others = range(len(running.layer.projections))
+            synaptic = running.sums(first, past, step, batch)
+            for number in others:
+                synaptic = synaptic + running.sums(number, past, step, batch)
             waiting = waits.get(name)
             if waiting is None:
                 states[index] = running.step(states[index], synaptic, draws, step)

@@ -101,9 +101,9 @@ def summary(mapping: "Mapping") -> list[str]:
     if mapping.cores:
         neurons = sum(core.use.neurons for core in mapping.cores)
         share = neurons / (len(mapping.cores) * limits.neurons)
-        chips = f"{mapping.chips:,} chip{'s' * (mapping.chips != 1)}"
+        chips = _count(mapping.chips, "chip")
         lines.append(
-            f"{len(mapping.cores):,} cores on {chips} of {limits.cores} cores; their neurons are"
+            f"{_count(len(mapping.cores), 'core')} on {chips} of {limits.cores} cores; their neurons are"
             f" {share:.0%} in use"
         )
     if mapping.unknown:
@@ -112,3 +112,7 @@ def summary(mapping: "Mapping") -> list[str]:
             f" {', '.join(mapping.unknown)}"
         )
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -28,15 +28,17 @@ def demo() -> nn.Module:
 
 def too_large() -> nn.Module:
     """Neurons with more inputs than a core of Loihi 1 has axons."""
-    layers = nn.Sequential(nn.Linear(5000, 64), RandomTauLeaky(threshold=0.5, init_hidden=True))
-    return RepeatSteps(layers, 4)
+    linear = nn.Linear(5000, 64, bias=False)
+    nn.init.uniform_(linear.weight, -0.5, 0.5)
+    neurons = RandomTauLeaky(threshold=0.5, init_hidden=True)
+    return RepeatSteps(nn.Sequential(linear, neurons), 4)
 
 
-def programs(network: nn.Module, shape: tuple[int, ...]) -> dict[str, Program]:
+def programs(network: nn.Module, shape: tuple[int, ...], events: bool) -> dict[str, Program]:
     """Lower a network for both chips: random τ for Loihi 2, mean τ and events for Loihi 1."""
     graph = to_nir(network.eval(), torch.rand(1, *shape))
     return {
-        "loihi2": lower(graph),
+        "loihi2": lower(graph, events=events),
         "loihi1": lower(graph, "loihi1", "none", events=True),
     }
 
@@ -57,7 +59,7 @@ def main() -> None:
         networks[name] = (SewResNet19(channels, time_steps=2), (3, 32, 32))
     networks["5,000 inputs"] = (too_large(), (5000,))
     for name, (network, shape) in networks.items():
-        for chip, program in programs(network, shape).items():
+        for chip, program in programs(network, shape, events=len(shape) == 1).items():
             started = time.perf_counter()
             mapping = map_cores(program)
             seconds = time.perf_counter() - started

@@ -102,9 +102,9 @@ def summary(mapping: "Mapping") -> list[str]:
         neurons = sum(core.use.neurons for core in mapping.cores)
         share = neurons / (len(mapping.cores) * limits.neurons)
         chips = _count(mapping.chips, "chip")
+        cores = _count(len(mapping.cores), "core")
         lines.append(
-            f"{_count(len(mapping.cores), 'core')} on {chips} of {limits.cores} cores; their neurons are"
-            f" {share:.0%} in use"
+            f"{cores} on {chips} of {limits.cores} cores; their neurons are {share:.0%} in use"
         )
     if mapping.unknown:
         lines.append(

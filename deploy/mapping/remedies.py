@@ -19,10 +19,7 @@ def explain(splitter: Splitter, name: str, grids: Grids) -> str:
     changes = _changes(splitter, name, grids)
     found = " or ".join(changes) if changes else advice
     chip = splitter.core.chip
-    return (
-        f"layer {name!r} does not fit {chip}, because one of its neurons needs {what}; smallest"
-        f" change that fits: {found}"
-    )
+    return f"on {chip}, a neuron of layer {name!r} needs {what}; smallest change that fits: {found}"
 
 
 def _single_neuron(splitter: Splitter, name: str, grids: Grids) -> str | None:

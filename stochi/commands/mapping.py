@@ -101,10 +101,10 @@ def summary(mapping: "Mapping") -> list[str]:
     if mapping.cores:
         neurons = sum(core.use.neurons for core in mapping.cores)
         share = neurons / (len(mapping.cores) * limits.neurons)
-        chips = f"{mapping.chips:,} chip{'s' * (mapping.chips != 1)}"
+        chips = _count(mapping.chips, "chip")
+        cores = _count(len(mapping.cores), "core")
         lines.append(
-            f"{len(mapping.cores):,} cores on {chips} of {limits.cores} cores; their neurons are"
-            f" {share:.0%} in use"
+            f"{cores} on {chips} of {limits.cores} cores; their neurons are {share:.0%} in use"
         )
     if mapping.unknown:
         lines.append(
@@ -112,3 +112,7 @@ def summary(mapping: "Mapping") -> list[str]:
             f" {', '.join(mapping.unknown)}"
         )
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -33,7 +33,7 @@ TIGHT = CoreLimits(
     noise_settings=1,
     delay_index_bits=13,
 )
-RANDOM = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+RANDOM = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def mapped(program: Program, core: CoreLimits) -> Mapping:

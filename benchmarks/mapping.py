@@ -15,7 +15,7 @@ from torch import nn
 
 from benchmarks.sew_resnet import SewResNet19
 from stochi.commands.console import Output
-from stochi.commands.mapping import draw_text, layer_rows, summary
+from stochi.commands.map import draw_text, layer_rows, summary
 from stochi.deploy import Program, lower, map_cores
 from stochi.export import to_nir
 from stochi.train import NetworkConfig, RandomTauLeaky, RepeatSteps

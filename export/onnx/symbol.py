@@ -138,7 +138,7 @@ class Symbol:
         bounds = [_axes(self, place) for place in (0, end, 1)]
         return write("Slice", [self, *bounds], shape=(self.shape[0], end, *self.shape[2:]))
 
-    def to(self, dtype: torch.dtype) -> Symbol:
+    def to(self, dtype: torch.dtype, device: torch.device | None = None) -> Symbol:
         """Return the value in another type; floats lose what follows the point."""
         if dtype == self.dtype:
             return self

@@ -14,7 +14,7 @@ from stochi.commands.deploy import deploy_command
 from stochi.commands.doctor import doctor_command
 from stochi.commands.estimate import estimate_command
 from stochi.commands.export import export_command
-from stochi.commands.mapping import map_command
+from stochi.commands.map import map_command
 from stochi.commands.own_model import blame_own_code
 from stochi.commands.parity import parity_command
 from stochi.commands.show import show_command

@@ -31,4 +31,4 @@ def delayed(
 def _like(resting: Integers, values: Integers) -> Integers:
     if isinstance(resting, np.ndarray):
         return values.astype(resting.dtype)
-    return values.to(resting)
+    return values.to(dtype=resting.dtype, device=resting.device)

@@ -18,7 +18,7 @@ MODULES = (
     *("hardware/delays", "hardware/draws", "hardware/fixed_point", "hardware/jitable"),
     *("hardware/lfsr", "hardware/neuron", "hardware/noise", "hardware/sums"),
     *("program/archive", "program/layers", "program/layout", "program/network"),
-    *("program/program", "program/rules", "program/target"),
+    *("program/chip_rules", "program/program", "program/rules", "program/target"),
     "sim/engine/neuron_step",
     *("sim/lava/array_layer", "sim/lava/compatibility", "sim/lava/folder_run", "sim/lava/jobs"),
     *("sim/lava/layer_sources", "sim/lava/network", "sim/lava/numpy_two", "sim/lava/runtime"),

@@ -1,9 +1,11 @@
 # make demo: train, export, lower, run on Lava, compare.  make test: the tests.
 # make slow: the slow tests.  make deep: ten thousand random Programs, engine against Lava.
+# JOBS is the number of processes that run the tests side by side, each on one thread.
 # Both set up .venv first, from the pins in requirements/, and do nothing twice.
 # TORCH=cuda takes torch as pip's index has it, on Linux with CUDA: 2.7 GB to download, not 0.2.
 
 PYTHON ?= python3
+JOBS ?= 2
 TORCH ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
@@ -22,7 +24,7 @@ demo: $(READY)
 	@$(BIN)/stochi demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 slow: $(READY)
 	@$(BIN)/python -m pytest -m slow

@@ -10,7 +10,7 @@ import numpy as np
 
 from stochi.deploy.mapping.axes import Pattern
 from stochi.deploy.mapping.blocks import Block, Grid, Span, spans
-from stochi.deploy.mapping.connections import Connection, Image
+from stochi.deploy.mapping.connections import Connection, Image, Matrix
 from stochi.deploy.mapping.lists import SPARSE, Fields, Format, index_bits, matrix_words, run_words
 from stochi.deploy.mapping.use import Use
 from stochi.hardware.broadcasting import over_neurons
@@ -323,7 +323,9 @@ def _cut(connection: Connection, channels: int) -> Connection:
     if matrix is not None:
         kept = np.unique(matrix.list_of[:channels])
         kept = kept[kept >= 0]
-        matrix = replace(matrix, present=matrix.present[:, kept], sources=matrix.sources[kept])
+        number = np.full(len(matrix.sources) + 1, -1)  # the last one for those without a list
+        number[kept] = np.arange(len(kept))
+        matrix = Matrix(matrix.present[:, kept], matrix.sources[kept], number[matrix.list_of])
     return replace(connection, image=(channels, *connection.image[1:]), matrix=matrix)
 
 

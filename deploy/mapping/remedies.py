@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from stochi.deploy.mapping.blocks import make_grid
-from stochi.deploy.mapping.incoming import Part, cut_sources, cut_weights
+from stochi.deploy.mapping.incoming import Part, cut_sources, cut_weights, fan_in
 from stochi.deploy.mapping.rules import find_problem
 from stochi.deploy.mapping.splitting import Grids, Splitter
 from stochi.hardware.cores import WEIGHT_BITS
@@ -23,9 +23,14 @@ def explain(splitter: Splitter, name: str, grids: Grids) -> str:
 
 
 def _single_neuron(splitter: Splitter, name: str, grids: Grids) -> str | None:
-    """Return the rule that a single neuron on a core breaks, if there is one."""
-    image = splitter.parts[name].image
-    uses = splitter.use_of_blocks(name, make_grid(image, image), grids)
+    """Return the rule that a single neuron on a core breaks, by its inputs if it can be."""
+    part = splitter.parts[name]
+    grid = make_grid(part.image, part.image)
+    for block in grid.blocks():
+        found = find_problem(fan_in(part, block), splitter.core)
+        if found is not None:
+            return found
+    uses = splitter.use_of_blocks(name, grid, grids)
     return next((found for _, use in uses if (found := find_problem(use, splitter.core))), None)
 
 
@@ -35,7 +40,7 @@ def _changes(splitter: Splitter, name: str, grids: Grids) -> list[str]:
 
     def fits(changed: Part) -> bool:
         tried = replace(splitter, parts={**splitter.parts, name: changed})
-        return _single_neuron(tried, name, grids) is None
+        return bool(tried.cheapest(name, grids, 1))
 
     found = []
     widest = max((one.image[0] for one in part.connections), default=0)

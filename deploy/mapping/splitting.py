@@ -133,6 +133,10 @@ class Splitter:
     ) -> Grid | None:
         """Return the grid with these cuts of rows and columns that has the fewest of channels."""
         image = self.parts[name].image
+        if any(target == name for target, _ in self.outgoing(name)):
+            # More cuts of a layer that feeds itself are not always better for its output axons.
+            tried = (make_grid(image, (parts, *cuts)) for parts in options)
+            return next((grid for grid in tried if self._fits(name, grid, grids)), None)
         low, high, best = 0, len(options), None
         while low < high:
             middle = (low + high) // 2
@@ -148,6 +152,9 @@ class Splitter:
         size *= max(high - low for low, high in spans(grid.rows))
         size *= max(high - low for low, high in spans(grid.columns))
         if size > self.core.neurons:
+            return False
+        first = fan_in(self.parts[name], next(grid.blocks()))
+        if find_problem(first, self.core) is not None:  # quicker to find than output axons
             return False
         return all(
             find_problem(use, self.core) is None for _, use in self.use_of_blocks(name, grid, grids)

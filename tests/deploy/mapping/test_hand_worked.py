@@ -1,8 +1,12 @@
 """A network whose counts are worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from stochi.deploy import map_cores
+from stochi.deploy.mapping.front import map_onto
+from stochi.hardware.cores import CORES
 from stochi.program import Decay, Dense, Layer, Program, Projection, Target
 
 
@@ -52,3 +56,13 @@ def test_the_network_that_does_not_fit_is_told_the_smallest_change() -> None:
     assert "'out'" in problem and "4,097 input axons" in problem and "4,096" in problem
     assert "at most 4,096 inputs (it has 4,097)" in problem
     assert map_cores(network(layer("out", np.full((2, 4096), 1), "input"), inputs=4096)).fits
+
+
+def test_a_recurrent_layer_that_does_not_fit_is_told_the_smallest_change() -> None:
+    wide = layer("wide", np.ones((50, 1)), "input")
+    back = Projection("wide", (Dense(np.ones((50, 50), np.int16)),), 0, np.array(1, np.int32))
+    wide = replace(wide, projections=(*wide.projections, back))
+    core = replace(CORES["loihi1"], input_axons=40)
+    (problem,) = map_onto(network(wide, inputs=1), core).problems
+    # One axon is the input's.
+    assert "51 input axons" in problem and "at most 39 inputs in each" in problem

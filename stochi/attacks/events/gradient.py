@@ -13,14 +13,7 @@ from stochi.attacks.events.base import EventAttack
 from stochi.attacks.events.judging import choose_sparsest
 from stochi.attacks.events.menu import Menu, list_changes
 from stochi.attacks.events.places import flatten_places
-from stochi.attacks.expectation import (
-    Slope,
-    answers,
-    expected_outcome,
-    expected_slope,
-    is_random,
-    judging_rounds,
-)
+from stochi.attacks.expectation import Slope, answers, expected_slope, is_random
 from stochi.attacks.objectives import Objective, margin
 from stochi.attacks.surrogates.choice import SurrogateChoice, describe_sampling, make_surrogates
 from stochi.attacks.surrogates.replacement import surrogate_in
@@ -59,15 +52,6 @@ class Surface(NamedTuple):
         """Return how far the best wrong class leads, mean over the draws, (rows,)."""
         with torch.no_grad():
             return margin(answers(self.model, frames, self.draws, 1), labels)
-
-    def confirm(self, frames: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
-        """Return which samples that seem wrong are so in fresh runs, too, (n,) bool."""
-        rows = wrong.nonzero().flatten()
-        if not self.random or not len(rows):
-            return wrong
-        runs = (self.draws, judging_rounds(self.draws))
-        outcome = expected_outcome(self.model, frames[:, rows], self.labels[rows], *runs, 1)
-        return wrong.index_put((rows,), outcome.right == 0)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from stochi.attacks.events.gradient import EventGradientAttack, Surface, break_t
 from stochi.attacks.events.menu import Menu
 from stochi.attacks.events.pruning import prune_by_value
 from stochi.attacks.events.selection import select
+from stochi.attacks.expectation import expected_outcome, judging_rounds
 
 GROWTH = 4
 """An iteration makes one further change for this many that were made before, and at least one."""
@@ -65,7 +66,7 @@ class SparseGradient(EventGradientAttack):
         for _ in range(self.iterations):
             events = menu.events(made)
             slope = surface.slope(menu.frames(events))
-            done |= surface.confirm(menu.frames(events), ~done & (slope.right == 0))
+            done |= _confirmed(surface, menu.frames(events), ~done & (slope.right == 0))
             counts = made.sum(1)
             room = torch.where(done, 0, limits - counts)
             steps = torch.minimum((counts // GROWTH).clamp_min(1), room)
@@ -105,3 +106,16 @@ class SparseGradient(EventGradientAttack):
         place = margins.argsort(dim=1, descending=True, stable=True).argsort(1)
         best = torch.zeros_like(tried[rows]).scatter(1, columns, place < steps[rows, None])
         return tried.index_put((rows,), best & tried[rows])
+
+
+def _confirmed(surface: Surface, frames: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+    """Return which samples that seem wrong are so in fresh runs, too, (n,) bool."""
+    rows = wrong.nonzero().flatten()
+    if not surface.random or not len(rows):
+        return wrong
+    draws = surface.draws
+    outcome = expected_outcome(
+        *(surface.model, frames[:, rows], surface.labels[rows]),
+        *(draws, judging_rounds(draws), 1),
+    )
+    return wrong.index_put((rows,), outcome.right == 0)

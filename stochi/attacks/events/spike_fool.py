@@ -6,15 +6,18 @@ from typing import NamedTuple
 import torch
 
 from stochi.attacks.events.gradient import EventGradientAttack, Surface, break_ties
-from stochi.attacks.events.judging import any_right
+from stochi.attacks.events.judging import any_right, confirm_wrong
 from stochi.attacks.events.menu import Menu
 from stochi.attacks.events.pruning import prune_by_value
 from stochi.attacks.events.selection import select
+from stochi.attacks.expectation import JUDGING_DRAWS
 from stochi.attacks.objectives import TINY, targeted_margin
 from stochi.attacks.samplewise import choose
 from stochi.attacks.targets import nearest_classes_of
 from stochi.errors import InputError
 
+SIDE_BY_SIDE = 10
+"""Smallest number of runs of a confirmation at once."""
 PAST = 1.02
 """How far DeepFool's steps go, as a multiple of the distance to the boundary."""
 
@@ -70,8 +73,7 @@ class SpikeFool(EventGradientAttack):
         for _ in range(self.iterations):
             events = menu.events(made)
             frames = menu.frames(events)
-            right = any_right(surface.model, frames, surface.labels, surface.draws)
-            done |= surface.confirm(frames, ~done & ~right)
+            done |= _are_wrong(surface, frames, ~done)
             room = torch.where(done, 0, limits - made.sum(1))
             if not bool((room > 0).any()):
                 break
@@ -117,6 +119,20 @@ class SpikeFool(EventGradientAttack):
         apart = leads.abs() / gradients.norm(dim=2).clamp_min(TINY)
         nearest, samples = apart.argmin(0), torch.arange(len(points), device=points.device)
         return leads[nearest, samples], gradients[nearest, samples]
+
+
+def _are_wrong(surface: Surface, frames: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+    """Return which of some samples no run is right about, confirmed over fresh ones, (n,) bool."""
+    right = any_right(surface.model, frames, surface.labels, surface.draws)
+    wrong = among & ~right
+    rows = wrong.nonzero().flatten()
+    if not surface.random or not len(rows):
+        return wrong
+    # Many runs side by side: a call with few costs as much.
+    draws = max(surface.draws, SIDE_BY_SIDE)
+    asked = (frames[:, rows], surface.labels[rows])
+    fresh = confirm_wrong(surface.model, *asked, draws, JUDGING_DRAWS)
+    return wrong.index_put((rows,), fresh)
 
 
 def _cross(

@@ -115,9 +115,7 @@ def _batches(
     return shown.shape[1], (part if len(part) > 1 else part[0] for part in parts)
 
 
-def _layer(
-    program: Program, tally: LayerTally, samples: int, placement: Placement
-) -> LayerCounts:
+def _layer(program: Program, tally: LayerTally, samples: int, placement: Placement) -> LayerCounts:
     layer, steps = tally.layer, samples * program.target.time_steps
     projections, constant = [], 0
     for number, projection in enumerate(layer.projections):

@@ -180,7 +180,8 @@ def test_sanafe_finds_the_same_energy_for_the_same_spikes(tmp_path: Path) -> Non
     resting = sum(layer.accesses - layer.updates for layer in layers) * costs.update.picojoules
     nanojoules = {name: float(value) * 1e9 for name, value in theirs.items()}
     accounts = ours.accounts
-    print(f"SANA-FE {nanojoules}, drivers {driving / 1000}, step {a_step_more / 1000}")
+    print(f"SANA-FE {nanojoules}, drivers {driving / 1000}")
+    print(f"a step more {a_step_more / 1000}, resting neurons {resting / 1000}")
     print(f"ours {accounts.synapses}, {accounts.neurons}, {accounts.messages}")
     assert accounts.messages > 0 and accounts.synapses > 0
     assert nanojoules["synapse"] == pytest.approx(accounts.synapses + driving / 1000)

@@ -1,5 +1,6 @@
 """Counts of events against brute force, and what they cost."""
 
+import json
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -366,9 +367,7 @@ def test_a_program_that_does_not_fit_has_the_fewest_messages_and_says_why() -> N
     made = program_of("none", chip="loihi1")
     first, _ = made.layers
     wide = Projection(INPUT, (Dense(np.full((2, 4097), 2, np.int16)),), 0)
-    program = Program(
-        made.target, (4097,), (replace(first, projections=(wide,)),), "a", "spikes"
-    )
+    program = Program(made.target, (4097,), (replace(first, projections=(wide,)),), "a", "spikes")
     found = estimate(program, torch.ones(1, 4097))
     assert found.messages_by == "fewest" and found.counts.input_messages == 4 * 4097
     assert "since it does not fit: on loihi1, a neuron of layer 'a' needs" in found.notes[0]
@@ -410,6 +409,28 @@ def test_labelled_data_count_as_their_inputs() -> None:
 def test_empty_data_are_refused(data: Any) -> None:
     with pytest.raises(InputError, match=r"holds? no sample"):
         estimate(program_of(), data)
+
+
+@pytest.mark.parametrize("noise", ["decay", "none"])
+def test_inputs_of_zeros_cost_accesses_and_draws_alone(noise: str) -> None:
+    found = estimate(program_of(noise), torch.zeros(1, 3), figures="loihi1")
+    counts, accounts = found.counts, found.accounts
+    assert accounts is not None
+    assert counts.input_messages == counts.total("spikes") == counts.total("operations") == 0
+    draws = 2 * 4 * (noise == "decay")
+    assert counts.total("updates") == counts.total("random_numbers") == draws
+    assert accounts.neurons == pytest.approx((3 * 4 * 51.2 + draws * 21.6) / 1000)
+    assert accounts.all_events == pytest.approx(accounts.neurons + draws * 6 / 1000)
+    assert found.metrics.activation_sparsity == 1 and found.metrics.effective_acs == 0
+    written = json.dumps(found.to_json(), allow_nan=False)
+    assert "-0" not in written
+    assert json.loads(written)["accounts"]["layers"][0]["name"] == "a"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_inputs_that_are_not_finite_are_refused(value: float) -> None:
+    with pytest.raises(InputError, match="NaN or infinite"):
+        estimate(program_of(), torch.tensor([[1.0, value, 0.0]]))
 
 
 def test_arguments_are_checked() -> None:

@@ -1,7 +1,7 @@
 """Events and energy of the demo's network, by how it is made random, beside the float model.
 
     .venv/bin/python -m benchmarks.energy                 # minutes: it trains two networks
-    stochi train --neuron random --out runs/random.pt     # or in three steps
+    stochi train --neuron random --out runs/random.pt     # or from checkpoints
     stochi train --neuron plain --out runs/plain.pt
     .venv/bin/python -m benchmarks.energy --random runs/random.pt --plain runs/plain.pt
 
@@ -148,7 +148,7 @@ def main(words: Sequence[str] | None = None) -> None:
     for note in sorted(messages):
         output.line(f"- {note}")
     output.line(
-        f"The float model does {number(floats.dense)} multiply-accumulates a sample, an ANN of its"
+        f"The float model does {number(floats.dense)} multiply-accumulates a sample,\nan ANN of its"
         f" shape {number(ann.multiply_accumulates)}, in one time step."
     )
 

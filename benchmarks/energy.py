@@ -1,32 +1,37 @@
 """Events and energy of the demo's network, by how it is made random, beside the float model.
 
     .venv/bin/python -m benchmarks.energy                 # minutes: it trains two networks
-    .venv/bin/python -m benchmarks.energy --images 64 --epochs 2
+    stochi train --neuron random --out runs/random.pt     # or from checkpoints
+    stochi train --neuron plain --out runs/plain.pt
+    .venv/bin/python -m benchmarks.energy --random runs/random.pt --plain runs/plain.pt
 
-Trains the demo's network with random τ, and once more with plain LIF neurons, lowers them in four
-ways, and counts what the engine does on test images. Figures of Loihi 1 are applied to all of them,
-as a reference: the input is graded, so the chip of each is Loihi 2, of which none are published.
+Trains the demo's network with random τ, and once more with plain LIF neurons, or takes checkpoints
+of both, lowers them in four ways, and counts what the engine does on test images. Figures of Loihi
+1 are applied to all of them, as a reference: the input is graded, so the chip of each is Loihi 2,
+of which none are published.
 """
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import snntorch as snn
 import torch
 from torch import nn
 
 from stochi.commands.console import Output
-from stochi.commands.demo_plan import plan_demo
+from stochi.commands.demo_plan import DemoPlan, plan_demo
 from stochi.commands.estimate_tables import Rows, metric_rows, number
 from stochi.data.samples import Samples
 from stochi.deploy import CostEstimate, Program, estimate, lower, measure_model
+from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.sim import run
 from stochi.statistics import estimate_accuracy
-from stochi.train import train_classifier
+from stochi.train import NetworkConfig, load_checkpoint, train_classifier
 
-FIT_IMAGES = 256
+FIT_IMAGES = 64
 EVENTS = {
     "ACs (spikes)": "accumulates",
     "MACs (graded input)": "multiply_accumulates",
@@ -85,6 +90,22 @@ def energy_rows(found: dict[str, CostEstimate]) -> Rows:
     return rows
 
 
+def read_or_train(path: Path | None, neuron: str, plan: DemoPlan, training: Samples) -> nn.Module:
+    """Return a network of the demo with this kind of neuron, from a checkpoint if there is one.
+
+    Raises:
+        InputError: the checkpoint is of another network.
+    """
+    network = replace(plan.network, neuron=neuron)
+    if path is None:
+        trained, _ = train_classifier(network.build, training, plan.training)
+        return trained.eval()
+    trained, content = load_checkpoint(path)
+    if NetworkConfig.from_dict(content["network"]) != network:
+        raise InputError(f"{path}: not the demo's network with {neuron} neurons")
+    return trained
+
+
 def accuracy_row(programs: dict[str, Program], test: Samples) -> list[str]:
     """Return the accuracy of every Program on the images that are counted."""
     words = []
@@ -99,19 +120,17 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=359, help="test images, at most 359")
     parser.add_argument("--epochs", type=int, default=None, help="of training; the demo's")
+    for kind in ("random", "plain"):
+        parser.add_argument(f"--{kind}", type=Path, help="checkpoint, in place of training")
     options = parser.parse_args(words)
     output = Output(as_json=False)
     plan = plan_demo("digits", seed=0, epsilon=0.1)
     training, test = plan.read(None)
     test = test.first(options.images)
-    config = plan.training
     if options.epochs is not None:
-        config = replace(config, epochs=options.epochs)
-    networks = []
-    for kind in ("random", "plain"):
-        network, _ = train_classifier(replace(plan.network, neuron=kind).build, training, config)
-        networks.append(network.eval())
-    drawn, plain = networks
+        plan = replace(plan, training=replace(plan.training, epochs=options.epochs))
+    drawn = read_or_train(options.random, "random", plan, training)
+    plain = read_or_train(options.plain, "plain", plan, training)
     programs = build_programs(drawn, plain, training.first(FIT_IMAGES).inputs)
     found = {name: estimate(program, test, figures="loihi1") for name, program in programs.items()}
     # A trained network's membranes have the size of a batch, and would be in its footprint.
@@ -122,11 +141,14 @@ def main(words: Sequence[str] | None = None) -> None:
     sizes = f"mean of {len(test)} test images, {plan.network.time_steps} time steps each"
     output.table([*event_rows(found), accuracy_row(programs, test)], f"Events of a sample, {sizes}")
     output.table(energy_rows(found), "Energy and time at Loihi 1's figures, a reference")
-    metrics = {"float, random τ": floats, **{name: e.metrics for name, e in found.items()}}
-    output.table(metric_rows(metrics), "NeuroBench's metrics")
+    metrics = {"float": floats, **{name: e.metrics for name, e in found.items()}}
+    output.table(metric_rows(metrics), "NeuroBench's metrics; float: the model with random τ")
     ann = found["plain LIF"].ann
+    messages = {e.notes[0] for e in found.values()}
+    for note in sorted(messages):
+        output.line(f"- {note}")
     output.line(
-        f"The float model does {number(floats.dense)} multiply-accumulates a sample, an ANN of its"
+        f"The float model does {number(floats.dense)} multiply-accumulates a sample,\nan ANN of its"
         f" shape {number(ann.multiply_accumulates)}, in one time step."
     )
 

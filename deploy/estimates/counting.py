@@ -8,11 +8,7 @@ import torch
 
 from stochi.data.batches import Data, number_of_samples
 from stochi.deploy.estimates.counts import Counts, LayerCounts, ProjectionCounts
-from stochi.deploy.estimates.destinations import (
-    Destinations,
-    check_destinations,
-    fewest_destinations,
-)
+from stochi.deploy.estimates.destinations import Placement, fewest_placement
 from stochi.deploy.estimates.fan_out import (
     before_weights,
     count_fan_out,
@@ -41,7 +37,7 @@ def count_events(
     program: Program,
     data: Given | Data,
     *,
-    destinations: Destinations | None = None,
+    placement: Placement | None = None,
     seed: int = 0,
     trial: int = 0,
     batch_size: int | None = None,
@@ -55,8 +51,7 @@ def count_events(
         program: from ``stochi.deploy.lower``.
         data: inputs as for ``stochi.sim.run``, or labelled data as for ``check_parity``, whose
             labels are not used.
-        destinations: source → number of cores that each of its spikes is sent to; by default the
-            number of layers that it feeds.
+        placement: messages that each spike takes; by default the fewest.
         seed, trial: as for ``stochi.sim.run``.
         batch_size: number of samples at a time; by default as many as a record holds in 80 MB.
         progress: function that is called with (done, total) samples after every batch.
@@ -65,12 +60,11 @@ def count_events(
         InputError: an argument is out of range, the data do not fit the Program, or there is no
             sample.
     """
-    chosen = fewest_destinations(program) if destinations is None else destinations
-    check_destinations(program, chosen)
+    chosen = fewest_placement(program) if placement is None else placement
     size = _batch_size(program) if batch_size is None else batch_size
     check_at_least_one(batch_size=size)
     tallies = {layer.name: LayerTally(program, layer) for layer in program.layers}
-    samples = input_sent = 0
+    input_sent, samples = np.zeros(program.input_shape, np.int64), 0
     total, batches = _batches(program, data, size)
     for shown in batches:
         record = run(
@@ -84,7 +78,7 @@ def count_events(
         sent = values_sent(program, record, to_frames(program, check_inputs(program, shown)))
         for tally in tallies.values():
             tally.add(record, sent)
-        input_sent += int(sent[INPUT].sum())
+        input_sent += sent[INPUT].sum((0, 1), dtype=torch.int64).numpy()
         samples += len(record.logits)
         progress(samples, samples if total is None else total)
     if not samples:
@@ -93,8 +87,8 @@ def count_events(
         samples,
         program.target.time_steps,
         math.prod(program.input_shape),
-        input_sent,
-        input_sent * chosen[INPUT],
+        int(input_sent.sum()),
+        int((input_sent * chosen.destinations[INPUT]).sum()),
         tuple(_layer(program, tally, samples, chosen) for tally in tallies.values()),
     )
 
@@ -121,15 +115,13 @@ def _batches(
     return shown.shape[1], (part if len(part) > 1 else part[0] for part in parts)
 
 
-def _layer(
-    program: Program, tally: LayerTally, samples: int, destinations: Destinations
-) -> LayerCounts:
+def _layer(program: Program, tally: LayerTally, samples: int, placement: Placement) -> LayerCounts:
     layer, steps = tally.layer, samples * program.target.time_steps
     projections, constant = [], 0
     for number, projection in enumerate(layer.projections):
         if projection.source == CONSTANT:
             ways = count_fan_out(projection.stages, layer.shape)
-            constant += int((ways > 0).sum())
+            constant += placement.blocks[layer.name]
             fired, form = int(ways.sum()) * steps, synapse_format(projection)
             projections.append(ProjectionCounts(CONSTANT, form, False, fired, fired, False, 0, 0))
         else:
@@ -137,6 +129,7 @@ def _layer(
             projections.append(_projection(program, layer, projection, found, steps))
     neurons = layer.neurons + constant
     always = constant * steps
+    messages = int((tally.spikes * placement.destinations[layer.name]).sum())
     return LayerCounts(
         name=layer.name,
         neurons=layer.neurons,
@@ -144,8 +137,8 @@ def _layer(
         has_spikes=layer.spikes,
         accesses=neurons * steps,
         updates=tally.updates + always,
-        spikes=tally.spikes + always,
-        messages=tally.spikes * destinations[layer.name] + always,
+        spikes=int(tally.spikes.sum()) + always,
+        messages=messages + always,
         random_numbers=_random_numbers(layer, samples, steps),
         projections=tuple(projections),
     )

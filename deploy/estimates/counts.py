@@ -39,13 +39,14 @@ class LayerCounts:
     Attributes:
         name: the layer's name.
         neurons: number of its neurons.
-        constant: number of further neurons that spike at every time step and carry its biases.
+        constant: number of further neurons that spike at every time step and carry its biases, one
+            for each block of neurons and constant source.
         has_spikes: whether its neurons have a threshold.
         accesses: neurons that were read, all at every time step.
         updates: of these, neurons that were not at rest. A neuron is at rest if its membrane is 0
             before and after the time step, it does not spike, has no bias and draws nothing.
         spikes: spikes that were sent.
-        messages: spikes, times the destinations of each.
+        messages: spikes, each times the destinations of its neuron.
         random_numbers: numbers that were drawn.
         projections: events of its projections.
     """

@@ -7,8 +7,9 @@ from stochi.data.batches import Data
 from stochi.deploy.estimates.accounts import Accounts, AnnAccount, account_for, account_for_ann
 from stochi.deploy.estimates.counting import count_events
 from stochi.deploy.estimates.counts import Counts
-from stochi.deploy.estimates.destinations import Destinations
+from stochi.deploy.estimates.destinations import Destinations, Placement, choose_placement
 from stochi.deploy.estimates.metrics import Metrics, measure, number_of_weights
+from stochi.hardware.chips import CHIPS
 from stochi.hardware.energy import (
     DIGITAL_45NM,
     FIGURES,
@@ -28,6 +29,8 @@ class CostEstimate:
     Attributes:
         chip: the Program's chip.
         counts: exact numbers of events.
+        messages_by: what messages are counted by: "mapping" to cores, "fewest" if the Program
+            cannot be mapped (each layer on one core), or "given" destinations.
         metrics: under NeuroBench's names.
         figures: the published figures of the accounts, or None.
         accounts: energy and time at these figures; None if there are none for the chip.
@@ -39,6 +42,7 @@ class CostEstimate:
 
     chip: str
     counts: Counts
+    messages_by: str
     metrics: Metrics
     figures: Figures | None
     accounts: Accounts | None
@@ -55,6 +59,7 @@ class CostEstimate:
         return {
             "chip": self.chip,
             "counts": asdict(self.counts),
+            "messages_by": self.messages_by,
             "metrics": self.metrics.named(),
             "figures": None if self.figures is None else asdict(self.figures),
             "accounts": accounts,
@@ -82,9 +87,10 @@ def estimate(
             run in batches.
         figures: chip whose published figures apply, "loihi1". By default those of the Program's
             chip, so that a Program for Loihi 2 has no energy: none is published.
-        destinations: source, ``"input"`` or a layer's name → number of cores that each of its
-            spikes is sent to. By default the number of layers that it feeds, the fewest of any
-            placement.
+        destinations: source, ``"input"`` or a layer's name → number of messages that each of its
+            spikes takes, or an array of them by neuron. By default one for each output axon in the
+            mapping to the Program's chip (:func:`stochi.deploy.map_cores`); if it cannot be
+            mapped, the number of layers that the neuron reaches, the fewest of any placement.
         seed, trial: as for ``stochi.sim.run``.
         progress: function that is called with (done, total) samples after every batch.
 
@@ -93,30 +99,35 @@ def estimate(
             fit the Program, or there is no sample.
     """
     chosen = FIGURES.get(program.target.chip) if figures is None else find_figures(figures)
+    placement = choose_placement(program, destinations)
     counts = count_events(
-        program, data, destinations=destinations, seed=seed, trial=trial, progress=progress
+        program, data, placement=placement, seed=seed, trial=trial, progress=progress
     )
     numbers = counts.total("random_numbers") / counts.samples
     return CostEstimate(
         program.target.chip,
         counts,
+        placement.kind,
         measure(program, counts),
         chosen,
         None if chosen is None else account_for(counts, chosen),
         numbers * LOIHI1_FIGURES.random_number.picojoules / 1000,
         account_for_ann(counts, number_of_weights(program), DIGITAL_45NM),
-        _notes(program, chosen, destinations is None),
+        _notes(program, chosen, placement),
     )
 
 
-def _notes(program: Program, figures: Figures | None, fewest: bool) -> tuple[str, ...]:
+def _notes(program: Program, figures: Figures | None, placement: Placement) -> tuple[str, ...]:
     """Return what an estimate assumes and leaves out, a sentence each."""
     chip = program.target.chip
-    notes = []
-    if fewest:
+    notes = [f"messages: {placement.words}"]
+    twice = sum(
+        layer.neurons for layer in program.layers if layer.spikes and layer.reset == "subtract"
+    )
+    if twice and not CHIPS[chip].programmable_neuron:
         notes.append(
-            "messages: one to each layer that a spike reaches, as if a layer had one core; a layer"
-            " on several cores needs more"
+            f"{twice:,} neurons that reset by subtraction take a second one each on {chip}; events"
+            " of the second ones are left out"
         )
     if figures is None:
         notes.append(f"no energy or time is published for {chip}, and none is scaled from another")

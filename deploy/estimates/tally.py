@@ -59,13 +59,14 @@ class LayerTally:
     """What a layer did so far.
 
     Attributes:
-        spikes, updates: numbers of events, as in :class:`stochi.deploy.estimates.counts`.
+        spikes: (*shape) int64, spikes of each neuron.
+        updates: number of them, as in :class:`stochi.deploy.estimates.counts`.
         projections: what arrived at each of its projections; nothing of constant sources.
     """
 
     def __init__(self, program: Program, layer: Layer) -> None:
         self.layer = layer
-        self.spikes = self.updates = 0
+        self.spikes, self.updates = np.zeros(layer.shape, np.int64), 0
         self.projections = {
             number: ProjectionTally(projection, program.source_shape(projection, layer))
             for number, projection in enumerate(layer.projections)
@@ -88,7 +89,7 @@ class LayerTally:
         updated[1:] |= held[:-1]
         if self.layer.spikes:
             updated |= record.spikes[name]
-            self.spikes += int(record.spikes[name].sum())
+            self.spikes += record.spikes[name].sum((0, 1), dtype=torch.int64).numpy()
         self.updates += int(updated.sum())
         for tally in self.projections.values():
             tally.add(sent[tally.projection.source])

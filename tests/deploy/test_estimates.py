@@ -1,5 +1,6 @@
 """Counts of events against brute force, and what they cost."""
 
+import json
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -10,10 +11,10 @@ import torch
 from hypothesis import given, settings
 
 from stochi.data import Images
-from stochi.deploy import estimate
+from stochi.deploy import estimate, map_cores
 from stochi.deploy.estimates.counting import count_events
 from stochi.deploy.estimates.counts import Counts
-from stochi.deploy.estimates.destinations import fewest_destinations
+from stochi.deploy.estimates.destinations import given_placement
 from stochi.errors import InputError
 from stochi.hardware.energy import LOIHI1_FIGURES, find_figures
 from stochi.program.layers import (
@@ -102,6 +103,21 @@ def sent_by(case: Case) -> dict[str, np.ndarray]:
     return {INPUT: np.rint(shown * levels) != 0, **sent}
 
 
+def layers_reached(program: Program) -> dict[str, np.ndarray]:
+    """Return the number of layers that each neuron of a source reaches, flat."""
+    found = {layer.name: np.zeros(layer.neurons, np.int64) for layer in program.layers}
+    found[INPUT] = np.zeros(int(np.prod(program.input_shape)), np.int64)
+    for layer in program.layers:
+        for source, neurons in found.items():
+            reached = np.zeros_like(neurons)
+            for projection in layer.projections:
+                if projection.source == source:
+                    shape = program.source_shape(projection, layer)
+                    reached += ways(projection.stages, shape).sum(0)
+            neurons += reached > 0
+    return found
+
+
 def counted(case: Case, **options: Any) -> Counts:
     program, draws = case.program, case.draws
     return count_events(program, case.inputs, seed=draws.seed, trial=draws.trial, **options)
@@ -162,7 +178,7 @@ def test_neurons_are_counted_as_the_record_shows_them(case: Case) -> None:
     program = case.program
     record = run(program, case.inputs, probes=("spikes", "membrane"), **case.coordinates)
     samples, steps = len(record.logits), program.target.time_steps
-    feeds = fewest_destinations(program)
+    reached = layers_reached(program)
     for layer, found in zip(program.layers, counted(case).layers, strict=True):
         membrane = record.membrane[layer.name].numpy()
         spikes = record.spikes[layer.name].numpy() if layer.spikes else np.zeros_like(membrane) != 0
@@ -178,7 +194,9 @@ def test_neurons_are_counted_as_the_record_shows_them(case: Case) -> None:
         assert found.accesses == every + always
         assert found.updates == every + always - updates
         assert found.spikes == int(spikes.sum()) + always
-        assert found.messages == int(spikes.sum()) * feeds[layer.name] + always
+        assert found.constant == sum(p.source == CONSTANT for p in layer.projections)
+        messages = spikes.reshape(steps * samples, -1).sum(0) @ reached[layer.name]
+        assert found.messages == messages + always
         once = layer.decay.drawn and not layer.decay.redraw
         expected = every * draws - once * layer.neurons * samples * (steps - 1)
         assert found.random_numbers == expected
@@ -280,13 +298,103 @@ def test_messages_go_to_as_many_cores_as_are_given() -> None:
     program = program_of("none")
     shown = torch.ones(1, 3)
     one = count_events(program, shown)
-    more = count_events(program, shown, destinations={"input": 2, "a": 5, "b": 0})
+    placement = given_placement(program, {"input": 2, "a": 5, "b": 0})
+    more = count_events(program, shown, placement=placement)
     assert more.layers[0].messages == 5 * one.layers[0].messages > 0
     assert more.input_messages == 2 * one.input_messages
-    with pytest.raises(InputError, match=r"destinations of 'a' is 0; .* from 1 on"):
-        count_events(program, shown, destinations={"input": 2, "a": 0, "b": 0})
-    with pytest.raises(InputError, match="destinations of 'c'"):
-        count_events(program, shown, destinations={"input": 1, "a": 1, "b": 0, "c": 1})
+    by_neuron = {"input": np.asarray([1, 2, 4]), "a": np.asarray([3, 1]), "b": 0}
+    found = estimate(program, torch.tensor([[1.0, 0.0, 1.0]]), destinations=by_neuron)
+    assert found.messages_by == "given" and "as many for each spike as were given" in found.notes[0]
+    assert found.counts.input_messages == 4 * (1 + 4)
+    # Both neurons of a spike at each of the 4 time steps.
+    assert found.counts.layers[0].messages == 4 * (3 + 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"a": 0}, r"destinations of 'a' is 0 for neuron \(0,\); .* from 1 on"),
+        ({"a": np.asarray([1, 0])}, r"destinations of 'a' is 0 for neuron \(1,\)"),
+        ({"b": -1}, "destinations of 'b' is -1"),
+        ({"c": 1}, "destinations of 'c'; this Program has input, a, b"),
+        ({"a": None}, "destinations of 'a' is None; give a whole number"),
+        ({"a": True}, "destinations of 'a' is True"),
+        ({"a": 1.5}, "destinations of 'a' is 1.5"),
+        ({"a": np.asarray([1.0, np.nan])}, "destinations of 'a' is an array of float64"),
+        ({"a": np.asarray([1, 1, 1])}, r"have shape \(3,\); .* neurons' shape \(2,\)"),
+    ],
+)
+def test_wrong_destinations_are_refused(changed: dict[str, Any], message: str) -> None:
+    given_to = {"input": 1, "a": 1, "b": 0, **changed}
+    with pytest.raises(InputError, match=message):
+        estimate(program_of("none"), torch.ones(1, 3), destinations=given_to)
+
+
+def strip_program(chip: str, side: int = 40) -> Program:
+    """One convolution of more neurons than a core of Loihi 1 has, and one weight of 0."""
+    weight = np.full((1, 1, 3, 3), 2, np.int16)
+    weight[0, 0, 0, 0] = 0
+    made = program_of("none", chip=chip)
+    first, _ = made.layers
+    stages = (Convolution(weight, (1, 1), (1, 1), (1, 1), 1),)
+    only = replace(first, shape=(1, side, side), projections=(Projection(INPUT, stages, 0),))
+    return Program(made.target, (1, side, side), (only,), "a", "spikes")
+
+
+def test_messages_are_those_of_the_mapping_neuron_by_neuron() -> None:
+    program = strip_program("loihi1")
+    mapping = map_cores(program)
+    blocks = [part.block for core in mapping.cores for part in core.parts]
+    assert len(blocks) > 1
+    shown = (torch.rand(2, 1, 40, 40, generator=torch.Generator().manual_seed(0)) > 0.7).float()
+    messages = 0
+    for _, _, row, column in shown.nonzero().tolist():
+        for block in blocks:
+            rows, columns = (range(max(0, at - 1), min(40, at + 2)) for at in (row, column))
+            down = any(block.rows[0] <= one < block.rows[1] for one in rows)
+            across = any(block.columns[0] <= one < block.columns[1] for one in columns)
+            messages += down and across
+    found = estimate(program, shown)
+    sent = int(shown.sum())
+    assert found.counts.input_messages == 4 * messages
+    assert sent < messages < sent * len(blocks)
+    assert found.messages_by == "mapping" == found.to_json()["messages_by"]
+    assert f"mapping to {len(mapping.cores)} cores of loihi1" in found.notes[0]
+    assert estimate(strip_program("loihi2"), shown).counts.input_messages == 4 * sent
+
+
+def test_a_program_that_does_not_fit_has_the_fewest_messages_and_says_why() -> None:
+    made = program_of("none", chip="loihi1")
+    first, _ = made.layers
+    wide = Projection(INPUT, (Dense(np.full((2, 4097), 2, np.int16)),), 0)
+    program = Program(made.target, (4097,), (replace(first, projections=(wide,)),), "a", "spikes")
+    found = estimate(program, torch.ones(1, 4097))
+    assert found.messages_by == "fewest" and found.counts.input_messages == 4 * 4097
+    assert "since it does not fit: on loihi1, a neuron of layer 'a' needs" in found.notes[0]
+
+
+def test_a_neuron_that_always_spikes_serves_each_block() -> None:
+    program = strip_program("loihi1")
+    (only,) = program.layers
+    bias = Projection(CONSTANT, (OneToOne(np.full((1, 40, 40), 2, np.int16)),), 0)
+    high = np.asarray(100, np.int32)
+    only = replace(only, projections=(*only.projections, bias), threshold_mantissa=high)
+    program = Program(program.target, program.input_shape, (only,), "a", "spikes")
+    blocks = sum(len(core.parts) for core in map_cores(program).cores)
+    found = estimate(program, torch.zeros(3, 1, 40, 40)).counts
+    (layer,) = found.layers
+    assert layer.constant == blocks > 1 and layer.projections[1].operations == 3 * 4 * 1600
+    assert layer.spikes == layer.messages == 3 * 4 * blocks
+
+
+def test_resets_by_subtraction_say_that_second_neurons_are_left_out() -> None:
+    made = program_of("none", chip="loihi1")
+    soft = replace(made.layers[0], reset="subtract", reset_delay=True)
+    program = Program(made.target, (3,), (soft, made.layers[1]), "b", "input")
+    notes = estimate(program, torch.ones(1, 3)).notes
+    assert any("2 neurons that reset by subtraction take a second one each" in n for n in notes)
+    other = Program(replace(made.target, chip="loihi2"), (3,), program.layers, "b", "input")
+    assert not any("second" in note for note in estimate(other, torch.ones(1, 3)).notes)
 
 
 def test_labelled_data_count_as_their_inputs() -> None:
@@ -301,6 +409,28 @@ def test_labelled_data_count_as_their_inputs() -> None:
 def test_empty_data_are_refused(data: Any) -> None:
     with pytest.raises(InputError, match=r"holds? no sample"):
         estimate(program_of(), data)
+
+
+@pytest.mark.parametrize("noise", ["decay", "none"])
+def test_inputs_of_zeros_cost_accesses_and_draws_alone(noise: str) -> None:
+    found = estimate(program_of(noise), torch.zeros(1, 3), figures="loihi1")
+    counts, accounts = found.counts, found.accounts
+    assert accounts is not None
+    assert counts.input_messages == counts.total("spikes") == counts.total("operations") == 0
+    draws = 2 * 4 * (noise == "decay")
+    assert counts.total("updates") == counts.total("random_numbers") == draws
+    assert accounts.neurons == pytest.approx((3 * 4 * 51.2 + draws * 21.6) / 1000)
+    assert accounts.all_events == pytest.approx(accounts.neurons + draws * 6 / 1000)
+    assert found.metrics.activation_sparsity == 1 and found.metrics.effective_acs == 0
+    written = json.dumps(found.to_json(), allow_nan=False)
+    assert "-0" not in written
+    assert json.loads(written)["accounts"]["layers"][0]["name"] == "a"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_inputs_that_are_not_finite_are_refused(value: float) -> None:
+    with pytest.raises(InputError, match=r"inputs range from .* they must be numbers in \[0, 1\]"):
+        estimate(program_of(), torch.tensor([[1.0, value, 0.0]]))
 
 
 def test_arguments_are_checked() -> None:

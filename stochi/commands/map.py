@@ -63,17 +63,16 @@ def layer_rows(mapping: "Mapping") -> list[list[str]]:
         if not cores:
             rows.append([name, "0", *["–"] * 7])
             continue
-        fullest = max(cores, key=lambda core: max(core.utilization(mapping.limits).values()))
+        fullest = max(cores, key=lambda core: core.fullness(mapping.limits))
         what = fullest.limited_by(mapping.limits)
         parts = [part for core in cores for part in core.parts if part.layer == name]
         block = max(parts, key=lambda part: part.block.neurons).block
         use = mapping.use_of(name)
-        share = fullest.utilization(mapping.limits)[what]
         rows.append(
             [
                 *(name, f"{len(cores):,}", "×".join(map(str, block.shape)), f"{use.neurons:,}"),
                 *(f"{use.words:,}", f"{use.input_axons:,}", f"{use.output_axons:,}"),
-                *(LIMITED[what], f"{share:.0%}"),
+                *(LIMITED[what], f"{fullest.fullness(mapping.limits):.0%}"),
             ]
         )
     return rows

@@ -10,7 +10,7 @@ import numpy as np
 
 from stochi.deploy.mapping.axes import Pattern
 from stochi.deploy.mapping.blocks import Block, Grid, Span, spans
-from stochi.deploy.mapping.connections import Connection, Image
+from stochi.deploy.mapping.connections import Connection, Image, Matrix
 from stochi.deploy.mapping.lists import (
     INHIBITORY,
     SPARSE,
@@ -330,22 +330,35 @@ def _sending(connection: Connection, span: Span) -> int:
     return groups * connection.image[0] // connection.groups
 
 
-def cut_sources(part: Part, channels: int) -> Part:
-    """Return a layer whose sources have at most so many channels, to try it."""
-    cut = [_cut(one, min(channels, one.image[0])) for one in part.connections]
+def cut_sources(part: Part, channels: int, rows: int) -> Part:
+    """Return a layer whose sources, itself aside, have at most so much of both, to try it.
+
+    Sources of convolutions keep their rows, of which only those of a window matter.
+    """
+    cut = [
+        one if one.source == part.layer.name else _cut(one, channels, rows)
+        for one in part.connections
+    ]
     return replace(part, connections=tuple(cut), known={})
 
 
-def _cut(connection: Connection, channels: int) -> Connection:
-    """Return a connection from the first channels of its source only."""
+def _cut(connection: Connection, channels: int, rows: int) -> Connection:
+    """Return a connection from the first channels and rows of its source only."""
     if connection.groups > 1:
         return connection
-    matrix = connection.matrix
-    if matrix is not None:
-        kept = np.unique(matrix.list_of[:channels])
-        kept = kept[kept >= 0]
-        matrix = replace(matrix, present=matrix.present[:, kept], sources=matrix.sources[kept])
-    return replace(connection, image=(channels, *connection.image[1:]), matrix=matrix)
+    channels, rows = min(channels, connection.image[0]), min(rows, connection.image[1])
+    cut = replace(connection, image=(channels, *connection.image[1:]))
+    if not connection.dense:
+        return cut
+    image = (channels, rows, connection.image[2])
+    cut = replace(cut, image=image, rows=replace(cut.rows, paths=cut.rows.paths[:rows]))
+    matrix = cut.matrix
+    if matrix is None:
+        return cut
+    lists, sources = np.unique(matrix.list_of[:channels, :rows], return_counts=True)
+    kept, sources = lists[lists >= 0], sources[lists >= 0]
+    list_of = matrix.list_of[:channels, :rows]
+    return replace(cut, matrix=Matrix(matrix.present[:, kept], sources, list_of))
 
 
 def cut_weights(part: Part, bits: int) -> Part:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stochi.deploy.mapping.axes import Axis, Pattern, Window, make_axis
-from stochi.deploy.mapping.lists import Fields
+from stochi.deploy.mapping.lists import EXCITATORY, INHIBITORY, MIXED, Fields
 from stochi.errors import InputError
 from stochi.hardware.cores import POPULATION, WEIGHT_BITS
 from stochi.program.layers import (
@@ -182,9 +182,11 @@ def constant_fields(projection: Projection, layer: Layer) -> Fields:
     return Fields(weight_bits(projection.weight), 0, *_sign_and_exponent(projection))
 
 
-def _sign_and_exponent(projection: Projection) -> tuple[bool, int]:
+def _sign_and_exponent(projection: Projection) -> tuple[str, int]:
     weight = projection.weight
-    return bool((weight < 0).any() and (weight > 0).any()), projection.weight_exponent
+    negative, positive = bool((weight < 0).any()), bool((weight > 0).any())
+    sign = MIXED if negative and positive else INHIBITORY if negative else EXCITATORY
+    return sign, projection.weight_exponent
 
 
 def _times(image: Image) -> str:

@@ -19,8 +19,7 @@ def draw_cores(mapping: Mapping, path: str | Path) -> None:
     grid = np.ones((mapping.chips, mapping.limits.cores, 4))
     for core in mapping.cores:
         main = max(core.parts, key=lambda part: part.use.neurons)
-        full = max(core.utilization(mapping.limits).values())
-        shade = 0.25 + 0.75 * full
+        shade = 0.25 + 0.75 * core.fullness(mapping.limits)
         grid[core.chip, core.number] = shade * colour[main.layer] + (1 - shade)
     figure = Figure(figsize=(11, 2 + 0.15 * mapping.chips), layout="constrained")
     FigureCanvasAgg(figure)

@@ -15,14 +15,14 @@ from stochi.deploy.mapping.connections import (
 )
 from stochi.deploy.mapping.incoming import Part, fan_in
 from stochi.deploy.mapping.outgoing import axons_between, entries_of_axon
-from stochi.deploy.mapping.pipeline import LONGEST_DELAY, Pipeline, delay_bits, find_pipeline
+from stochi.deploy.mapping.pipeline import Pipeline, find_pipeline
 from stochi.deploy.mapping.placement import OpenCore, Piece, place
 from stochi.deploy.mapping.remedies import explain
 from stochi.deploy.mapping.results import Core, CorePart, Mapping
 from stochi.deploy.mapping.rules import PROGRAM_RULES
 from stochi.deploy.mapping.splitting import Grids, Splitter
 from stochi.deploy.mapping.use import Use
-from stochi.hardware.chips import CHIPS
+from stochi.hardware.chips import CHIPS, LONGEST_DELAY, Chip, delay_bits
 from stochi.hardware.cores import CoreLimits, find_core
 from stochi.program.layers import CONSTANT, INPUT, Layer
 from stochi.program.program import Program
@@ -54,11 +54,12 @@ def map_onto(program: Program, core: CoreLimits) -> Mapping:
     pipeline = find_pipeline(program)
     if pipeline.problem:
         return Mapping(core, names, (), (*problems, pipeline.problem))
-    problems += _late(program, pipeline)
+    problems += _late(program, pipeline, CHIPS[core.chip])
     if problems:
         return Mapping(core, names, (), tuple(problems))
     parts = make_parts(program, pipeline, core)
-    many = sum(layer.neurons for layer in program.layers) > core.neurons * core.cores
+    taken = sum(layer.compartments(CHIPS[core.chip]) for layer in program.layers)
+    many = taken > core.neurons * core.cores
     splitter = Splitter(parts, core, leaving=many)
     grids = splitter.split()
     chips = _place(splitter, grids)
@@ -74,19 +75,20 @@ def make_parts(program: Program, pipeline: Pipeline, core: CoreLimits) -> dict[s
     """Return a Program's layers as the mapping sees them."""
     images = {layer.name: image_of(layer, program) for layer in program.layers}
     images[INPUT] = _input_image(program.input_shape)
-    doubled = not CHIPS[core.chip].programmable_neuron
-    return {layer.name: _make_part(layer, images, pipeline, doubled) for layer in program.layers}
+    chip = CHIPS[core.chip]
+    return {layer.name: _make_part(layer, images, pipeline, chip) for layer in program.layers}
 
 
-def _make_part(layer: Layer, images: dict[str, Image], pipeline: Pipeline, doubled: bool) -> Part:
-    connections = [
-        make_connection(p, layer, images, delay_bits(pipeline.delay(p, layer.name)) or 0)
-        for p in layer.projections
-        if p.source != CONSTANT
-    ]
+def _make_part(layer: Layer, images: dict[str, Image], pipeline: Pipeline, chip: Chip) -> Part:
+    connections = []
+    for projection in layer.projections:
+        if projection.source != CONSTANT:
+            # A chip of unknown bits may have longer delays; they are counted as the most bits.
+            bits = delay_bits(min(pipeline.delay(projection, layer.name), LONGEST_DELAY))
+            connections.append(make_connection(projection, layer, images, bits))
     constants = [constant_fields(p, layer) for p in layer.projections if p.source == CONSTANT]
-    subtracts = doubled and layer.spikes and layer.reset == "subtract"
-    return Part(layer, images[layer.name], tuple(connections), tuple(constants), subtracts)
+    pairs = layer.compartments(chip) > layer.neurons
+    return Part(layer, images[layer.name], tuple(connections), tuple(constants), pairs)
 
 
 def _input_image(shape: tuple[int, ...]) -> Image:
@@ -97,15 +99,18 @@ def _input_image(shape: tuple[int, ...]) -> Image:
     return (int(np.prod(shape)), 1, 1)
 
 
-def _late(program: Program, pipeline: Pipeline) -> list[str]:
+def _late(program: Program, pipeline: Pipeline, chip: Chip) -> list[str]:
     """Return what is wrong with delays that no synapse can have."""
+    most = chip.delay_max
+    if most is None:
+        return []
     return [
         f"layer {layer.name!r}: spikes of {projection.source!r} wait {delay} steps, a synapse's"
-        f" delay is at most {LONGEST_DELAY}; smallest change that fits: {delay - LONGEST_DELAY}"
-        " fewer steps, or layers that pass them on"
+        f" delay is at most {most}; smallest change that fits: {delay - most}"
+        f" fewer step{'s' * (delay - most > 1)}, or layers that pass them on"
         for layer in program.layers
         for projection in layer.projections
-        if (delay := pipeline.delay(projection, layer.name)) > LONGEST_DELAY
+        if (delay := pipeline.delay(projection, layer.name)) > most
     ]
 
 

@@ -11,13 +11,23 @@ import numpy as np
 from stochi.deploy.mapping.axes import Pattern
 from stochi.deploy.mapping.blocks import Block, Grid, Span, spans
 from stochi.deploy.mapping.connections import Connection, Image, Matrix
-from stochi.deploy.mapping.lists import SPARSE, Fields, Format, index_bits, matrix_words, run_words
+from stochi.deploy.mapping.lists import (
+    INHIBITORY,
+    SPARSE,
+    Fields,
+    Format,
+    index_bits,
+    matrix_words,
+    run_words,
+)
 from stochi.deploy.mapping.use import Use
 from stochi.hardware.broadcasting import over_neurons
 from stochi.program.layers import Layer
 
 NEVER = -1
 """Threshold of neurons that never spike, which is one of its own."""
+FORGETS = (0, -1, 0, 0)
+"""Configuration of neurons whose membranes keep nothing, without synaptic memory and noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +39,7 @@ class Part:
         image: its channels, rows and columns.
         connections: what feeds it; constants are not among them.
         constants: fields of the synapses from a neuron that always spikes, if there are any.
-        doubled: whether each of its neurons takes two, to reset by subtraction.
+        pairs: whether each of its neurons takes two, to reset by subtraction.
         known: lists that were counted before.
     """
 
@@ -37,7 +47,7 @@ class Part:
     image: Image
     connections: tuple[Connection, ...]
     constants: tuple[Fields, ...] = ()
-    doubled: bool = False
+    pairs: bool = False
     known: dict[object, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -76,8 +86,7 @@ def fan_in(part: Part, block: Block) -> Use:
 
     One neuron that always spikes serves a block with a constant input: a neuron with a
     configuration and a threshold, an axon, and a list with a synapse for each of the block's
-    neurons. Assumed: a reset by subtraction on Loihi 1 takes for each neuron a second one (NxTF),
-    and an axon of one entry, with a list of one word, between them.
+    neurons.
     """
     use = _settings(part, block) + _synapses(part, block)
     for fields_ in part.constants:
@@ -86,14 +95,26 @@ def fan_in(part: Part, block: Block) -> Use:
         words = int(best.words(length)[0])
         use += Use(
             *(1, words, block.neurons, 1, 1, 1, 0, words, 0, frozenset([best])),
-            configurations=frozenset([(0, -1, 0, 0)]),
+            configurations=frozenset([FORGETS]),
             thresholds=frozenset([0]),
         )
-    if part.doubled:
-        n = block.neurons
-        soft = Format(SPARSE, 8, index_bits(2 * n), 0, 0, False, 0)
-        use += Use(n, n, n, n, n, n, 0, 1, 0, frozenset([soft]))
-    return use
+    return use + _second_neurons(block) if part.pairs else use
+
+
+def _second_neurons(block: Block) -> Use:
+    """Return what resets by subtraction take beside a block's own neurons.
+
+    Two neurons subtract (NxTF): one integrates and never spikes, which is a threshold of its own,
+    and one, which forgets at once, a configuration of its own, spikes for it. Assumed: a spike
+    comes back by one discrete axon with one synapse, a list of one word.
+    """
+    n = block.neurons
+    back = Format(SPARSE, 8, index_bits(2 * n), 0, 0, INHIBITORY, 0)
+    return Use(
+        *(n, n, n, n, n, n, 0, 1, 0, frozenset([back])),
+        configurations=frozenset([FORGETS]),
+        thresholds=frozenset([NEVER]),
+    )
 
 
 def _settings(part: Part, block: Block) -> Use:
@@ -309,24 +330,35 @@ def _sending(connection: Connection, span: Span) -> int:
     return groups * connection.image[0] // connection.groups
 
 
-def cut_sources(part: Part, channels: int) -> Part:
-    """Return a layer whose sources have at most so many channels, to try it."""
-    cut = [_cut(one, min(channels, one.image[0])) for one in part.connections]
+def cut_sources(part: Part, channels: int, rows: int) -> Part:
+    """Return a layer whose sources, itself aside, have at most so much of both, to try it.
+
+    Sources of convolutions keep their rows, of which only those of a window matter.
+    """
+    cut = [
+        one if one.source == part.layer.name else _cut(one, channels, rows)
+        for one in part.connections
+    ]
     return replace(part, connections=tuple(cut), known={})
 
 
-def _cut(connection: Connection, channels: int) -> Connection:
-    """Return a connection from the first channels of its source only."""
+def _cut(connection: Connection, channels: int, rows: int) -> Connection:
+    """Return a connection from the first channels and rows of its source only."""
     if connection.groups > 1:
         return connection
-    matrix = connection.matrix
-    if matrix is not None:
-        kept = np.unique(matrix.list_of[:channels])
-        kept = kept[kept >= 0]
-        number = np.full(len(matrix.sources) + 1, -1)  # the last one for those without a list
-        number[kept] = np.arange(len(kept))
-        matrix = Matrix(matrix.present[:, kept], matrix.sources[kept], number[matrix.list_of])
-    return replace(connection, image=(channels, *connection.image[1:]), matrix=matrix)
+    channels, rows = min(channels, connection.image[0]), min(rows, connection.image[1])
+    cut = replace(connection, image=(channels, *connection.image[1:]))
+    if not connection.dense:
+        return cut
+    image = (channels, rows, connection.image[2])
+    cut = replace(cut, image=image, rows=replace(cut.rows, paths=cut.rows.paths[:rows]))
+    matrix = cut.matrix
+    if matrix is None:
+        return cut
+    lists, sources = np.unique(matrix.list_of[:channels, :rows], return_counts=True)
+    kept, sources = lists[lists >= 0], sources[lists >= 0]
+    list_of = matrix.list_of[:channels, :rows]
+    return replace(cut, matrix=Matrix(matrix.present[:, kept], sources, list_of))
 
 
 def cut_weights(part: Part, bits: int) -> Part:

@@ -23,6 +23,8 @@ from stochi.hardware.cores import (
 )
 
 SPARSE, DENSE, RUN_LENGTH = "sparse", "dense", "run-length"
+EXCITATORY, INHIBITORY, MIXED = "excitatory", "inhibitory", "mixed"
+"""Signs that a format's weights can have (nengo-loihi, ``fanout_type``)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -32,7 +34,7 @@ class Format:
     Attributes:
         kind: "sparse", "dense" or "run-length".
         weight_bits, index_bits, skip_bits, delay_bits: see the module.
-        mixed: whether weights of both signs occur.
+        sign: of its weights, one of ``EXCITATORY``, ``INHIBITORY`` and ``MIXED``.
         exponent: exponent of the weights.
     """
 
@@ -41,7 +43,7 @@ class Format:
     index_bits: int
     skip_bits: int
     delay_bits: int
-    mixed: bool
+    sign: str
     exponent: int
 
     @property
@@ -71,7 +73,7 @@ class Fields:
 
     weight_bits: int
     delay_bits: int
-    mixed: bool
+    sign: str
     exponent: int
 
     def formats(self, neurons: int) -> tuple[Format, ...]:
@@ -79,7 +81,7 @@ class Fields:
         index = index_bits(neurons)
         kinds = [(SPARSE, 0), (DENSE, 0), *((RUN_LENGTH, bits) for bits in SKIP_BITS)]
         return tuple(
-            Format(kind, self.weight_bits, index, skip, self.delay_bits, self.mixed, self.exponent)
+            Format(kind, self.weight_bits, index, skip, self.delay_bits, self.sign, self.exponent)
             for kind, skip in kinds
         )
 

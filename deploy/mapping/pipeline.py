@@ -5,19 +5,15 @@ spike arrives in the next step (Davies et al., IEEE Micro 2018), so the layer of
 steps behind the input. A connection that skips layers waits for the others: its synapses have a
 delay of what its layers' depths differ by, less 1, plus the Program's own.
 
-Assumed: the host sends the input to each layer at the right step; b bits of delay hold at most
-2^b − 2 steps.
+Assumed: the host sends the input to each layer at the right step.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from stochi.hardware.cores import DELAY_BITS
 from stochi.program.layers import CONSTANT, INPUT, Projection
 from stochi.program.network import Network
-
-LONGEST_DELAY = 2 ** DELAY_BITS[-1] - 2
 
 
 @dataclass(frozen=True)
@@ -75,10 +71,3 @@ def _short_loop(start: str, came_from: dict[str, str], edges: list[tuple[str, st
         f" and the Program's delays add up to {len(loop) - missing}; smallest change that fits:"
         f" {missing} more time step{'s' * (missing > 1)} of delay on one of its connections"
     )
-
-
-def delay_bits(delay: int) -> int | None:
-    """Return the bits that a delay takes in a synapse, 0 for none; None if it is too long."""
-    if not delay:
-        return 0
-    return next((bits for bits in DELAY_BITS if delay <= 2**bits - 2), None)

@@ -11,10 +11,12 @@ from stochi.hardware.cores import CoreLimits
 
 LIMITED = {
     "neurons": "neurons",
-    "words": "synaptic memory",
-    "input_axons": "input axons",
-    "output_entries": "output axons",
-    "off_chip": "axons off the chip",
+    "delay_slots": "delays",
+    "words": "memory",
+    "words_of_axon": "list of an axon",
+    "input_axons": "axons in",
+    "output_entries": "axons out",
+    "off_chip": "axons off chip",
     "formats": "formats",
     "configurations": "configurations",
     "thresholds": "thresholds",
@@ -61,8 +63,12 @@ class Core:
     def limited_by(self, limits: CoreLimits) -> str:
         """Return what the core has least left of."""
         shares = self.utilization(limits)
-        shares.pop("noise_settings", None)
+        shares.pop("noise_settings", None)  # one is all that there is
         return max(shares, key=lambda what: shares[what])
+
+    def fullness(self, limits: CoreLimits) -> float:
+        """Return the used share of what the core has least left of."""
+        return self.utilization(limits)[self.limited_by(limits)]
 
 
 @dataclass(frozen=True)
@@ -147,5 +153,7 @@ def plain_use(use: Use) -> dict[str, int]:
 def _numbers(use: Use, limits: CoreLimits) -> dict[str, tuple[int, int]]:
     """Return what is used, and the limit, of everything whose limit is known."""
     plain = plain_use(use)
+    plain["words_of_axon"] = use.longest_list
+    plain["delay_slots"] = use.neurons << use.delay_bits if use.delay_bits else 0
     found = ((what, plain[what], getattr(limits, what)) for what in LIMITED)
     return {what: (used, limit) for what, used, limit in found if limit is not None}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from stochi.deploy.mapping.use import Use
 from stochi.hardware.chips import CHIPS
 from stochi.hardware.cores import CoreLimits
+from stochi.program.chip_rules import find_problem_of_reset
 from stochi.program.network import Network
 
 
@@ -99,10 +100,8 @@ def one_noise_setting_is_enough(use: Use, core: CoreLimits) -> str | None:
 
 
 def delays_leave_room_for_neurons(use: Use, core: CoreLimits) -> str | None:
-    if core.delay_index_bits is None or not use.delay_bits:
-        return None
-    room = 2 ** (core.delay_index_bits - use.delay_bits)
-    if use.neurons <= room:
+    room = core.neurons_with_delays(use.delay_bits)
+    if not use.delay_bits or use.neurons <= room:
         return None
     return (
         f"{use.neurons:,} neurons with delays of {use.delay_bits} bits, which leave {room:,}; put"
@@ -137,13 +136,22 @@ def its_neurons_exist(network: Network, chip: str) -> str | None:
         what = "draws its decays" if layer.decay.drawn else ""
         if layer.decay.programmable:
             what = what or "scales its input by its decay"
-        if layer.spikes and (layer.reset == "none" or layer.reset_delay or layer.reset_current):
-            what = what or "resets in microcode"
         if what:
             return (
                 f"layer {layer.name!r} {what}, which takes programmable neurons, and {chip} has"
                 " none; smallest change that fits: lower the graph with --noise membrane, current"
                 " or none for this chip, or map it to loihi2"
+            )
+    return None
+
+
+def its_resets_exist(network: Network, chip: str) -> str | None:
+    for layer in network.layers:
+        problem = find_problem_of_reset(layer, CHIPS[chip])
+        if problem is not None:
+            return (
+                f"layer {layer.name!r}: {problem}; smallest change that fits: lower the graph for"
+                f" {chip}, or map it to loihi2"
             )
     return None
 
@@ -159,5 +167,6 @@ def its_input_can_be_sent(network: Network, chip: str) -> str | None:
 
 PROGRAM_RULES: tuple[Callable[[Network, str], str | None], ...] = (
     its_neurons_exist,
+    its_resets_exist,
     its_input_can_be_sent,
 )

@@ -7,11 +7,14 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.options import JsonOption, ProgramArgument
+from stochi.commands.program_tables import doubled_lines
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
     from stochi.deploy import Mapping
 
+WIDTH = 64
+"""Cores in a line of the picture."""
 MapChipOption = Annotated[
     str | None,
     typer.Option("--chip", help="loihi1 or loihi2; by default the one of the Program."),
@@ -37,12 +40,14 @@ def map_command(
 
     output = Output(as_json)
     check_figure(figure, program)
-    mapping = map_cores(Program.load(program), chip)
+    loaded = Program.load(program)
+    mapping = map_cores(loaded, chip)
     if mapping.cores:
         output.table(layer_rows(mapping), f"Cores of {mapping.limits.chip}")
         for line in draw_text(mapping):
             output.line(line)
-    for line in summary(mapping):
+    lines = doubled_lines(loaded, mapping.limits.chip) if mapping.cores else []
+    for line in [*lines, *summary(mapping)]:
         output.line(line)
     if figure is not None and mapping.cores:
         draw_cores(mapping, figure)
@@ -56,24 +61,22 @@ def layer_rows(mapping: "Mapping") -> list[list[str]]:
     """Return a row for each layer, after the head."""
     from stochi.deploy.mapping.results import LIMITED
 
-    head = ["layer", "cores", "block", "neurons", "words", "axons in", "axons out", "limited by"]
-    rows = [[*head, "full"]]
+    rows = [["layer", "cores", "block", "neurons", "words", "axons in", "axons out", "fullest"]]
     for name in mapping.layers:
         cores = mapping.cores_of(name)
         if not cores:
-            rows.append([name, "0", *["–"] * 7])
+            rows.append([name, "0", *["–"] * 6])
             continue
-        fullest = max(cores, key=lambda core: max(core.utilization(mapping.limits).values()))
+        fullest = max(cores, key=lambda core: core.fullness(mapping.limits))
         what = fullest.limited_by(mapping.limits)
         parts = [part for core in cores for part in core.parts if part.layer == name]
         block = max(parts, key=lambda part: part.block.neurons).block
         use = mapping.use_of(name)
-        share = fullest.utilization(mapping.limits)[what]
         rows.append(
             [
                 *(name, f"{len(cores):,}", "×".join(map(str, block.shape)), f"{use.neurons:,}"),
                 *(f"{use.words:,}", f"{use.input_axons:,}", f"{use.output_axons:,}"),
-                *(LIMITED[what], f"{share:.0%}"),
+                f"{LIMITED[what]} {fullest.fullness(mapping.limits):.0%}",
             ]
         )
     return rows
@@ -87,7 +90,12 @@ def draw_text(mapping: "Mapping") -> list[str]:
     for core in mapping.cores:
         main = max(core.parts, key=lambda part: part.use.neurons)
         chips[core.chip] += letter[main.layer]
-    shown = [f"chip {number}  {cores}" for number, cores in enumerate(chips[:8])]
+    shown = []
+    for number, cores in enumerate(chips[:8]):
+        head = f"chip {number}  "
+        for start in range(0, len(cores), WIDTH):
+            shown.append(head + cores[start : start + WIDTH])
+            head = " " * len(head)
     if len(chips) > 8:
         shown.append(f"… and {len(chips) - 8:,} more chips")
     legend = ", ".join(f"{letter[name]} {name}" for name in mapping.layers)

@@ -57,18 +57,18 @@ def named_cells(rows: Rows) -> list[dict[str, str]]:
     return [dict(zip(head, row, strict=True)) for row in body]
 
 
-def neurons_on_chip(program: Program) -> dict[str, int]:
-    """Return the number of the chip's own neurons that each layer takes."""
-    chip = find_chip(program.target.chip)
-    return {layer.name: layer.compartments(chip) for layer in program.layers}
+def neurons_on_chip(program: Program, chip: str | None = None) -> dict[str, int]:
+    """Return the number of a chip's own neurons that each layer takes, by default its target's."""
+    found = find_chip(program.target.chip if chip is None else chip)
+    return {layer.name: layer.compartments(found) for layer in program.layers}
 
 
-def doubled_lines(program: Program) -> list[str]:
-    """Return a line for every layer that takes more of the chip's neurons than it has."""
+def doubled_lines(program: Program, chip: str | None = None) -> list[str]:
+    """Return a line for every layer that takes more of a chip's neurons than it has."""
     return [
         f"{name}: {program.layer(name).neurons:,} neurons, {taken:,} on the chip: reset by"
         " subtraction takes two"
-        for name, taken in neurons_on_chip(program).items()
+        for name, taken in neurons_on_chip(program, chip).items()
         if taken > program.layer(name).neurons
     ]
 

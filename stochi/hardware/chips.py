@@ -29,6 +29,8 @@ A Program is for cores with this setting; NxTF sets the same (negVmLimit, posVmL
 """
 DELAY_BITS = (3, 4, 5, 6)
 """Numbers of bits that synapses of Loihi 1 can have for delays, beside none (NxTF, Fugu)."""
+LONGEST_DELAY = 2 ** DELAY_BITS[-1] - 2
+"""Longest delay, in time steps, that :func:`delay_bits` has bits for."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,6 @@ class Chip:
             of Loihi 1 takes 1 to 63, where 1 stands for no such time step (nengo-loihi).
         delay_max: longest delay of a synapse in time steps, beside the one that every spike takes;
             None if no limit is known. Fugu uses two slots less than the synapses' bits can count.
-        delay_slots: slots of a core in which delayed input waits. A core with b delay bits has 2^b
-            of them for each neuron, so it holds 2^(13 − b) neurons of Loihi 1 at most (Fugu).
     """
 
     name: str
@@ -77,7 +77,6 @@ class Chip:
     shifts_each_weight: bool
     refractory_max: int
     delay_max: int | None
-    delay_slots: int | None
 
     def compartments(self, reset: str) -> int:
         """Return the number of the chip's own neurons that one neuron takes.
@@ -90,24 +89,6 @@ class Chip:
             reset: one of ``stochi.hardware.neuron.RESETS``.
         """
         return 2 if reset == "subtract" and not self.programmable_neuron else 1
-
-    def delay_bits(self, longest: int) -> int | None:
-        """Return the bits that synapses need for delays of up to ``longest`` time steps, or None.
-
-        None says that no limit is known. The longest delay is at most :attr:`delay_max`.
-        """
-        if self.delay_max is None:
-            return None
-        if longest == 0:
-            return 0
-        return next(bits for bits in DELAY_BITS if longest <= 2**bits - 2)
-
-    def neurons_with_delays(self, bits: int) -> int | None:
-        """Return the largest number of neurons on a core whose synapses have these delay bits.
-
-        Other limits of a core apply beside this one. None if no limit is known.
-        """
-        return None if self.delay_slots is None or bits == 0 else self.delay_slots >> bits
 
 
 CHIPS = {
@@ -122,8 +103,7 @@ CHIPS = {
         weight_max=2**21 - 2**6,
         shifts_each_weight=True,
         refractory_max=REFRACTORY_MAX - 1,
-        delay_max=2**6 - 2,
-        delay_slots=2**13,
+        delay_max=LONGEST_DELAY,
     ),
     "loihi2": Chip(
         "loihi2",
@@ -137,7 +117,6 @@ CHIPS = {
         shifts_each_weight=False,
         refractory_max=REFRACTORY_MAX,
         delay_max=None,
-        delay_slots=None,
     ),
 }
 
@@ -151,6 +130,16 @@ def find_chip(name: str) -> Chip:
     if name not in CHIPS:
         raise InputError(f"unknown chip {name!r}; known chips: {', '.join(CHIPS)}")
     return CHIPS[name]
+
+
+def delay_bits(longest: int) -> int:
+    """Return the bits of Loihi 1's synapses for delays of up to ``longest`` time steps; 0 for none.
+
+    Args:
+        longest: in [0, :data:`LONGEST_DELAY`]; b bits hold 2^b − 2 (Fugu uses two slots less than
+            the bits can count).
+    """
+    return 0 if longest == 0 else next(bits for bits in DELAY_BITS if longest <= 2**bits - 2)
 
 
 def membrane_floor(exponent: int) -> int:

@@ -26,8 +26,6 @@ WEIGHT_BITS = (1, 2, 3, 4, 5, 6, 8)
 """Bits that a weight can have (nengo-loihi, ``WEIGHT_BITS_MAP``)."""
 SKIP_BITS = (2, 3, 4, 5)
 """Bits that a gap of a run-length format can have (NxTF)."""
-DELAY_BITS = (3, 4, 5, 6)
-"""Bits that a synapse's delay can have, if it has one (NxTF)."""
 DISCRETE_AXON, SHARED_AXON = 1, 2
 """Entries that an output axon takes (NxTF); one more if it leaves the chip."""
 POPULATION = 2**9
@@ -51,8 +49,7 @@ class CoreLimits:
         configurations: distinct (decays, refractory period, noise) of a core's neurons.
         thresholds: distinct thresholds of a core's neurons.
         noise_settings: settings of the noise generator of a core.
-        delay_index_bits: bits that a synapse's delay and the neurons' numbers share: delays of b
-            bits leave 2^(this − b) neurons (slayer_rec, ``s2lWrapper.py``; Fugu).
+        delay_slots: slots in which delayed input waits (slayer_rec, ``s2lWrapper.py``; Fugu).
         chip_neurons, chip_synapses: what the chip holds altogether.
     """
 
@@ -68,9 +65,18 @@ class CoreLimits:
     configurations: int | None = None
     thresholds: int | None = None
     noise_settings: int | None = None
-    delay_index_bits: int | None = None
+    delay_slots: int | None = None
     chip_neurons: int | None = None
     chip_synapses: int | None = None
+
+    def neurons_with_delays(self, bits: int) -> int:
+        """Return the largest number of neurons on a core whose synapses have these delay bits.
+
+        Delays of b bits take 2^b of :attr:`delay_slots` for each neuron.
+        """
+        if self.delay_slots is None or bits == 0:
+            return self.neurons
+        return min(self.neurons, self.delay_slots >> bits)
 
 
 CORES = {
@@ -87,7 +93,7 @@ CORES = {
         configurations=CHIPS["loihi1"].configurations,
         thresholds=CHIPS["loihi1"].thresholds,
         noise_settings=1,  # Fugu, ``loihi_backend.py``
-        delay_index_bits=13,
+        delay_slots=2**13,
     ),
     "loihi2": CoreLimits(
         "loihi2",

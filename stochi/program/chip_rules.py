@@ -33,7 +33,11 @@ def the_chip_has_the_reset(network: Network, layer: Layer) -> str | None:
         return "a delay of its reset, but reset 'none'; leave out reset_delay"
     if layer.reset_current and layer.current_keep is None:
         return "a spike resets its current, but it has no synaptic memory; leave out reset_current"
-    chip = CHIPS[network.target.chip]
+    return find_problem_of_reset(layer, CHIPS[network.target.chip])
+
+
+def find_problem_of_reset(layer: Layer, chip: Chip) -> str | None:
+    """Return why a chip's neurons cannot reset as a layer's do, or None."""
     if not layer.resets_in_microcode or chip.programmable_neuron:
         return None
     if layer.reset == "subtract" and layer.reset_delay and not layer.reset_current:

@@ -10,10 +10,12 @@ from stochi.hardware.chips import (
     CHIPS,
     FLOOR_EXPONENT,
     FLOOR_EXPONENT_MAX,
+    delay_bits,
     find_chip,
     membrane_ceiling,
     membrane_floor,
 )
+from stochi.hardware.cores import CORES
 from stochi.hardware.fixed_point import saturate
 
 LOIHI_1, LOIHI_2 = CHIPS["loihi1"], CHIPS["loihi2"]
@@ -27,8 +29,8 @@ def test_loihi_1_has_the_published_limits() -> None:
 
 def test_what_is_not_known_of_loihi_2_is_none() -> None:
     unknown = (LOIHI_2.thresholds, LOIHI_2.configurations, LOIHI_2.drive_max, LOIHI_2.weight_max)
-    assert (*unknown, LOIHI_2.delay_max, LOIHI_2.delay_slots) == (None,) * 6
-    assert LOIHI_2.delay_bits(5) is None and LOIHI_2.neurons_with_delays(5) is None
+    assert (*unknown, LOIHI_2.delay_max, CORES["loihi2"].delay_slots) == (None,) * 6
+    assert CORES["loihi2"].neurons_with_delays(5) == 8192
 
 
 def test_a_core_saturates_membranes_as_the_arithmetic_does() -> None:
@@ -42,13 +44,13 @@ def test_a_core_saturates_membranes_as_the_arithmetic_does() -> None:
 @pytest.mark.parametrize(
     ("longest", "bits", "neurons"),
     [
-        *((0, 0, None), (1, 3, 1024), (6, 3, 1024), (7, 4, 512), (14, 4, 512)),
+        *((0, 0, 1024), (1, 3, 1024), (6, 3, 1024), (7, 4, 512), (14, 4, 512)),
         *((15, 5, 256), (30, 5, 256), (31, 6, 128), (62, 6, 128)),
     ],
 )
-def test_delay_bits_cost_neurons(longest: int, bits: int, neurons: int | None) -> None:
-    assert LOIHI_1.delay_bits(longest) == bits
-    assert LOIHI_1.neurons_with_delays(bits) == neurons
+def test_delay_bits_cost_neurons(longest: int, bits: int, neurons: int) -> None:
+    assert delay_bits(longest) == bits
+    assert CORES["loihi1"].neurons_with_delays(bits) == neurons
 
 
 def test_subtraction_takes_two_neurons_without_microcode() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,16 +10,17 @@ import pytest
 from stochi.deploy import map_cores
 from stochi.deploy.mapping import rules
 from stochi.deploy.mapping.connections import weight_bits
+from stochi.deploy.mapping.incoming import FORGETS, NEVER
 from stochi.deploy.mapping.lists import Format
-from stochi.deploy.mapping.pipeline import delay_bits, find_pipeline
+from stochi.deploy.mapping.pipeline import find_pipeline
 from stochi.deploy.mapping.use import Use
 from stochi.hardware.cores import CORES, CoreLimits
-from stochi.program import Decay, OneToOne, Projection
+from stochi.program import Decay, OneToOne, Program, Projection
 from stochi.program.network import Network
 from tests.deploy.mapping.test_hand_worked import layer, network
 
 LOIHI1 = CORES["loihi1"]
-FORMATS = [Format("sparse", 8, 6, 0, 0, False, exponent) for exponent in range(8)]
+FORMATS = [Format("sparse", 8, 6, 0, 0, "mixed", exponent) for exponent in range(8)]
 NOISES = [("membrane", 0, exponent) for exponent in range(2)]
 
 
@@ -89,11 +91,60 @@ def test_neurons_and_input_that_a_chip_lacks() -> None:
     assert map_cores(graded).fits and map_cores(plain, "loihi1").fits
 
 
-def test_reset_by_subtraction_takes_two_neurons_on_loihi_1() -> None:
-    out = layer("out", np.ones((2, 3)), "input", reset="subtract")
-    program = network(out, inputs=3, chip="loihi2")
-    assert map_cores(program).cores[0].use.neurons == 2
-    assert map_cores(program, "loihi1").cores[0].use.neurons == 4
+def test_subtraction_takes_two_neurons_and_what_joins_them_on_loihi_1() -> None:
+    out = layer("out", np.ones((2, 3)), "input", reset="subtract", reset_delay=True)
+    program = network(out, inputs=3)
+    (pairs,), (single,) = (map_cores(program, chip).cores for chip in ("loihi1", "loihi2"))
+    assert (pairs.use.neurons, single.use.neurons) == (4, 2)
+    # Beside 3 lists of 2 synapses from the input: for each pair an axon, a word and a synapse.
+    assert (single.use.input_axons, single.use.words, single.use.synapses) == (3, 3, 6)
+    assert (pairs.use.input_axons, pairs.use.words, pairs.use.synapses) == (3 + 2, 3 + 2, 6 + 2)
+    assert (pairs.use.output_axons, pairs.use.output_entries, pairs.use.off_chip) == (2, 2, 0)
+    # The integrators' threshold, the spiking neurons' configuration, the inhibition's format.
+    assert pairs.use.thresholds == single.use.thresholds | {NEVER}
+    assert pairs.use.configurations == single.use.configurations | {FORGETS}
+    assert len(pairs.use.formats) == 2
+
+
+def test_a_core_holds_half_as_many_neurons_that_subtract() -> None:
+    for count, cores in ((512, 1), (513, 2)):
+        out = layer("out", np.ones((count, 3)), "input", reset="subtract", reset_delay=True)
+        mapping = map_cores(network(out, inputs=3))
+        assert len(mapping.cores) == cores and mapping.use_of("out").neurons == 2 * count
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reset": "subtract"},
+        {"reset": "zero", "reset_delay": True},
+        {"reset": "none"},
+        {"reset": "subtract", "reset_delay": True, "refractory": 2},
+        {"reset": "subtract", "reset_delay": True, "threshold_mantissa": np.array(513, np.int32)},
+    ],
+)
+def test_resets_that_the_chip_s_neurons_do_not_have_are_refused(changes: dict[str, Any]) -> None:
+    program = network(layer("out", np.ones((2, 3)), "input", **changes), inputs=3, chip="loihi2")
+    assert map_cores(program).fits
+    (problem,) = map_cores(program, "loihi1").problems
+    assert "'out'" in problem and "lower the graph for loihi1" in problem
+
+
+def test_long_delays_bind_only_where_their_limit_is_known() -> None:
+    def delayed(steps: int, chip: str) -> Program:
+        out = layer("out", np.ones((200, 3)), "input")
+        late = replace(out.projections[0], delay=np.array(steps, np.int32))
+        return network(replace(out, projections=(late,)), inputs=3, chip=chip)
+
+    longest = map_cores(delayed(62, "loihi1"))
+    # 6 bits leave 8192 / 64 neurons of a core.
+    assert [core.use.neurons for core in longest.cores] == [100, 100]
+    assert longest.cores[0].limited_by(longest.limits) == "delay_slots"
+    assert longest.cores[0].fullness(longest.limits) == 100 / 128
+    (problem,) = map_cores(delayed(63, "loihi2"), "loihi1").problems
+    assert "wait 63 steps" in problem and "at most 62" in problem and "1 fewer step," in problem
+    unknown = map_cores(delayed(63, "loihi2"))
+    assert unknown.fits and "delays" in unknown.unknown
 
 
 def test_skipped_layers_are_waited_for_and_short_loops_are_refused() -> None:
@@ -114,13 +165,6 @@ def test_skipped_layers_are_waited_for_and_short_loops_are_refused() -> None:
     problem = find_pipeline(looped(1)).problem
     assert "a → b → a" in problem or "b → a → b" in problem
     assert "2 steps" in problem and "add up to 1" in problem and "1 more time step of" in problem
-
-
-@pytest.mark.parametrize(
-    ("delay", "bits"), [(0, 0), (1, 3), (6, 3), (7, 4), (14, 4), (62, 6), (63, None)]
-)
-def test_bits_of_a_delay(delay: int, bits: int | None) -> None:
-    assert delay_bits(delay) == bits
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from stochi.deploy import Mapping, Program, map_cores
 from stochi.deploy.mapping.connections import image_of, make_connection
 from stochi.deploy.mapping.front import map_onto
-from stochi.deploy.mapping.pipeline import delay_bits, find_pipeline
+from stochi.deploy.mapping.pipeline import find_pipeline
 from stochi.deploy.mapping.results import CorePart
 from stochi.deploy.mapping.rules import find_problem
 from stochi.errors import InputError
+from stochi.hardware.chips import LONGEST_DELAY, delay_bits
 from stochi.hardware.cores import CORES, CoreLimits
 from stochi.program.layers import CONSTANT, INPUT, OneToOne, as_image
 from tests.deploy.mapping.brute_force import count_lists, inside, paths_between
@@ -31,7 +32,7 @@ TIGHT = CoreLimits(
     configurations=12,
     thresholds=12,
     noise_settings=1,
-    delay_index_bits=13,
+    delay_slots=2**13,
 )
 RANDOM = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -98,7 +99,7 @@ def brute_force_totals(
         for projection in layer.projections:
             if projection.source == CONSTANT:
                 continue
-            bits = delay_bits(pipeline.delay(projection, layer.name)) or 0
+            bits = delay_bits(min(pipeline.delay(projection, layer.name), LONGEST_DELAY))
             connection = make_connection(projection, layer, images, bits)
             source = program.source_shape(projection, layer)
             paths = paths_between(projection, source)

@@ -59,7 +59,7 @@ def to_onnx(
         streams: whether the inputs have time steps in front; by default if a Program takes events.
         unrolled: whether the graph calls the step once for each time step, in place of a loop.
         probes: what the model also gives of all layers, "spikes" and "membrane".
-        source: the file that the network was read from. Its name and SHA-256 are noted.
+        source: the file that the network comes from; its name and SHA-256 are noted.
 
     Returns:
         The model, checked by onnx, with its origin in ``metadata_props``.
@@ -80,11 +80,7 @@ def to_onnx(
     model = write_model(stepped, unrolled)
     onnx.helper.set_model_props(model, _origin(network, stepped, draws) | _read_from(source))
     model.producer_name, model.producer_version = "stochi", metadata.version("stochi")
-    if model.ByteSize() > LARGEST:
-        raise InputError(
-            f"the ONNX model has {model.ByteSize():,} bytes; protobuf holds {LARGEST:,}: export"
-            " a Program, whose weights take a byte each, or a smaller network"
-        )
+    _check_size(model.ByteSize())
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
         with written_aside(path) as aside:
@@ -175,6 +171,14 @@ def _read_from(source: str | Path | None) -> dict[str, str]:
         return {}
     digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return {"source": Path(source).name, "source_sha256": digest}
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise InputError(
+            f"the ONNX model has {size:,} bytes; protobuf holds {LARGEST:,}: export"
+            " a Program, whose weights take a byte each, or a smaller network"
+        )
 
 
 def _check_no_nan(model: GraphModel) -> None:

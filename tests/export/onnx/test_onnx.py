@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -223,7 +224,7 @@ def test_layers_may_be_called_like_states_and_probes() -> None:
     every = {"input": nir.Input(np.array([5])), **dict(zip(names, nodes, strict=True))}
     every["output"] = nir.Output(np.array([5]))
     order = list(every)
-    made = nir.NIRGraph(every, list(zip(order[:-1], order[1:], strict=True)))
+    made = nir.NIRGraph(every, list(pairwise(order)))
     made.metadata = {"dt": 1e-3, "steps": 6}
     lowered, inputs = lower(made, reset="zero"), torch.rand(4, 5)
     record = run(lowered, inputs, probes=("spikes", "membrane"))

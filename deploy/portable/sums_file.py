@@ -50,7 +50,7 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
         InputError: as for :func:`check_folder`.
     """
     check_folder(path)
-    target = Path(path)
+    target = Path(path).resolve()  # a link stays, and what it points to is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
     try:
@@ -65,11 +65,23 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         aside.chmod(0o777 & ~umask)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(aside, target)
+        _replace(target, aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _replace(target: Path, aside: Path) -> None:
+    """Move a folder to its place; what was there goes last, or comes back if that fails."""
+    before = aside.with_suffix(".before")
+    if target.exists():
+        os.replace(target, before)
+    try:
+        os.replace(aside, target)
+    except BaseException:
+        if before.exists():
+            os.replace(before, target)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _read_list(folder: Path) -> dict[str, str]:

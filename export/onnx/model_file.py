@@ -1,5 +1,6 @@
 """A network as an ONNX model, and the random numbers that such a model takes."""
 
+import hashlib
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -8,7 +9,7 @@ import nir
 import numpy as np
 import torch
 
-from stochi.errors import InputError, check_at_least_one
+from stochi.errors import ExportError, InputError, check_at_least_one
 from stochi.export.model.building import from_nir
 from stochi.export.model.model import GraphModel
 from stochi.files import check_output, written_aside
@@ -34,6 +35,7 @@ def to_onnx(
     streams: bool | None = None,
     unrolled: bool = False,
     probes: tuple[str, ...] = (),
+    source: str | Path | None = None,
 ) -> "ModelProto":
     """Write a network over all its time steps as an ONNX model of opset 18.
 
@@ -57,6 +59,7 @@ def to_onnx(
         streams: whether the inputs have time steps in front; by default if a Program takes events.
         unrolled: whether the graph calls the step once for each time step, in place of a loop.
         probes: what the model also gives of all layers, "spikes" and "membrane".
+        source: the file that the network comes from; its name and SHA-256 are noted.
 
     Returns:
         The model, checked by onnx, with its origin in ``metadata_props``.
@@ -64,7 +67,8 @@ def to_onnx(
     Raises:
         InputError: an argument is out of range, onnx is not installed, the model is larger than
             protobuf's 2 GiB, or a Program draws inside from "lfsr".
-        ExportError: the network has something that has no form in ONNX here.
+        ExportError: the network has something that has no form in ONNX here, or a number is NaN.
+        OSError: the source cannot be read.
     """
     onnx = _import_onnx()
     check_output(path)
@@ -74,13 +78,9 @@ def to_onnx(
 
     stepped = stepped_network(network, streams, draws == "inside", probes)
     model = write_model(stepped, unrolled)
-    onnx.helper.set_model_props(model, _origin(network, stepped, draws))
+    onnx.helper.set_model_props(model, _origin(network, stepped, draws) | _read_from(source))
     model.producer_name, model.producer_version = "stochi", metadata.version("stochi")
-    if model.ByteSize() > LARGEST:
-        raise InputError(
-            f"the ONNX model has {model.ByteSize():,} bytes; protobuf holds {LARGEST:,}: export"
-            " a Program, whose weights take a byte each, or a smaller network"
-        )
+    _check_size(model.ByteSize())
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
         with written_aside(path) as aside:
@@ -150,6 +150,7 @@ def stepped_network(
             f"network has type {type(network).__name__}; pass a NIR graph (stochi.export.to_nir"
             " makes one of a torch module), a module of from_nir, or a Program"
         )
+    _check_no_nan(network)
     with torch.no_grad():
         return SteppedModel(network, bool(streams), inside, probes)
 
@@ -163,6 +164,28 @@ def _origin(network: Network, stepped: "SteppedNetwork", draws: str) -> dict[str
         "inputs": "streams" if stepped.streams else "images",
         "draws": draws if stepped.draws else "none",
     }
+
+
+def _read_from(source: str | Path | None) -> dict[str, str]:
+    if source is None:
+        return {}
+    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return {"source": Path(source).name, "source_sha256": digest}
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise InputError(
+            f"the ONNX model has {size:,} bytes; protobuf holds {LARGEST:,}: export"
+            " a Program, whose weights take a byte each, or a smaller network"
+        )
+
+
+def _check_no_nan(model: GraphModel) -> None:
+    """Raise ExportError if a number of a module is NaN; thresholds may be infinite."""
+    for name, values in (*model.named_parameters(), *model.named_buffers()):
+        if bool(values.isnan().any()):
+            raise ExportError(f"{name} of the module holds NaN; train again, or repair it")
 
 
 def _import_onnx() -> Any:

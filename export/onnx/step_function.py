@@ -82,9 +82,12 @@ def write_step(network: SteppedNetwork, once: Given, frame: Kind) -> StepFunctio
     given[SAMPLES] = Symbol(body, SAMPLES, torch.uint64, (None,))
     advanced = network.step(body, given)
     outputs = []
-    ends = [*((name, advanced.states[name]) for name in network.states), ("read", advanced.read)]
-    for name, value in (*ends, *advanced.probes.items()):
-        outputs.append(f"new.{name}")
+    ends = [(f"new.{name}", advanced.states[name]) for name in network.states]
+    ends.append(("read", advanced.read))
+    # A layer may be called "membrane": its states are told from probes by what stands in front.
+    ends += [(f"probe.{name}", value) for name, value in advanced.probes.items()]
+    for name, value in ends:
+        outputs.append(name)
         body.add("Identity", [value.name], outputs[-1:])
     nodes = body.reachable(outputs)
     used = {name for node in nodes for name in node.input}

@@ -123,7 +123,8 @@ def export_command(
                 network, shown, events = _load_trained(context, model, data, data_dir)
             ready = _to_nir(network, shown, dt)
         if format_ == "onnx":
-            found = _write_onnx(ready, path, draws, streams or events, unrolled)
+            source = None if kind_of(model) == CODE else model
+            found = _write_onnx(ready, path, draws, streams or events, unrolled, source)
         else:
             found = _write_nir(ready, path, output)
     for message in caught:
@@ -172,17 +173,20 @@ def _write_nir(graph: "nir.NIRGraph", path: Path, output: Output) -> dict[str, A
 
 
 def _write_onnx(
-    ready: Any, path: Path, draws: str, streams: bool, unrolled: bool
+    ready: Any, path: Path, draws: str, streams: bool, unrolled: bool, source: str | None
 ) -> dict[str, Any]:
-    """Write a model; return what to report."""
+    """Write a model, which notes the file that it comes from; return what to report."""
     from stochi.export import to_onnx
 
-    written = to_onnx(ready, path, draws=draws, streams=streams or None, unrolled=unrolled)
+    written = to_onnx(
+        ready, path, draws=draws, streams=streams or None, unrolled=unrolled, source=source
+    )
     inputs = [value.name for value in written.graph.input]
     outputs = [value.name for value in written.graph.output]
     noted = {entry.key: entry.value for entry in written.metadata_props}
     line = f"Wrote {path}, in {noted['form']}: {', '.join(inputs)} → {', '.join(outputs)}"
-    return {"line": line, "onnx": str(path), "inputs": inputs, "outputs": outputs, **noted}
+    files = {"line": line, "onnx": str(path)}
+    return files | {"inputs": inputs, "outputs": outputs, "metadata": noted}
 
 
 def _read_sample(
@@ -217,6 +221,10 @@ def _load_trained(
 
     if kind_of(model) != CHECKPOINT:
         raise InputError(f"{model} is a NIR graph already; lower it with 'stochi deploy'")
+    if Path(model).is_file() and kind_of_file(Path(model)) == PROGRAM:
+        raise InputError(
+            f"{model}: {PROGRAM}; --format onnx writes a Program, NIR cannot hold its integers"
+        )
     network, config = load_network(Path(model))
     refuse(context, ("weights", "sample", "shape", "seed"), "it is for FILE.py:NAME")
     test = load_test(data, data_dir, Taken.by_network(model, config))

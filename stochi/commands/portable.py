@@ -10,7 +10,7 @@ from stochi.commands.data import Taken, load_test
 from stochi.commands.options import refuse
 from stochi.commands.own_inputs import read_inputs
 from stochi.errors import InputError
-from stochi.files import check_output, kind_of_file
+from stochi.files import PROGRAM, check_output, kind_of_file
 
 if TYPE_CHECKING:
     from stochi.program import Program
@@ -95,13 +95,18 @@ def load_ready(context: typer.Context, graph: Path, form: str) -> "Program | Non
     """Return the Program in a file, which needs no lowering; None if the file is something else.
 
     Raises:
-        InputError: options of a lowering were given with a Program.
+        InputError: a Program was given without --format lava, or with options of a lowering.
     """
     from stochi.program import Program
 
-    is_archive = graph.is_file() and "Program" in (kind_of_file(graph) or "")
-    if form != "lava" or not is_archive:
+    is_archive = graph.is_file() and kind_of_file(graph) == PROGRAM
+    if not is_archive:
         return None
+    if form != "lava":
+        raise InputError(
+            f"{graph}: {PROGRAM}, which is lowered already; give the NIR graph that it came from,"
+            " or --format lava for a folder that runs it"
+        )
     refuse(context, LOWERING, f"{graph} is a Program, which is lowered already")
     return Program.load(graph)
 

@@ -1,5 +1,6 @@
 """``stochi export --format onnx``, from a checkpoint, a graph, a Program and one's own network."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -24,7 +25,13 @@ ONNX = ("--format", "onnx")
 def test_a_program_becomes_a_model_of_its_integers(run: Run, trained: Path) -> None:
     program = trained / "m.program"
     status, out, _ = run("export", str(program), *ONNX, "--out", "m.onnx", "--json")
-    assert status == 0 and json.loads(out)["form"] == "integers"
+    told = json.loads(out)
+    assert status == 0 and told["metadata"]["form"] == "integers"
+    assert told["inputs"] == ["inputs", "seed", "trial", "first_sample"]
+    assert told["metadata"]["source"] == "m.program"
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()
+    noted = {entry.key: entry.value for entry in onnx.load("m.onnx").metadata_props}
+    assert noted == told["metadata"] and noted["source_sha256"] == digest
     images = torch.rand(6, 1, 8, 8)
     found = run_onnx(onnx.load("m.onnx"), images, seed=5, trial=1, first_sample=0)
     expected = run_program(Program.load(program), images, seed=5, trial=1).logits.numpy()
@@ -71,6 +78,7 @@ def test_an_own_network_is_exported_at_once(run: Run) -> None:
         (("m.nir", *ONNX, "--draws", "torch"), "draws is 'torch'; choose from input, inside"),
         (("m.program", *ONNX, "--out", "m.program"), "m.program is another file"),
         (("cut.program", *ONNX, "--out", "x.onnx"), "cut.program: "),
+        (("m.program", "--out", "x.nir"), "--format onnx writes a Program"),
         (("cut.nir", *ONNX, "--out", "x.onnx"), "cut.nir: not a NIR graph file, or damaged"),
         (("m.program",), "m.program: "),
     ],

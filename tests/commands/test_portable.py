@@ -51,7 +51,10 @@ def test_own_inputs_are_carried_along(run: Run, trained: Path) -> None:
             ["deploy", "m.program", "--format", "lava", "--noise", "none"],
             "--noise: m.program is a Program, which is lowered already; leave it out",
         ),
-        (["deploy", "m.program"], "m.program"),
+        (
+            ["deploy", "m.program"],
+            "m.program: an archive of numpy, like a Program, which is lowered already",
+        ),
         (["deploy", "m.nir", "--format", "lava", "--seed", "-1"], "seed is -1"),
         (["simulate", "m.program", "--format", "nir"], "--format nir: it belongs to --out"),
         (

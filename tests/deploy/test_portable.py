@@ -213,6 +213,32 @@ def test_only_an_unchanged_folder_is_written_again(tmp_path: Path, plain: Progra
         write_lava(plain, other / "notes.txt", inputs)
 
 
+def test_a_folder_that_cannot_be_moved_into_place_leaves_the_old_one(
+    tmp_path: Path, plain: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    write_lava(plain, folder, torch.rand(2, 1, 4, 4))
+    before = (folder / "SHA256SUMS").read_bytes()
+    move = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        if Path(source).suffix == ".part" and Path(target) == folder:
+            raise KeyboardInterrupt
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_lava(plain, folder, torch.rand(1, 1, 4, 4))
+    assert list(tmp_path.iterdir()) == [folder]
+    assert (folder / "SHA256SUMS").read_bytes() == before
+    monkeypatch.undo()
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    write_lava(plain, link, torch.rand(1, 1, 4, 4))
+    assert link.is_symlink() and sorted(tmp_path.iterdir()) == [folder, link]
+    assert (folder / "SHA256SUMS").read_bytes() != before
+
+
 @pytest.mark.parametrize("inputs", [torch.rand(2, 1, 4, 5), torch.full((1, 1, 4, 4), torch.nan)])
 def test_wrong_inputs_leave_no_folder(tmp_path: Path, plain: Program, inputs: torch.Tensor) -> None:
     with pytest.raises(InputError, match="inputs"):

@@ -1,7 +1,9 @@
 """ONNX models: what they take and note, their random numbers, and what is refused."""
 
+import re
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -13,10 +15,11 @@ from torch import nn
 from benchmarks.support.graphs import PRIMITIVES, conv, lif, pool, random
 from benchmarks.support.graphs import chain as bare_chain
 from stochi.deploy import lower
-from stochi.errors import InputError
+from stochi.errors import ExportError, InputError
 from stochi.export import GraphModel, draws_for_onnx, from_nir, to_nir, to_onnx
 from stochi.program import Program
 from stochi.sim import run
+from stochi.sim.inputs import lava_frames
 from stochi.train import RandomTauLeaky, RepeatSteps
 
 onnx = pytest.importorskip("onnx")
@@ -127,6 +130,14 @@ def test_images_are_rounded_to_8_bits_as_the_engine_does(program: Program) -> No
     assert np.array_equal(found["logits"], run(program, inputs).logits.numpy())
 
 
+def test_images_of_bytes_reach_the_program_unchanged(program: Program) -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(-1, 1).repeat(6, 1)
+    shown = torch.from_numpy(levels.astype(np.float32) / 255)
+    assert np.array_equal(lava_frames(program, shown).reshape(256, 6), levels)
+    found = run_onnx(to_onnx(program), shown, seed=0, trial=0, first_sample=0)
+    assert np.array_equal(found["logits"], run(program, shown).logits.numpy())
+
+
 def test_a_program_takes_streams_of_images(program: Program) -> None:
     inputs = torch.rand(5, 3, 6)
     found = run_onnx(to_onnx(program, streams=True), inputs, seed=0, trial=0, first_sample=0)
@@ -201,6 +212,37 @@ def _fixed(graph: nir.NIRGraph) -> GraphModel:
         if neuron.random:
             neuron.sampling = "fixed"
     return model
+
+
+def test_layers_may_be_called_like_states_and_probes() -> None:
+    torch.manual_seed(1)
+    one = np.ones(5)
+    kinds = [nir.CubaLIF(2e-3 * one, 5e-3 * one, 3 * one, 0 * one, 0.1 * one) for _ in range(3)]
+    names = ["w", "membrane", "v", "current", "u", "spikes"]
+    weights = [nir.Affine(random(5, 5), np.zeros(5)) for _ in range(3)]
+    nodes = [node for pair in zip(weights, kinds, strict=True) for node in pair]
+    every = {"input": nir.Input(np.array([5])), **dict(zip(names, nodes, strict=True))}
+    every["output"] = nir.Output(np.array([5]))
+    order = list(every)
+    made = nir.NIRGraph(every, list(pairwise(order)))
+    made.metadata = {"dt": 1e-3, "steps": 6}
+    lowered, inputs = lower(made, reset="zero"), torch.rand(4, 5)
+    record = run(lowered, inputs, probes=("spikes", "membrane"))
+    found = run_onnx(to_onnx(lowered, probes=("spikes", "membrane")), inputs)
+    for name in ("membrane", "current", "spikes"):
+        assert np.array_equal(found[f"membrane.{name}"], record.membrane[name].numpy())
+        assert np.array_equal(found[f"spikes.{name}"], record.spikes[name].numpy())
+    assert record.membrane["spikes"].any()
+
+
+def test_a_module_with_nan_is_refused(graph: nir.NIRGraph, tmp_path: Path) -> None:
+    model = from_nir(graph)
+    name, values = next(iter(model.named_parameters()))
+    with torch.no_grad():
+        values.view(-1)[1] = torch.nan
+    with pytest.raises(ExportError, match=f"{re.escape(name)} of the module holds NaN"):
+        to_onnx(model, tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_fixed_decays_are_written_once_they_are_drawn(graph: nir.NIRGraph) -> None:

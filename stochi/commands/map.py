@@ -7,7 +7,6 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.options import JsonOption, ProgramArgument
-from stochi.commands.program_tables import doubled_lines
 from stochi.files import check_figure
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ def map_command(
 
     Exit status 1 if it does not fit.
     """
+    from stochi.commands.program_tables import doubled_lines
     from stochi.deploy import Program, map_cores
     from stochi.deploy.mapping.figure import draw_cores
 

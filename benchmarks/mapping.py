@@ -57,6 +57,7 @@ def main() -> None:
     for channels in chosen.channels:
         name = f"SEW-ResNet19, {channels} channels"
         networks[name] = (SewResNet19(channels, time_steps=2), (3, 32, 32))
+    torch.manual_seed(0)  # the same weights, whatever was drawn before
     networks["5,000 inputs"] = (too_large(), (5000,))
     for name, (network, shape) in networks.items():
         for chip, program in programs(network, shape, events=len(shape) == 1).items():

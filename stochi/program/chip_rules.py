@@ -26,6 +26,19 @@ def the_chip_is_known(network: Network) -> str | None:
     return f"chip is {network.target.chip!r}; choose from {', '.join(CHIPS)}"
 
 
+def the_chip_draws_and_scales_decays(network: Network, layer: Layer) -> str | None:
+    chip = CHIPS[network.target.chip]
+    what = "draws its decays" if layer.decay.drawn else ""
+    if layer.decay.programmable:
+        what = what or "scales its input by its decay"
+    if not what or chip.programmable_neuron:
+        return None
+    return (
+        f"{what}, which takes a programmable neuron, and {chip.name} has none; lower the graph with"
+        " noise 'membrane', 'current' or 'none' for this chip, or for loihi2"
+    )
+
+
 def the_chip_has_the_reset(network: Network, layer: Layer) -> str | None:
     if layer.reset not in RESETS:
         return f"reset is {layer.reset!r}; choose from {', '.join(RESETS)}"

@@ -194,3 +194,17 @@ def test_a_layer_counts_the_neurons_that_it_takes() -> None:
     for each, on_loihi_1 in ((one, 1), (two, 2), (silent, 1)):
         assert each.compartments(CHIPS["loihi1"]) == on_loihi_1 * math.prod(each.shape)
         assert each.compartments(CHIPS["loihi2"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("decay", "says"),
+    [
+        (Decay(np.array([0, 4096]), True, True, False), "'lif': draws its decays, which takes"),
+        (Decay(np.array(2048), False, False, True), "'lif': scales its input by its decay"),
+    ],
+)
+def test_decays_that_take_microcode(decay: Decay, says: str) -> None:
+    needy = layer(projection(1), decay=decay)
+    assert made("loihi2", needy).layers[0].decay is decay
+    with pytest.raises(ProgramError, match=says):
+        made("loihi1", needy)

@@ -121,10 +121,8 @@ def _notes(program: Program, figures: Figures | None, placement: Placement) -> t
     """Return what an estimate assumes and leaves out, a sentence each."""
     chip = program.target.chip
     notes = [f"messages: {placement.words}"]
-    twice = sum(
-        layer.neurons for layer in program.layers if layer.spikes and layer.reset == "subtract"
-    )
-    if twice and not CHIPS[chip].programmable_neuron:
+    twice = sum(layer.compartments(CHIPS[chip]) - layer.neurons for layer in program.layers)
+    if twice:
         notes.append(
             f"{twice:,} neurons that reset by subtraction take a second one each on {chip}; events"
             " of the second ones are left out"

@@ -4,12 +4,13 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from stochi.errors import InputError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX
 from stochi.hardware.noise import generator_mean
 from stochi.program.comparison import weight_cosine
-from stochi.program.layers import Generator
+from stochi.program.layers import Generator, Layer
 from stochi.program.program import Program
 
 UNIFORM_SPREAD, UNIFORM_SPREAD_BELOW_7 = 128.0, 127.5
@@ -40,7 +41,12 @@ class StandIn:
     scale: float
     threshold_factor: float
 
-    @property
+    @staticmethod
+    def of(layer: Layer) -> "StandIn":
+        """Return what a Program's layer holds of its fit."""
+        return StandIn(layer.generator, layer.scale, layer.threshold_factor)
+
+    @cached_property
     def mean_noise(self) -> float:
         """Mean of the generator's noise at every time step, in the model's units."""
         if self.generator is None:
@@ -89,7 +95,7 @@ def take_over(
             f" of {noise!r}; pass a Program that was fitted, or pass images as calibration"
         )
     found = {
-        layer.name: StandIn(layer.generator, layer.scale, layer.threshold_factor)
+        layer.name: StandIn.of(layer)
         for layer in program.layers
         if layer.generator is not None or layer.threshold_factor != 1.0
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from stochi.deploy.mapping.use import Use
 from stochi.hardware.chips import CHIPS
 from stochi.hardware.cores import CoreLimits
-from stochi.program.chip_rules import find_problem_of_reset
+from stochi.program.chip_rules import decays_in_microcode, find_problem_of_reset
 from stochi.program.network import Network
 
 
@@ -133,9 +133,7 @@ def its_neurons_exist(network: Network, chip: str) -> str | None:
     if CHIPS[chip].programmable_neuron:
         return None
     for layer in network.layers:
-        what = "draws its decays" if layer.decay.drawn else ""
-        if layer.decay.programmable:
-            what = what or "scales its input by its decay"
+        what = decays_in_microcode(layer)
         if what:
             return (
                 f"layer {layer.name!r} {what}, which takes programmable neurons, and {chip} has"

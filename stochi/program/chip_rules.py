@@ -27,16 +27,20 @@ def the_chip_is_known(network: Network) -> str | None:
 
 
 def the_chip_draws_and_scales_decays(network: Network, layer: Layer) -> str | None:
-    chip = CHIPS[network.target.chip]
-    what = "draws its decays" if layer.decay.drawn else ""
-    if layer.decay.programmable:
-        what = what or "scales its input by its decay"
+    chip, what = CHIPS[network.target.chip], decays_in_microcode(layer)
     if not what or chip.programmable_neuron:
         return None
     return (
         f"{what}, which takes a programmable neuron, and {chip.name} has none; lower the graph with"
         " noise 'membrane', 'current' or 'none' for this chip, or for loihi2"
     )
+
+
+def decays_in_microcode(layer: Layer) -> str:
+    """Return what a layer does with its decays that takes a programmable neuron, or ""."""
+    if layer.decay.drawn:
+        return "draws its decays"
+    return "scales its input by its decay" if layer.decay.programmable else ""
 
 
 def the_chip_has_the_reset(network: Network, layer: Layer) -> str | None:
@@ -143,7 +147,7 @@ def one_step_s_drive_does_not_wrap(network: Network, layer: Layer) -> str | None
         return None
     current = _largest_current(layer, largest_synaptic_sum(network, layer, chip), network)
     bias = int(np.abs(layer.bias()).max(initial=0))
-    noise = _noise_on(layer, "membrane")
+    noise = noise_on(layer, "membrane")
     if current + bias + noise <= chip.drive_max:
         return None
     return (
@@ -190,11 +194,17 @@ def largest_synaptic_sum(network: Network, layer: Layer, chip: Chip) -> int:
     A generator's noise on the current is part of it, and the threshold that a pair of neurons
     subtracts through a synapse.
     """
-    total = 0.0
-    for projection in layer.projections:
-        largest = projection.largest_sum(network.largest_value(projection.source))
-        total += largest * 2.0 ** (projection.weight_exponent + ALIGN_SHIFT)
-    return math.ceil(total) + _noise_on(layer, "current") + _subtracted(layer, chip)
+    total = math.ceil(largest_input(network, layer) * 2**ALIGN_SHIFT)
+    return total + noise_on(layer, "current") + _subtracted(layer, chip)
+
+
+def largest_input(network: Network, layer: Layer) -> float:
+    """Return a bound on what synapses add to a neuron in one step, before the shift by 6."""
+    return sum(
+        projection.largest_sum(network.largest_value(projection.source))
+        * 2.0**projection.weight_exponent
+        for projection in layer.projections
+    )
 
 
 def _subtracted(layer: Layer, chip: Chip) -> int:
@@ -204,7 +214,8 @@ def _subtracted(layer: Layer, chip: Chip) -> int:
     return int(layer.threshold_mantissa.max()) << ALIGN_SHIFT
 
 
-def _noise_on(layer: Layer, state: str) -> int:
+def noise_on(layer: Layer, state: str) -> int:
+    """Return the largest magnitude of a generator's noise on a state, 0 without such noise."""
     generator = layer.generator
     if generator is None or generator.target != state:
         return 0
@@ -213,8 +224,8 @@ def _noise_on(layer: Layer, state: str) -> int:
 
 def _with_noise_and_threshold(layer: Layer, chip: Chip) -> str:
     parts = []
-    if _noise_on(layer, "current"):
-        parts.append(f"its noise of {_noise_on(layer, 'current') / 2**ALIGN_SHIFT:.0f}")
+    if noise_on(layer, "current"):
+        parts.append(f"its noise of {noise_on(layer, 'current') / 2**ALIGN_SHIFT:.0f}")
     if _subtracted(layer, chip):
         parts.append(f"the subtracted threshold of {_subtracted(layer, chip) >> ALIGN_SHIFT}")
     return f", with {' and '.join(parts)}," if parts else ""

@@ -29,8 +29,10 @@ from stochi.hardware.fixed_point import (
 from stochi.hardware.noise import largest_generator_value
 from stochi.program.chip_rules import (
     delays_fit_their_bits,
+    largest_input,
     no_weight_is_clipped,
     no_weight_loses_bits,
+    noise_on,
     one_step_s_drive_does_not_wrap,
     one_step_s_sum_does_not_wrap,
     the_chip_draws_and_scales_decays,
@@ -200,14 +202,7 @@ def the_generator_is_in_range(network: Network, layer: Layer) -> str | None:
 
 def one_step_s_input_fits_24_bits(network: Network, layer: Layer) -> str | None:
     """Limit of the input, which also keeps sums exact: below 2²⁵ before the weight exponent."""
-    total = 0.0
-    for projection in layer.projections:
-        largest = projection.largest_sum(network.largest_value(projection.source))
-        total += largest * 2.0**projection.weight_exponent
-    generator = layer.generator
-    noise = 0
-    if generator is not None and generator.target == "current":
-        noise = largest_generator_value(generator.mantissa, generator.exponent)
+    total, noise = largest_input(network, layer), noise_on(layer, "current")
     if total * 2**ALIGN_SHIFT + noise <= STATE_MAX:
         return None
     also = f" and its noise {noise >> ALIGN_SHIFT}" if noise else ""

@@ -54,7 +54,7 @@ class Roundings:
 
 def find_roundings(real: RealLayer, layer: Layer, target: Target) -> Roundings:
     """Compare a layer's numbers in the graph with those in the Program."""
-    stand_in = StandIn(layer.generator, layer.scale, layer.threshold_factor)
+    stand_in = StandIn.of(layer)
     projections, bias = fold_gains(real, layer.decay, RealValues.of(real), target, stand_in)
     weights, errors = [], []
     for values, projection in zip(projections, layer.projections, strict=True):
@@ -86,7 +86,7 @@ def find_roundings(real: RealLayer, layer: Layer, target: Target) -> Roundings:
 def assert_rounded(real: RealLayer, layer: Layer, target: Target) -> None:
     """Assert that every number is rounded as far as docs/arithmetic.md says, and no further."""
     found = find_roundings(real, layer, target)
-    stand_in = StandIn(layer.generator, layer.scale, layer.threshold_factor)
+    stand_in = StandIn.of(layer)
     projections, _ = fold_gains(real, layer.decay, RealValues.of(real), target, stand_in)
     for values, projection in zip(projections, layer.projections, strict=True):
         mixed = bool((values.weight > 0).any() and (values.weight < 0).any())

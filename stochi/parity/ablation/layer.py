@@ -45,6 +45,7 @@ class AblatedLayer(RunningLayer):
         ]
         self.drawn = make_step(index, real, program.target, None, now)
         self.drawn.decay, self.drawn.generator = self.numbers.decay, self.numbers.generator
+        self.mean_noise = StandIn.of(self.numbers).mean_noise  # which the Program's bias takes away
         self.weights = [torch.from_numpy(np.array(path.weight)) for path in real.projections]
         self.bias = torch.from_numpy(real.bias)
         if "weights" in switches:
@@ -169,7 +170,7 @@ class AblatedLayer(RunningLayer):
         stands_in = real is not None and real.random is not None and not self.numbers.decay.drawn
         if generator is None or "noise" not in self.switches or not stands_in:
             return torch.zeros((), dtype=torch.float64), True
-        noise = self.drawn.draw_noise(like, step).double() - self._mean_noise * self._unit
+        noise = self.drawn.draw_noise(like, step).double() - self.mean_noise * self._unit
         return noise, generator.target == "membrane"
 
     def _threshold(self) -> torch.Tensor:
@@ -193,12 +194,6 @@ class AblatedLayer(RunningLayer):
         return self._over(torch.from_numpy(leak))
 
     @property
-    def _mean_noise(self) -> float:
-        """Mean of the Program's noise, which its bias takes away, in the model's units."""
-        numbers = self.numbers
-        return StandIn(numbers.generator, numbers.scale, numbers.threshold_factor).mean_noise
-
-    @property
     def _noise_enters_memory(self) -> bool:
         return noise_enters_memory(self.real.neuron, self.numbers.generator)
 
@@ -209,7 +204,7 @@ class AblatedLayer(RunningLayer):
         """
         numbers = self.numbers
         bias = torch.from_numpy(numbers.bias_mantissa).double() * 2.0**numbers.bias_exponent
-        mean_noise = 0.0 if self._noise_enters_memory else self._mean_noise
+        mean_noise = 0.0 if self._noise_enters_memory else self.mean_noise
         return bias / numbers.membrane_unit + mean_noise
 
     def _chip_weight(self, program: Program, number: int) -> torch.Tensor:
@@ -244,7 +239,7 @@ class AblatedLayer(RunningLayer):
             if projection.source == CONSTANT:
                 weight = torch.from_numpy(projection.weight).double()
                 found = weight * 2.0**projection.weight_exponent / self.numbers.scale
-        return found + (self._mean_noise if self._noise_enters_memory else 0.0)
+        return found + (self.mean_noise if self._noise_enters_memory else 0.0)
 
     @property
     def _remembers(self) -> bool:

@@ -1,7 +1,5 @@
 """Run of a Program on Lava with numpy alone; what Lava's own processes know runs on those."""
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from stochi.program.program import Program
 from stochi.sim.lava.network import LayerNetwork
 from stochi.sim.lava.stock import StockLava
 from stochi.sim.lava.stock_rules import check_synapses, what_the_neuron_lacks
+from stochi.temporary import temporary_folder
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,8 @@ def run_on_lava(program: Program, frames: np.ndarray, draws: Draws) -> Recorded:
     if choose_form(program, frames.shape[1]).whole_layers is None:
         with StockLava(program, frames, draws) as stock:
             return Recorded(*stock.record())
-    folder = Path(tempfile.mkdtemp(prefix="stochi-lava-"))
-    try:
+    with temporary_folder() as folder:
         return _run_layers(program, frames, draws, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _why_whole_layers(program: Program, samples: int) -> str | None:

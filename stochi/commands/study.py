@@ -192,10 +192,9 @@ def _study_events(how: _How, plan: "EventStudyPlan") -> _Found:
 
 def _finish(how: _How, found: _Found) -> None:
     """Write study.json and print the tables."""
-    from stochi.files import written_aside
+    from stochi.files import write_whole
 
-    with written_aside(how.out / "study.json") as aside:
-        aside.write_text(json.dumps(found.content, indent=1) + "\n")
+    write_whole(how.out / "study.json", json.dumps(found.content, indent=1) + "\n")
     for table in found.tables:
         how.output.table(table.rows, table.title, table.text_columns)
     if not found.masking:

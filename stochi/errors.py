@@ -50,17 +50,18 @@ class WriteError(StochiError, OSError):
     """
 
     def __str__(self) -> str:
-        return f"{self.filename}: not written: {_cause(self)}"
+        return f"{self.filename}: not written: {explain_cause(self)}"
 
 
 def explain(error: OSError) -> str:
     """Return the file, the cause and, if there is one, the way out of an error of the system."""
     if isinstance(error, WriteError):
         return str(error)
-    return f"{error.filename or 'file'}: {_cause(error)}"
+    return f"{error.filename or 'file'}: {explain_cause(error)}"
 
 
-def _cause(error: OSError) -> str:
+def explain_cause(error: OSError) -> str:
+    """Return the cause and, if there is one, the way out of an error of the system."""
     cause = error.strerror or (OSError.__str__(error).splitlines() or [type(error).__name__])[0]
     way_out = _WAYS_OUT.get(error.errno or 0)
     return f"{cause}; {way_out}" if way_out else cause

@@ -12,6 +12,7 @@ from stochi.program.program import Program
 from stochi.sim.lava.network import LayerNetwork
 from stochi.sim.lava.stock import StockLava
 from stochi.sim.lava.stock_rules import check_synapses, what_the_neuron_lacks
+from stochi.sim.mapped import create_mapped
 from stochi.temporary import temporary_folder
 
 
@@ -90,7 +91,7 @@ def _run_layers(program: Program, frames: np.ndarray, draws: Draws, folder: Path
         path = folder / f"{probe}-{program.index(layer.name)}.npy"
         files[probe][layer.name] = str(path)
         shape = (program.target.time_steps, frames.shape[1], *layer.shape)
-        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        return create_mapped(path, dtype, shape)
 
     spikes = {
         layer.name: recorded_into("spikes", layer, np.bool_)

@@ -50,13 +50,13 @@ class LayerNetwork:
         with ExitStack() as stack:
             self.folder = stack.enter_context(temporary_folder())
             self.runtime = LavaRuntime(self._connect, self.models)
-            stack.callback(self.runtime.stop)
             self.runtime.start()
-            self.ending = stack.pop_all()
+            self.folder_in_use = stack.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.ending.close()
+    def __exit__(self, raised: object, *_: object) -> None:
+        with self.folder_in_use:
+            self.runtime.stop(by_force=raised is not None)
 
     def run_frames(
         self,

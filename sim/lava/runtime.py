@@ -1,20 +1,21 @@
 """Lava's runtime: starting it, running it, and ending its processes reliably."""
 
-import ctypes
+import errno
 import logging
+import multiprocessing
 import os
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
-from stochi.errors import StochiError
+from stochi.errors import StochiError, explain_cause
+from stochi.processes import end_with_parent, leave_signals_to_parent, starting_children
 
 SECONDS_BETWEEN_LOOKS = 0.5
-_PR_SET_PDEATHSIG = 1
 _starting = threading.local()
+_one_start = threading.Lock()
 
 
 class LavaRunError(StochiError):
@@ -63,12 +64,18 @@ class LavaRuntime:
                 if type(process) in self.models
             },
         )
+        before = multiprocessing.active_children()
         try:
-            with _children_that_end_with_us(), _loggers_unchanged():
+            with _children_that_end_with_us(), _loggers_unchanged(), _memory_without_names():
                 self.process.create_runtime(run_cfg=config)
-        except Exception as error:
-            self.stop()
-            raise LavaRunError(f"Lava's runtime does not start: {error}") from error
+        except BaseException as error:
+            self.stop(by_force=True)
+            for child in multiprocessing.active_children():
+                if child not in before:
+                    child.kill()
+            if not isinstance(error, Exception):
+                raise
+            raise LavaRunError(f"Lava's runtime does not start: {_why(error)}") from error
 
     def run(self, steps: int) -> None:
         """Run a number of time steps.
@@ -90,24 +97,32 @@ class LavaRuntime:
         except LavaRunError:
             raise
         except Exception as error:
-            raise LavaRunError(f"Lava's runtime failed: {error}") from error
+            raise LavaRunError(f"Lava's runtime failed: {_why(error)}") from error
 
     def _check_processes(self) -> None:
         for actor in self.process.runtime._messaging_infrastructure.actors:
             if not _is_alive(actor):
                 raise LavaRunError("one of Lava's processes died; it may have run out of memory")
 
-    def stop(self) -> None:
-        """End all processes, by force if one of them has died; further calls do nothing."""
+    def stop(self, by_force: bool = False) -> None:
+        """End all processes; further calls do nothing.
+
+        Args:
+            by_force: whether to kill them, in the middle of a run, for example. If one of them has
+                died, the others are killed anyway.
+        """
         from lava.magma.core.process.process import ProcessServer
 
         server = ProcessServer()
         server.processes = [p for p in server.processes if p not in self.made]
-        runtime, self.process.runtime, self.made = self.process.runtime, None, []
+        runtime = self.process.runtime
+        for process in self.made:
+            process.runtime = None  # it would stop the runtime again when it is deleted
+        self.made = []
         if runtime is None:
             return
         actors = list(runtime._messaging_infrastructure.actors)
-        alive = all(_is_alive(actor) for actor in actors)
+        alive = not by_force and all(_is_alive(actor) for actor in actors)
         # Lava passes a stop on only after a run, and to all processes or to none.
         runtime._is_started = alive
         if not alive:
@@ -139,24 +154,61 @@ def _loggers_unchanged() -> Iterator[None]:
 def _children_that_end_with_us() -> Iterator[None]:
     """Fork processes that end with this one.
 
-    They ignore Ctrl-C, which reaches the whole process group of a terminal, because the parent ends
-    them in order. If the parent is killed, Linux ends them.
+    They ignore Ctrl-C, because the parent ends them in order. If the parent is killed, the system
+    ends them.
     """
-    before = None
-    if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     _starting.parent = os.getpid()
     try:
-        yield
+        with starting_children():
+            yield
     finally:
         _starting.parent = None
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
 
 
-def _end_with_parent() -> None:
-    if getattr(_starting, "parent", None) is not None and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _begin_as_child() -> None:
+    parent = getattr(_starting, "parent", None)
+    if parent is not None:
+        _starting.parent = os.getpid()
+        leave_signals_to_parent()
+        end_with_parent(parent)
 
 
-os.register_at_fork(after_in_child=_end_with_parent)
+os.register_at_fork(after_in_child=_begin_as_child)
+
+
+@contextmanager
+def _memory_without_names() -> Iterator[None]:
+    """Let Lava's shared memory be reserved when it is made, and vanish with its processes.
+
+    If it was not reserved, a full /dev/shm would end the process that writes to it. The processes
+    inherit it and need no name, which would outlive a kill.
+    """
+    from lava.magma.runtime.message_infrastructure.shared_memory_manager import SharedMemoryManager
+
+    with _one_start:
+        before = SharedMemoryManager.create_shared_memory
+        SharedMemoryManager.create_shared_memory = _create_shared_memory
+        try:
+            yield
+        finally:
+            SharedMemoryManager.create_shared_memory = before
+
+
+def _create_shared_memory(manager: Any, size: int) -> SharedMemory:
+    memory = SharedMemory(create=True, size=size)
+    manager._shared_memory_handles.append(memory)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(memory._fd, 0, memory.size)  # type: ignore[attr-defined]
+    finally:
+        memory.unlink()
+    return memory
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return (
+            "its shared memory, /dev/shm, is full; make it larger (docker run --shm-size=1g), or"
+            " use the engine"
+        )
+    return explain_cause(error) if isinstance(error, OSError) else str(error)

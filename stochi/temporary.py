@@ -93,6 +93,16 @@ def remove_left_behind(folder: str | Path) -> None:
             _remove_if_left(Path(folder) / name)
 
 
+@contextmanager
+def kept_tidy(folder: str | Path) -> Iterator[None]:
+    """Remove from a folder, before and after the block, what killed processes left there."""
+    remove_left_behind(folder)
+    try:
+        yield
+    finally:
+        remove_left_behind(folder)
+
+
 def release_all() -> None:
     """Remove everything that this process has reserved, before it ends without unwinding."""
     for one in [one for one in _held if one.process == os.getpid()]:

@@ -9,7 +9,7 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.options import DataDirOption, DataOption, DeviceOption, JsonOption, refuse
-from stochi.commands.stopping import stopped_in_order
+from stochi.commands.stopping import advised
 
 if TYPE_CHECKING:
     from stochi.study import EventStudyPlan, StudyPlan
@@ -100,7 +100,7 @@ def study_command(
     how = _How(out, data_dir, processes or joblib.cpu_count(), output)
     sizes = {"epochs": epochs, "seeds": seeds}
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
-    with stopped_in_order(advice):
+    with advised(advice):
         if events:
             from stochi.study import event_plan_for
 

@@ -12,7 +12,7 @@ def main() -> None:
     """Run the command line; no signal and no closed stream ends it with a traceback."""
     _open_closed_streams()
     stopping = Stopping()
-    sys.exit(run_to_its_end(partial(_run, stopping), stopping))
+    stopping.end(run_to_its_end(partial(_run, stopping), stopping))
 
 
 def _run(stopping: Stopping) -> object:

@@ -2,15 +2,20 @@
 
 import os
 import sys
+import tempfile
+from contextlib import suppress
 from functools import partial
 
 from stochi.commands.ending import run_to_its_end
 from stochi.commands.stopping import Stopping
+from stochi.temporary import remove_left_behind
 
 
 def main() -> None:
     """Run the command line; no signal and no closed stream ends it with a traceback."""
     _open_closed_streams()
+    with suppress(OSError):  # no folder for temporary files, which few commands need
+        remove_left_behind(tempfile.gettempdir())
     stopping = Stopping()
     stopping.end(run_to_its_end(partial(_run, stopping), stopping))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.kills.scene import Scene
 
-PARITY = "parity m.pt m.program --images 8 --trials 2 --exact 4 --attack uniform"
+PARITY = "parity m.pt m.program --images 8 --trials 2 --exact 4 --attack noise"
 COMMANDS = {
     "train": ["train", "--epochs", "4", "--time-steps", "2", "--out", "out/m.pt"],
     "parity": [*PARITY.split(), "--out", "out/r.json", "--html", "out/r.html"],

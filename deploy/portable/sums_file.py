@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stochi.errors import InputError, StochiError, WriteError
+from stochi.errors import InputError, WriteError
 from stochi.temporary import Reserved, remove_left_behind, reserved
 
 LIST = "SHA256SUMS"
@@ -63,7 +63,7 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
             _list_files(new.folder)
             _replace(target, new)
     except OSError as error:
-        if isinstance(error, StochiError) or error.errno is None:
+        if error.errno is None:
             raise
         raise WriteError(error.errno, error.strerror, str(path)) from error
 

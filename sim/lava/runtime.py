@@ -2,12 +2,12 @@
 
 import errno
 import logging
+import mmap
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 from stochi.errors import StochiError, explain_cause
@@ -128,7 +128,11 @@ class LavaRuntime:
         if not alive:
             for actor in filter(_is_alive, actors):
                 actor.kill()
-        runtime.stop()
+        try:
+            runtime.stop()
+        except Exception:
+            if alive:
+                raise
 
 
 def _is_alive(actor: Any) -> bool:
@@ -176,39 +180,53 @@ def _begin_as_child() -> None:
 os.register_at_fork(after_in_child=_begin_as_child)
 
 
+class _Block:
+    """Memory that forked processes share, as Lava's ports use it.
+
+    Attributes:
+        buf: its bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.buf = memoryview(mmap.mmap(-1, size))
+
+
+class _InheritedMemory:
+    """Lava's manager of shared memory, without a process, names or files.
+
+    Lava takes memory from /dev/shm, which is small in a container: writing to it ends the process
+    if it is full, and a kill leaves what was taken. Forked processes can inherit memory instead.
+    """
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def shutdown(self) -> None:
+        """Do nothing; memory goes with the last port that uses it."""
+
+    def create_shared_memory(self, size: int) -> _Block:
+        """Return new memory, of a size in bytes."""
+        return _Block(size)
+
+
 @contextmanager
 def _memory_without_names() -> Iterator[None]:
-    """Let Lava's shared memory be reserved when it is made, and vanish with its processes.
-
-    If it was not reserved, a full /dev/shm would end the process that writes to it. The processes
-    inherit it and need no name, which would outlive a kill.
-    """
-    from lava.magma.runtime.message_infrastructure.shared_memory_manager import SharedMemoryManager
+    """Let a runtime that starts in the block use :class:`_InheritedMemory`."""
+    from lava.magma.runtime.message_infrastructure import multiprocessing as infrastructure
 
     with _one_start:
-        before = SharedMemoryManager.create_shared_memory
-        SharedMemoryManager.create_shared_memory = _create_shared_memory
+        before = infrastructure.SharedMemoryManager
+        infrastructure.SharedMemoryManager = _InheritedMemory
         try:
             yield
         finally:
-            SharedMemoryManager.create_shared_memory = before
-
-
-def _create_shared_memory(manager: Any, size: int) -> SharedMemory:
-    memory = SharedMemory(create=True, size=size)
-    manager._shared_memory_handles.append(memory)
-    try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(memory._fd, 0, memory.size)  # type: ignore[attr-defined]
-    finally:
-        memory.unlink()
-    return memory
+            infrastructure.SharedMemoryManager = before
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return (
-            "its shared memory, /dev/shm, is full; make it larger (docker run --shm-size=1g), or"
-            " use the engine"
+            "/dev/shm, where its semaphores are, is full; make it larger (docker run"
+            " --shm-size=1g), or use the engine"
         )
     return explain_cause(error) if isinstance(error, OSError) else str(error)

@@ -52,6 +52,7 @@ class Stopping:
         self.number: int | None = None
         self.over = False
         self.told = False
+        self.forking = threading.local()
         self.numbers = [n for n in _STOPPING if signal.getsignal(n) is not signal.SIG_IGN]
 
     def begin(self) -> None:
@@ -60,7 +61,9 @@ class Stopping:
         os.set_blocking(self.wakes, False)
         signal.set_wakeup_fd(self.wakes, warn_on_full_buffer=False)
         threading.Thread(target=self._end_by_force, daemon=True).start()
-        os.register_at_fork(after_in_child=self._leave)
+        os.register_at_fork(
+            before=self._hold_back, after_in_parent=self._let_go, after_in_child=self._leave
+        )
         for number in self.numbers:
             signal.signal(number, self._stop)
 
@@ -94,11 +97,18 @@ class Stopping:
             self.tell("stopped")
         os._exit(STOPPED + number)
 
+    def _hold_back(self) -> None:
+        self.forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, self.numbers)
+
+    def _let_go(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.forking.mask)
+
     def _leave(self) -> None:
         """Give the signals back in a forked child, whose end must not be its parent's."""
         signal.set_wakeup_fd(-1)
         for number in self.numbers:
             signal.signal(number, signal.SIG_DFL)
+        self._let_go()
 
 
 @contextmanager

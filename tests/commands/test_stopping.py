@@ -108,7 +108,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 def test_the_end_of_a_forked_child_is_not_its_parent_s() -> None:
     fork = (
-        "\n        if (child := os.fork()) == 0: time.sleep(60)"
+        "\n        if (child := os.fork()) == 0: time.sleep(60); os._exit(1)"
         "\n        os.kill(child, signal.SIGTERM)"
         "\n        assert os.waitpid(child, 0)[1] == signal.SIGTERM"
         "\n        time.sleep(GRACE + 0.3)"

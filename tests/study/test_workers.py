@@ -65,7 +65,8 @@ def test_work_that_nobody_waits_for_ends() -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_they_end_with_their_parent(how: signal.Signals) -> None:
     code = (
-        "from stochi.study.workers import in_processes; from tests.study.test_workers import slept\n"
+        "from stochi.study.workers import in_processes\n"
+        "from tests.study.test_workers import slept\n"
         "for _ in in_processes(slept, [0, 60, 60], 2): print('begun', flush=True)"
     )
     parent = subprocess.Popen(

@@ -1,11 +1,13 @@
 # make demo: train, export, lower, run on Lava, compare.  make test: the tests.
 # make slow: the slow tests.  make deep: ten thousand random Programs, engine against Lava.
+# make fuzz: CASES damaged files of each kind that Stochi reads, and the crafted ones.
 # JOBS is the number of processes that run the tests side by side, each on one thread.
 # Both set up .venv first, from the pins in requirements/, and do nothing twice.
 # TORCH=cuda takes torch as pip's index has it, on Linux with CUDA: 2.7 GB to download, not 0.2.
 
 PYTHON ?= python3
 JOBS ?= 2
+CASES ?= 10000
 TORCH ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
@@ -17,7 +19,7 @@ TORCH_PIN := torch==$(shell sed -n 's/^torch==//p' $(PINS))
 LAVA_PIN := lava-nc==0.10.0
 IMPORT_LAVA := from stochi.sim.lava.compatibility import import_lava; import_lava()
 
-.PHONY: demo test slow deep check clean
+.PHONY: demo test slow deep fuzz check clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -31,6 +33,9 @@ slow: $(READY)
 
 deep: $(READY)
 	@$(BIN)/python -m tests.sim.deep_run --programs 10000
+
+fuzz: $(READY)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --cases $(CASES)
 
 check: $(READY)
 	@$(BIN)/ruff check .

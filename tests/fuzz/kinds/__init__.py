@@ -1,0 +1,3 @@
+"""The kinds of files, each a module with a ``KIND``."""
+
+KINDS = ("programs",)

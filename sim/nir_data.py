@@ -4,6 +4,7 @@ NIRData is part of NIR 1.0.8 (``nir/data_ir``): for each node of a graph its obs
 of (samples, time steps, neurons). Arrays of a layer's shape are flattened in C order.
 """
 
+import io
 from pathlib import Path
 
 import nir
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import write_whole
 from stochi.program.program import Program
 from stochi.sim.record import Record
 
@@ -65,8 +66,9 @@ def write_nir_data(record: Record, program: Program, path: str | Path) -> None:
         InputError: as for :func:`to_nir_data`, or ``path`` is a folder.
     """
     data = to_nir_data(record, program)
-    with written_aside(path) as aside:
-        nir.write_data(aside, data)
+    content = io.BytesIO()  # HDF5 ends the process if it cannot write to a disk
+    nir.write_data(content, data)
+    write_whole(path, content.getvalue())
 
 
 def _check_shape(program: Program, name: str, recorded: torch.Tensor) -> None:

@@ -1,5 +1,22 @@
 """Errors whose message names what is wrong, where it is, and what to do about it."""
 
+import errno
+
+_WAYS_OUT = {
+    errno.ENOSPC: "free some space there, or write to another place",
+    errno.EDQUOT: "free some of your quota there, or write to another place",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f), or write to another place",
+    errno.EROFS: "write to another place",
+    errno.EACCES: "change its permissions, or give another name",
+    errno.EPERM: "change its permissions, or give another name",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs, or raise the system's limit of open files",
+    errno.ELOOP: "remove one of the links, or give another name",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ENXIO: "read from it first, or give the name of a file",
+    errno.EPIPE: "nothing reads from it any more",
+}
+
 
 class StochiError(Exception):
     """Base class of all errors that Stochi raises on purpose, with a message of one line."""
@@ -23,6 +40,31 @@ class ProgramError(StochiError):
 
 class InputError(StochiError, ValueError):
     """Error for data or an option that has the wrong shape, range or type."""
+
+
+class WriteError(StochiError, OSError):
+    """Error for a file that could not be written; what stood under its name is unchanged.
+
+    Attributes:
+        errno, strerror, filename: as of any OSError.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.filename}: not written: {explain_cause(self)}"
+
+
+def explain(error: OSError) -> str:
+    """Return the file, the cause and, if there is one, the way out of an error of the system."""
+    if isinstance(error, WriteError):
+        return str(error)
+    return f"{error.filename or 'file'}: {explain_cause(error)}"
+
+
+def explain_cause(error: OSError) -> str:
+    """Return the cause and, if there is one, the way out of an error of the system."""
+    cause = error.strerror or (OSError.__str__(error).splitlines() or [type(error).__name__])[0]
+    way_out = _WAYS_OUT.get(error.errno or 0)
+    return f"{cause}; {way_out}" if way_out else cause
 
 
 def check_at_least_one(**counts: int) -> None:

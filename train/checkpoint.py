@@ -1,5 +1,6 @@
 """The file of a trained network: its weights and how to build it, without pickled code."""
 
+import io
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from stochi.errors import InputError, StochiError
-from stochi.files import kind_of_file, what_is_missing, written_aside
+from stochi.files import kind_of_file, what_is_missing, write_whole
 from stochi.not_finite import find_not_finite
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
@@ -126,7 +127,7 @@ def save_checkpoint(
 ) -> None:
     """Write the weights, the network's configuration and the training configuration.
 
-    The file is written aside and then moved into place.
+    The file is written aside and then moved into place. The same content has the same bytes.
     """
     content = {
         "format": FORMAT,
@@ -135,8 +136,9 @@ def save_checkpoint(
         "training": training,
         "weights": model.state_dict(),
     }
-    with written_aside(path) as aside:
-        torch.save(content, aside)
+    stored = io.BytesIO()  # torch would write the name of a file into its bytes
+    torch.save(content, stored)
+    write_whole(path, stored.getvalue())
 
 
 def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """NIR graph files: reading and writing, with errors that name a way out."""
 
+import io
 from pathlib import Path
 
 import nir
@@ -7,13 +8,14 @@ import nir
 from stochi.deploy.graph.arrays import map_nodes, with_arrays
 from stochi.deploy.graph.repair import read_repaired
 from stochi.errors import GraphError, first_line
-from stochi.files import what_is_missing, written_aside
+from stochi.files import what_is_missing, write_whole
 
 
 def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
     """Write a NIR graph as HDF5, to a temporary file that then replaces the target."""
-    with written_aside(path) as aside:
-        nir.write(str(aside), map_nodes(graph, lambda name, node: with_arrays(node)))
+    content = io.BytesIO()  # HDF5 ends the process if it cannot write to a disk
+    nir.write(content, map_nodes(graph, lambda name, node: with_arrays(node)))
+    write_whole(path, content.getvalue())
 
 
 def read_graph(path: str | Path) -> nir.NIRGraph:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from stochi.deploy.mapping.results import Mapping
-from stochi.files import written_aside
+from stochi.files import write_png
 
 
 def draw_cores(mapping: Mapping, path: str | Path) -> None:
@@ -30,5 +30,4 @@ def draw_cores(mapping: Mapping, path: str | Path) -> None:
     for name in mapping.layers:
         axes.plot([], [], "s", color=colour[name], label=name)
     figure.legend(loc="outside lower center", ncols=4, fontsize=7)
-    with written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=110)
+    write_png(figure, path, dpi=110)

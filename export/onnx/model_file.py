@@ -12,7 +12,7 @@ import torch
 from stochi.errors import ExportError, InputError, check_at_least_one
 from stochi.export.model.building import from_nir
 from stochi.export.model.model import GraphModel
-from stochi.files import check_output, written_aside
+from stochi.files import check_output, write_whole
 from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 
@@ -83,8 +83,7 @@ def to_onnx(
     _check_size(model.ByteSize())
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
-        with written_aside(path) as aside:
-            aside.write_bytes(model.SerializeToString())
+        write_whole(path, model.SerializeToString())
     return model
 
 

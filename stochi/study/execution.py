@@ -16,6 +16,7 @@ from stochi.study.results import StudyResults
 from stochi.study.running import examine_all
 from stochi.study.store import Store
 from stochi.study.victims import Victim
+from stochi.temporary import kept_tidy
 
 WEIGHT_NOISE_COST = 8
 """Cost of a network with weight noise, in that of another one.
@@ -55,7 +56,8 @@ def conduct(
     missing = sum(len(answers.open_questions(victim)) for victim in costs)
     progress(f"{len(costs)} networks, {missing} answers to find; the costliest come first")
     find = partial(examine, answers=answers, training=training, test=test)
-    examine_all(costs, find, processes, progress)
+    with kept_tidy(folder):
+        examine_all(costs, find, processes, progress)
     return evaluate(answers)
 
 

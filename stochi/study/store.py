@@ -1,6 +1,7 @@
 """Answers on disk, one file each, so that an interrupted study continues where it stopped."""
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import write_whole
 
 Key = Mapping[str, object]
 """All that an answer depends on, as plain values; see ``stochi.study.keys``."""
@@ -47,8 +48,9 @@ class Store:
 
     def put(self, key: Key, answer: Mapping[str, object]) -> None:
         """Keep an answer, of plain values."""
-        with written_aside(self.path(key, "json")) as aside:
-            aside.write_text(json.dumps({"about": _as_read(key), "answer": answer}) + "\n")
+        write_whole(
+            self.path(key, "json"), json.dumps({"about": _as_read(key), "answer": answer}) + "\n"
+        )
 
     def get_tensors(self, key: Key) -> dict[str, torch.Tensor] | None:
         """Return the tensors with this key, weights for example, or None if there are none.
@@ -72,8 +74,9 @@ class Store:
 
     def put_tensors(self, key: Key, tensors: dict[str, torch.Tensor]) -> None:
         """Keep tensors."""
-        with written_aside(self.path(key, "pt")) as aside:
-            torch.save(tensors, aside)
+        content = io.BytesIO()  # torch would write the name of a file into its bytes
+        torch.save(tensors, content)
+        write_whole(self.path(key, "pt"), content.getvalue())
 
     def path(self, key: Key, ending: str) -> Path:
         """Return the path of the file with this key and ending."""

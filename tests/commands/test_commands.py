@@ -20,7 +20,6 @@ from stochi.commands.attack_choice import read_attacks
 from stochi.commands.console import Output
 from stochi.commands.demo import _can_use_lava
 from stochi.deploy import Program
-from stochi.files import written_aside
 from stochi.parity.report.tables import PARTS_TITLE
 from stochi.sim.lava.compatibility import LavaUnavailable
 from stochi.train.checkpoint import load_checkpoint
@@ -534,18 +533,6 @@ def test_a_folder_in_place_of_a_file_is_reported_before_the_work(
     status, out, err = run(command, *(str(trained / name) for name in files), "--out", "folder")
     assert status == 2 and out == ""
     assert err == "stochi: folder: a folder, not a file; give the name of a file\n"
-
-
-def test_an_unwritable_folder_is_reported_by_the_name_that_was_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(**options: object) -> None:  # like a folder without permission; root has them all
-        raise PermissionError(13, "Permission denied", str(tmp_path / ".r.json.x.part"))
-
-    monkeypatch.setattr("stochi.files.tempfile.mkstemp", fail)
-    with pytest.raises(PermissionError) as error, written_aside(tmp_path / "r.json"):
-        pass
-    assert error.value.filename == str(tmp_path / "r.json")
 
 
 def test_the_demo_says_why_it_leaves_lava_out(

@@ -57,7 +57,7 @@ class FrameCache:
         """Keep frames."""
         counts = _COUNTS.pack(lost.clipped, lost.outside, lost.events)
         kept = counts + np.packbits(frames).tobytes()
-        with written_aside(self._path(key)) as aside:
+        with written_aside(self._path(key), lasting=False) as aside:
             aside.write_bytes(_checksum(key, kept) + kept)
 
     def _path(self, key: str) -> Path:

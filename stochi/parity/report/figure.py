@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stochi.files import written_aside
+from stochi.files import write_png
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.report import ParityReport
 from stochi.parity.results import SIDES, Errors
@@ -28,8 +28,7 @@ def draw_report(report: ParityReport, path: str | Path) -> None:
     left.set_title(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
     if report.distribution is not None:
         _draw_rates(right, report.distribution)
-    with written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=130)
+    write_png(figure, path, dpi=130)
 
 
 def error_bars(estimates: list[Estimate], factor: float = 100) -> list[list[float]]:

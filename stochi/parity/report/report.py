@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stochi.files import written_aside
+from stochi.files import write_whole
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.page import render_page
 from stochi.parity.report.tables import (
@@ -127,8 +127,7 @@ class ParityReport:
 
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, aside and then into place."""
-        with written_aside(path) as aside:
-            aside.write_text(json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
+        write_whole(path, json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
 
     def to_html(self, path: str | Path) -> None:
         """Write the tables as one HTML page that needs nothing else."""
@@ -143,5 +142,4 @@ class ParityReport:
         if self.distribution is not None:
             tables[DISTRIBUTION_TITLE] = self.distribution_table()
         page = render_page(self.warnings(), tables, asdict(self.configuration))
-        with written_aside(path) as aside:
-            aside.write_text(page, encoding="utf-8")
+        write_whole(path, page)

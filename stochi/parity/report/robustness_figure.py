@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import write_png
 from stochi.parity.report.figure import error_bars
 from stochi.parity.report.report import ParityReport
 from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES, TWIN, AccuracyRow
@@ -49,8 +49,7 @@ def draw_robustness(report: ParityReport, path: str | Path) -> None:
         _draw(axes, title, panels[title], clean)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    with written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=130)
+    write_png(figure, path, dpi=130)
 
 
 def _draw(

@@ -18,6 +18,7 @@ from stochi.study.events.same_recordings import check_recordings
 from stochi.study.running import examine_all
 from stochi.study.store import Store
 from stochi.study.victims import Victim
+from stochi.temporary import kept_tidy
 
 ITERATIONS = 50
 """Iterations that an attack is taken to have if it does not say."""
@@ -58,7 +59,8 @@ def conduct_events(
         if any(costs.values()):
             progress(f"Networks under what was made {what}")
         find = partial(examine, answers=answers, training=training, test=test, crossing=crossing)
-        examine_all({v: cost for v, cost in costs.items() if cost}, find, processes, progress)
+        with kept_tidy(folder):
+            examine_all({v: cost for v, cost in costs.items() if cost}, find, processes, progress)
     return evaluate(answers)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stochi.data.streams import Streams
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import write_whole
 
 Digests = dict[str, list[str]]
 
@@ -39,8 +39,7 @@ def check_recordings(folder: str | Path, data: str, training: Streams, test: Str
                 )
         ours[part] = max(digests, before, key=len)
     if ours != noted:
-        with written_aside(path) as aside:
-            aside.write_text(json.dumps(ours) + "\n")
+        write_whole(path, json.dumps(ours) + "\n")
 
 
 def _read(path: Path) -> Digests:

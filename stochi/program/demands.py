@@ -64,7 +64,12 @@ def check_demands(network: Network) -> None:
         own += [_of_projection(network, layer, projection) for projection in layer.projections]
         _check_indices(layer, own)
         parts += own
-    memory = _BY_STEP * steps + sum(part.memory for part in parts)
+    shown = math.prod(network.input_shape)
+    if shown > LARGEST_INDEX:
+        raise ProgramError(
+            f"input_shape has {min(shown, 10**30)} values; the engine counts to {LARGEST_INDEX}"
+        )
+    memory = _BY_STEP * steps + _BY_VALUE * shown + sum(part.memory for part in parts)
     check_memory(memory, "a run of this Program", ProgramError)
     work = sum(part.once + steps * part.each_step for part in parts)
     check_work(work, "a sample of this Program", ProgramError)

@@ -87,8 +87,8 @@ def integers(*dimensions: int) -> Demand:
     allowed = dimensions or range(MOST_DIMENSIONS + 1)
     count = f" with {' or '.join(map(str, dimensions))} dimensions" if dimensions else ""
     return Demand(
-        f"an array of numpy of signed integers{count}, not empty and in the byte order of this"
-        " machine (numpy.asarray(values, numpy.int32) makes one)",
+        f"a numpy array of signed integers{count}, not empty, in this machine's byte order"
+        " (numpy.asarray makes one)",
         lambda value: (
             type(value) in (np.ndarray, np.memmap)
             and value.dtype.kind == "i"

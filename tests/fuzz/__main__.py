@@ -16,7 +16,9 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="seed of the first mutant")
     parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS)
     bounds = "compile the loops with a check of every index"
-    parser.add_argument("--bounds", action=argparse.BooleanOptionalAction, default=True, help=bounds)
+    parser.add_argument(
+        "--bounds", action=argparse.BooleanOptionalAction, default=True, help=bounds
+    )
     how = parser.parse_args()
     faults = 0
     print(f"{'files':22}{'tried':>8}{'right':>8}{'refused':>9}{'faults':>8}{'memory':>12}")

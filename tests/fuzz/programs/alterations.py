@@ -20,6 +20,18 @@ OTHERS: tuple[Any, ...] = (
     *("membrane", "spikes", "current", "mean", "last", "loihi1", "philox", "lfsr", "\u202e\n\x1b"),
     *([], {}, [1], [1, 1], [2, 2, 2], [[1]], {"array": "header"}, {"array": "x"}, {"array": 3}),
 )
+CHOICES: dict[str, tuple[str, ...]] = {
+    "reset": ("zero", "subtract", "none"),
+    "readout": ("spikes", "membrane", "input"),
+    "over_time": ("mean", "last"),
+    "random_source": ("philox", "lfsr"),
+    "noise": ("decay", "membrane", "current", "none"),
+    "chip": ("loihi1", "loihi2"),
+    "source": ("input", "constant", "a", "b", "c"),
+    "output": ("a", "b", "c"),
+    "target": ("membrane", "current"),
+}
+"""Field → the words that it knows, and names of layers in the examples."""
 DTYPES = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.float32, np.bool_, ">i4")
 
 
@@ -45,6 +57,23 @@ def _exchange(random: Random, parts: Parts) -> None:
     kind = type(parts.get(place))
     others = [other for other in places if type(parts.get(other)) is kind]
     parts.set(place, copy.deepcopy(parts.get(random.choice(others))))
+
+
+def _choose(random: Random, parts: Parts) -> None:
+    """Put another of a few known words, or the other flag, in place of one."""
+    places = [place for place in parts.places() if place[-1] in CHOICES]
+    flags = [place for place in parts.places() if type(parts.get(place)) is bool]
+    place = random.choice(places + flags)
+    flag = place in flags
+    parts.set(place, not parts.get(place) if flag else random.choice(CHOICES[str(place[-1])]))
+
+
+def _mix(random: Random, parts: Parts) -> None:
+    """Put values of an array in other places of it, which keeps most ranges."""
+    name = random.choice(list(parts.arrays))
+    flat = np.array(parts.arrays[name]).reshape(-1)
+    chosen = [random.randrange(flat.size) for _ in range(flat.size)]
+    parts.arrays[name] = flat[chosen].reshape(parts.arrays[name].shape)
 
 
 def _set(random: Random, parts: Parts) -> None:
@@ -126,6 +155,22 @@ def _remove_array(random: Random, parts: Parts) -> None:
 
 
 _ALTERATIONS = (
-    *(_nudge, _nudge, _nudge, _exchange, _exchange, _set, _set, _values, _values),
+    *(
+        _nudge,
+        _nudge,
+        _nudge,
+        _choose,
+        _choose,
+        _choose,
+        _mix,
+        _mix,
+        _mix,
+        _exchange,
+        _exchange,
+        _set,
+        _set,
+        _values,
+        _values,
+    ),
     *(_remove, _rename, _duplicate, _invent, _type, _shape, _swap_arrays, _remove_array),
 )

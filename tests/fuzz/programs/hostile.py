@@ -20,6 +20,8 @@ def write_hostile(folder: Path, examples: dict[str, Path]) -> dict[str, Path]:
     for what, (example, change) in {**_each_field(examples), **BY_HAND}.items():
         parts = Parts(examples[example])
         change(parts)
+        if what != "an array that nothing uses":
+            parts.prune()
         found[what] = folder / f"hostile{len(found)}.program"
         parts.write(found[what])
     return found
@@ -83,6 +85,7 @@ def _text(text: Callable[[str], str]) -> Change:
 
 
 def _pools(count: int, side: int) -> list[dict[str, Any]]:
+    """Return poolings that keep the size of a map, if the side of their windows is odd."""
     pool = {"kind": "SumPool", "kernel": [side] * 2, "stride": [1, 1], "padding": [side // 2] * 2}
     return [dict(pool) for _ in range(count)]
 
@@ -118,6 +121,30 @@ def _one_neuron(size: int) -> Change:
     )
 
 
+def _no_sums(parts: Parts) -> None:
+    """Set the first weights to 0, so that no bound of sums is broken."""
+    parts.arrays[_WEIGHT] = np.zeros_like(parts.arrays[_WEIGHT])
+
+
+def _map(side: int, kernel: int) -> Change:
+    """Make the Program of one neuron a convolution of a square map."""
+    return _together(
+        _putting(("input_shape",), [1, side, side]),
+        _layer(shape=[1, side, side]),
+        _stage(
+            0,
+            kind="Convolution",
+            stride=[1, 1],
+            padding=[kernel // 2] * 2,
+            dilation=[1, 1],
+            groups=1,
+        ),
+        _array("layer0.synapses0.stage0.weight", np.ones((1, 1, kernel, kernel), np.int16)),
+        _array("layer0.threshold_mantissa", np.array(3, np.int32)),
+        _array("layer0.bias_mantissa", np.array([0], np.int16)),
+    )
+
+
 _WEIGHT, _DELAY = "layer0.synapses0.stage0.weight", "layer0.synapses0.delay"
 BY_HAND: dict[str, tuple[str, Change]] = {
     "negative strides": ("images", _stage(0, stride=[-1, -1])),
@@ -139,11 +166,18 @@ BY_HAND: dict[str, tuple[str, Change]] = {
         _together(_stage(0, groups=2), _array(_WEIGHT, np.zeros((5, 1, 3, 3), np.int16))),
     ),
     "strides of 0": ("images", _stage(0, stride=[0, 0])),
-    "windows of 2^16 by 2^16": (
+    "windows of 2^16 by 2^16": ("events", _pooled(*_pools(1, 2**16 + 1))),
+    "windows of 2^16 by 2^16 on weights of 0": (
         "events",
-        _pooled(
-            {"kind": "SumPool", "kernel": [2**16] * 2, "stride": [1, 1], "padding": [2**15] * 2}
-        ),
+        _together(_pooled(*_pools(1, 2**16 + 1)), _no_sums),
+    ),
+    "two windows of 2^15 by 2^15 on weights of 0": (
+        "events",
+        _together(_pooled(*_pools(2, 2**15 + 1)), _no_sums),
+    ),
+    "windows of 21 by 21 on weights of 0": (
+        "events",
+        _together(_pooled(*_pools(1, 21)), _no_sums),
     ),
     "windows with stride -1": (
         "events",
@@ -161,9 +195,16 @@ BY_HAND: dict[str, tuple[str, Change]] = {
         "events",
         _pooled({"kind": "SumPool", "kernel": [-2, -2], "stride": [1, 1], "padding": [-1, -1]}),
     ),
-    "a hundred windows of a thousand": ("events", _pooled(*_pools(100, 1000))),
-    "many small windows": ("events", _pooled(*_pools(20, 2))),
-    "windows beyond floats": ("events", _pooled(*_pools(400, 1000))),
+    "a hundred windows of 1,001": ("events", _pooled(*_pools(100, 1001))),
+    "a hundred windows of 1,001 on weights of 0": (
+        "events",
+        _together(_pooled(*_pools(100, 1001)), _no_sums),
+    ),
+    "two small windows on weights of 0": (
+        "events",
+        _together(_pooled(*_pools(2, 3)), _no_sums),
+    ),
+    "windows beyond floats": ("events", _pooled(*_pools(400, 1001))),
     "a thousand stages": ("events", _pooled(*[{"kind": "Flatten"}] * 1000)),
     "flattened twice": ("events", _stage(1, kind="Flatten")),
     "delays that wrap at 32 bits": ("delayed", _array(_DELAY, np.full((2, 3, 3), 2**32 + 1))),
@@ -180,6 +221,11 @@ BY_HAND: dict[str, tuple[str, Change]] = {
     "a time step of 0": ("one", _putting(("dt",), 0.0)),
     "a million neurons": ("one", _one_neuron(10**6)),
     "ten million neurons": ("one", _one_neuron(10**7)),
+    "200,000 neurons": ("one", _one_neuron(200_000)),
+    "a map of 200 by 200": ("one", _map(200, 3)),
+    "a map of 10,000 by 10,000": ("one", _map(10_000, 3)),
+    "a kernel of 601 by 601": ("one", _map(2, 601)),
+    "a kernel of 301 by 301": ("one", _map(300, 301)),
     "2^31 neurons": ("one", _one_neuron(2**31)),
     "10^18 neurons": ("one", _one_neuron(10**18)),
     "an input of 2^31 - 1 that nothing takes": (

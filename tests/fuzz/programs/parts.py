@@ -37,6 +37,11 @@ class Parts:
         with path.open("wb") as file:
             np.savez(file, **arrays)
 
+    def prune(self) -> None:
+        """Remove the arrays that the header no longer names, which would be refused for that."""
+        values = [self.get(place) for place in self.places() if place[-1] == "array"]
+        self.arrays = {name: array for name, array in self.arrays.items() if name in values}
+
     def places(self) -> list[Place]:
         """Return the way to every value."""
         return list(_places(self.header, ()))

@@ -27,8 +27,8 @@ from stochi.program.network import Network
 
 _BY_WEIGHT, _BY_VALUE, _BY_NEURON, _BY_STEP = 16, 32, 256, 1024
 """Bytes of a weight in both engines, of a value that travels, of a neuron and of a time step."""
-_BY_TAP = 128
-"""Bytes of a convolution's tap while it is listed in Python."""
+_BY_TAP = 48
+"""Bytes of a convolution's tap while the taps are listed."""
 _LISTING, _CALLING = 100, 10_000
 """Additions in the time of a step of Python, and of a layer's calls in a time step."""
 _LARGEST_SIZE = 2**62
@@ -167,10 +167,11 @@ def _of_weights(stage: Weighted, shape: Shape, out: Shape, value: int) -> Demand
     meetings = (
         kernel_height * min(height, as_image(out)[1]) * kernel_width * min(width, as_image(out)[2])
     )
-    searched = height * kernel_height + width * kernel_width + height * width + meetings
+    searched = height * kernel_height + width * kernel_width
+    listed = searched + height * width + meetings
     return Demands(
-        memory=memory + gathered * (16 + 4 * value) + _BY_TAP * (meetings + height * width),
-        once=_LISTING * searched,
+        memory=memory + gathered * (16 + 4 * value) + _BY_TAP * listed,
+        once=_LISTING * listed,
         each_step=places * rows * value,
         largest=max(rows * value, 2 * meetings + height * width, arriving * value),
     )

@@ -241,10 +241,10 @@ def _layer(block: _Block, name: str, shape: tuple[int, ...], projection: Project
         projections=(projection,),
         bias_mantissa=bias,
         bias_exponent=_BIAS_EXPONENT if np.any(bias) else 0,
-        decay=Decay(keep, drawn=False, redraw=False, programmable=False),
+        decay=Decay(np.asarray(keep), drawn=False, redraw=False, programmable=False),
         threshold_mantissa=threshold.astype(np.int32),
         scale=1.0,
-        current_keep=np.minimum(current, CURRENT_KEEP_MAX).astype(np.int16),
+        current_keep=np.asarray(np.minimum(current, CURRENT_KEEP_MAX), np.int16),
     )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import torch
 
+from stochi.budget import check_memory
 from stochi.program.program import Program
 from stochi.sim.mapped import create_mapped
 from stochi.sim.record import Record
@@ -56,6 +57,8 @@ class Recording:
     def __init__(self, program: Program, batch: int, probes: Probes) -> None:
         self.program = program
         self.folder = probes.folder
+        what = f"the record of {batch} samples, which probe_folder keeps on disk,"
+        check_memory(_bytes_held(program, batch, probes), what)
         self.read = np.zeros((batch, program.classes), np.int64)
         self.probes: dict[str, dict[str, np.ndarray]] = {probe: {} for probe in PROBES}
         self.paths: dict[tuple[str, str], Path] = {}
@@ -125,6 +128,13 @@ class Recording:
         final = path.with_name(path.name.removesuffix(_UNFINISHED))
         path.replace(final)
         return np.lib.format.open_memmap(final, mode="r+")
+
+
+def _bytes_held(program: Program, batch: int, probes: Probes) -> int:
+    """Return the bytes that a recording holds in memory."""
+    states = sum(layer.neurons for layer in program.layers) * program.target.time_steps
+    each = 0 if probes.folder else sum(np.dtype(_DTYPES[name]).itemsize for name in probes.names)
+    return batch * (states * each + np.dtype(np.int64).itemsize * program.classes)
 
 
 def read_logits(program: Program, read: np.ndarray) -> torch.Tensor:

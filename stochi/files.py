@@ -25,8 +25,10 @@ PROGRAM = "an archive of numpy, like a Program"
 
 
 def what_is_missing(path: Path) -> str:
-    """Return why a path that is not a file cannot be read as one."""
-    return "a folder, not a file" if path.is_dir() else "no such file"
+    """Return why a path that is not a plain file cannot be read as one."""
+    if path.is_dir():
+        return "a folder, not a file"
+    return "not a plain file" if path.exists() else "no such file"
 
 
 def kind_of_file(path: Path) -> str | None:

@@ -26,7 +26,7 @@ class Program(Network):
         check_network(self)
 
     def __repr__(self) -> str:
-        layers = ", ".join(f"{layer.name} {layer.shape}" for layer in self.layers)
+        layers = ", ".join(f"{repr(layer.name)[1:-1]} {layer.shape}" for layer in self.layers)
         return (
             f"Program({self.target.chip}, noise {self.target.noise}, input {self.input_shape},"
             f" {self.target.time_steps} time steps: {layers})"

@@ -15,6 +15,10 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=10_000, help="mutants of each kind")
     parser.add_argument("--first", type=int, default=0, help="seed of the first mutant")
     parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS)
+    bounds = "compile the loops with a check of every index"
+    parser.add_argument(
+        "--bounds", action=argparse.BooleanOptionalAction, default=True, help=bounds
+    )
     how = parser.parse_args()
     faults = 0
     print(f"{'files':22}{'tried':>8}{'right':>8}{'refused':>9}{'faults':>8}{'memory':>12}")
@@ -23,7 +27,7 @@ def main() -> int:
             ("mutated", range(how.first, how.first + how.cases)),
             ("crafted", crafted_cases(module)),
         ):
-            tally = survey(module, list(cases), _Progress(module, len(cases)))
+            tally = survey(module, list(cases), _Progress(module, len(cases)), how.bounds)
             faults += _show(f"{find_kind(module).name}, {what}", tally)
     return int(faults > 0)
 

@@ -15,6 +15,7 @@ from stochi.export.model.writing import written_graph
 from stochi.export.understanding import understand
 from stochi.export.verification import Export, verify
 from stochi.not_finite import find_not_finite
+from stochi.turns import generators_kept
 
 DEFAULT_DT = 1e-3
 
@@ -66,16 +67,17 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
     if not dt > 0:
         raise ExportError(f"dt is {dt}; a time step must last longer than 0 seconds")
     sample = _checked_sample(model, sample)
-    try:
-        copied = copy_model(model).eval()
-    except Exception as error:
-        raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
-    try:
-        copied, sample = _in_one_type(copied, sample)
-        _check_finite(copied)
-        return _export(copied, sample, float(dt))
-    finally:
-        release_copy(copied)
+    with generators_kept():
+        try:
+            copied = copy_model(model).eval()
+        except Exception as error:
+            raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
+        try:
+            copied, sample = _in_one_type(copied, sample)
+            _check_finite(copied)
+            return _export(copied, sample, float(dt))
+        finally:
+            release_copy(copied)
 
 
 def _checked_sample(model: nn.Module, sample: torch.Tensor) -> torch.Tensor:

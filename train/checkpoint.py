@@ -13,6 +13,7 @@ from stochi.not_finite import find_not_finite
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
 from stochi.train.neurons.choice import NeuronChoice
+from stochi.turns import generators_kept
 
 FORMAT = "stochi-checkpoint"
 VERSION = 4
@@ -114,7 +115,7 @@ def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, Netwo
         network: configuration of that network.
     """
     folded = replace(network, batch_norm=False)
-    with torch.random.fork_rng(devices=[]):
+    with generators_kept():
         model = folded.build()
     # A twin's other numbers are its neurons' own, which the network has, too.
     model.load_state_dict({**model.state_dict(), **dict(twin.named_parameters())})
@@ -168,7 +169,8 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             f" {READABLE[0]} to {READABLE[-1]}"
         )
     try:
-        model = NetworkConfig.from_dict(content["network"]).build()
+        with generators_kept():
+            model = NetworkConfig.from_dict(content["network"]).build()
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         # torch reports what does not fit on several lines, of which the first has no detail.

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stochi.attacks.expectation import seeded
 from stochi.data.batches import Data, Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
@@ -21,6 +20,7 @@ from stochi.sim.labelled import read_all
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
 from stochi.train.twin.samples import take_sample
+from stochi.turns import seeded
 
 FEW = 3
 """Number of samples that are enough to export a model with."""

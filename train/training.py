@@ -15,6 +15,7 @@ from stochi.errors import InputError, check_at_least_one
 from stochi.modes import in_eval_mode
 from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
+from stochi.turns import seeded
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,7 @@ def train_classifier(
     held_out = _count_held_out(samples, config.validation_share)
     samples = _with_mixed_front(samples, held_out, config.validation_share)
     samples = samples.to(torch.device(device)) if isinstance(samples, Samples) else samples
-    devices = [device] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         model = build().to(device)
         optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)

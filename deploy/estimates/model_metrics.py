@@ -16,6 +16,7 @@ from torch.nn import functional
 from stochi.deploy.estimates.metrics import Metrics
 from stochi.errors import InputError
 from stochi.modes import in_eval_mode
+from stochi.turns import generators_kept
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _CONNECTIONS = (nn.Linear, *_CONVOLUTIONS)
@@ -73,7 +74,7 @@ def measure_model(
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     # Before the run: membranes are buffers, which then have the size of a batch.
     held = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
-    with ExitStack() as stack, torch.no_grad(), in_eval_mode(model):
+    with generators_kept(), torch.no_grad(), in_eval_mode(model), ExitStack() as stack:
         for module in model.modules():
             if isinstance(module, _CONNECTIONS):
                 stack.callback(module.register_forward_pre_hook(tally.receive).remove)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import cuda_generators, judge, judging_runs
+from stochi.attacks.expectation import judge, judging_runs
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.memory import check_forgets
 from stochi.attacks.objectives import TINY
@@ -20,6 +20,7 @@ from stochi.attacks.recipe import EPSILON, Plain, Recipe
 from stochi.attacks.surrogates.surrogate import Surrogate
 from stochi.errors import InputError, first_line
 from stochi.not_finite import find_not_finite
+from stochi.turns import generators_kept
 
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
 AnyImageAttack = TypeVar("AnyImageAttack", bound="ImageAttack")
@@ -169,7 +170,7 @@ def guarded(
     generator = torch.Generator(device=inputs.device).manual_seed(int(seed))
     # A random model may draw from torch's global generator: seed it too, and restore it.
     with (
-        torch.random.fork_rng(devices=cuda_generators()),
+        generators_kept(),
         _statistics_kept(model),
         _graphs_released(model),
         _first_answer_checked(model, inputs, labels),

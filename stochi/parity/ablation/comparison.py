@@ -53,6 +53,7 @@ from stochi.statistics.intervals import Estimate, estimate_mean
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import answering_as, float_model_of, set_draws
 from stochi.train.twin.samples import take_sample
+from stochi.turns import generators_kept
 
 ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
@@ -96,8 +97,8 @@ def ablate(
     model = as_float_model(model, program)
     check_trials(trials, (seed,), batch_size)
     attacks = [] if attack is None else [attack]
-    front, batches = read_data(program, data, batch_size, attacks, attack_images)
-    with in_eval_mode(model), on_device(torch.device("cpu"), model):
+    with generators_kept(), in_eval_mode(model), on_device(torch.device("cpu"), model):
+        front, batches = read_data(program, data, batch_size, attacks, attack_images)
         with form_blamed(program, model, front):
             taken = take_sample(model, program, front)
             _check_origin(model, program, taken.sample)

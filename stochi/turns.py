@@ -12,7 +12,7 @@ from threading import RLock
 
 import torch
 
-_TURNS: dict[int, RLock] = {}  # type: ignore[valid-type]
+_TURNS: dict[int, RLock] = {}
 """Process → its lock. A forked child has a lock of its own, since its parent's may stay locked."""
 
 

@@ -19,6 +19,7 @@ from stochi.attacks.objectives import TINY
 from stochi.attacks.recipe import EPSILON, Plain, Recipe
 from stochi.attacks.surrogates.surrogate import Surrogate
 from stochi.errors import InputError, first_line
+from stochi.modes import states_kept
 from stochi.not_finite import find_not_finite
 from stochi.turns import generators_kept
 
@@ -173,6 +174,7 @@ def guarded(
         generators_kept(),
         _statistics_kept(model),
         _graphs_released(model),
+        states_kept(model),
         _first_answer_checked(model, inputs, labels),
     ):
         check_forgets(model, inputs, batch_dim)

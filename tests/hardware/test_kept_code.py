@@ -137,9 +137,7 @@ def test_what_others_may_have_written_is_not_unpickled(
 
 def test_a_folder_that_cannot_be_written_costs_one_line(folder: Path) -> None:
     folder.write_text("a file in its place")
-    with pytest.warns(
-        UserWarning, match=r"cannot be kept \(.+\), so .* NUMBA_CACHE_DIR"
-    ):
+    with pytest.warns(UserWarning, match=r"cannot be kept \(.+\), so .* NUMBA_CACHE_DIR"):
         assert Counted()(1) == 2
 
 

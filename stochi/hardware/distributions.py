@@ -3,13 +3,14 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cache
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import torch
 
+from stochi.caching import cached_property
 from stochi.errors import InputError
 
 _MEAN_LEVELS = 2**12

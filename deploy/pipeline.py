@@ -10,6 +10,7 @@ now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwo
 
 import nir
 
+from stochi.arguments import check_arguments
 from stochi.deploy.calibration import check_fit_options, fit_network
 from stochi.deploy.coarseness import warn_of_coarse_weights
 from stochi.deploy.graph.conventions import resolve_conventions
@@ -66,6 +67,7 @@ def lower(
         RangeWarning, CoarseWeights: a layer's membranes, or its weights, do not suit the chip.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
+    check_arguments(lower, locals(), besides=("graph", "calibration"))
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     target = make_target(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source

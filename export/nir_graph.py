@@ -7,6 +7,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.errors import ExportError, first_line
 from stochi.export.copying import copy_model, release_copy
 from stochi.export.emission import Emitted, emit
@@ -60,6 +61,7 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         ReadValuesWarning: forward reads values out of tensors, which a graph keeps as on the
             sample, and its answer depends on them, although the check saw no difference.
     """
+    check_arguments(to_nir, locals(), besides=("model", "sample"))
     if not isinstance(model, nn.Module):
         raise ExportError(f"the model must be a torch.nn.Module, this is a {type(model).__name__}")
     if isinstance(model, GraphModel):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 
+from stochi.arguments import check_argument, check_arguments
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.hardware.draws import Draws
@@ -108,6 +109,7 @@ def run(
     Warns:
         AmbiguousOrder: a tensor of streams has as many samples as time steps.
     """
+    check_arguments(run, locals(), besides=("program", "inputs", "probes"))
     if not isinstance(program, Program):
         raise InputError(
             f"a Program is needed, but program has type {type(program).__name__}; make one with"
@@ -127,7 +129,9 @@ def run(
 
 
 def _check_probes(probes: tuple[str, ...] | str) -> tuple[str, ...]:
-    names = (probes,) if isinstance(probes, str) else tuple(probes)
+    names = (probes,) if isinstance(probes, str) else probes
+    check_argument("probes", names, tuple[str, ...])
+    names = tuple(names)
     unknown = set(names) - set(PROBES)
     if unknown:
         raise InputError(f"unknown probes {', '.join(sorted(unknown))}; known: {', '.join(PROBES)}")

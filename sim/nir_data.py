@@ -10,6 +10,7 @@ import nir
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.files import written_aside
 from stochi.program.program import Program
@@ -36,6 +37,7 @@ def to_nir_data(record: Record, program: Program) -> nir.NIRGraphData:
     Raises:
         InputError: nothing was recorded, or the record is one of another Program.
     """
+    check_arguments(to_nir_data, locals())
     nodes: dict[str, dict[str, nir.TimeGriddedData]] = {}
     units = {layer.name: layer.membrane_unit for layer in program.layers}
     for observable, values in ((SPIKES, record.spikes), (VOLTAGES, record.membrane)):
@@ -64,6 +66,7 @@ def write_nir_data(record: Record, program: Program, path: str | Path) -> None:
     Raises:
         InputError: as for :func:`to_nir_data`, or ``path`` is a folder.
     """
+    check_arguments(write_nir_data, locals())
     data = to_nir_data(record, program)
     with written_aside(path) as aside:
         nir.write_data(aside, data)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.errors import InputError, StochiError
+from stochi.arguments import check_arguments, check_fields
+from stochi.errors import InputError, StochiError, check_at_least_one
 from stochi.files import kind_of_file, what_is_missing, written_aside
 from stochi.not_finite import find_not_finite
 from stochi.train.event_networks import event_conv_net, event_mlp
@@ -57,8 +58,11 @@ class NetworkConfig:
     hidden: tuple[int, int] = (128, 128)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kind not in KINDS:
             raise InputError(f"kind is {self.kind!r}; choose from {', '.join(KINDS)}")
+        check_at_least_one(classes=self.classes, time_steps=self.time_steps)
+        _ = self.neurons  # which checks its options
 
     @property
     def events(self) -> bool:
@@ -129,6 +133,7 @@ def save_checkpoint(
 
     The file is written aside and then moved into place.
     """
+    check_arguments(save_checkpoint, locals())
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -149,6 +154,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         CheckpointError: the file is missing, foreign, newer or damaged, or holds weights that are
             not finite.
     """
+    check_arguments(load_checkpoint, locals())
     source = Path(path)
     if not source.is_file():
         raise CheckpointError(

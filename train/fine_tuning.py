@@ -8,12 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.arguments import check_arguments, check_fields
 from stochi.data.batches import Data, Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
 from stochi.devices import check_device, on_device
-from stochi.errors import InputError, check_at_least_one
+from stochi.errors import InputError, check_above_zero, check_at_least_one
 from stochi.export.model.model import GraphModel
+from stochi.hardware.draws import check_coordinates
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
 from stochi.sim.labelled import read_all
@@ -59,9 +61,14 @@ class FineTuningConfig:
     perturbed_share: float = 0.25
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(
             epochs=self.epochs, batch_size=self.batch_size, teacher_draws=self.teacher_draws
         )
+        check_coordinates(seed=self.seed)
+        check_above_zero(learning_rate=self.learning_rate)
+        if self.rate_weight < 0:
+            raise InputError(f"rate_weight is {self.rate_weight}; it must be at least 0")
         for name in ("epsilon", "perturbed_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")
@@ -104,6 +111,7 @@ def fine_tune(
         InputError: the samples do not fit the Program, or it is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
+    check_arguments(fine_tune, locals(), besides=("samples",))
     config, place = config or FineTuningConfig(), check_device(device)
     held: Labelled = samples if isinstance(samples, EventSet) else read_all(program, samples)
     student, teacher = _student_and_teacher(program, model, held)

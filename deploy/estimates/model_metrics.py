@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.arguments import check_arguments, shown
 from stochi.deploy.estimates.metrics import Metrics
 from stochi.errors import InputError
 from stochi.modes import in_eval_mode
@@ -69,6 +70,7 @@ def measure_model(
     Raises:
         InputError: there is no sample.
     """
+    check_arguments(measure_model, locals())
     tally, samples = _Tally(), 0
     weights = [m.weight.detach() for m in model.modules() if isinstance(m, _CONNECTIONS)]
     zeros = sum(int((weight == 0).sum()) for weight in weights)
@@ -81,6 +83,8 @@ def measure_model(
             if isinstance(module, (*_ACTIVATIONS, *neurons)):
                 stack.callback(module.register_forward_hook(tally.send).remove)
         for batch in batches:
+            if not isinstance(batch, torch.Tensor) or not batch.dim():
+                raise InputError(f"batches yields {shown(batch)}; each must be a tensor of samples")
             samples += len(batch)
             model(batch)
     if not samples:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from stochi.arguments import check_fields
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.expectation import judge, judging_runs
 from stochi.attacks.grid import onto_grid
@@ -351,7 +352,7 @@ class Attack(ABC):
                 f"inputs are {inputs.dtype}; pass floats in [0, 1] (pixels of 8 bits: divide by"
                 " 255)"
             )
-        low, high = (float(end) for end in torch.aminmax(inputs))
+        low, high = (float(end) for end in torch.aminmax(inputs.detach()))
         if not (low >= 0 and high <= 1):
             raise InputError(
                 f"inputs range from {low:g} to {high:g}; they must be numbers in [0, 1] (scale"
@@ -380,6 +381,7 @@ class ImageAttack(Attack):
     grid: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_epsilon(self.epsilon)
         check_seed(self.seed)
         if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):

@@ -7,6 +7,7 @@ import nir
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.attacks.base import Attack
 from stochi.attacks.progress import Progress, ReportsProgress
 from stochi.data.batches import Data, number_of_samples
@@ -113,6 +114,7 @@ def check_parity(
             come from the model.
         LavaUnavailable: Lava was asked for and is not installed.
     """
+    check_arguments(check_parity, locals(), besides=("model", "program", "data"))
     model = as_float_model(model, program)
     check_trials(trials, seeds, batch_size, exact_images)
     origin, place = lowered_from or model, check_device(device)

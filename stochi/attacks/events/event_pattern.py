@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from stochi.arguments import check_fields
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.pattern_form import PatternForm
 from stochi.attacks.events.places import as_places
@@ -44,6 +45,7 @@ class EventPattern:
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self.form.check_events(self.events)
         self.form.check_rest(self.events)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.attacks.base import guarded
 from stochi.attacks.events.base import check_events
 from stochi.attacks.events.event_pattern import EventPattern
@@ -76,8 +77,11 @@ def fooling_rate(
         InputError: an argument is out of range, the samples do not fit, or the network gets none of
             them right.
     """
+    check_arguments(fooling_rate, locals())
     check_at_least_one(trials=trials)
     check_coordinates(seed=seed)
+    if target is not None and target < 0:
+        raise InputError(f"target is {target}; it must be a class, of 0 or more")
     if not len(samples):
         raise InputError("there are no samples; a fooling rate needs at least one")
     if isinstance(samples, EventSet) and isinstance(model, Program):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.attacks.base import Attack
 from stochi.attacks.progress import Progress
 from stochi.data.batches import Data
@@ -94,6 +95,7 @@ def ablate(
         InputError: an argument is out of range, or the model's layers are not the Program's.
         ExportError, LoweringError: as for ``stochi.train.make_twin``.
     """
+    check_arguments(ablate, locals(), besides=("model", "program", "data"))
     model = as_float_model(model, program)
     check_trials(trials, (seed,), batch_size)
     attacks = [] if attack is None else [attack]

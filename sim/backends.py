@@ -92,8 +92,7 @@ def run(
         backend: "engine" (compiled loops on the CPU, torch on a GPU) or "lava" (Lava's runtime).
         seed, trial: whole numbers in [0, 2³²) that choose the draws. A trial is a repetition.
         probes: what to record of every layer at every time step, "spikes" and "membrane".
-        first_sample: number of the first row, so that a part of a batch draws the same as in the
-            whole batch.
+        first_sample: number of the first row; with it a part of a batch draws as in the whole.
         device: device that the engine computes on. Lava runs on the CPU.
         progress: function that is called with (done, total) samples from time to time.
         probe_folder: folder into which probes are written while they are recorded, one .npy file

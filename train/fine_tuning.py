@@ -90,8 +90,7 @@ def fine_tune(
     after Hinton et al., 2015; of a regression the squared error, relative to the teacher's
     mean square) and its layers' firing rates. Training changes weights, biases and
     other learnable parameters (thresholds, parameters of the distribution of λ). The fit stays, so
-    lower the result with ``fitted=program`` and the Program's ``random_source``, or calibrate it
-    again.
+    lower the result with ``fitted=program`` and its ``random_source``, or calibrate it again.
 
     Args:
         model: the float model from which the Program was lowered; it teaches in eval mode and is

@@ -66,8 +66,8 @@ def to_onnx(
         The model, checked by onnx, with its origin in ``metadata_props``.
 
     Raises:
-        InputError: an argument is out of range, onnx is not installed, there is no such source, the model is larger than
-            protobuf's 2 GiB, or a Program draws inside from "lfsr".
+        InputError: an argument is out of range, onnx is not installed, there is no such source, the
+            model is larger than protobuf's 2 GiB, or a Program draws inside from "lfsr".
         ExportError: the network has something that has no form in ONNX here, or a number is NaN.
     """
     check_arguments(to_onnx, locals(), besides=("network", "probes"))
@@ -133,7 +133,7 @@ def stepped_network(
     from stochi.export.onnx.integer_step import SteppedProgram
     from stochi.export.onnx.real_step import SteppedModel
 
-    check_argument("probes", probes, tuple[str, ...])
+    check_argument("probes", probes, tuple[str, ...] | str)
     unknown = set(probes) - {"spikes", "membrane"}
     if unknown or isinstance(probes, str):
         raise InputError(f"probes are {probes!r}; give a tuple of 'spikes' and 'membrane'")

@@ -46,6 +46,7 @@ SYNONYMS = {
     "epsilons": ("epsilon is",),
     "program": ("a Program are needed",),
     "data": ("inputs ", "labels "),
+    "batches": ("the data hold no sample",),
     "samples": ("inputs ", "data "),
     "folder": ("no such class",),
     "calibration": ("inputs ",),

@@ -69,8 +69,7 @@ def fooling_rate(
         pattern: the pattern.
         samples: labelled events.
         trials: number of runs on each sample.
-        target: the class that samples shall be taken for; samples of that class are left out.
-            None: any wrong class.
+        target: the class that samples of other classes shall be taken for. None: any wrong class.
         seed: of the shifts and of the network's draws, a whole number in [0, 2³²).
 
     Raises:

@@ -80,8 +80,7 @@ def ablate(
     "all" have the Program's draws.
 
     Args:
-        model: a model that ``to_nir`` exports, or a NIR graph; its layers have the Program's
-            names.
+        model: a model that ``to_nir`` exports, or a NIR graph, with the Program's layers by name.
         program: what it was lowered to. If it was lowered from a tuned model, "weights" are the
             tuned weights.
         data: inputs with labels, as for :func:`stochi.parity.check_parity`.
@@ -98,9 +97,9 @@ def ablate(
     check_arguments(ablate, locals(), besides=("model", "program", "data"))
     model = as_float_model(model, program)
     check_trials(trials, (seed,), batch_size)
-    attacks = [] if attack is None else [attack]
     with generators_kept(), in_eval_mode(model), on_device(torch.device("cpu"), model):
-        front, batches = read_data(program, data, batch_size, attacks, attack_images)
+        made = () if attack is None else (attack,)
+        front, batches = read_data(program, data, batch_size, made, attack_images)
         with form_blamed(program, model, front):
             taken = take_sample(model, program, front)
             _check_origin(model, program, taken.sample)

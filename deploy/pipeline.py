@@ -50,7 +50,7 @@ def lower(
             "membrane" or "current" (mean τ and the stock generator, fitted to data); or "none".
         calibration: a few hundred training inputs as for ``sim.run``, for fitted noise and ranges.
         fitted: Program whose fit is taken over instead, for weights that were tuned with it.
-        dt, time_steps: seconds per step, and steps per sample; default the metadata's, else 8 steps.
+        dt, time_steps: seconds per step, steps per sample; default the metadata's, else 8 steps.
         events: whether the input is binary events, not images in [0, 1] (8-bit graded).
         bits: bits b in 1 to 8 of the tables of 2^b decays; default the metadata's, else 8.
         random_source: "philox" or "lfsr" (docs/noise.md); not taken over with a Program's fit.

@@ -38,12 +38,16 @@ def check_arguments(
             check_argument(name, given[name], hint)
 
 
-def check_fields(options: Any) -> None:
-    """Raise InputError for the first field of a dataclass that is not what its annotation says."""
+def check_fields(options: Any, *, besides: Sequence[str] = ()) -> None:
+    """Raise InputError for the first field of a dataclass that is not what its annotation says.
+
+    Args:
+        besides: names of fields that it checks itself.
+    """
     kind: Any = type(options)
     hints = _hints(kind)
     for field in fields(options):
-        if field.name in hints:
+        if field.name in hints and field.name not in besides:
             check_argument(field.name, getattr(options, field.name), hints[field.name])
 
 
@@ -59,8 +63,7 @@ def shown(value: object) -> str:
         text = repr(value)
         return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     kind, shape = type(value).__name__, getattr(value, "shape", None)
-    article = "an" if kind[0] in "aeiouAEIOU" else "a"
-    return f"{article} {kind}" + (f" of shape {tuple(shape)}" if shape is not None else "")
+    return f"{_article(kind)} {kind}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
 _SEVERAL = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -83,7 +86,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (Union, types.UnionType):
         return any(_fits(value, one) for one in arguments)
     if origin is Literal:
-        return any(value is one or (isinstance(value, str) and value == one) for one in arguments)
+        return isinstance(value, type(arguments[0]))  # which names there are, functions check
     if hint is Any:
         return True
     if hint in (int, float, bool):
@@ -169,8 +172,14 @@ def _words(hint: Any) -> str:
     if isinstance(origin, type):
         return f"a {origin.__name__.lower()}"
     kind = getattr(hint, "__name__", str(hint))
-    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
+    return f"{_article(kind)} {kind}"
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "aeiouAEIOU" or kind.startswith("nd") else "a"
 
 
 def _plural(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return "tuples"
     return _PLURALS.get(hint, f"{getattr(hint, '__name__', 'such')} objects")

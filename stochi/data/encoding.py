@@ -80,7 +80,7 @@ def encode(
     Raises:
         InputError: an argument has the wrong type or is out of its range.
     """
-    check_arguments(encode, locals())
+    check_arguments(encode, locals(), besides=("samples",))
     if name not in _CODES:
         raise InputError(f"unknown code {name!r}; known codes: {', '.join(CODES)}")
     kind, function, usual = _CODES[name]

@@ -43,7 +43,7 @@ def draw_events(
         InputError: the name ends otherwise, or the events have another shape or range, or more
             panels than can be drawn.
     """
-    check_arguments(draw_events, locals())
+    check_arguments(draw_events, locals(), besides=("events",))
     ending = Path(path).suffix.lower()
     if ending not in (".png", ".gif"):
         raise InputError(f"{path}: give the name of a PNG file or a GIF file, like events.gif")

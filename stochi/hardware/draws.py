@@ -72,9 +72,8 @@ def check_coordinates(**coordinates: int) -> None:
     for name, value in coordinates.items():
         limit = _LIMITS[name]
         if not 0 <= _as_whole(value) < limit:
-            raise InputError(
-                f"{name} is {shown(value)}; it must be a whole number from 0 to {limit - 1}"
-            )
+            given = value if isinstance(value, str) else shown(value)
+            raise InputError(f"{name} is {given}; it must be a whole number from 0 to {limit - 1}")
 
 
 def _as_whole(value: object) -> int:

@@ -110,7 +110,7 @@ def check_parity(
         progress: called with a line before each stage.
 
     Raises:
-        InputError, ExportError, LoweringError: an argument is wrong, or the Program not the model's.
+        InputError, ExportError, LoweringError: an argument is wrong, or the Program is another's.
         LavaUnavailable: Lava was asked for and is not installed.
     """
     check_arguments(check_parity, locals(), besides=("model", "program", "data"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from stochi.arguments import check_fields
+from stochi.arguments import check_argument, check_fields
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.pattern_form import PatternForm
 from stochi.attacks.events.places import as_places
@@ -45,7 +45,8 @@ class EventPattern:
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        check_fields(self, besides=("events",))
+        check_argument("events", self.events, tuple[Any, ...])
         self.form.check_events(self.events)
         self.form.check_rest(self.events)
 

@@ -105,7 +105,7 @@ def open_recordings(
             ``classes`` is left out and a folder beside this one has classes that are missing here,
             so that labels would have another meaning.
     """
-    check_arguments(open_recordings, locals())
+    check_arguments(open_recordings, locals(), besides=("classes", "sensor"))
     check_unit(time_unit)
     height, width = _checked_sensor(sensor)
     root = Path(folder).expanduser()

@@ -108,7 +108,7 @@ def run(
     Warns:
         AmbiguousOrder: a tensor of streams has as many samples as time steps.
     """
-    check_arguments(run, locals(), besides=("program", "inputs", "probes"))
+    check_arguments(run, locals(), besides=("program", "inputs", "probes", "seed", "trial"))
     if not isinstance(program, Program):
         raise InputError(
             f"a Program is needed, but program has type {type(program).__name__}; make one with"

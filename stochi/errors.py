@@ -41,11 +41,11 @@ def check_at_least_one(**counts: int) -> None:
             raise InputError(f"{name} is {count}; it must be at least 1")
 
 
-def check_above_zero(**numbers: float) -> None:
-    """Raise InputError for the first of these numbers, by name, that is not above 0."""
+def check_not_negative(**numbers: float) -> None:
+    """Raise InputError for the first of these numbers, by name, that is below 0."""
     for name, number in numbers.items():
-        if not number > 0:
-            raise InputError(f"{name} is {number}; it must be above 0")
+        if number < 0:
+            raise InputError(f"{name} is {number}; it must be at least 0")
 
 
 def first_line(error: Exception) -> str:

@@ -13,7 +13,7 @@ from stochi.data.batches import Data, Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
 from stochi.devices import check_device, on_device
-from stochi.errors import InputError, check_above_zero, check_at_least_one
+from stochi.errors import InputError, check_at_least_one, check_not_negative
 from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import check_coordinates
 from stochi.modes import in_eval_mode
@@ -66,7 +66,7 @@ class FineTuningConfig:
             epochs=self.epochs, batch_size=self.batch_size, teacher_draws=self.teacher_draws
         )
         check_coordinates(seed=self.seed)
-        check_above_zero(learning_rate=self.learning_rate)
+        check_not_negative(learning_rate=self.learning_rate)
         if self.rate_weight < 0:
             raise InputError(f"rate_weight is {self.rate_weight}; it must be at least 0")
         for name in ("epsilon", "perturbed_share"):

@@ -12,7 +12,7 @@ from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of
-from stochi.errors import InputError, check_above_zero, check_at_least_one
+from stochi.errors import InputError, check_at_least_one, check_not_negative
 from stochi.modes import in_eval_mode
 from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
@@ -66,7 +66,7 @@ class TrainingConfig:
             patience=self.patience,
             validation_share=self.validation_share,
         )
-        check_above_zero(learning_rate=self.learning_rate)
+        check_not_negative(learning_rate=self.learning_rate)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class EventPattern:
 
     def __post_init__(self) -> None:
         check_fields(self, besides=("events",))
-        check_argument("events", self.events, tuple[Any, ...])
+        check_argument("events", self.events, tuple[object, ...])
         self.form.check_events(self.events)
         self.form.check_rest(self.events)
 

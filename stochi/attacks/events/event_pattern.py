@@ -1,6 +1,7 @@
 """A pattern of events for whole data sets: a universal perturbation, or a patch."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -46,7 +47,7 @@ class EventPattern:
 
     def __post_init__(self) -> None:
         check_fields(self, besides=("events",))
-        check_argument("events", self.events, tuple[object, ...])
+        check_argument("events", self.events, tuple[Sequence[object], ...])
         self.form.check_events(self.events)
         self.form.check_rest(self.events)
 

@@ -128,7 +128,7 @@ def resolve_conventions(
         ConventionWarning: a convention that was recognized changes how numbers are read.
         ResetWarning: it is not known how neurons reset.
     """
-    check_arguments(resolve_conventions, locals())
+    check_arguments(resolve_conventions, locals(), besides=("graph",))
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(
             f"a nir.NIRGraph is needed, but the graph has type {type(graph).__name__}; make one"

@@ -41,7 +41,8 @@ the attacker saw.
 
 def check_epsilon(epsilon: float) -> None:
     """Raise InputError unless ε is a number in [0, 1]."""
-    if not isinstance(epsilon, Real) or not 0 <= epsilon <= 1:
+    real = isinstance(epsilon, Real) and not isinstance(epsilon, bool)
+    if not real or not 0 <= epsilon <= 1:
         raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so ε must too")
 
 
@@ -381,7 +382,7 @@ class ImageAttack(Attack):
     grid: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        check_fields(self, besides=("epsilon", "seed", "grid"))
         check_epsilon(self.epsilon)
         check_seed(self.seed)
         if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):

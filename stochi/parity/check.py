@@ -113,7 +113,7 @@ def check_parity(
         InputError, ExportError, LoweringError: an argument is wrong, or the Program is another's.
         LavaUnavailable: Lava was asked for and is not installed.
     """
-    check_arguments(check_parity, locals(), besides=("model", "program", "data"))
+    check_arguments(check_parity, locals(), besides=("model", "program", "data", "attacks"))
     model = as_float_model(model, program)
     check_trials(trials, seeds, batch_size, exact_images)
     origin, place = lowered_from or model, check_device(device)

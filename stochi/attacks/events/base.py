@@ -64,7 +64,7 @@ class EventAttack(Attack):
     draws: int = field(default=10, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        check_fields(self, besides=("seed",))
         object.__setattr__(self, "budget", as_budget(self.budget))
         check_seed(self.seed)
         self.check_counts("draws")

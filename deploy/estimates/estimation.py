@@ -1,5 +1,6 @@
 """What a Program costs on data: counted events, energy and time at published figures."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 

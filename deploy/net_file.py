@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from stochi.arguments import check_arguments
 from stochi.errors import GraphError, LoweringError
 from stochi.files import what_is_missing
 from stochi.hardware.fixed_point import (
@@ -58,6 +59,7 @@ def read_net(path: str | Path, *, time_steps: int) -> Program:
         LoweringError: a block, a neuron or a number is not supported; the message names the block.
         ProgramError: the numbers break a limit of the chip.
     """
+    check_arguments(read_net, locals())
     source = Path(path)
     if not source.is_file():
         raise GraphError(f"{source}: {what_is_missing(source)}; lava-dl's export_hdf5 writes it")

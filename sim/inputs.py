@@ -101,7 +101,7 @@ def _as_numbers(inputs: object) -> torch.Tensor:
         InputError: they are something else.
     """
     try:
-        found = torch.as_tensor(inputs)
+        found = torch.as_tensor(inputs).detach()
     except (TypeError, ValueError, RuntimeError):
         raise InputError(
             f"inputs have the type {type(inputs).__name__}; pass a tensor (stochi.data.Images"

@@ -11,6 +11,7 @@ import nir
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.files import write_whole
 from stochi.program.program import Program
@@ -37,6 +38,7 @@ def to_nir_data(record: Record, program: Program) -> nir.NIRGraphData:
     Raises:
         InputError: nothing was recorded, or the record is one of another Program.
     """
+    check_arguments(to_nir_data, locals())
     nodes: dict[str, dict[str, nir.TimeGriddedData]] = {}
     units = {layer.name: layer.membrane_unit for layer in program.layers}
     for observable, values in ((SPIKES, record.spikes), (VOLTAGES, record.membrane)):
@@ -65,6 +67,7 @@ def write_nir_data(record: Record, program: Program, path: str | Path) -> None:
     Raises:
         InputError: as for :func:`to_nir_data`, or ``path`` is a folder.
     """
+    check_arguments(write_nir_data, locals())
     data = to_nir_data(record, program)
     content = io.BytesIO()  # HDF5 ends the process if it cannot write to a disk
     nir.write_data(content, data)

@@ -1,6 +1,7 @@
 """Errors whose message names what is wrong, where it is, and what to do about it."""
 
 import errno
+import re
 
 _WAYS_OUT = {
     errno.ENOSPC: "free some space there, or write to another place",
@@ -16,10 +17,16 @@ _WAYS_OUT = {
     errno.ENXIO: "read from it first, or give the name of a file",
     errno.EPIPE: "nothing reads from it any more",
 }
+# Control characters, and those that turn the direction of writing; a list of problems has lines.
+_UNSEEN = re.compile("\n(?!- )|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class StochiError(Exception):
     """Base class of all errors that Stochi raises on purpose, with a message of one line."""
+
+    def __str__(self) -> str:
+        """Return the message; what a name in it would do to a screen is shown escaped."""
+        return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], super().__str__())
 
 
 class ExportError(StochiError):
@@ -72,6 +79,13 @@ def check_at_least_one(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise InputError(f"{name} is {count}; it must be at least 1")
+
+
+def check_not_negative(**numbers: float) -> None:
+    """Raise InputError for the first of these numbers, by name, that is below 0."""
+    for name, number in numbers.items():
+        if number < 0:
+            raise InputError(f"{name} is {number}; it must be at least 0")
 
 
 def first_line(error: Exception) -> str:

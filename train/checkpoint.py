@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.errors import InputError, StochiError
+from stochi.arguments import check_arguments, check_fields
+from stochi.errors import InputError, StochiError, check_at_least_one
 from stochi.files import kind_of_file, what_is_missing, write_whole
 from stochi.not_finite import find_not_finite
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
 from stochi.train.neurons.choice import NeuronChoice
+from stochi.turns import generators_kept
 
 FORMAT = "stochi-checkpoint"
 VERSION = 4
@@ -57,8 +59,11 @@ class NetworkConfig:
     hidden: tuple[int, int] = (128, 128)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kind not in KINDS:
             raise InputError(f"kind is {self.kind!r}; choose from {', '.join(KINDS)}")
+        check_at_least_one(classes=self.classes, time_steps=self.time_steps)
+        _ = self.neurons  # which checks its options
 
     @property
     def events(self) -> bool:
@@ -115,7 +120,7 @@ def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, Netwo
         network: configuration of that network.
     """
     folded = replace(network, batch_norm=False)
-    with torch.random.fork_rng(devices=[]):
+    with generators_kept():
         model = folded.build()
     # A twin's other numbers are its neurons' own, which the network has, too.
     model.load_state_dict({**model.state_dict(), **dict(twin.named_parameters())})
@@ -129,6 +134,7 @@ def save_checkpoint(
 
     The file is written aside and then moved into place. The same content has the same bytes.
     """
+    check_arguments(save_checkpoint, locals())
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -150,6 +156,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         CheckpointError: the file is missing, foreign, newer or damaged, or holds weights that are
             not finite.
     """
+    check_arguments(load_checkpoint, locals())
     source = Path(path)
     if not source.is_file():
         raise CheckpointError(
@@ -170,7 +177,8 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             f" {READABLE[0]} to {READABLE[-1]}"
         )
     try:
-        model = NetworkConfig.from_dict(content["network"]).build()
+        with generators_kept():
+            model = NetworkConfig.from_dict(content["network"]).build()
         model.load_state_dict(content["weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         # torch reports what does not fit on several lines, of which the first has no detail.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import nir
 import numpy as np
 
+from stochi.arguments import check_arguments
 from stochi.deploy.graph.arrays import as_array, map_nodes, with_arrays
 from stochi.deploy.graph.neurons import RESETS
 from stochi.errors import GraphError, InputError
@@ -66,6 +67,7 @@ def recognize(
     Raises:
         InputError: the convention is unknown.
     """
+    check_arguments(recognize, locals())
     if convention is not None and convention not in CONVENTIONS:
         raise InputError(
             f"convention is {convention!r}; choose from {', '.join(CONVENTIONS)}, or leave it out"
@@ -126,6 +128,7 @@ def resolve_conventions(
         ConventionWarning: a convention that was recognized changes how numbers are read.
         ResetWarning: it is not known how neurons reset.
     """
+    check_arguments(resolve_conventions, locals(), besides=("graph",))
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(
             f"a nir.NIRGraph is needed, but the graph has type {type(graph).__name__}; make one"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nir
 
+from stochi.arguments import check_arguments
 from stochi.deploy.graph.arrays import map_nodes, with_arrays
 from stochi.deploy.graph.repair import read_repaired
 from stochi.errors import GraphError, first_line
@@ -13,6 +14,7 @@ from stochi.files import what_is_missing, write_whole
 
 def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
     """Write a NIR graph as HDF5, to a temporary file that then replaces the target."""
+    check_arguments(write_graph, locals())
     content = io.BytesIO()  # HDF5 ends the process if it cannot write to a disk
     nir.write(content, map_nodes(graph, lambda name, node: with_arrays(node)))
     write_whole(path, content.getvalue())
@@ -30,6 +32,7 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
     Warns:
         RepairedGraph: the file was repaired.
     """
+    check_arguments(read_graph, locals())
     source = Path(path)
     if not source.is_file():
         raise GraphError(f"{source}: {what_is_missing(source)}; 'stochi export' writes a NIR graph")

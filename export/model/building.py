@@ -4,6 +4,7 @@ import nir
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.neurons import read_neuron
 from stochi.deploy.graph.wiring import Wiring, wire
@@ -53,6 +54,7 @@ def from_nir(
     Warns:
         ConventionWarning, ResetWarning: the graph does not say how its numbers are meant.
     """
+    check_arguments(from_nir, locals(), besides=("graph",))
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"a NIR graph is needed, this is a {type(graph).__name__}")
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)

@@ -6,11 +6,11 @@ that do not change. States are passed in and returned; a running layer itself ne
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cached_property
 
 import numpy as np
 import torch
 
+from stochi.caching import cached_property
 from stochi.hardware.delays import delayed
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import shift

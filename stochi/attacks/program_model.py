@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.hardware.draws import check_coordinates
 from stochi.program.program import Program
@@ -31,6 +32,7 @@ class ProgramModel(nn.Module):
     """
 
     def __init__(self, program: Program, seed: int, backend: str = "engine") -> None:
+        check_arguments(ProgramModel.__init__, locals())
         super().__init__()
         if not isinstance(program, Program):
             raise InputError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.data.streams import Streams
 from stochi.errors import InputError
 from stochi.files import write_png, write_whole
@@ -43,6 +44,7 @@ def draw_events(
         InputError: the name ends otherwise, or the events have another shape or range, or more
             panels than can be drawn.
     """
+    check_arguments(draw_events, locals(), besides=("events",))
     ending = Path(path).suffix.lower()
     if ending not in (".png", ".gif"):
         raise InputError(f"{path}: give the name of a PNG file or a GIF file, like events.gif")

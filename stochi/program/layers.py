@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
+from stochi.caching import cached_property
 from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.chips import Chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from stochi.arguments import check_argument, check_arguments
 from stochi.program.layout import read_network, write_network
 from stochi.program.network import Network
 from stochi.program.rules import check_network
@@ -37,6 +38,7 @@ class Program(Network):
 
         The same Program gives the same bytes.
         """
+        check_arguments(Program.save, locals())
         write_network(self, path)
 
     @classmethod
@@ -47,4 +49,5 @@ class Program(Network):
             ProgramError: the file is missing, foreign, newer or damaged, or what it holds breaks a
                 rule.
         """
+        check_argument("path", path, str | Path)
         return read_network(cls, path)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from stochi.arguments import check_arguments
 from stochi.data import load
 from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
@@ -49,6 +50,7 @@ def conduct(
         InputError: an argument is out of range, the data set has too few images, or a kept file is
             damaged.
     """
+    check_arguments(conduct, locals())
     check_at_least_one(processes=processes)
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from stochi.study.store import Key, Store
+from stochi.turns import generators_kept
 
 
 def load_or_fit(
@@ -22,7 +22,7 @@ def load_or_fit(
         model = fit()
         store.put_tensors(key, model.state_dict())
     else:
-        with torch.random.fork_rng(devices=[]):
+        with generators_kept():
             model = build()
         model.load_state_dict(weights)
     return model.eval()

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 
 import torch
 
+from stochi.arguments import check_fields
 from stochi.attacks.events.changes import Moves, least_changes
 from stochi.attacks.events.places import POLARITIES, as_places, count_events
 from stochi.errors import InputError
@@ -49,6 +50,7 @@ class EventBudget:
     refractory: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.count is not None:
             _check_whole("count", self.count)
         for name in ("max_delay", "max_distance", "refractory"):

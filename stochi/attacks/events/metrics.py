@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.places import count_events, flatten_places
 from stochi.errors import InputError
@@ -65,6 +66,13 @@ def measure_attack(
         InputError: the shapes do not fit, no sample is right when clean, or an attacked sample
             cannot be reached by the budget's changes.
     """
+    check_arguments(measure_attack, locals())
+    for name, events in (("clean", clean), ("attacked", attacked)):
+        if events.dim() < 3 or events.shape != clean.shape or events.is_complex():
+            raise InputError(
+                f"{name} is {events.dtype} of shape {tuple(events.shape)}; clean and attacked are"
+                " events of one shape, (time_steps, n, *shape)"
+            )
     samples = clean.shape[1]
     for name, right in (("right_clean", right_clean), ("right_attacked", right_attacked)):
         if right.dim() != 2 or right.shape[1] != samples or not len(right):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.data.events.aedat4 import read_aedat4
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
@@ -104,6 +105,7 @@ def open_recordings(
             ``classes`` is left out and a folder beside this one has classes that are missing here,
             so that labels would have another meaning.
     """
+    check_arguments(open_recordings, locals(), besides=("classes", "sensor"))
     check_unit(time_unit)
     height, width = _checked_sensor(sensor)
     root = Path(folder).expanduser()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
 from stochi.data.events.recording import Recording, checked_recording
@@ -74,6 +75,7 @@ def from_tonic(dataset: Any, classes: int, *, binning: Binning | None = None) ->
     Raises:
         InputError: this is not such a data set, or a label is out of range.
     """
+    check_arguments(from_tonic, locals(), besides=("dataset",))
     if len(getattr(dataset, "sensor_size", ()) or ()) != 3 or not hasattr(dataset, "__getitem__"):
         raise InputError(
             f"a data set of tonic with a sensor_size (width, height, polarities) is needed, this is"

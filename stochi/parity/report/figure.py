@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stochi.arguments import check_arguments
 from stochi.files import write_png
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.report import ParityReport
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # matplotlib is slow to import
 
 def draw_report(report: ParityReport, path: str | Path) -> None:
     """Draw accuracies or errors, and each layer's firing rates, with intervals, as a PNG."""
+    check_arguments(draw_report, locals())
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

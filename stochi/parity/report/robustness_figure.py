@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.files import write_png
 from stochi.parity.report.figure import error_bars
@@ -30,6 +31,7 @@ def draw_robustness(report: ParityReport, path: str | Path) -> None:
     Raises:
         InputError: the report has no attack on images.
     """
+    check_arguments(draw_robustness, locals())
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from stochi.arguments import check_arguments
 from stochi.data.batches import in_memory
 from stochi.data.catalogue import find_data_set
 from stochi.data.streams import Streams
@@ -46,6 +47,7 @@ def conduct_events(
         InputError: an argument is out of range, the data set has too few recordings or consists of
             images, the folder's answers are about other recordings, or a kept file is damaged.
     """
+    check_arguments(conduct_events, locals())
     check_at_least_one(processes=processes)
     training, test = load_recordings(plan, data_dir)
     check_recordings(folder, plan.data, training, test)

@@ -1,8 +1,24 @@
 """Errors whose message names what is wrong, where it is, and what to do about it."""
 
+from stochi.plain_text import escape_message
+
 
 class StochiError(Exception):
-    """Base class of all errors that Stochi raises on purpose, with a message of one line."""
+    """Base class of all errors that Stochi raises on purpose, with a message of one line.
+
+    What a message quotes may come from a file, so all that is not printable is shown escaped;
+    ``args`` holds it as it was given.
+    """
+
+    def __str__(self) -> str:
+        return escape_message(super().__str__())
+
+
+class StochiWarning(UserWarning):
+    """Base class of Stochi's warnings; their text is shown as that of :class:`StochiError`."""
+
+    def __str__(self) -> str:
+        return escape_message(super().__str__())
 
 
 class ExportError(StochiError):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stochi.commands.tensor_files import TORCH, load_tensors
+from stochi.tensor_files import TORCH, load_tensors
 from stochi.data.array_files import NUMPY, load_arrays
 from stochi.errors import InputError
 

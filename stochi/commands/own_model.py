@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import stochi
-from stochi.commands.tensor_files import load_tensors
+from stochi.tensor_files import load_tensors
 from stochi.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,0 +1,34 @@
+"""Text from files, shown and never obeyed.
+
+Names of layers, classes and files come from others. A terminal obeys control characters, and marks
+of direction turn what stands beside them round. So all that is not printable is shown escaped, by
+the same rule as Python's ``repr``.
+"""
+
+LONGEST = 3_000
+"""Characters of a message; of a longer one the beginning and the end are shown."""
+_END = 800
+
+
+def escape_text(text: str) -> str:
+    r"""Return text on one line, with ``\x1b``, ``\n`` or ``\u202e`` for what is not printable."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def escape_lines(text: str) -> str:
+    """Return text with its lines kept apart, each as :func:`escape_text` returns it."""
+    return "\n".join(map(escape_text, text.split("\n")))
+
+
+def escape_message(text: str) -> str:
+    """Return text as :func:`escape_text` does, without the middle if it is very long."""
+    shown = escape_text(text)
+    if len(shown) <= LONGEST:
+        return shown
+    return f"{shown[: LONGEST - _END]} … {shown[-_END:]}"
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -43,7 +43,7 @@ def conduct_events(
 
     Raises:
         InputError: an argument is out of range, the data set has too few recordings or consists of
-            images, the folder's answers are about other recordings, or a kept file is damaged.
+            images, or the folder's answers are about other recordings.
     """
     check_at_least_one(processes=processes)
     training, test = load_recordings(plan, data_dir)

@@ -48,6 +48,6 @@ def check_at_least_one(**counts: int) -> None:
             raise InputError(f"{name} is {count}; it must be at least 1")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of another library's error, or its type if the message is empty."""
     return (str(error).splitlines() or [type(error).__name__])[0]

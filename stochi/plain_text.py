@@ -21,11 +21,20 @@ def escape_lines(text: str) -> str:
 
 
 def escape_message(text: str) -> str:
-    """Return text as :func:`escape_text` does, without the middle if it is very long."""
-    shown = escape_text(text)
+    """Return text on one line, spaces for line breaks, without the middle if it is very long."""
+    shown = text if text.isprintable() else escape_text(" ".join(text.split()))
     if len(shown) <= LONGEST:
         return shown
     return f"{shown[: LONGEST - _END]} … {shown[-_END:]}"
+
+
+def escape_label(text: str) -> str:
+    r"""Return text that matplotlib shows as it is, which takes ``$…$`` for formulas.
+
+    A label that begins with an underscore would be left out of legends.
+    """
+    shown = escape_lines(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _shown(character: str) -> str:

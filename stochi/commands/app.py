@@ -1,6 +1,7 @@
 """The ``stochi`` command: its commands, and how their errors are reported."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated, NoReturn
 
@@ -23,6 +24,7 @@ from stochi.commands.study import study_command
 from stochi.commands.train import train_command
 from stochi.commands.tune import tune_command
 from stochi.errors import StochiError
+from stochi.plain_text import escape_message
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo_command,
@@ -64,6 +66,7 @@ def _stochi(*, version: VersionOption = False) -> None:
 
 def main() -> None:
     """Run a command; a user's mistake is one line on stderr and exit status 2."""
+    warnings.formatwarning = _format_warning
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:
@@ -84,8 +87,13 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
 
 
+def _format_warning(message: Warning | str, *where: object) -> str:
+    """Return a warning as commands print them, on one line, whoever gives it."""
+    return f"Warning: {escape_message(' '.join(str(message).split()))}\n"
+
+
 def _fail(message: str) -> NoReturn:
-    print(f"stochi: {' '.join(message.split())}", file=sys.stderr)
+    print(f"stochi: {escape_message(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(2)
 
 

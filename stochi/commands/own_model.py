@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import stochi
-from stochi.tensor_files import load_tensors
 from stochi.errors import InputError
+from stochi.tensor_files import load_tensors
 
 if TYPE_CHECKING:
     import torch

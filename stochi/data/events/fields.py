@@ -105,7 +105,7 @@ def _values(dataset: Any) -> np.ndarray:
     """Return the values of a data set that lies in the file itself and fits into memory."""
     if dataset.is_virtual or dataset.external:
         raise InputError(f"{dataset.name!r} has its values in another file; save it whole")
-    if dataset.shape is None or dataset.dtype.kind not in "biufV" or dataset.dtype.hasobject:
+    if dataset.shape is None or dataset.dtype.kind not in "biufcV" or dataset.dtype.hasobject:
         raise InputError(f"{dataset.name!r} holds {dataset.dtype}; it must be numbers")
     check_memory(_COPIES * math.prod(dataset.shape) * dataset.dtype.itemsize, f"{dataset.name!r}")
     return np.asarray(dataset[()])

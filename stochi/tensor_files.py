@@ -51,6 +51,21 @@ def load_torch(path: Path) -> Any:
     return torch.load(_plain_copy(path), map_location="cpu", weights_only=True)
 
 
+def is_plain(values: Any) -> bool:
+    """Return whether these are dense numbers in memory, of a type that torch computes with."""
+    import torch
+
+    numbers = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+    floats = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    return (
+        type(values) in (torch.Tensor, torch.nn.Parameter)
+        and values.dtype in numbers + floats
+        and values.layout == torch.strided
+        and not values.is_nested
+        and values.device.type == "cpu"
+    )
+
+
 def digest_of(content: Any) -> str:
     """Return the SHA-256 of plain values and tensors, in dictionaries, lists and tuples.
 
@@ -75,8 +90,8 @@ def _parts(content: Any, depth: int) -> Iterator[bytes | memoryview]:
     if depth > _DEEPEST:
         raise ValueError(f"more than {_DEEPEST} levels")
     if isinstance(content, torch.Tensor):
-        if content.layout != torch.strided or content.is_quantized or content.device.type != "cpu":
-            raise ValueError(f"a tensor of {content.layout} on {content.device}")
+        if not is_plain(content):
+            raise ValueError(f"a tensor of {content.dtype} and {content.layout}")
         check_memory(content.numel() * content.element_size(), "a tensor")
         yield f"tensor {content.dtype} {tuple(content.shape)}".encode()
         yield content.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data

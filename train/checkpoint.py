@@ -12,7 +12,7 @@ from stochi.budget import check_memory
 from stochi.errors import InputError, StochiError, StochiWarning
 from stochi.files import check_plain_file, kind_of_file, written_aside
 from stochi.not_finite import find_not_finite
-from stochi.tensor_files import digest_of, load_torch
+from stochi.tensor_files import digest_of, is_plain, load_torch
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
 from stochi.train.neurons.choice import NeuronChoice
@@ -267,8 +267,10 @@ def _check_sum(source: Path, content: dict[str, Any]) -> None:
 def _build(content: dict[str, Any]) -> nn.Module:
     """Build a checkpoint's network, once its weights are known to be there."""
     network, weights = NetworkConfig.from_dict(content["network"]), content["weights"]
-    if not isinstance(weights, dict) or not all(map(torch.is_tensor, weights.values())):
+    if not isinstance(weights, dict) or not all(map(is_plain, weights.values())):
         raise InputError("the weights are not tensors by name")
+    if not isinstance(content["training"], dict):
+        raise InputError("how it was trained is not a dictionary")
     held = sum(values.numel() for values in weights.values())
     check_memory(4 * held, "its network", CheckpointError)
     if network.weights > held:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from stochi.budget import check_memory
 from stochi.data.array_files import NUMPY, load_arrays
 from stochi.errors import InputError
-from stochi.files import check_plain_file
-from stochi.tensor_files import TORCH, load_tensors
+from stochi.tensor_files import TORCH, is_plain, load_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -277,7 +276,8 @@ def _content(path: Path) -> dict[str, Any]:
         arrays = load_arrays(path)
         _refuse_recording(path, set(arrays))
         return arrays
-    check_plain_file(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
     raise InputError(f"{path}: give a file of numpy (.npy, .npz) or of torch (.pt)")
 
 
@@ -286,8 +286,7 @@ def _as_tensor(path: Path, values: Any) -> "torch.Tensor":
     import torch
 
     if isinstance(values, torch.Tensor):
-        known = values.layout == torch.strided and values.device.type == "cpu"
-        if values.is_complex() or values.is_quantized or not known:
+        if not is_plain(values):
             raise InputError(f"{path}: holds {values.dtype}, {values.layout}; give dense numbers")
         # A tensor may repeat the numbers that are stored; float32 and whole numbers are copies.
         check_memory(_COPIES * values.numel(), f"{path}")

@@ -48,6 +48,8 @@ def read_tar(path: Path, names: Collection[str], most: int) -> dict[str, bytes]:
             for number, member in enumerate(tar):
                 if number >= _MOST_MEMBERS:
                     raise InputError(f"it has more than {_MOST_MEMBERS} members")
+                if not 0 <= tar.offset <= most:  # of the next member: a stream is wound to anywhere
+                    raise tarfile.ReadError(f"a member ends at {tar.offset}")
                 name = PurePosixPath(member.name).name
                 if name not in names or not member.isreg() or member.sparse is not None:
                     continue

@@ -12,6 +12,8 @@ MAGIC = b"#!AER-DAT4.0\r\n"
 _LZ4, _ZSTD, _SKIPPED = 0x184D2204, 0xFD2FB528, 0x184D2A50
 _LZ4_BLOCKS = {4: 2**16, 5: 2**18, 6: 2**20, 7: 2**22}
 _ZSTD_BLOCK = 2**17
+_LEAST = 12
+"""Bytes of the smallest packet: its size, where its table is, and its kind."""
 _LONGEST_TEXT = 2**20
 
 
@@ -33,6 +35,8 @@ def largest_content(content: bytes) -> int:
         (size,) = struct.unpack_from("<I", content, at + 4)
         if at + 8 + size > len(content):  # the library stops here, with an error or at its table
             break
+        if size < _LEAST:
+            raise ValueError(f"a packet has {size} bytes")
         largest = max(largest, _unpacked(content, at + 8, at + 8 + size))
         at += 8 + size
     return largest

@@ -22,8 +22,9 @@ def what_is_missing(path: Path) -> str:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-        known = isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR)
-        return f"cannot be read ({os.strerror(error.errno)})" if known else "no such file"
+        if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            return f"cannot be read ({error.strerror})"
+        return "no such file"
     kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
     return f"a {kinds.get(stat.S_IFMT(mode), 'device')}, not a file"
 
@@ -36,9 +37,7 @@ def is_plain_file(path: Path) -> bool:
         return False
 
 
-def check_plain_file(
-    path: Path, way_out: str = "", error: type[StochiError] = InputError
-) -> None:
+def check_plain_file(path: Path, way_out: str = "", error: type[StochiError] = InputError) -> None:
     """Raise unless a path leads to a file that can be read; a pipe or a device may never end.
 
     Args:

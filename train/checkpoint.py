@@ -22,8 +22,8 @@ VERSION = 5
 CHECKED = 5
 """Version from which on every file has a checksum."""
 READABLE = (1, 2, 3, 4, 5)
-"""Versions up to 4 have no checksum. Version 3 has small conv nets of random-τ neurons only. Versions 1 and 2 call time_steps "steps".
-Version 1 has the shape and classes of the digits."""
+"""Versions up to 4 have no checksum. Version 3 has small conv nets of random-τ neurons only.
+Versions 1 and 2 call time_steps "steps". Version 1 has the shape and classes of the digits."""
 KINDS = ("conv", "event-conv", "event-mlp")
 _LARGEST = 2**20
 """Largest size of an input, a layer or a sample in time."""

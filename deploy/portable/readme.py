@@ -135,30 +135,30 @@ def _needs(program: Program, form: Form) -> str:
     microcode = [layer.name for layer in program.layers if layer.decay.drawn]
     if microcode:
         lines.append(
-            f"The neurons of {_shown(', '.join(microcode))} draw their decay at run time and have only a"
-            " Python model. Loihi 2 has programmable neurons; the microcode is not part of this"
-            " folder. `stochi_lava/hardware/neuron.py` defines their arithmetic. The draws come"
+            f"The neurons of {_shown(', '.join(microcode))} draw their decay at run time and have"
+            " only a Python model. Loihi 2 has programmable neurons; the microcode is not part of"
+            " this folder. `stochi_lava/hardware/neuron.py` defines their arithmetic. The draws come"
             f" from a {_SOURCES[program.target.random_source]}; a chip's generator would draw other"
             " numbers, so expect equal distributions, not equal spikes."
         )
     noisy = [layer.name for layer in program.layers if layer.generator is not None]
     if noisy:
         lines.append(
-            f"The neurons of {_shown(', '.join(noisy))} add noise of the chip's stock generator, whose"
-            " exponent, mantissa and target are in `model.program`. The chip's own generator draws"
-            " other numbers, so expect equal distributions, not equal spikes."
+            f"The neurons of {_shown(', '.join(noisy))} add noise of the chip's stock generator,"
+            " whose exponent, mantissa and target are in `model.program`. The chip's own generator"
+            " draws other numbers, so expect equal distributions, not equal spikes."
         )
     resets = [layer.name for layer in program.layers if layer.resets_in_microcode]
     if resets:
         lines.append(
-            f"The neurons of {_shown(', '.join(resets))} reset otherwise than to 0 at the spike, which"
-            " takes a programmable neuron."
+            f"The neurons of {_shown(', '.join(resets))} reset otherwise than to 0 at the spike,"
+            " which takes a programmable neuron."
         )
     others = set(form.neurons) - {*microcode, *noisy, *resets}
     if others and form.whole_layers is None:
         lines.append(
-            f"The neurons of {_shown(', '.join(sorted(others)))} have only a Python model here. The table"
-            " above says what Lava's LIF lacks for them."
+            f"The neurons of {_shown(', '.join(sorted(others)))} have only a Python model here. The"
+            " table above says what Lava's LIF lacks for them."
         )
     if program.target.input_levels > 1:
         lines.append(

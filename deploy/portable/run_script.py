@@ -83,10 +83,12 @@ def print_differences(program: Program, found: Recorded, expected: dict[str, np.
     wrong = total = 0
     for name, spikes in found.spikes.items():
         differ = differences(f"spikes.{name}", spikes, expected)
-        print(f"{escape_text(name)}: {differ} of {spikes.size} spikes differ; {int(spikes.sum())} neurons fired")
+        fired, shown = int(spikes.sum()), escape_text(name)
+        print(f"{shown}: {differ} of {spikes.size} spikes differ; {fired} neurons fired")
         wrong, total = wrong + differ, total + spikes.size
     differ = differences(f"membrane.{program.output}", found.membrane, expected)
-    print(f"{escape_text(program.output)}: {differ} of {found.membrane.size} membranes of the output differ")
+    size, shown = found.membrane.size, escape_text(program.output)
+    print(f"{shown}: {differ} of {size} membranes of the output differ")
     print(f"{wrong} of {total} spikes differ")
     return int(wrong + differ > 0)
 

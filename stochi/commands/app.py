@@ -66,7 +66,7 @@ def _stochi(*, version: VersionOption = False) -> None:
 
 def main() -> None:
     """Run a command; a user's mistake is one line on stderr and exit status 2."""
-    warnings.formatwarning = _format_warning
+    warnings.formatwarning = _format_warning  # type: ignore[assignment]
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:

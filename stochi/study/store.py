@@ -65,7 +65,8 @@ class Store:
             if check is not None:
                 check(answer)
         except _DAMAGE as error:
-            return self.set_aside(path, error)
+            self.set_aside(path, error)
+            return None
         return answer
 
     def put(self, key: Key, answer: Mapping[str, object]) -> None:
@@ -99,7 +100,8 @@ class Store:
         except InputError:
             raise
         except Exception as error:  # torch.load raises many types for a file that is not its own
-            return self.set_aside(path, error)
+            self.set_aside(path, error)
+            return None
         return tensors
 
     def put_tensors(self, key: Key, tensors: dict[str, torch.Tensor]) -> None:

@@ -1,10 +1,12 @@
 """Values and files that nobody means: for each field, and for each way to store bytes."""
 
 import io
+import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 NAMES = ("", "..", "/", "a/b", "../../etc", "[red]x[/red]", "<script>alert(1)</script>", "$x^2$")
@@ -58,7 +60,9 @@ def zip_of(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes
     return content.getvalue()
 
 
-def zip_of_zeros(names: tuple[str, ...], size: int = GIBIBYTES, claimed: int | None = None) -> bytes:
+def zip_of_zeros(
+    names: tuple[str, ...], size: int = GIBIBYTES, claimed: int | None = None
+) -> bytes:
     """Return a zip archive whose members are zeros.
 
     Args:
@@ -83,3 +87,13 @@ def npy(shape: object, descr: object = "<f4", data: bytes = b"", version: int = 
     header += b" " * (-(len(header) + 10) % 64) + b"\n"
     length = struct.pack("<H" if version == 1 else "<I", len(header))
     return b"\x93NUMPY" + bytes((version, 0)) + length + header + data
+
+
+def no_files(folder: Path, ending: str) -> dict[str, Path]:
+    """Make what is no file under a file's name: a pipe, a device, a folder, nothing, a loop."""
+    paths = {what: folder / f"{what}{ending}" for what in ("pipe", "zeros", "folder", "loop")}
+    os.mkfifo(paths["pipe"])
+    paths["zeros"].symlink_to("/dev/zero")
+    paths["folder"].mkdir()
+    paths["loop"].symlink_to(paths["loop"])
+    return paths | {"missing": folder / f"nowhere{ending}", "long": folder / ("n" * 300 + ending)}

@@ -204,7 +204,7 @@ def as_budget(budget: "EventBudget | int") -> EventBudget:
 def _check_whole(name: str, value: object) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
         raise InputError(f"{name} is {value}; it must be a whole number of at least 0")
-    if value > _MOST:
+    if int(value) > _MOST:
         raise InputError(f"{name} is {value}; it must be at most {_MOST}")
 
 

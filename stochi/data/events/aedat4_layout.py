@@ -29,9 +29,9 @@ def largest_content(content: bytes) -> int:
     start = len(MAGIC) + 4
     if start + length > len(content):
         raise ValueError("it ends inside its header")
-    _check_header(content[start : start + length])
+    end = _check_header(content[start : start + length])
     at, largest = start + length, 0
-    while at + 8 <= len(content):
+    while at != end and at + 8 <= len(content):
         (size,) = struct.unpack_from("<I", content, at + 4)
         if at + 8 + size > len(content):  # the library stops here, with an error or at its table
             break
@@ -42,16 +42,19 @@ def largest_content(content: bytes) -> int:
     return largest
 
 
-def _check_header(header: bytes) -> None:
-    """Raise unless a table of FlatBuffers lies within its bytes, as far as the library reads it."""
+def _check_header(header: bytes) -> int:
+    """Return where the packets end, −1 if at the file's end; raise if the header is damaged.
+
+    Its table of FlatBuffers must lie within its bytes, as far as the library reads it.
+    """
     table = _number("<I", header, 0)
     fields = table - _number("<i", header, table)
     length = _number("<H", header, fields)
     places = [_number("<H", header, fields + at) for at in range(4, min(length, 10), 2)]
     places += [0] * (3 - len(places))
-    for form, place in zip(("<i", "<q", "<I"), places, strict=True):
-        if place:
-            _number(form, header, table + place)
+    if places[0]:
+        _number("<i", header, table + places[0])
+    end = _number("<q", header, table + places[1]) if places[1] else 0
     if not places[2]:
         raise ValueError("it has no description")
     text = table + places[2] + _number("<I", header, table + places[2])
@@ -62,6 +65,7 @@ def _check_header(header: bytes) -> None:
     if b"<!" in description.replace(b"<!--", b""):
         raise ValueError("its description defines names of its own")
     description.decode()
+    return end
 
 
 def _number(form: str, content: bytes, at: int) -> int:

@@ -52,7 +52,8 @@ def _draw_errors(axes: "Axes", errors: Errors) -> None:
 def _draw_accuracies(axes: "Axes", report: ParityReport) -> None:
     width = 0.8 / len(SIDES)
     labels = [
-        escape_label(row.attack).replace(", ", "\n") + (f"\nmade on {SIDES[row.made_on]}" if row.made_on else "")
+        escape_label(row.attack).replace(", ", "\n")
+        + (f"\nmade on {SIDES[row.made_on]}" if row.made_on else "")
         for row in report.accuracy
     ]
     for index, (side, label) in enumerate(SIDES.items()):

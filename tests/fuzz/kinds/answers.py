@@ -80,9 +80,11 @@ _FORMS: dict[str, tuple[Put, Get, Place]] = {
         lambda store: Answers(IMAGES, store).keep_cosines(
             _VICTIM, Cosines((0.5, -0.25, 1.0), (0.0, 0.125, 0.25))
         ),
-        lambda store: None
-        if Answers(IMAGES, store).needs_cosines(_VICTIM)
-        else Answers(IMAGES, store).cosines(_VICTIM),
+        lambda store: (
+            None
+            if Answers(IMAGES, store).needs_cosines(_VICTIM)
+            else Answers(IMAGES, store).cosines(_VICTIM)
+        ),
         lambda store: _only(store, "json"),
     ),
     ".events": (
@@ -157,7 +159,7 @@ def crafted(folder: Path) -> dict[str, Path]:
         }
         if ending not in (".weights", ".changed"):
             whole = json.loads(original.read_bytes())
-            part = whole["answer"] if "answer" in whole else whole
+            part = whole.get("answer", whole)
             for number, other in enumerate(hostile.replaced(part, hostile.VALUES[::3])):
                 changed = {**whole, "answer": other} if "answer" in whole else other
                 contents[f"value {number}"] = json.dumps(changed).encode()

@@ -88,6 +88,9 @@ def crafted(folder: Path) -> dict[str, Path]:
     for number, (name, data) in enumerate(files.items()):
         paths[name] = folder / f"{number}{Path(name).suffix}"
         paths[name].write_bytes(data)
+    for ending in (".npy", ".pt", _WEIGHTS):
+        made = hostile.no_files(folder, ending)
+        paths |= {f"{what}{ending}": path for what, path in made.items()}
     return paths
 
 

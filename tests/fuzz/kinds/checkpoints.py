@@ -92,8 +92,7 @@ def crafted(folder: Path) -> dict[str, Path]:
     for name, data in _bytes(folder).items():
         paths[name] = folder / f"{name}.pt"
         paths[name].write_bytes(data)
-    (folder / "folder").mkdir(exist_ok=True)
-    return paths | {"folder": folder / "folder", "missing": folder / "nowhere.pt"}
+    return paths | hostile.no_files(folder, ".pt")
 
 
 def use(path: Path) -> None:

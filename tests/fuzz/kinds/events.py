@@ -26,6 +26,8 @@ _FRAMES = ".frames"
 _SHAPE = (2, 2, *_SENSOR)
 _KEY = "key"
 _COLUMNS = ("x", "y", "t", "p")
+_COMPRESSION = 46
+"""Place of the compression in the recording of ``tests.data.events.aedat4``."""
 _TYPED = np.dtype([("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "?")])
 
 
@@ -101,6 +103,9 @@ def crafted(folder: Path) -> dict[str, Path]:
     for number, (name, data) in enumerate(files.items()):
         paths[name] = folder / f"{number}{Path(name).suffix}"
         paths[name].write_bytes(data)
+    for ending in (".npz", ".h5", ".bin"):
+        made = hostile.no_files(folder, ending)
+        paths |= {f"{what}{ending}": path for what, path in made.items()}
     return paths
 
 
@@ -195,14 +200,21 @@ def _aedat4_files() -> dict[str, bytes]:
     content = aedat4.CONTENT
     head, packet = content[:822], content[822:]
     start = content.index(b"<dv")
-    files = {f"claimed {n}.aedat4": head + struct.pack("<II", 0, n) for n in (0, 1, 2**31, 2**32 - 1)}
+    files = {
+        f"claimed {n}.aedat4": head + struct.pack("<II", 0, n) for n in (0, 1, 2**31, 2**32 - 1)
+    }
     frame = b"\x28\xb5\x2f\xfd\x00\x58"  # Zstandard, then blocks that repeat a byte
     block = ((2**17 << 3) | 2).to_bytes(3, "little") + b"\0"
     bomb = frame + block * 24_000 + b"\x01\0\0"
     for compression in range(6):
-        changed = head.replace(b"\x0a\x00\x18\x00", b"\x0a\x00\x18\x00")
-        files[f"bomb {compression}.aedat4"] = changed + struct.pack("<II", 0, len(bomb)) + bomb
-    for number, text in enumerate((b"<!DOCTYPE d [<!ENTITY a 'b'>]>", b"<a>" * 30, b"\xff\xfe", b"")):
+        changed = bytearray(head)
+        changed[_COMPRESSION : _COMPRESSION + 4] = struct.pack("<i", compression)
+        files[f"bomb {compression}.aedat4"] = (
+            bytes(changed) + struct.pack("<II", 0, len(bomb)) + bomb
+        )
+    for number, text in enumerate(
+        (b"<!DOCTYPE d [<!ENTITY a 'b'>]>", b"<a>" * 30, b"\xff\xfe", b"")
+    ):
         files[f"text {number}.aedat4"] = content[:start] + text + content[start + len(text) :]
     for at in range(14, 90):
         files[f"byte {at}.aedat4"] = content[:at] + b"\xff" + content[at + 1 :]

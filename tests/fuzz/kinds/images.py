@@ -145,7 +145,8 @@ def use(path: Path) -> None:
     assert inputs.shape[1:] == ((3, 32, 32) if cifar else (1, 28, 28))
     assert len(inputs) == len(training.labels)
     assert 0 <= float(inputs.min()) <= float(inputs.max()) <= 1
-    assert 0 <= int(training.labels.min()) and int(training.labels.max()) < (100 if cifar else 10)
+    classes = training.labels.tolist()
+    assert min(classes) >= 0 and max(classes) < (100 if cifar else 10)
     assert torch.equal((inputs * 255).round() / 255, inputs)
 
 

@@ -87,7 +87,7 @@ def crafted(folder: Path) -> dict[str, Path]:
             _alter(name, file, folder)
     paths["empty"] = folder / "empty.net"
     paths["empty"].write_bytes(b"")
-    return paths
+    return paths | hostile.no_files(folder, ".net")
 
 
 def use(path: Path) -> None:

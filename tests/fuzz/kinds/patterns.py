@@ -71,7 +71,7 @@ def crafted(folder: Path) -> dict[str, Path]:
     }.items():
         paths[name] = folder / f"{name}.pattern"
         paths[name].write_bytes(data)
-    return paths
+    return paths | hostile.no_files(folder, ".pattern")
 
 
 def use(path: Path) -> None:

@@ -27,8 +27,7 @@ from stochi.study.events.questions import (
 from stochi.study.events.recordings import read_attacked
 from stochi.study.events.success import Wrong, sizes_of, wrong_about
 from stochi.study.events.tables import describe_data, make_tables
-from stochi.study.store import Store
-from stochi.study.store import DamagedAnswer
+from stochi.study.store import DamagedAnswer, Store
 from stochi.study.victims import FLOAT, Victim
 from tests.study.events.tiny import TINY
 
@@ -266,9 +265,7 @@ def test_sizes_of_patterns_are_those_of_the_reported_trials(done: EventAnswers) 
     assert done.answer(victim, random)["changes"] == found
 
 
-def test_what_damaged_files_held_is_found_again(
-    done: EventAnswers, copied: EventAnswers
-) -> None:
+def test_what_damaged_files_held_is_found_again(done: EventAnswers, copied: EventAnswers) -> None:
     victim = Victim("LIF")
     samples = load_recordings(TINY, None)[1]
     key = copied.made_key(victim, own(victim, "sparse-gradient")[0].shown)

@@ -50,6 +50,12 @@ def check_plain_file(path: Path, way_out: str = "", error: type[StochiError] = I
         raise error(f"{path}: cannot be read (Permission denied); change its permissions")
 
 
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return a member of an archive, checked, after unpacking no more than its stated size."""
+    with archive.open(member) as file:
+        return file.read(member.file_size + 1)
+
+
 def kind_of_file(path: Path) -> str | None:
     """Return what a file is by its first bytes, None if they do not tell."""
     with path.open("rb") as file:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stochi.budget import check_memory
 from stochi.errors import InputError, first_line
-from stochi.files import ZIP, check_plain_file
+from stochi.files import ZIP, check_plain_file, read_member
 
 SAFETENSORS = ".safetensors"
 TORCH = (".pt", ".pth", ".ckpt", ".bin")
@@ -127,7 +127,7 @@ def _plain_copy(path: Path) -> io.BytesIO:
         if len({member.filename for member in members}) < len(members):
             raise zipfile.BadZipFile("a name is used twice")
         for member in members:
-            copy.writestr(member.filename, given.read(member))
+            copy.writestr(member.filename, read_member(given, member))
     plain.seek(0)
     return plain
 

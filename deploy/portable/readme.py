@@ -137,9 +137,9 @@ def _needs(program: Program, form: Form) -> str:
         lines.append(
             f"The neurons of {_shown(', '.join(microcode))} draw their decay at run time and have"
             " only a Python model. Loihi 2 has programmable neurons; the microcode is not part of"
-            " this folder. `stochi_lava/hardware/neuron.py` defines their arithmetic. The draws come"
-            f" from a {_SOURCES[program.target.random_source]}; a chip's generator would draw other"
-            " numbers, so expect equal distributions, not equal spikes."
+            " this folder. `stochi_lava/hardware/neuron.py` defines their arithmetic. The draws"
+            f" come from a {_SOURCES[program.target.random_source]}; a chip's generator would draw"
+            " other numbers, so expect equal distributions, not equal spikes."
         )
     noisy = [layer.name for layer in program.layers if layer.generator is not None]
     if noisy:

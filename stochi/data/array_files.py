@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from stochi.budget import check_memory
 from stochi.errors import InputError
-from stochi.files import check_plain_file
+from stochi.files import check_plain_file, read_member
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +64,7 @@ def _read_archive(path: Path, file: IO[bytes]) -> "dict[str, np.ndarray]":
             raise zipfile.BadZipFile("a name is used twice")
         return {
             member.filename.removesuffix(".npy"): _read_array(
-                io.BytesIO(archive.read(member)), member.file_size
+                io.BytesIO(read_member(archive, member)), member.file_size
             )
             for member in members
         }

@@ -49,7 +49,11 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, little_memor
     (packed / f"{MNIST_FILES[0]}.gz").write_bytes(hostile.gzip_of_zeros(content))
     refused(lambda: load("mnist", packed), "bytes follow the 40×28×28")
     (tmp_path / "cifar-10-binary.tar.gz").write_bytes(hostile.gzip_of_zeros())
-    refused(lambda: load("cifar10", tmp_path), "")
+    refused(lambda: load("cifar10", tmp_path), "unpacks to more than")
+    for claimed in (100, 2**20):
+        liar = hostile.zip_of_zeros(("a.npy",), claimed=claimed)
+        (tmp_path / "liar.npz").write_bytes(liar)
+        refused(lambda: load_arrays(tmp_path / "liar.npz"), "damaged")
 
 
 @pytest.mark.parametrize("shape", [(10**9, 10), (10**18,), (-1, 4), (2**64,)])

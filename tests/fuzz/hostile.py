@@ -71,7 +71,7 @@ def zip_of_zeros(
     data, given, listed = zeros(size), size if claimed is None else claimed, b""
     content = b""
     for name in names:
-        fields = struct.pack("<HHHHIII", 20, 0, 8, 0, 0, 0, len(data)) + struct.pack("<I", given)
+        fields = struct.pack("<HHHHHII", 20, 0, 8, 0, 0, 0, len(data)) + struct.pack("<I", given)
         encoded = name.encode()
         start = len(content)
         content += b"PK\x03\x04" + fields + struct.pack("<HH", len(encoded), 0) + encoded + data
@@ -92,6 +92,11 @@ def npy(shape: object, descr: object = "<f4", data: bytes = b"", version: int = 
 def no_files(folder: Path, ending: str) -> dict[str, Path]:
     """Make what is no file under a file's name: a pipe, a device, a folder, nothing, a loop."""
     paths = {what: folder / f"{what}{ending}" for what in ("pipe", "zeros", "folder", "loop")}
+    for path in paths.values():  # another worker may have made them
+        if path.is_dir():
+            path.rmdir()
+        elif os.path.lexists(path):
+            path.unlink()
     os.mkfifo(paths["pipe"])
     paths["zeros"].symlink_to("/dev/zero")
     paths["folder"].mkdir()

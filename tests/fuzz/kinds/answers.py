@@ -160,7 +160,7 @@ def crafted(folder: Path) -> dict[str, Path]:
         if ending not in (".weights", ".changed"):
             whole = json.loads(original.read_bytes())
             part = whole.get("answer", whole)
-            for number, other in enumerate(hostile.replaced(part, hostile.VALUES[::3])):
+            for number, other in enumerate(hostile.replaced(part, hostile.VALUES[::5])):
                 changed = {**whole, "answer": other} if "answer" in whole else other
                 contents[f"value {number}"] = json.dumps(changed).encode()
                 changed.pop("sha256", None)

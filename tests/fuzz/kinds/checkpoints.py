@@ -70,7 +70,7 @@ def crafted(folder: Path) -> dict[str, Path]:
     content.pop("sha256")
     content["training"][_ALTERED] = True
     files: dict[str, Any] = {}
-    for number, network in enumerate(hostile.replaced(content["network"])):
+    for number, network in enumerate(hostile.replaced(content["network"], hostile.VALUES[::2])):
         files[f"network {number}"] = content | {"network": network}
     for number, other in enumerate(hostile.replaced(content, hostile.VALUES[::4])):
         files[f"field {number}"] = other

@@ -51,9 +51,15 @@ def crafted(folder: Path) -> dict[str, Path]:
     """Write every field with every hostile value, and events of every kind."""
     header, events = _parts(originals(folder)[0])
     whole = header | {"title": _ALTERED}
-    headers = list(hostile.replaced(whole))
-    headers += [whole | {"budget": other} for other in hostile.replaced(header["budget"])]
-    headers += [whole | {"offsets": other} for other in hostile.replaced(header["offsets"])]
+    headers = list(hostile.replaced(whole, hostile.VALUES[::2]))
+    headers += [
+        whole | {"budget": other}
+        for other in hostile.replaced(header["budget"], hostile.VALUES[1::2])
+    ]
+    headers += [
+        whole | {"offsets": other}
+        for other in hostile.replaced(header["offsets"], hostile.VALUES[::2])
+    ]
     window = header["budget"] | {"kind": "WindowBudget", "kinds": ["insert", "delete"]}
     for value in ([1, 1], *hostile.VALUES):
         headers.append(whole | {"budget": window | {"window": value}})

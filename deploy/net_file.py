@@ -7,6 +7,7 @@ Sources: lava-dl ``slayer/block/base.py`` (``export_hdf5``), ``slayer/neuron/cub
 (``device_params``) and ``netx/hdf5.py``.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import h5py
 import numpy as np
 
 from stochi.arguments import check_arguments
-from stochi.errors import GraphError, LoweringError
-from stochi.files import what_is_missing
+from stochi.budget import check_memory
+from stochi.errors import GraphError, LoweringError, StochiError
+from stochi.files import check_plain_file
 from stochi.hardware.fixed_point import (
     CURRENT_KEEP_MAX,
     DECAY_UNITY,
@@ -40,6 +42,8 @@ from stochi.program.target import Target
 
 _NEURONS = ("CUBA", "LOIHI")
 _BIAS_EXPONENT = 6
+_COPIES = 4
+"""Times that numbers are in memory while they are read and checked."""
 _STEP = 1e-3
 """Seconds per time step that the Program notes; the file has no unit of time."""
 
@@ -61,17 +65,46 @@ def read_net(path: str | Path, *, time_steps: int) -> Program:
     """
     check_arguments(read_net, locals())
     source = Path(path)
-    if not source.is_file():
-        raise GraphError(f"{source}: {what_is_missing(source)}; lava-dl's export_hdf5 writes it")
+    check_plain_file(source, "lava-dl's export_hdf5 writes it", GraphError)
     try:
         with h5py.File(source, "r") as file:
-            blocks = _read_blocks(source, file)
-    except OSError as error:
+            blocks = _read_blocks(source, _contents(source, file, set()))
+    except StochiError:
+        raise
+    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and others
         raise GraphError(f"{source}: not an HDF5 file, or damaged") from error
     reading = _Reading(source)
     for block in blocks:
         reading.add(block)
     return reading.program(time_steps)
+
+
+def _contents(source: Path, group: h5py.Group, seen: set[bytes]) -> dict[str, Any]:
+    """Return what a group holds, groups as dictionaries; nothing outside the file is read."""
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:
+        raise GraphError(f"{source}: {group.name!r} has another name too; write it again")
+    seen.add(address)
+    found: dict[str, Any] = {}
+    for name in group:
+        if type(group.get(name, getlink=True)) is not h5py.HardLink:
+            raise GraphError(f"{source}: {name!r} is a link; what it leads to must lie in the file")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            found[name] = _contents(source, item, seen)
+        elif isinstance(item, h5py.Dataset):
+            found[name] = _values(source, item)
+    return found
+
+
+def _values(source: Path, item: h5py.Dataset) -> Any:
+    if item.is_virtual or item.external:
+        raise GraphError(f"{source}: {item.name!r} has its values in another file")
+    if item.shape is None:
+        raise GraphError(f"{source}: {item.name!r} holds nothing")
+    size = _COPIES * math.prod(item.shape) * item.dtype.itemsize
+    check_memory(size, f"{source}: {item.name!r}", GraphError)
+    return item[()]
 
 
 @dataclass(frozen=True)
@@ -86,13 +119,14 @@ class _Block:
         return self.text("type")
 
     def text(self, name: str) -> str:
-        value = np.ravel(self._field(name))[0]
+        values = np.ravel(self._field(name))
+        value = values[0] if len(values) else ""
         return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
 
     def integers(self, name: str, low: int, high: int) -> np.ndarray:
         """Return whole numbers in a range, int64."""
         values = np.asarray(self._field(name))
-        whole = np.issubdtype(values.dtype, np.number) and bool(
+        whole = values.dtype.kind in "iuf" and bool(
             np.all(np.isfinite(values)) and np.all(values == np.rint(values))
         )
         if not whole or not values.size or values.min() < low or values.max() > high:
@@ -115,23 +149,26 @@ class _Block:
         return self.fields[name]
 
 
-def _read_blocks(source: Path, file: h5py.File) -> list[_Block]:
-    group = file.get("layer")
-    if not isinstance(group, h5py.Group) or not len(group):
+def _read_blocks(source: Path, contents: dict[str, Any]) -> list[_Block]:
+    group = contents.get("layer")
+    if not isinstance(group, dict) or not group:
         raise GraphError(f"{source}: not a network of lava-dl; it has no group 'layer'")
     names = [str(number) for number in range(len(group))]
     if sorted(names) != sorted(group):
         raise GraphError(f"{source}: its layers are not numbered from 0 to {len(group) - 1}")
+    for name in names:
+        if not isinstance(group[name], dict):
+            raise GraphError(f"{source}: layer {name} is not a group of fields")
     return [_Block(f"{source}, layer {name}", _fields(group[name], "")) for name in names]
 
 
-def _fields(group: h5py.Group, prefix: str) -> dict[str, Any]:
+def _fields(group: dict[str, Any], prefix: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, item in group.items():
-        if isinstance(item, h5py.Group):
+        if isinstance(item, dict):
             found |= _fields(item, f"{prefix}{name}/")
         else:
-            found[prefix + name] = item[()]
+            found[prefix + name] = item
     return found
 
 
@@ -257,6 +294,7 @@ def _by_neuron(block: _Block, name: str, high: int, shape: tuple[int, ...]) -> n
         return values.reshape(())
     if values.size != shape[0]:
         raise GraphError(f"{block.where}: {name} has {values.size} values for neurons {shape}")
+    check_memory(16 * math.prod(shape), f"{block.where}: {name}", GraphError)
     return np.array(np.broadcast_to(values.reshape((-1,) + (1,) * (len(shape) - 1)), shape))
 
 

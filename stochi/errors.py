@@ -1,7 +1,8 @@
 """Errors whose message names what is wrong, where it is, and what to do about it."""
 
 import errno
-import re
+
+from stochi.plain_text import escape_message
 
 _WAYS_OUT = {
     errno.ENOSPC: "free some space there, or write to another place",
@@ -17,16 +18,24 @@ _WAYS_OUT = {
     errno.ENXIO: "read from it first, or give the name of a file",
     errno.EPIPE: "nothing reads from it any more",
 }
-# Control characters, and those that turn the direction of writing; a list of problems has lines.
-_UNSEEN = re.compile("\n(?!- )|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class StochiError(Exception):
-    """Base class of all errors that Stochi raises on purpose, with a message of one line."""
+    """Base class of all errors that Stochi raises on purpose, with a message of one line.
+
+    What a message quotes may come from a file, so all that is not printable is shown escaped;
+    ``args`` holds it as it was given.
+    """
 
     def __str__(self) -> str:
-        """Return the message; what a name in it would do to a screen is shown escaped."""
-        return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], super().__str__())
+        return escape_message(super().__str__())
+
+
+class StochiWarning(UserWarning):
+    """Base class of Stochi's warnings; their text is shown as that of :class:`StochiError`."""
+
+    def __str__(self) -> str:
+        return escape_message(super().__str__())
 
 
 class ExportError(StochiError):
@@ -57,14 +66,14 @@ class WriteError(StochiError, OSError):
     """
 
     def __str__(self) -> str:
-        return f"{self.filename}: not written: {explain_cause(self)}"
+        return escape_message(f"{self.filename}: not written: {explain_cause(self)}")
 
 
 def explain(error: OSError) -> str:
     """Return the file, the cause and, if there is one, the way out of an error of the system."""
     if isinstance(error, WriteError):
         return str(error)
-    return f"{error.filename or 'file'}: {explain_cause(error)}"
+    return escape_message(f"{error.filename or 'file'}: {explain_cause(error)}")
 
 
 def explain_cause(error: OSError) -> str:
@@ -88,6 +97,6 @@ def check_not_negative(**numbers: float) -> None:
             raise InputError(f"{name} is {number}; it must be at least 0")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of another library's error, or its type if the message is empty."""
     return (str(error).splitlines() or [type(error).__name__])[0]

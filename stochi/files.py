@@ -25,10 +25,42 @@ PROGRAM = "an archive of numpy, like a Program"
 
 
 def what_is_missing(path: Path) -> str:
-    """Return why a path that is not a plain file cannot be read as one."""
-    if path.is_dir():
-        return "a folder, not a file"
-    return "not a plain file" if path.exists() else "no such file"
+    """Return why a path that is not a file cannot be read as one."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            return f"cannot be read ({error.strerror})"
+        return "no such file"
+    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    return f"a {kinds.get(stat.S_IFMT(mode), 'device')}, not a file"
+
+
+def is_plain_file(path: Path) -> bool:
+    """Return whether a path leads to a file, whose size is known and whose reading never waits."""
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a folder that cannot be entered
+        return False
+
+
+def check_plain_file(path: Path, way_out: str = "", error: type[StochiError] = InputError) -> None:
+    """Raise unless a path leads to a file that can be read; a pipe or a device may never end.
+
+    Args:
+        way_out: what to do if there is none, as the end of a message.
+        error: the kind of error that is raised.
+    """
+    if not is_plain_file(path):
+        raise error(f"{path}: {what_is_missing(path)}{way_out and f'; {way_out}'}")
+    if not os.access(path, os.R_OK):
+        raise error(f"{path}: cannot be read (Permission denied); change its permissions")
+
+
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return a member of an archive, checked, after unpacking no more than its stated size."""
+    with archive.open(member) as file:
+        return file.read(member.file_size + 1)
 
 
 def kind_of_file(path: Path) -> str | None:

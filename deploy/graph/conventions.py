@@ -16,7 +16,7 @@ import numpy as np
 from stochi.arguments import check_arguments
 from stochi.deploy.graph.arrays import as_array, map_nodes, with_arrays
 from stochi.deploy.graph.neurons import RESETS
-from stochi.errors import GraphError, InputError
+from stochi.errors import GraphError, InputError, StochiWarning
 
 CONVENTIONS = ("nir", "snntorch", "norse", "sinabs", "rockpool", "spyx", "spikingjelly")
 """Names that ``convention`` takes; "nir" takes all numbers as NIR's equations say."""
@@ -26,7 +26,7 @@ _UNIT_R_IS_PER_STEP = ("snntorch", "norse", "sinabs", "spyx")
 _LISTED = 3
 
 
-class ConventionWarning(UserWarning):
+class ConventionWarning(StochiWarning):
     """Warning that a graph was read by a convention that it does not state."""
 
 

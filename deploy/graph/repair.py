@@ -18,12 +18,12 @@ from stochi.deploy.graph.arrays import as_array, spread
 from stochi.deploy.graph.flat import flatten
 from stochi.deploy.graph.neurons import NEURONS, PARAMETERS
 from stochi.deploy.graph.shapes import Shape, declared_shape, infer_shapes
-from stochi.errors import GraphError
+from stochi.errors import GraphError, StochiWarning
 
 _LISTED = 3
 
 
-class RepairedGraph(UserWarning):
+class RepairedGraph(StochiWarning):
     """Warning that a file does not agree with itself, and how it was read."""
 
 

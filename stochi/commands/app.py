@@ -1,6 +1,7 @@
 """The ``stochi`` command: its commands, and how their errors are reported."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from stochi.commands.stopping import Stopping
 from stochi.commands.study import study_command
 from stochi.commands.train import train_command
 from stochi.commands.tune import tune_command
+from stochi.plain_text import escape_message
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo_command,
@@ -68,7 +70,13 @@ def run() -> object:
 
 def main() -> None:
     """Run a command; a user's mistake is one line on stderr and exit status 2."""
+    warnings.formatwarning = _format_warning  # type: ignore[assignment]
     sys.exit(run_to_its_end(run, Stopping()))
+
+
+def _format_warning(message: Warning | str, *where: object) -> str:
+    """Return a warning as commands print them, on one line, whoever gives it."""
+    return f"Warning: {escape_message(' '.join(str(message).split()))}\n"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from stochi.commands.stopping import STOPPED, Stopped, Stopping
 from stochi.errors import InputError, StochiError, explain
+from stochi.plain_text import escape_message
 
 MISTAKE = 2
 """Exit status if a user's file, option or network is wrong, or the system refuses something."""
@@ -37,7 +38,7 @@ def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
         if message is None:
             raise
         _give_up_stdout()
-        stopping.tell(f"stochi: {' '.join(message.split())}")
+        stopping.tell(f"stochi: {escape_message(' '.join(message.split()))}")
         return MISTAKE
     finally:
         stopping.over = True

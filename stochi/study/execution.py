@@ -47,8 +47,7 @@ def conduct(
         progress: called with a line of text after every victim.
 
     Raises:
-        InputError: an argument is out of range, the data set has too few images, or a kept file is
-            damaged.
+        InputError: an argument is out of range, or the data set has too few images.
     """
     check_arguments(conduct, locals())
     check_at_least_one(processes=processes)

@@ -14,6 +14,7 @@ from stochi.attacks.events.pattern_form import PatternForm
 from stochi.attacks.events.random_pattern import RandomPattern
 from stochi.attacks.events.window_budget import WindowBudget
 from stochi.errors import InputError, ProgramError, first_line
+from stochi.files import check_plain_file
 from stochi.program.archive import Format, read_archive, write_archive
 
 PATTERN_FILE = Format(
@@ -52,6 +53,7 @@ def load_pattern(path: str | Path) -> EventPattern:
         InputError: the file is missing, damaged, or not a pattern's.
     """
     check_arguments(load_pattern, locals())
+    check_plain_file(Path(path), "'save_pattern' writes an event pattern")
     try:
         header, arrays = read_archive(path, PATTERN_FILE)
     except ProgramError as error:

@@ -8,6 +8,7 @@ from stochi.files import write_png
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.report import ParityReport
 from stochi.parity.results import SIDES, Errors
+from stochi.plain_text import escape_label
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:  # matplotlib is slow to import
@@ -52,7 +53,8 @@ def _draw_errors(axes: "Axes", errors: Errors) -> None:
 def _draw_accuracies(axes: "Axes", report: ParityReport) -> None:
     width = 0.8 / len(SIDES)
     labels = [
-        row.attack.replace(", ", "\n") + (f"\nmade on {SIDES[row.made_on]}" if row.made_on else "")
+        escape_label(row.attack).replace(", ", "\n")
+        + (f"\nmade on {SIDES[row.made_on]}" if row.made_on else "")
         for row in report.accuracy
     ]
     for index, (side, label) in enumerate(SIDES.items()):
@@ -83,7 +85,7 @@ def _draw_rates(axes: "Axes", distribution: Distribution) -> None:
     errors = [100 * (high - difference) for difference, high in compared.values()]
     places = range(len(compared))
     axes.errorbar(places, values, errors, fmt="o", capsize=4, color="C0", label="90 % interval")
-    axes.set_xticks(places, list(compared), fontsize=8)
+    axes.set_xticks(places, list(map(escape_label, compared)), fontsize=8)
     axes.set_xlim(-0.6, len(compared) - 0.4)
     axes.set_ylabel("chip − float model, % of the rate")
     axes.set_title(f"firing rates by layer, {distribution.trials} trials")

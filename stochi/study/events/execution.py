@@ -45,7 +45,7 @@ def conduct_events(
 
     Raises:
         InputError: an argument is out of range, the data set has too few recordings or consists of
-            images, the folder's answers are about other recordings, or a kept file is damaged.
+            images, or the folder's answers are about other recordings.
     """
     check_arguments(conduct_events, locals())
     check_at_least_one(processes=processes)

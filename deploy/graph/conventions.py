@@ -14,8 +14,9 @@ import nir
 import numpy as np
 
 from stochi.deploy.graph.arrays import as_array, map_nodes, with_arrays
+from stochi.deploy.graph.fields import check_graph
 from stochi.deploy.graph.neurons import RESETS
-from stochi.errors import GraphError, InputError
+from stochi.errors import InputError
 
 CONVENTIONS = ("nir", "snntorch", "norse", "sinabs", "rockpool", "spyx", "spikingjelly")
 """Names that ``convention`` takes; "nir" takes all numbers as NIR's equations say."""
@@ -119,18 +120,14 @@ def resolve_conventions(
             with a warning if another framework wrote the graph.
 
     Raises:
-        GraphError: this is not a NIR graph.
+        GraphError: this is not a NIR graph, or its fields do not have NIR's types.
         InputError: an argument is unknown.
 
     Warns:
         ConventionWarning: a convention that was recognized changes how numbers are read.
         ResetWarning: it is not known how neurons reset.
     """
-    if not isinstance(graph, nir.NIRGraph):
-        raise GraphError(
-            f"a nir.NIRGraph is needed, but the graph has type {type(graph).__name__}; make one"
-            " with stochi.export.to_nir(model, sample) or stochi.deploy.read_graph(path)"
-        )
+    check_graph(graph)
     if reset is not None and reset not in RESETS:
         raise InputError(f"reset is {reset!r}; choose from {', '.join(RESETS)}")
     noted = graph.metadata if isinstance(graph.metadata, dict) else {}

@@ -65,7 +65,7 @@ def read_random_tau(name: str, node: nir.NIRNode) -> RandomTau | None:
         )
     except InputError as error:
         raise GraphError(f"node {name!r}: metadata 'random_tau': {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise GraphError(f"node {name!r}: metadata 'random_tau' is incomplete: {error}") from error
     known = (
         random_tau.sampling in ("step", "forward", "mean")

@@ -20,6 +20,7 @@ MOST_NODES, MOST_DEEP, LONGEST_NAME = 4096, 32, 500
 LARGEST = 1e18
 """Largest size of a number; products and sums of larger ones leave the range of floats."""
 _MOST_WHOLE = 2**31 - 1
+_LONGEST_PARAMETERS = 2**20
 _LISTED = 3
 
 Check = Callable[[Any], str | None]
@@ -47,7 +48,7 @@ def numbers(least: int = 0, *, finite: bool = True) -> Check:
         if not finite and not (math.isfinite(low) and math.isfinite(high)):
             return None
         if not (low >= -LARGEST and high <= LARGEST):  # NaN too
-            bad = found[~(np.abs(found) <= LARGEST)].flat[0]
+            bad = found[~((found >= -LARGEST) & (found <= LARGEST))].flat[0]
             what = "NaN" if np.isnan(bad) else f"{bad:g}"
             return f"holds {what}; numbers from {-LARGEST:g} to {LARGEST:g} are read"
         return None
@@ -86,15 +87,38 @@ def text(value: Any) -> str | None:
     return f"is {_shown(value)}; it must be a text of at most {LONGEST_NAME} characters"
 
 
+def _parameters(value: Any) -> str | None:
+    """Check the numbers of a distribution, of which an empirical one has many, as one text."""
+    if isinstance(value, str | bytes) and len(value) <= _LONGEST_PARAMETERS:
+        return None
+    return f"is {_shown(value)}; it must be a text of numbers"
+
+
 def _number(value: Any) -> str | None:
     found = _as_array(value)
-    if found is not None and found.size == 1 and found.dtype.kind in "iuf":
+    if found is not None and not found.ndim and found.dtype.kind in "iuf":
         return None if np.isfinite(found).all() else f"is {_shown(value)}; it must be finite"
     return f"is {_shown(value)}; it must be a number"
 
 
-def _dictionary(value: Any) -> str | None:
-    return None if isinstance(value, dict) else f"is {_shown(value)}; it must be a group of values"
+def _random_tau(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return f"is {_shown(value)}; it must be a group of values"
+    for name, check in _RANDOM_TAU.items():
+        problem = check(value[name]) if name in value else None
+        if problem is not None:
+            return f"has {name!r}, which {problem}"
+    return None
+
+
+def _declared(value: Any) -> str | None:
+    """Check the type of a node's input or output: None, or a shape or None by one name."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or len(value) != 1:
+        return f"is {_shown(value)}; it must be a dictionary of one shape"
+    shape = next(iter(value.values()))
+    return None if shape is None else whole(0, ())(shape)
 
 
 def _optional(check: Check) -> Check:
@@ -165,10 +189,12 @@ FIELDS: dict[str, dict[str, Check]] = {
 """Type of node → field → its check."""
 DEFAULTS = {"v_reset", "w_in", "input_type", "input_shape", "start_dim", "end_dim", "bias"}
 """Fields that a file may leave out."""
+_RANDOM_TAU = dict.fromkeys(("distribution", "sampling", "input_gain"), text)
+_RANDOM_TAU |= {"parameters": _optional(_parameters), "bits": whole(0, most=64)}
 METADATA: dict[str, Check] = {
     **dict.fromkeys(("reset", "learns", "readout", "reads", "convention"), text),
     **dict.fromkeys(("dt", "refractory", "reset_delay", "reset_current"), _number),
-    **{"steps": whole(0, most=2**62), "groups": whole(1), "random_tau": _dictionary},
+    **{"steps": whole(0, most=2**62), "groups": whole(1), "random_tau": _random_tau},
 }
 """What Stochi reads of the metadata of graphs and nodes → its check."""
 
@@ -260,6 +286,7 @@ def _problems_of_graph(
         elif not isinstance(node, nir.NIRNode):
             yield f"node {full!r}: it is {_shown(node)}; it must be a node of NIR"
         else:
+            yield from _problems_of_types(full, node)
             yield from _problems_of_node(full, _type_of(node), _fields_of(node))
 
 
@@ -292,6 +319,13 @@ def _problems_of_node(name: str, kind: str, fields: Mapping[str, Any]) -> Iterat
     yield from _problems_of_metadata(f"node {_shown(name)}", fields.get("metadata", {}))
 
 
+def _problems_of_types(name: str, node: nir.NIRNode) -> Iterator[str]:
+    for field in ("input_type", "output_type"):
+        problem = _declared(getattr(node, field, None))
+        if problem is not None:
+            yield f"node {name!r}: its {field} {problem}"
+
+
 def _problems_of_metadata(where: str, noted: Any) -> Iterator[str]:
     if not isinstance(noted, dict):
         if noted is not None and not isinstance(noted, type):  # NIR's own default is a type
@@ -319,7 +353,7 @@ def _fields_of(node: nir.NIRNode) -> dict[str, Any]:
     ):
         if isinstance(node, kinds):
             declared = found.get(f"{end}_type")
-            found[field] = declared.get(end) if isinstance(declared, dict) else declared
+            found[field] = declared.get(end) if isinstance(declared, dict) else None
     return found
 
 

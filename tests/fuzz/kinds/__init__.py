@@ -1,3 +1,3 @@
 """The kinds of files, each a module with a ``KIND``."""
 
-KINDS = ("programs",)
+KINDS = ("programs", "graphs")

@@ -211,6 +211,12 @@ def check_contents(contents: dict[str, Any]) -> None:
     _raise(_problems_of_contents(contents, ""))
 
 
+def type_of(contents: dict[str, Any]) -> str:
+    """Return the type of node that a file's group names, or "" if it names none."""
+    found = contents.get("type")
+    return found if isinstance(found, str) and text(found) is None else ""
+
+
 def check_graph(graph: nir.NIRGraph) -> None:
     """Raise unless the fields of all nodes of a graph have the types of NIR's fields.
 
@@ -250,10 +256,12 @@ def _problems_of_contents(graph: dict[str, Any], prefix: str) -> Iterator[str]:
         full = prefix + name
         if not isinstance(node, dict):
             yield f"node {_shown(full)}: it is no group of fields"
-        elif node.get("type") == "NIRGraph":
+        elif type_of(node) == "NIRGraph":
             yield from _problems_of_contents(node, f"{full}.")
+        elif type_of(node) not in FIELDS:
+            yield f"node {_shown(full)}: its type is {_shown(node.get('type'))}; NIR has no such"
         else:
-            yield from _problems_of_node(full, str(node.get("type")), node)
+            yield from _problems_of_node(full, type_of(node), node)
 
 
 def _problems_of_graph(

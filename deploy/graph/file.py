@@ -7,7 +7,7 @@ import nir
 
 from stochi.deploy.graph.arrays import map_nodes, with_arrays
 from stochi.deploy.graph.contents import read_contents
-from stochi.deploy.graph.fields import check_contents, check_graph
+from stochi.deploy.graph.fields import check_contents, check_graph, type_of
 from stochi.deploy.graph.repair import read_repaired
 from stochi.errors import GraphError, first_line
 from stochi.files import what_is_missing, written_aside
@@ -65,8 +65,9 @@ def _node(source: Path) -> dict[str, Any]:
             f"{source}: not a NIR graph file: it has no group 'node'; write it again with nir.write"
             " or 'stochi export'"
         )
-    if found.get("type") != "NIRGraph":
-        raise GraphError(f"{source}: holds a single {found.get('type')} node, not a NIR graph")
+    kind = type_of(found)
+    if kind != "NIRGraph":
+        raise GraphError(f"{source}: holds a single node of type {kind!r}, not a NIR graph")
     return found
 
 

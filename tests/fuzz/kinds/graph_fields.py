@@ -189,7 +189,7 @@ def _if(*shape: int) -> nir.IF:
 def _random_lif(count: int) -> nir.LIF:
     noted = {
         "distribution": "logit-normal",
-        "parameters": "0.0 1.0",
+        "parameters": "1.0",
         "sampling": "step",
         "input_gain": "coupled",
         "bits": 4,

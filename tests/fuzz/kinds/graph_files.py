@@ -124,13 +124,13 @@ def _make_group(random: Random, file: h5py.File, place: str) -> None:
 
 
 def _copy(random: Random, file: h5py.File, place: str) -> None:
-    """Put what is elsewhere in a place, or the place's own parent."""
-    places: list[str] = ["/"]
+    """Put numbers or a text from elsewhere in a place."""
+    places: list[str] = []
     file.visit(places.append)
-    source = random.choice(places)
-    if source != "/" and not place.startswith(source):
-        del file[place]
-        file.copy(source, place)
+    source = file[random.choice(places)]
+    if isinstance(source, h5py.Dataset):
+        value = source[()]
+        _replace(file, place, value)
 
 
 def _link(random: Random, file: h5py.File, place: str) -> None:
@@ -271,8 +271,9 @@ def _in_place(
 
 def _linked(link: Any, place: str) -> Callable[[h5py.File], None]:
     def replaced(file: h5py.File) -> None:
+        target = link(file) if callable(link) else link
         del file[place]
-        file[place] = link(file) if callable(link) else link
+        file[place] = target
 
     return replaced
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import os
 import stat
 import subprocess
@@ -29,7 +28,9 @@ def read_contents(source: Path) -> dict[str, Any]:
         OSError: the file cannot be opened.
     """
     # A pipe, which a file may have become meanwhile, would wait for a writer.
-    handle = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    handle = os.open(
+        source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise GraphError(f"{source}: not a regular file; give a NIR graph file")
@@ -94,8 +95,7 @@ def _exactly(received: IO[bytes], length: int) -> bytes:
 
 
 def _exactly_into(received: IO[bytes], values: np.ndarray) -> None:
-    view = memoryview(values.reshape(-1).view(np.uint8)) if math.prod(values.shape) else b""
-    at = 0
+    view, at = values.reshape(-1).view(np.uint8), 0
     while at < len(view):
         number = received.readinto(view[at:])  # type: ignore[attr-defined]
         if not number:

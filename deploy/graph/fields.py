@@ -189,7 +189,7 @@ FIELDS: dict[str, dict[str, Check]] = {
 """Type of node → field → its check."""
 DEFAULTS = {"v_reset", "w_in", "input_type", "input_shape", "start_dim", "end_dim", "bias"}
 """Fields that a file may leave out."""
-_RANDOM_TAU = dict.fromkeys(("distribution", "sampling", "input_gain"), text)
+_RANDOM_TAU: dict[str, Check] = dict.fromkeys(("distribution", "sampling", "input_gain"), text)
 _RANDOM_TAU |= {"parameters": _optional(_parameters), "bits": whole(0, most=64)}
 METADATA: dict[str, Check] = {
     **dict.fromkeys(("reset", "learns", "readout", "reads", "convention"), text),
@@ -244,8 +244,9 @@ def _problems_of_contents(graph: dict[str, Any], prefix: str) -> Iterator[str]:
     if not isinstance(nodes, dict):
         yield f"{where}: its nodes are {_shown(nodes)}; they must be a group"
         return
-    pairs = isinstance(edges, np.ndarray) and edges.dtype == object and edges.shape[1:] == (2,)
-    if not pairs and not (isinstance(edges, np.ndarray) and not edges.size):
+    if not isinstance(edges, np.ndarray) or (
+        edges.size and not (edges.dtype == object and edges.shape[1:] == (2,))
+    ):
         yield f"{where}: its edges are {_shown(edges)}; they must be pairs of names"
     elif len(edges) > 2 * MOST_NODES:
         yield f"{where}: it has {len(edges):,} edges; at most {2 * MOST_NODES:,} are read"

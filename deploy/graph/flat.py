@@ -7,7 +7,6 @@ import nir
 from stochi.deploy.graph.arrays import with_arrays
 from stochi.errors import GraphError, LoweringError
 
-
 MOST_STEPS = 200_000
 """Most nodes on all paths of a graph together, each as often as a path passes it."""
 

@@ -21,7 +21,17 @@ import numpy as np
 from stochi.budget import check_memory, memory_budget
 from stochi.errors import GraphError, StochiError
 
-NUMBERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+NUMBERS: tuple[str, ...] = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+)
 NUMBERS += ("float16", "float32", "float64")
 """Types of numbers that are read, by numpy's names."""
 MOST_OBJECTS = 100_000
@@ -159,7 +169,8 @@ class Contents:
                 raise GraphError(f"{path!r} holds more than {MOST_OBJECTS:,} texts")
             rows = max(1, _LONGEST_TEXT * 64 // ((self._longest + 64) * wide))
             pieces = (
-                high[start : start + rows].reshape(-1).tolist() for start in range(0, shape[0], rows)
+                high[start : start + rows].reshape(-1).tolist()
+                for start in range(0, shape[0], rows)
             )
         found: list[str] = []
         for piece in pieces:

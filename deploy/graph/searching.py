@@ -33,7 +33,7 @@ def check_paths(flat: FlatGraph) -> None:
 
 def paths_into(flat: FlatGraph, name: str) -> Iterator[tuple[str, ...]]:
     """Yield all paths from a source (the input or a neuron) over linear nodes to a layer."""
-    waiting = [(name,)]
+    waiting: list[tuple[str, ...]] = [(name,)]
     while waiting:
         path = waiting.pop()
         if len(path) > 1 and _is_source(flat, path[0]):

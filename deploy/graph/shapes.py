@@ -80,6 +80,12 @@ def _follow(flat: FlatGraph, shape: Shape) -> dict[str, Shape]:
             raise LoweringError(
                 f"node {name!r}: inputs of different shapes add up: {listed}; give them one shape"
             )
+        for source, shape in arriving.items():
+            if _is_neuron(flat.nodes[name]) and shape != found[name]:
+                raise LoweringError(
+                    f"node {name!r}: it declares neurons of shape {found[name]}, but what arrives"
+                    f" from {source!r} has shape {shape}; give them one shape"
+                )
     return found
 
 

@@ -1,6 +1,7 @@
 """Small graphs with every node that Stochi reads, and the same with hostile fields."""
 
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import nir
@@ -79,12 +80,72 @@ def altered_graphs(every: int = 53) -> dict[str, nir.NIRGraph]:
             graph = plain_graphs()["random"]
             graph.nodes["n1"].metadata["random_tau"][what] = value
             found[f"random: {what} = {_named(value)}"] = graph
-    for numbers in ("1e400", "nan", "0", "-1", "1e308", "1e-320", "1 2 3", "", "0.2 0.8", "1e300 1e300"):
+    for numbers in (
+        "1e400",
+        "nan",
+        "0",
+        "-1",
+        "1e308",
+        "1e-320",
+        "1 2 3",
+        "",
+        "0.2 0.8",
+        "1e300 1e300",
+    ):
         for kind in ("logit-normal", "uniform", "normal-tau", "empirical"):
             graph = plain_graphs()["random"]
-            graph.nodes["n1"].metadata["random_tau"] |= {"distribution": kind, "parameters": numbers}
+            graph.nodes["n1"].metadata["random_tau"] |= {
+                "distribution": kind,
+                "parameters": numbers,
+            }
             found[f"{kind} of {numbers}"] = graph
     return found
+
+
+def change_numbers(random: Random) -> nir.NIRGraph:
+    """Return one of the plain graphs with some numbers, shapes or edges changed to valid types."""
+    name = random.choice(list(plain_graphs()))
+    graph = plain_graphs()[name]
+    for _ in range(random.randint(1, 4)):
+        if not random.randrange(6):
+            graph.edges.append((random.choice([*graph.nodes]), random.choice([*graph.nodes])))
+            continue
+        if not random.randrange(8):
+            graph.metadata["dt"] = DT * 10.0 ** random.randint(-300, 300)
+            continue
+        node = random.choice([node for node in graph.nodes.values() if _is_plain(node)])
+        fields = [field for field in vars(node) if not field.endswith(("_type", "metadata"))]
+        if fields:
+            field = random.choice(fields)
+            setattr(node, field, _changed(random, getattr(node, field)))
+    return graph
+
+
+def _is_plain(node: nir.NIRNode) -> bool:
+    return not isinstance(node, nir.NIRGraph)
+
+
+def _changed(random: Random, value: Any) -> Any:
+    values = np.array(value)
+    if values.dtype.kind not in "fi":
+        return random.choice((None, "same", "valid", 0, 1))
+    if values.dtype.kind == "i":
+        return random.choice((0, 1, 2, 3, 5, 2**16, 2**30, np.array([1, 3]), "same", "valid"))
+    how = random.randrange(6)
+    if how == 0:
+        return values * values.dtype.type(10.0 ** random.uniform(-18, 18))
+    if how == 1:
+        return -values
+    if how == 2:
+        return values.astype(np.float64) * 10.0 ** random.uniform(-300, 17)
+    if how == 3:
+        values = values.astype(np.float64)
+        values.reshape(-1)[random.randrange(values.size)] = random.choice((0.0, 1e17, -1e9, 1e-300))
+        return values
+    if how == 4:
+        return values * 0
+    shapes: tuple[tuple[int, ...], ...] = ((), (1,), (1, *values.shape), (*values.shape, 1))
+    return np.resize(values, random.choice((*shapes, values.shape[::-1], (*values.shape[:-1], 7))))
 
 
 def diamonds(count: int, names: tuple[str, str] = ("a", "b")) -> nir.NIRGraph:

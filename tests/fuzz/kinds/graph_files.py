@@ -84,6 +84,10 @@ def _replace(file: h5py.File, place: str, value: Any) -> None:
     file[place] = value
 
 
+def _is_small(dataset: h5py.Dataset, kinds: str = "biufOSV") -> bool:
+    return dataset.size is not None and dataset.size < 10**6 and dataset.dtype.kind in kinds
+
+
 def _change_value(random: Random, file: h5py.File, place: str) -> None:
     _replace(file, place, random.choice(VALUES))
 
@@ -91,7 +95,7 @@ def _change_value(random: Random, file: h5py.File, place: str) -> None:
 def _change_number(random: Random, file: h5py.File, place: str) -> None:
     """Change one number, or the type or the shape of numbers."""
     dataset = file[place]
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "iuf":
+    if not isinstance(dataset, h5py.Dataset) or not _is_small(dataset, "iuf"):
         return _change_value(random, file, place)
     values = np.array(dataset[()])
     how = random.randrange(4)
@@ -128,7 +132,7 @@ def _copy(random: Random, file: h5py.File, place: str) -> None:
     places: list[str] = []
     file.visit(places.append)
     source = file[random.choice(places)]
-    if isinstance(source, h5py.Dataset):
+    if isinstance(source, h5py.Dataset) and _is_small(source):
         value = source[()]
         _replace(file, place, value)
 
@@ -150,8 +154,11 @@ def _store_elsewhere(random: Random, file: h5py.File, place: str) -> None:
 
 
 def _change_edges(random: Random, file: h5py.File, place: str) -> None:
-    edges = [[end.decode() for end in edge] for edge in file["node/edges"][()]]
-    names = list(file["node/nodes"])
+    edges, nodes = file["node/edges"], file["node/nodes"]
+    if not isinstance(edges, h5py.Dataset) or not _is_small(edges, "O"):
+        return
+    edges = [[end.decode() for end in edge] for edge in edges[()]]
+    names = list(nodes) if isinstance(nodes, h5py.Group) else ["x"]
     how = random.randrange(4)
     if how == 0:
         edges.append([random.choice(names), random.choice(names)])
@@ -167,7 +174,7 @@ def _change_edges(random: Random, file: h5py.File, place: str) -> None:
 def _exchange(random: Random, file: h5py.File, place: str) -> None:
     """Exchange two nodes, or two fields."""
     parent = file[place].parent
-    other = random.choice(list(parent))
+    other = random.choice(list(parent))  # a group, since it holds the place
     file.move(place, f"{parent.name}/aside")
     if other in parent:
         file.move(f"{parent.name}/{other}", place)
@@ -176,8 +183,10 @@ def _exchange(random: Random, file: h5py.File, place: str) -> None:
 
 def _note(random: Random, file: h5py.File, place: str) -> None:
     """Change metadata that Stochi reads."""
-    nodes = [f"node/nodes/{name}" for name in file["node/nodes"]]
-    where = f"{random.choice([*nodes, 'node', 'node'])}/metadata"
+    nodes = [place for place in ("node", "node/nodes") if isinstance(file[place], h5py.Group)]
+    if len(nodes) == 2:
+        nodes += [f"node/nodes/{name}" for name in file["node/nodes"]]
+    where = f"{random.choice([*nodes, 'node'])}/metadata"
     names = ("dt", "steps", "readout", "reads", "convention", "reset", "refractory", "learns")
     names += ("reset_delay", "reset_current", "random_tau", "groups")
     target = f"{where}/{random.choice(names)}"

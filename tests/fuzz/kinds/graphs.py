@@ -13,7 +13,7 @@ from stochi.errors import StochiError
 from stochi.export import from_nir
 from tests.fuzz.kind import Kind
 from tests.fuzz.kinds import programs
-from tests.fuzz.kinds.graph_fields import altered_graphs, plain_graphs
+from tests.fuzz.kinds.graph_fields import altered_graphs, change_numbers, plain_graphs
 from tests.fuzz.kinds.graph_files import alter, hostile_files
 from tests.fuzz.mutation import damage
 
@@ -21,8 +21,9 @@ TIME_STEPS = 3
 
 
 def originals(folder: Path) -> list[Path]:
-    """Write graphs with each node that Stochi reads."""
-    paths = []
+    """Write graphs with each node that Stochi reads, and one as this test's own pickle."""
+    paths = [folder / "in Python.pickle"]
+    paths[0].write_bytes(pickle.dumps(plain_graphs()["dense"]))
     for name, graph in plain_graphs().items():
         paths.append(folder / f"{name}.nir")
         write_graph(graph, paths[-1])
@@ -30,8 +31,10 @@ def originals(folder: Path) -> list[Path]:
 
 
 def mutate(random: Random, original: Path, path: Path) -> None:
-    """Damage a file's bytes, or alter what the file holds."""
-    if random.random() < 1 / 3:
+    """Damage a file's bytes, or alter what the file holds; change a graph that is in Python."""
+    if original.suffix == ".pickle":
+        path.write_bytes(pickle.dumps(change_numbers(random)))
+    elif random.random() < 1 / 3:
         path.write_bytes(damage(random, original.read_bytes()))
     else:
         shutil.copy(original, path)

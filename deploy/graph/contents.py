@@ -15,11 +15,13 @@ from stochi.deploy.graph.hdf5 import NUMBERS
 from stochi.errors import GraphError
 
 _CODE = "import sys; sys.path[:] = {path!r}; from stochi.deploy.graph.hdf5 import main; main()"
+_PIPE = 2**20
+"""Bytes that the process may write ahead."""
 _LONGEST_HEADER = 2**28
 
 
 def read_contents(source: Path) -> dict[str, Any]:
-    """Return what a file of HDF5 holds; groups are dictionaries.
+    """Return what a file of HDF5 holds of a graph, as "node"; groups are dictionaries.
 
     Nothing outside the file is read, and nothing that takes more than the budget of memory.
 
@@ -39,6 +41,7 @@ def read_contents(source: Path) -> dict[str, Any]:
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pipesize=_PIPE,
             env=os.environ | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1"},
         )
     assert reader.stdout is not None

@@ -20,6 +20,7 @@ MOST_NODES, MOST_DEEP, LONGEST_NAME = 4096, 32, 500
 LARGEST = 1e18
 """Largest size of a number; products and sums of larger ones leave the range of floats."""
 _MOST_WHOLE = 2**31 - 1
+_MOST_AXES = 16
 _LONGEST_PARAMETERS = 2**20
 _LISTED = 3
 
@@ -27,11 +28,11 @@ Check = Callable[[Any], str | None]
 """Returns what is wrong with a value, as the rest of a sentence, or None."""
 
 
-def numbers(least: int = 0, *, finite: bool = True) -> Check:
+def numbers(least: int = 0, most: int = 32, *, finite: bool = True) -> Check:
     """Return the check of an array of real numbers.
 
     Args:
-        least: least number of axes.
+        least, most: numbers of axes that it may have.
         finite: whether every number must be finite. Neurons say by themselves what infinite
             thresholds and NaN mean.
     """
@@ -40,8 +41,8 @@ def numbers(least: int = 0, *, finite: bool = True) -> Check:
         found = _as_array(value)
         if found is None or found.dtype.kind not in "biuf":
             return f"is {_shown(value)}; it must be an array of real numbers"
-        if found.ndim < least:
-            return f"has {found.ndim} axes; it must have {least}"
+        if not least <= found.ndim <= most:
+            return f"has {found.ndim} axes; it must have {least if found.ndim < least else most}"
         if not found.size:
             return f"of shape {found.shape} holds no numbers"
         low, high = found.min(), found.max()
@@ -68,7 +69,7 @@ def whole(least: int, counts: Sequence[int] = (1,), *, most: int = _MOST_WHOLE) 
         found = _as_array(value)
         wrong = found is None or (found.size and found.dtype.kind not in "iuf") or found.ndim > 1
         if wrong or found is None or (counts and found.size not in counts):
-            many = " or ".join(map(str, counts)) or "some"
+            many = " or ".join(map(str, counts)) or "a list of"
             return f"is {_shown(value)}; it must be {many} whole number{'s' * (many != '1')}"
         for number in found.reshape(-1).tolist():
             if not least <= number <= most or number != int(number):
@@ -125,6 +126,16 @@ def _optional(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
+def _input_shape(value: Any) -> str | None:
+    """Check the shape of a sample; what has none is refused where it is needed."""
+    if value is None:
+        return None
+    problem = whole(1, ())(value)
+    if problem is None and not 1 <= np.size(value) <= _MOST_AXES:
+        return f"has {np.size(value)} axes; it must have 1 to {_MOST_AXES}"
+    return problem
+
+
 def _padding(count: Sequence[int]) -> Check:
     numeric = whole(0, count)
 
@@ -141,7 +152,7 @@ def _convolution(axes: int) -> dict[str, Check]:
     counts = tuple(range(1, axes + 1))
     return {
         "input_shape": _optional(whole(1, (axes,))),
-        "weight": numbers(axes + 2),
+        "weight": numbers(axes + 2, axes + 2),
         "stride": whole(1, counts),
         "padding": _padding(counts),
         "dilation": whole(1, counts),
@@ -163,8 +174,8 @@ _POOLING = {
 }
 _DIMENSION = whole(-64, most=64)
 FIELDS: dict[str, dict[str, Check]] = {
-    "Input": {"shape": whole(1, range(1, 33))},
-    "Output": {"shape": whole(0, ())},
+    "Input": {"shape": _input_shape},
+    "Output": {"shape": _optional(whole(0, ()))},
     "Linear": {"weight": numbers(2)},
     "Affine": {"weight": numbers(2), "bias": _optional(numbers())},
     "Conv1d": _convolution(1),

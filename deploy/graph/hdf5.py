@@ -12,6 +12,7 @@ JSON, then the bytes of all arrays of numbers, in the header's order.
 
 import json
 import math
+import os
 import sys
 from typing import Any
 
@@ -46,9 +47,10 @@ _LINKS = {
     h5py.h5l.TYPE_SOFT: "a soft link",
     h5py.h5l.TYPE_EXTERNAL: "a link to another file",
 }
+_GRAPH = b"node"
 _LONGEST_TEXT = 2**20
 """Characters of all texts of a file together."""
-_SECONDS, _BYTES_A_SECOND = 4, 5 * 2**20
+_SECONDS, _BYTES_A_SECOND = 2, 5 * 2**20
 """Processor time that a file may take: seconds, and one more for so many bytes."""
 _BESIDE = 2**30
 """Bytes of addresses that this process may take beside the budget, most of them for its code."""
@@ -56,13 +58,13 @@ _BESIDE = 2**30
 
 def main() -> None:
     """Read the file of HDF5 on standard input and write what it holds to standard output."""
-    _limit(_SECONDS)
+    size = os.fstat(sys.stdin.fileno()).st_size
+    _limit(_SECONDS + size // _BYTES_A_SECOND)
     send = sys.stdout.buffer
     try:
         image = sys.stdin.buffer.read(memory_budget() // 2 + 1)
         contents = Contents(image)
-        tree = contents.describe(contents.root, "", 0)
-        header: dict[str, Any] = {"tree": tree}
+        header: dict[str, Any] = {"tree": contents.describe_graph()}
     except StochiError as error:
         contents, header = None, {"refused": str(error)}
     except Exception:  # h5py raises many kinds
@@ -99,6 +101,16 @@ class Contents:
         self._longest = len(image)
         self._groups: set[int] = set()
         self._objects = self._characters = 0
+
+    def describe_graph(self) -> dict[str, Any]:
+        """Return what the group of NIR's graph holds, as its only entry; else nothing.
+
+        Raises:
+            GraphError: as for :meth:`describe`.
+        """
+        if not self.root.links.exists(_GRAPH):
+            return {}
+        return {_GRAPH.decode(): self._object(self.root, _GRAPH, f"/{_GRAPH.decode()}", 0)}
 
     def describe(self, group: Any, path: str, depth: int) -> dict[str, Any]:
         """Return what a group holds, by name: groups, texts, and types and shapes of numbers.
@@ -138,9 +150,9 @@ class Contents:
         return self._dataset(object_, path)
 
     def _dataset(self, dataset: Any, path: str) -> dict[str, Any]:
-        type_, shape = dataset.get_type(), [int(size) for size in dataset.shape]
         if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
             raise GraphError(f"{path!r} holds nothing")
+        type_, shape = dataset.get_type(), [int(size) for size in dataset.shape]
         if type_.committed():
             raise GraphError(f"{path!r} has a type that is stored elsewhere")
         count = math.prod(shape)

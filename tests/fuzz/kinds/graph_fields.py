@@ -16,11 +16,11 @@ def plain_graphs() -> dict[str, nir.NIRGraph]:
     """Return graphs by name; together they have every node."""
     images = (2, 6, 6)
     return {
-        "dense": _chain((6,), _affine(5, 6), _lif(5), _linear(4, 5), _if(4)),
-        "images": _chain(
+        "dense": chain((6,), _affine(5, 6), lif(5), _linear(4, 5), _if(4)),
+        "images": chain(
             images,
             nir.Conv2d((6, 6), _random(2, 1, 3, 3), 1, 1, 1, 2, _random(2)),
-            _lif(2, 6, 6),
+            lif(2, 6, 6),
             nir.AvgPool2d(*(np.array([size, size]) for size in (2, 2, 0))),
             nir.Conv2d((3, 3), _random(3, 2, 2, 2), 1, 0, 1, 1, _random(3)),
             nir.Threshold(np.full((3, 2, 2), 0.1)),
@@ -29,10 +29,10 @@ def plain_graphs() -> dict[str, nir.NIRGraph]:
             _affine(4, 27),
             nir.LI(*_values(4, 5 * DT, 1.0, 0.0)),
         ),
-        "lines": _chain(
+        "lines": chain(
             (2, 9),
             nir.Conv1d(9, _random(3, 2, 3), 2, 1, 1, 1, _random(3)),
-            _lif(3, 5),
+            lif(3, 5),
             nir.Flatten({"input": np.array([3, 5])}, 0, -1),
             nir.Delay(DT * (np.arange(15) % 3)),
             _affine(4, 15),
@@ -41,8 +41,8 @@ def plain_graphs() -> dict[str, nir.NIRGraph]:
             nir.CubaLI(*_values(4, 3 * DT, 6 * DT, 2.0, 0.0)),
         ),
         "loop": _loop(),
-        "inner": _chain((6,), _chain((6,), _affine(5, 6), _lif(5)), nir.I(np.full(5, 1 / DT))),
-        "random": _chain((6,), _affine(5, 6), _random_lif(5)),
+        "inner": chain((6,), chain((6,), _affine(5, 6), lif(5)), nir.I(np.full(5, 1 / DT))),
+        "random": chain((6,), _affine(5, 6), _random_lif(5)),
     }
 
 
@@ -150,7 +150,7 @@ def _changed(random: Random, value: Any) -> Any:
 
 def diamonds(count: int, names: tuple[str, str] = ("a", "b")) -> nir.NIRGraph:
     """Return a graph of branches that part and meet: 2 to the power of ``count`` paths."""
-    graph = _chain((2,), *(nir.Scale(np.ones(2)) for _ in range(count)), _lif(2))
+    graph = chain((2,), *(nir.Scale(np.ones(2)) for _ in range(count)), lif(2))
     for number in range(count):
         for name in names:
             graph.nodes[f"{name}{number}"] = nir.Scale(np.ones(2))
@@ -163,25 +163,25 @@ def diamonds(count: int, names: tuple[str, str] = ("a", "b")) -> nir.NIRGraph:
 
 def _hand_made() -> dict[str, nir.NIRGraph]:
     found = {f"{count} diamonds": diamonds(count) for count in (4, 12, 24, 500)}
-    laughs = _chain((2,), _lif(2))
+    laughs = chain((2,), lif(2))
     for _ in range(10):
-        laughs = _chain((2,), *(laughs,) * 4)
+        laughs = chain((2,), *(laughs,) * 4)
     found["a billion laughs"] = laughs
-    deep = _chain((2,), _lif(2))
+    deep = chain((2,), lif(2))
     for _ in range(50):
-        deep = _chain((2,), deep)
+        deep = chain((2,), deep)
     found["50 deep"] = deep
-    itself = _chain((2,), _lif(2))
+    itself = chain((2,), lif(2))
     itself.nodes["n0"] = itself
     found["a graph in itself"] = itself
-    cycle = _chain((2,), nir.Scale(np.ones(2)), nir.Scale(np.ones(2)), _lif(2))
+    cycle = chain((2,), nir.Scale(np.ones(2)), nir.Scale(np.ones(2)), lif(2))
     cycle.edges.append(("n1", "n0"))
     found["a cycle of linear nodes"] = cycle
-    found["a long chain"] = _chain((2,), *(nir.Scale(np.ones(2)) for _ in range(3000)), _lif(2))
-    found["many layers"] = _chain((2,), *(_lif(2) for _ in range(1000)))
-    found["many nodes"] = _chain((2,), *(_lif(2) for _ in range(100_000)))
+    found["a long chain"] = chain((2,), *(nir.Scale(np.ones(2)) for _ in range(3000)), lif(2))
+    found["many layers"] = chain((2,), *(lif(2) for _ in range(1000)))
+    found["many nodes"] = chain((2,), *(lif(2) for _ in range(100_000)))
     passing = {f"p{n}": nir.ir.graph.Identity({"input": np.array([2])}) for n in range(60)}
-    graph = _chain((2,), _lif(2))
+    graph = chain((2,), lif(2))
     graph.nodes |= passing
     for n in range(0, 57, 3):
         graph.edges += [(f"p{n}", f"p{n + 1}"), (f"p{n}", f"p{n + 2}")]
@@ -189,19 +189,19 @@ def _hand_made() -> dict[str, nir.NIRGraph]:
     graph.edges += [("input", "p0"), ("p57", "n0")]
     found["diamonds of nodes that pass on"] = graph
     for delay in (_NAN, _INF, -DT, 1e4, 1e300, 1e-300, DT / 3):
-        nodes = (_affine(5, 6), _lif(5), nir.Delay(np.full(5, delay)), _linear(5, 5), _lif(5))
-        found[f"a delay of {delay} s"] = _chain((6,), *nodes)
+        nodes = (_affine(5, 6), lif(5), nir.Delay(np.full(5, delay)), _linear(5, 5), lif(5))
+        found[f"a delay of {delay} s"] = chain((6,), *nodes)
     for shape in ((10**9,), (2**31, 2**31), (2**62, 4), (1,) * 40, (0,), (-3,)):
-        found[f"an input of {shape}"] = _chain(shape, nir.Scale(np.ones(1)), _lif(1))
+        found[f"an input of {shape}"] = chain(shape, nir.Scale(np.ones(1)), lif(1))
     for size in (2**16, 2**31 - 1, 10**6):
         pool = nir.AvgPool2d(*(np.array([side, side]) for side in (size, 1, size // 2)))
-        found[f"windows of {size}"] = _chain((1, 4, 4), pool, _lif(1))
+        found[f"windows of {size}"] = chain((1, 4, 4), pool, lif(1))
         conv = nir.Conv2d(None, np.ones((1, 1, 3, 3)), 1, size, 1, 1, np.zeros(1))
-        found[f"a padding of {size}"] = _chain((1, 4, 4), conv, _lif(1))
+        found[f"a padding of {size}"] = chain((1, 4, 4), conv, lif(1))
     return found
 
 
-def _chain(shape: tuple[int, ...], *nodes: nir.NIRNode) -> nir.NIRGraph:
+def chain(shape: tuple[int, ...], *nodes: nir.NIRNode) -> nir.NIRGraph:
     named = {"input": nir.Input(np.array(shape))}
     named |= {f"n{number}": node for number, node in enumerate(nodes)}
     last = nodes[-1].output_type
@@ -211,7 +211,7 @@ def _chain(shape: tuple[int, ...], *nodes: nir.NIRNode) -> nir.NIRGraph:
 
 
 def _loop() -> nir.NIRGraph:
-    graph = _chain((6,), _affine(5, 6), _lif(5))
+    graph = chain((6,), _affine(5, 6), lif(5))
     graph.nodes["back"] = _affine(5, 5)
     graph.edges += [("n1", "back"), ("back", "n1")]
     return graph
@@ -236,7 +236,7 @@ def _values(count: int, *numbers: float) -> list[np.ndarray]:
 _ZERO = {"reset": "zero"}
 
 
-def _lif(*shape: int) -> nir.LIF:
+def lif(*shape: int) -> nir.LIF:
     numbers = (4 * DT, 2.0, 0.0, 0.3, 0.0)
     return nir.LIF(*(np.full(shape, number) for number in numbers), metadata=dict(_ZERO))
 

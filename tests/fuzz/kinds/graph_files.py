@@ -1,6 +1,7 @@
 """Files of HDF5 that hold what no graph should, by h5py's own hand."""
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -73,8 +74,6 @@ def hostile_files(folder: Path) -> dict[str, Path]:
 
 
 def _make_pipe(path: Path) -> None:
-    import os
-
     path.unlink(missing_ok=True)
     os.mkfifo(path)
 

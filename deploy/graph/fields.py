@@ -341,7 +341,11 @@ def _problems_of_node(name: str, kind: str, fields: Mapping[str, Any]) -> Iterat
 
 def _problems_of_types(name: str, node: nir.NIRNode) -> Iterator[str]:
     for field in ("input_type", "output_type"):
-        problem = _declared(getattr(node, field, None))
+        declared = getattr(node, field, None)
+        problem = _declared(declared)
+        by_name = isinstance(declared, dict) and field.removesuffix("_type") in declared
+        if problem is None and isinstance(node, nir.Input | nir.Output) and not by_name:
+            problem = f"is {_shown(declared)}; it must hold a shape, or None, by its name"
         if problem is not None:
             yield f"node {name!r}: its {field} {problem}"
 

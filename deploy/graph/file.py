@@ -12,6 +12,9 @@ from stochi.deploy.graph.repair import read_repaired
 from stochi.errors import GraphError, first_line
 from stochi.files import what_is_missing, written_aside
 
+_SHOWN = 300
+"""Most characters of NIR's own message that are passed on."""
+
 
 def write_graph(graph: nir.NIRGraph, path: str | Path) -> None:
     """Write a NIR graph as HDF5, to a temporary file that then replaces the target."""
@@ -42,7 +45,7 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
     try:
         graph = nir.dict2NIRNode(_copied(contents) | {"type_check": True})
     except Exception as error:  # nir raises many kinds, AssertionError among them
-        cause = first_line(error)
+        cause = "".join(c if c.isprintable() else " " for c in first_line(error)[:_SHOWN])
         try:
             graph = read_repaired(contents, f"{source}", cause)
         except Exception:

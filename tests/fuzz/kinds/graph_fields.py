@@ -46,7 +46,7 @@ def plain_graphs() -> dict[str, nir.NIRGraph]:
     }
 
 
-def altered_graphs(every: int = 53) -> dict[str, nir.NIRGraph]:
+def altered_graphs(every: int = 211) -> dict[str, nir.NIRGraph]:
     """Return graphs, each with one field of one node, or of itself, changed to a hostile value.
 
     Args:
@@ -162,7 +162,7 @@ def diamonds(count: int, names: tuple[str, str] = ("a", "b")) -> nir.NIRGraph:
 
 
 def _hand_made() -> dict[str, nir.NIRGraph]:
-    found = {f"{count} diamonds": diamonds(count) for count in (4, 12, 24, 500)}
+    found = {f"{count} diamonds": diamonds(count) for count in (4, 8, 24, 500)}
     laughs = chain((2,), lif(2))
     for _ in range(10):
         laughs = chain((2,), *(laughs,) * 4)
@@ -178,7 +178,7 @@ def _hand_made() -> dict[str, nir.NIRGraph]:
     cycle.edges.append(("n1", "n0"))
     found["a cycle of linear nodes"] = cycle
     found["a long chain"] = chain((2,), *(nir.Scale(np.ones(2)) for _ in range(3000)), lif(2))
-    found["many layers"] = chain((2,), *(lif(2) for _ in range(1000)))
+    found["many layers"] = chain((2,), *(lif(2) for _ in range(200)))
     found["many nodes"] = chain((2,), *(lif(2) for _ in range(100_000)))
     passing = {f"p{n}": nir.ir.graph.Identity({"input": np.array([2])}) for n in range(60)}
     graph = chain((2,), lif(2))

@@ -177,9 +177,9 @@ def _hand_made() -> dict[str, nir.NIRGraph]:
     cycle = chain((2,), nir.Scale(np.ones(2)), nir.Scale(np.ones(2)), lif(2))
     cycle.edges.append(("n1", "n0"))
     found["a cycle of linear nodes"] = cycle
-    found["a long chain"] = chain((2,), *(nir.Scale(np.ones(2)) for _ in range(3000)), lif(2))
+    found["a long chain"] = chain((2,), *(nir.Scale(np.ones(2)) for _ in range(1000)), lif(2))
     found["many layers"] = chain((2,), *(lif(2) for _ in range(200)))
-    found["many nodes"] = chain((2,), *(lif(2) for _ in range(100_000)))
+    found["many nodes"] = chain((2,), *(lif(2) for _ in range(5000)))
     passing = {f"p{n}": nir.ir.graph.Identity({"input": np.array([2])}) for n in range(60)}
     graph = chain((2,), lif(2))
     graph.nodes |= passing

@@ -15,8 +15,9 @@ import numpy as np
 
 from stochi.arguments import check_arguments
 from stochi.deploy.graph.arrays import as_array, map_nodes, with_arrays
+from stochi.deploy.graph.fields import check_graph
 from stochi.deploy.graph.neurons import RESETS
-from stochi.errors import GraphError, InputError, StochiWarning
+from stochi.errors import InputError, StochiWarning
 
 CONVENTIONS = ("nir", "snntorch", "norse", "sinabs", "rockpool", "spyx", "spikingjelly")
 """Names that ``convention`` takes; "nir" takes all numbers as NIR's equations say."""
@@ -121,7 +122,7 @@ def resolve_conventions(
             with a warning if another framework wrote the graph.
 
     Raises:
-        GraphError: this is not a NIR graph.
+        GraphError: this is not a NIR graph, or its fields do not have NIR's types.
         InputError: an argument is unknown.
 
     Warns:
@@ -129,11 +130,7 @@ def resolve_conventions(
         ResetWarning: it is not known how neurons reset.
     """
     check_arguments(resolve_conventions, locals(), besides=("graph",))
-    if not isinstance(graph, nir.NIRGraph):
-        raise GraphError(
-            f"a nir.NIRGraph is needed, but the graph has type {type(graph).__name__}; make one"
-            " with stochi.export.to_nir(model, sample) or stochi.deploy.read_graph(path)"
-        )
+    check_graph(graph)
     if reset is not None and reset not in RESETS:
         raise InputError(f"reset is {reset!r}; choose from {', '.join(RESETS)}")
     noted = graph.metadata if isinstance(graph.metadata, dict) else {}

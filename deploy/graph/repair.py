@@ -6,13 +6,10 @@ node by another name than its own, parameters of one value beside parameters of 
 
 import dataclasses
 import warnings
-from pathlib import Path
 from typing import Any
 
-import h5py
 import nir
 import numpy as np
-from nir.serialization import hdf2dict
 
 from stochi.deploy.graph.arrays import as_array, spread
 from stochi.deploy.graph.flat import flatten
@@ -27,10 +24,12 @@ class RepairedGraph(StochiWarning):
     """Warning that a file does not agree with itself, and how it was read."""
 
 
-def read_repaired(source: Path, cause: str) -> nir.NIRGraph:
+def read_repaired(contents: dict[str, Any], source: str, cause: str) -> nir.NIRGraph:
     """Read a file that NIR refuses, with shapes that are followed from the input.
 
     Args:
+        contents: what the file holds of its graph, by name.
+        source: the file, for the warning.
         cause: why NIR refuses it, for the warning.
 
     Raises:
@@ -39,9 +38,8 @@ def read_repaired(source: Path, cause: str) -> nir.NIRGraph:
     Warns:
         RepairedGraph: always.
     """
-    with h5py.File(source, "r") as file:
-        found: list[str] = []
-        graph = _build_graph(hdf2dict(file["node"]), found)
+    found: list[str] = []
+    graph = _build_graph(contents, found)
     flat = flatten(graph)
     shapes = infer_shapes(flat)
     missing = [name for name in flat.nodes if name not in shapes]

@@ -7,6 +7,7 @@ from torch import nn
 from stochi.arguments import check_arguments
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.neurons import read_neuron
+from stochi.deploy.graph.sizes import check_additions
 from stochi.deploy.graph.wiring import Wiring, wire
 from stochi.deploy.lowering.network import find_dt, find_time_steps
 from stochi.errors import GraphError, InputError
@@ -70,6 +71,8 @@ def from_nir(
         str(noted.get("reads", "spikes")),
     )
     wiring = wire(graph, seconds)
+    paths = [path.nodes for layer in wiring.layers for path in layer.paths]
+    check_additions(wiring.nodes, wiring.shapes, paths, reading.time_steps)
     return GraphModel(graph, wiring, _modules(wiring, seconds, dtype), reading)
 
 

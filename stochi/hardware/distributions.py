@@ -15,6 +15,8 @@ from stochi.caching import cached_property
 from stochi.errors import InputError
 
 _MEAN_LEVELS = 2**12
+_LARGEST_EXPONENT = 709.0
+"""Largest whole number whose exponential is a float."""
 _NORMAL = NormalDist()
 
 
@@ -118,7 +120,8 @@ class LogitNormal(Reparameterized):
 
     def quantile(self, share: float) -> float:
         """See :class:`DecayDistribution`."""
-        return 1 / (1 + math.exp(-self.sigma * _NORMAL.inv_cdf(share)))
+        exponent = -self.sigma * _NORMAL.inv_cdf(share)
+        return 1 / (1 + math.exp(min(exponent, _LARGEST_EXPONENT)))
 
     @staticmethod
     def decays(noise: torch.Tensor, *parameters: Any) -> torch.Tensor:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from stochi.attacks import (
     APGD,
@@ -112,6 +113,13 @@ def test_training_in_the_chip_s_integers(run: Run) -> None:
         *("--exact", "8", "--epsilon", "0"),
     )
     assert status == 0 and json.loads(out)["mismatches"] == 0
+
+
+def test_the_same_words_train_the_same_file_and_print_the_same(run: Run) -> None:
+    words = ("train", "--epochs", "1", "--time-steps", "2", "--out", "m.pt", "--json")
+    first, content = run(*words), Path("m.pt").read_bytes()
+    torch.rand(7)  # what was drawn before does not matter
+    assert run(*words) == first and Path("m.pt").read_bytes() == content
 
 
 def test_a_defence_is_trained_with_and_recorded(run: Run) -> None:

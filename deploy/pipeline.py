@@ -66,7 +66,7 @@ def lower(
         RangeWarning, CoarseWeights: a layer's membranes, or its weights, do not suit the chip.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
-    check_arguments(lower, locals(), besides=("graph", "calibration"))
+    check_arguments(lower, locals(), besides=("graph", "calibration", "fitted", "bits"))
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     target = make_target(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source

@@ -2,7 +2,7 @@
 
 import errno
 
-from stochi.plain_text import escape_message
+from stochi.plain_text import escape_lines, escape_message
 
 _WAYS_OUT = {
     errno.ENOSPC: "free some space there, or write to another place",
@@ -39,7 +39,10 @@ class StochiWarning(UserWarning):
 
 
 class ExportError(StochiError):
-    """Error for a torch model that cannot be written as a NIR graph."""
+    """Error for a torch model that cannot be written as a NIR graph; each problem on its line."""
+
+    def __str__(self) -> str:
+        return escape_lines(Exception.__str__(self))
 
 
 class GraphError(StochiError):

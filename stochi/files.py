@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stochi.errors import InputError, StochiError, WriteError
+from stochi.errors import InputError, StochiError, WriteError, explain_cause
 from stochi.temporary import remove_left_behind, reserved, temporary_folder
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 PROGRAM = "an archive of numpy, like a Program"
 """What a file of arrays is called."""
+OF_THE_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""Errors in reading that say nothing of the file."""
 
 
 def what_is_missing(path: Path) -> str:
@@ -53,8 +55,13 @@ def check_plain_file(path: Path, way_out: str = "", error: type[StochiError] = I
     """
     if not is_plain_file(path):
         raise error(f"{path}: {what_is_missing(path)}{way_out and f'; {way_out}'}")
-    if not os.access(path, os.R_OK):
-        raise error(f"{path}: cannot be read (Permission denied); change its permissions")
+    try:
+        with path.open("rb"):
+            return
+    except OSError as cause:
+        if cause.errno in OF_THE_SYSTEM:
+            raise
+        raise error(f"{path}: cannot be read: {explain_cause(cause)}") from cause
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

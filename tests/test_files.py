@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -158,8 +159,12 @@ def test_a_pipe_is_written_through_if_somebody_reads_it(tmp_path: Path) -> None:
     os.set_blocking(handle, True)
 
     def read_all() -> None:
-        with open(handle, "rb") as file:
-            read.append(file.read())
+        until = time.monotonic() + 10
+        with open(handle, "rb", buffering=0) as file:
+            while sum(map(len, read)) < len(many) and time.monotonic() < until:
+                piece = file.read(2**16)
+                read.append(piece)
+                time.sleep(0 if piece else 0.01)  # nobody has begun to write
 
     reader = threading.Thread(target=read_all)
     many = b"0123456789" * 50_000  # more than a pipe holds
@@ -170,7 +175,7 @@ def test_a_pipe_is_written_through_if_somebody_reads_it(tmp_path: Path) -> None:
             reader.start()
     finally:
         reader.join(10)
-    assert read == [many] and stat.S_ISFIFO(pipe.stat().st_mode)
+    assert b"".join(read) == many and stat.S_ISFIFO(pipe.stat().st_mode)
     assert os.listdir(tmp_path) == ["pipe"]
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stochi.commands.app import _fail
 from stochi.commands.console import Output
+from stochi.commands.ending import run_to_its_end
+from stochi.commands.stopping import Stopping
 from stochi.deploy.portable.readme import _shown
 from stochi.errors import InputError, ProgramError, StochiError, StochiWarning
 from stochi.parity.report.page import render_page
@@ -72,8 +73,11 @@ def test_the_console_shows_names_escaped(name: str, capsys: pytest.CaptureFixtur
     output.progress(name)
     output.warning(name)
     output.table([["layer", name], [name, f"1\n{name}"]], f"Layers of {name}")
-    with pytest.raises(SystemExit):
-        _fail(name)
+
+    def fail() -> None:
+        raise InputError(name)
+
+    assert run_to_its_end(fail, Stopping()) == 2
     out, err = capsys.readouterr()
     assert is_plain(out.replace("\n", "")) and is_plain(err.replace("\n", ""))
     shown = escape_text(name)

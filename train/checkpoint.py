@@ -287,4 +287,4 @@ def _build(content: dict[str, Any]) -> nn.Module:
 
 def _check_size(name: str, size: object) -> None:
     if type(size) is not int or not 1 <= size <= _LARGEST:
-        raise InputError(f"{name} is {size!r}; it must be whole numbers from 1 to {_LARGEST}")
+        raise InputError(f"{name} is {size!r}; whole numbers from 1 to {_LARGEST} are possible")

@@ -17,7 +17,7 @@ from stochi.errors import GraphError
 
 MOST_NODES, MOST_DEEP, LONGEST_NAME = 4096, 32, 500
 """Most nodes of a graph, inner graphs' included; most graphs in graphs; characters of a name."""
-LARGEST = 1e18
+LARGEST = 2.0**64
 """Largest size of a number; products and sums of larger ones leave the range of floats."""
 _MOST_WHOLE = 2**31 - 1
 _MOST_AXES = 16
@@ -359,7 +359,7 @@ def _problems_of_metadata(where: str, noted: Any) -> Iterator[str]:
         check = METADATA.get(name) if isinstance(name, str) else None
         problem = None if check is None else check(value)
         if problem is not None:
-            yield f"{where}: its metadata {name!r} {problem}"
+            yield f"{where}: metadata {name!r} {problem}"
 
 
 def _type_of(node: nir.NIRNode) -> str:

@@ -13,7 +13,16 @@ PACKAGE = "stochi_lava"
 """The copies' package, whose name does not hide an installed Stochi."""
 SCRIPT = "deploy/portable/run_script.py"
 MODULES = (
-    *("budget", "data/array_files", "errors", "files", "plain_text", "processes", "temporary"),
+    *(
+        "arguments",
+        "budget",
+        "data/array_files",
+        "errors",
+        "files",
+        "plain_text",
+        "processes",
+        "temporary",
+    ),
     *("hardware/array_synapses", "hardware/broadcasting", "hardware/chips", "hardware/decays"),
     *("hardware/delays", "hardware/draws", "hardware/fixed_point", "hardware/jitable"),
     *("hardware/lfsr", "hardware/neuron", "hardware/noise", "hardware/sums"),

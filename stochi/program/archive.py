@@ -6,7 +6,6 @@ them again; arrays of a dataclass stand beside the header, named ``prefix.field`
 
 import hashlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from stochi.budget import check_memory
 from stochi.errors import ProgramError
-from stochi.files import kind_of_file, what_is_missing, written_aside
+from stochi.files import OF_THE_SYSTEM, check_plain_file, kind_of_file, written_aside
 from stochi.program.members import Arrays, read_members
 from stochi.program.wording import shown
 
@@ -64,12 +63,7 @@ def read_archive(path: str | Path, form: Format) -> tuple[Header, Arrays]:
     """
     source = Path(path)
     title = form.title
-    if not source.is_file():
-        raise ProgramError(
-            f"{source}: {what_is_missing(source)}; {form.made_by!r} writes a {title}"
-        )
-    if not os.access(source, os.R_OK):
-        raise ProgramError(f"{source}: you have no permission to read it")
+    check_plain_file(source, f"{form.made_by!r} writes a {title}", ProgramError)
     header, arrays, stored = _unpack(source, form)
     if header.get("format") != form.name:
         raise ProgramError(f"{source}: not a Stochi {title}")
@@ -98,7 +92,9 @@ def _unpack(source: Path, form: Format) -> tuple[Header, Arrays, bytes]:
             return header, arrays, stored
     except ProgramError as error:
         raise ProgramError(f"{source}: {error}") from error
-    except Exception:  # numpy, zipfile, zlib and json raise many kinds
+    except Exception as error:  # numpy, zipfile, zlib and json raise many kinds
+        if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+            raise
         kind = kind_of_file(source)
     raise ProgramError(
         f"{source}: not a Stochi {title}, or a damaged one; write it again with {form.made_by!r}"

@@ -16,7 +16,8 @@ import torch
 
 from stochi import study
 from stochi.arguments import check_argument, shown
-from stochi.errors import InputError, StochiError
+from stochi.errors import ExportError, InputError, StochiError
+from stochi.plain_text import escape_message
 from tests.calls.base_cases import CALLS, METHODS, NOT_CALLED, OF_THE_PROGRAM, World, public
 
 VALUES: dict[str, Any] = {
@@ -90,7 +91,7 @@ def names(message: str, name: str, value: Any) -> bool:
     start = str(Path(value)) if is_path else "\0"
     return "\n" not in message and (
         any(word in message for word in words)
-        or message.startswith((ascii(start)[1:-1], start or ".", ":", "benchmarks"))
+        or message.startswith((escape_message(start), start or ".", ":", "benchmarks"))
     )
 
 
@@ -177,9 +178,9 @@ def test_annotations_say_what_is_right(value: object, hint: Any, fits: bool) -> 
 
 def test_an_error_shows_what_a_name_would_do_to_a_screen() -> None:
     error = InputError("file a\nb\x1b[31m\u202etxt.exe: no such file")
-    assert str(error) == r"file a\nb\x1b[31m\u202etxt.exe: no such file"
+    assert str(error) == r"file a b\x1b[31m\u202etxt.exe: no such file"
     listed = "the model has 2 problems:\n- one\n- two"
-    assert str(InputError(listed)) == listed
+    assert str(ExportError(listed)) == listed
 
 
 def test_a_long_value_is_cut_short() -> None:

@@ -99,7 +99,7 @@ def make_twin(
     Warns:
         MergedDecays, MergedThresholds: as for ``lower``; the latter in the first forward pass.
     """
-    check_arguments(make_twin, locals(), besides=("model", "sample"))
+    check_arguments(make_twin, locals(), besides=("model", "sample", "bits"))
     draws = Draws(source=random_source)
     check_noise(noise)
     if noise in NOISE_TARGETS and fitted is None:

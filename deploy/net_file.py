@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from stochi.arguments import check_arguments
 from stochi.budget import check_memory
-from stochi.errors import GraphError, LoweringError, StochiError
+from stochi.errors import GraphError, LoweringError
 from stochi.files import check_plain_file
 from stochi.hardware.fixed_point import (
     CURRENT_KEEP_MAX,
@@ -25,6 +24,7 @@ from stochi.hardware.fixed_point import (
     THRESHOLD_MANTISSA_MAX,
     WEIGHT_MAGNITUDE_MAX,
 )
+from stochi.hdf5.contents import Form, read_contents
 from stochi.program.layers import (
     INPUT,
     Convolution,
@@ -44,6 +44,13 @@ _NEURONS = ("CUBA", "LOIHI")
 _BIAS_EXPONENT = 6
 _COPIES = 4
 """Times that numbers are in memory while they are read and checked."""
+_FORM = Form(
+    "an HDF5 file of lava-dl",
+    "write it again with lava-dl's export_hdf5",
+    ("layer",),
+    copies=_COPIES,
+    error=GraphError,
+)
 _STEP = 1e-3
 """Seconds per time step that the Program notes; the file has no unit of time."""
 
@@ -67,44 +74,14 @@ def read_net(path: str | Path, *, time_steps: int) -> Program:
     source = Path(path)
     check_plain_file(source, "lava-dl's export_hdf5 writes it", GraphError)
     try:
-        with h5py.File(source, "r") as file:
-            blocks = _read_blocks(source, _contents(source, file, set()))
-    except StochiError:
-        raise
-    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and others
-        raise GraphError(f"{source}: not an HDF5 file, or damaged") from error
+        contents = read_contents(source, _FORM)
+    except OSError as error:
+        raise GraphError(f"{source}: {error.strerror or error}") from error
+    blocks = _read_blocks(source, contents)
     reading = _Reading(source)
     for block in blocks:
         reading.add(block)
     return reading.program(time_steps)
-
-
-def _contents(source: Path, group: h5py.Group, seen: set[bytes]) -> dict[str, Any]:
-    """Return what a group holds, groups as dictionaries; nothing outside the file is read."""
-    address = h5py.h5o.get_info(group.id).addr
-    if address in seen:
-        raise GraphError(f"{source}: {group.name!r} has another name too; write it again")
-    seen.add(address)
-    found: dict[str, Any] = {}
-    for name in group:
-        if type(group.get(name, getlink=True)) is not h5py.HardLink:
-            raise GraphError(f"{source}: {name!r} is a link; what it leads to must lie in the file")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            found[name] = _contents(source, item, seen)
-        elif isinstance(item, h5py.Dataset):
-            found[name] = _values(source, item)
-    return found
-
-
-def _values(source: Path, item: h5py.Dataset) -> Any:
-    if item.is_virtual or item.external:
-        raise GraphError(f"{source}: {item.name!r} has its values in another file")
-    if item.shape is None:
-        raise GraphError(f"{source}: {item.name!r} holds nothing")
-    size = _COPIES * math.prod(item.shape) * item.dtype.itemsize
-    check_memory(size, f"{source}: {item.name!r}", GraphError)
-    return item[()]
 
 
 @dataclass(frozen=True)
@@ -120,8 +97,7 @@ class _Block:
 
     def text(self, name: str) -> str:
         values = np.ravel(self._field(name))
-        value = values[0] if len(values) else ""
-        return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+        return str(values[0]) if len(values) else ""
 
     def integers(self, name: str, low: int, high: int) -> np.ndarray:
         """Return whole numbers in a range, int64."""

@@ -8,12 +8,18 @@ import nir
 
 from stochi.arguments import check_arguments
 from stochi.deploy.graph.arrays import map_nodes, with_arrays
-from stochi.deploy.graph.contents import read_contents
 from stochi.deploy.graph.fields import check_contents, check_graph, type_of
 from stochi.deploy.graph.repair import read_repaired
 from stochi.errors import GraphError, first_line
 from stochi.files import what_is_missing, write_whole
+from stochi.hdf5.contents import Form, read_contents
 
+_FORM = Form(
+    "a NIR graph file",
+    "write it again with nir.write or 'stochi export'",
+    ("node",),
+    error=GraphError,
+)
 _SHOWN = 300
 """Most characters of NIR's own message that are passed on."""
 
@@ -65,7 +71,7 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
 def _node(source: Path) -> dict[str, Any]:
     """Return what a file holds of its graph."""
     try:
-        found = read_contents(source).get("node")
+        found = read_contents(source, _FORM).get("node")
     except OSError as error:
         raise GraphError(f"{source}: {error.strerror or error}") from error
     if not isinstance(found, dict):

@@ -13,8 +13,9 @@ import pytest
 from nir.serialization import hdf2dict
 
 from stochi.deploy import read_graph, write_graph
-from stochi.deploy.graph import contents
+from stochi.deploy.graph import file as graph_file
 from stochi.errors import GraphError
+from stochi.hdf5 import contents
 from tests.fuzz.kinds.graph_fields import plain_graphs
 
 SECRET = 7.25
@@ -110,7 +111,9 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(GraphError, match=r"a\.nir"):
         read_graph(pipe)
     with pytest.raises(GraphError, match="not a regular file"):
-        contents.read_contents(pipe)  # as if it had become one after the first look
+        contents.read_contents(
+            pipe, graph_file._FORM
+        )  # as if it had become one after the first look
 
 
 @pytest.mark.parametrize("code", ["import os; os.abort()", "", "print('x' * 100)"])
@@ -123,7 +126,7 @@ def test_a_library_that_crashes_is_one_line(
 
 
 def test_a_library_that_never_ends_is_ended(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    endless = "from stochi.deploy.graph import hdf5; hdf5._limit(0)\nwhile True: pass"
+    endless = "from stochi.hdf5 import reader; reader._limit(0)\nwhile True: pass"
     monkeypatch.setattr(
         contents, "_CODE", f"import sys; sys.path[:] = {{path!r}}; exec({endless!r})"
     )
@@ -138,7 +141,7 @@ def test_it_reads_what_nir_reads(name: str, tmp_path: Path) -> None:
     nir.write(str(tmp_path / "a.nir"), plain_graphs()[name])
     with h5py.File(tmp_path / "a.nir") as opened:
         expected = hdf2dict(opened["node"])
-    assert same(contents.read_contents(tmp_path / "a.nir"), {"node": expected})
+    assert same(contents.read_contents(tmp_path / "a.nir", graph_file._FORM), {"node": expected})
 
 
 @pytest.mark.parametrize("how", [{"compression": "lzf"}, {"fletcher32": True}, {"shuffle": True}])

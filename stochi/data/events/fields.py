@@ -1,18 +1,17 @@
 """Recordings in files of one's own: arrays of columns, rows and times, however they are named."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stochi.budget import check_memory
 from stochi.data.array_files import load_arrays
 from stochi.data.events.recording import Recording, checked_recording
 from stochi.data.events.time_units import to_microseconds
-from stochi.errors import InputError, first_line
+from stochi.errors import InputError
 from stochi.files import check_plain_file
+from stochi.hdf5.contents import Form, read_contents
 
 _NAMES = {
     "x": ("x", "xs"),
@@ -25,8 +24,14 @@ _GROUP = "events"
 _EXACT = 2**53
 """Whole numbers below this are exact in a float."""
 _MOST = 2**62
-_COPIES = 10
-"""Times that numbers are in memory while they become numbers of 8 bytes."""
+_HDF5 = Form(
+    "an HDF5 file",
+    "save it again",
+    (_GROUP, "/"),
+    tuple(name for names in _NAMES.values() for name in names),
+    copies=10,  # while they become numbers of 8 bytes
+    fields=True,
+)
 
 
 def read_numpy(path: Path, height: int, width: int, unit: str | None = None) -> Recording:
@@ -62,53 +67,22 @@ def read_hdf5(path: Path, height: int, width: int, unit: str | None = None) -> R
     Raises:
         InputError: the file is damaged, or its events are impossible; the message names it.
     """
-    import h5py
-
     check_plain_file(path)
     try:
-        with h5py.File(path, "r") as file:
-            place = _item(file, _GROUP) if _GROUP in file else file
-            if isinstance(place, h5py.Dataset):
-                return _recording(_fields_of(_values(place)), height, width, unit)
-            return _recording(_arrays_of(place), height, width, unit)
+        found = read_contents(path, _HDF5)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    place = found.get(_GROUP, found)
+    try:
+        fields = _arrays_of(place) if isinstance(place, dict) else _fields_of(place)
+        return _recording(fields, height, width, unit)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and others
-        raise InputError(
-            f"{path}: not an HDF5 file, or a damaged one ({first_line(error)}); save it again"
-        ) from error
 
 
-def _arrays_of(group: Any) -> dict[str, np.ndarray]:
-    """Return the data sets of a group by name; only those that a recording needs are read."""
-    import h5py
-
-    needed = {name for names in _NAMES.values() for name in names}
-    found = {}
-    for name in group:
-        item = _item(group, name)
-        if isinstance(item, h5py.Dataset):
-            found[name] = _values(item) if name.lower() in needed else np.empty(0)
-    return found
-
-
-def _item(group: Any, name: str) -> Any:
-    """Return what has a name in a group, unless it lies in another file or under another name."""
-    import h5py
-
-    if type(group.get(name, getlink=True)) is not h5py.HardLink:
-        raise InputError(f"{name!r} is a link; it must lie in the file itself")
-    return group[name]
-
-
-def _values(dataset: Any) -> np.ndarray:
-    """Return the values of a data set that lies in the file itself and fits into memory."""
-    if dataset.is_virtual or dataset.external:
-        raise InputError(f"{dataset.name!r} has its values in another file; save it whole")
-    if dataset.shape is None or dataset.dtype.kind not in "biufcV" or dataset.dtype.hasobject:
-        raise InputError(f"{dataset.name!r} holds {dataset.dtype}; it must be numbers")
-    check_memory(_COPIES * math.prod(dataset.shape) * dataset.dtype.itemsize, f"{dataset.name!r}")
-    return np.asarray(dataset[()])
+def _arrays_of(group: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays of a group by name, empty ones where they are not needed."""
+    return {name: np.empty(0) if values is None else values for name, values in group.items()}
 
 
 def _fields_of(array: Any) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """Files of HDF5 that hold what no graph should, by h5py's own hand."""
 
+import io
 import itertools
 import os
 from collections.abc import Callable
@@ -8,11 +9,14 @@ from random import Random
 from typing import Any
 
 import h5py
+import nir
 import numpy as np
 
 from stochi.deploy import write_graph
-from tests.fuzz.kinds.graph_fields import diamonds, plain_graphs
+from tests.fuzz.kinds.graph_fields import altered_graphs, diamonds, plain_graphs
 
+_MOST_OBJECTS = 2_000
+"""Nodes and edges of a graph that is written here; more take seconds."""
 _NAN, _INF = float("nan"), float("inf")
 VALUES: tuple[Any, ...] = (
     *(0, -1, 1, 2, 2.5, _NAN, _INF, -_INF, 1e300, 1e-300, 1e30, 2**31, 2**63 - 1, -(2**63), True),
@@ -71,6 +75,65 @@ def hostile_files(folder: Path) -> dict[str, Path]:
     found["24 diamonds"] = folder / "diamonds.nir"
     write_graph(diamonds(24), found["24 diamonds"])
     return found
+
+
+def hostile_values(folder: Path, every: int = 23) -> dict[str, Path]:
+    """Write files of each plain graph, each with one of its datasets replaced; what → its path.
+
+    Args:
+        every: one of so many replacements is made.
+    """
+    changes: list[tuple[str, str, int]] = []
+    plain: dict[str, bytes] = {}
+    for name, graph in plain_graphs().items():
+        original = folder / f"plain {name}.nir"
+        write_graph(graph, original)
+        plain[name] = original.read_bytes()
+        places: list[str] = []
+        with h5py.File(original) as file:
+            file.visit(places.append)
+            places = [place for place in places if isinstance(file[place], h5py.Dataset)]
+        changes += itertools.product((name,), places, range(len(VALUES)))
+    found: dict[str, Path] = {}
+    for name, place, number in changes[::every]:
+        path = folder / f"value {len(found)}.nir"
+        path.write_bytes(plain[name])
+        with h5py.File(path, "r+") as file:
+            _replace(file, place, VALUES[number])
+        found[f"{name}: {place} = value {number}"] = path
+    return found
+
+
+def written_graphs(folder: Path) -> dict[str, Path]:
+    """Write graphs with hostile fields, as far as NIR writes them; what each one is → its path."""
+    found: dict[str, Path] = {}
+    for name, graph in altered_graphs().items():
+        path = folder / f"graph {len(found)}.nir"
+        if _objects(graph) < _MOST_OBJECTS and write_as_it_is(graph, path):
+            found[name] = path
+    return found
+
+
+def _objects(graph: nir.NIRGraph) -> int:
+    """Return a graph's nodes and edges, those of graphs in it too, or more than may be written."""
+    left, count = [graph], 0
+    while left and count < _MOST_OBJECTS:
+        part = left.pop()
+        nodes = list(part.nodes.values()) if isinstance(part.nodes, dict) else []
+        count += 1 + len(nodes) + len(part.edges or ())
+        left += [node for node in nodes if isinstance(node, nir.NIRGraph)]
+    return count
+
+
+def write_as_it_is(graph: nir.NIRGraph, path: Path) -> bool:
+    """Write a graph without any check; return whether HDF5 can hold it."""
+    content = io.BytesIO()
+    try:
+        nir.write(content, graph)
+    except Exception:  # NIR and h5py raise many kinds
+        return False
+    path.write_bytes(content.getvalue())
+    return True
 
 
 def _make_pipe(path: Path) -> None:

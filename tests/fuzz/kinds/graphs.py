@@ -1,6 +1,5 @@
-"""NIR graphs: damaged and altered files of HDF5, and graphs given in Python with hostile fields."""
+"""NIR graphs: damaged and altered files of HDF5, and files of graphs with hostile fields."""
 
-import pickle
 import shutil
 from pathlib import Path
 from random import Random
@@ -13,17 +12,22 @@ from stochi.errors import StochiError
 from stochi.export import from_nir
 from tests.fuzz.kind import Kind
 from tests.fuzz.kinds import programs
-from tests.fuzz.kinds.graph_fields import altered_graphs, change_numbers, plain_graphs
-from tests.fuzz.kinds.graph_files import alter, hostile_files
+from tests.fuzz.kinds.graph_fields import change_numbers, plain_graphs
+from tests.fuzz.kinds.graph_files import (
+    alter,
+    hostile_files,
+    hostile_values,
+    write_as_it_is,
+    written_graphs,
+)
 from tests.fuzz.mutation import damage
 
 TIME_STEPS = 3
 
 
 def originals(folder: Path) -> list[Path]:
-    """Write graphs with each node that Stochi reads, and one as this test's own pickle."""
-    paths = [folder / "in Python.pickle"]
-    paths[0].write_bytes(pickle.dumps(plain_graphs()["dense"]))
+    """Write graphs with each node that Stochi reads."""
+    paths = []
     for name, graph in plain_graphs().items():
         paths.append(folder / f"{name}.nir")
         write_graph(graph, paths[-1])
@@ -31,28 +35,23 @@ def originals(folder: Path) -> list[Path]:
 
 
 def mutate(random: Random, original: Path, path: Path) -> None:
-    """Damage a file's bytes, or alter what the file holds; change a graph that is in Python."""
-    if original.suffix == ".pickle":
-        path.write_bytes(pickle.dumps(change_numbers(random)))
-    elif random.random() < 1 / 3:
+    """Damage a file's bytes, alter what the file holds, or write a graph with other numbers."""
+    how = random.randrange(3)
+    if how == 0:
         path.write_bytes(damage(random, original.read_bytes()))
-    else:
+    elif how == 1 or not write_as_it_is(change_numbers(random), path):
         shutil.copy(original, path)
         alter(random, path)
 
 
 def crafted(folder: Path) -> dict[str, Path]:
-    """Write hostile files, and graphs with hostile fields as the pickles of this test's own."""
-    found = hostile_files(folder)
-    for name, graph in altered_graphs().items():
-        found[f"in Python: {name}"] = folder / f"{len(found)}.pickle"
-        found[f"in Python: {name}"].write_bytes(pickle.dumps(graph))
-    return found
+    """Write hostile files, fields with hostile values, and graphs that are wrong as a whole."""
+    return hostile_files(folder) | hostile_values(folder) | written_graphs(folder)
 
 
 def use(path: Path) -> None:
     """Lower a graph and compare the engines on it, and run it as a torch module."""
-    graph = pickle.loads(path.read_bytes()) if path.suffix == ".pickle" else read_graph(path)
+    graph = read_graph(path)
     refusals = []
     for part in (_use_program, _use_model):
         try:

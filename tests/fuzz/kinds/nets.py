@@ -71,8 +71,8 @@ def crafted(folder: Path) -> dict[str, Path]:
     values = [*_ARRAYS, *_storable()[::4]]
     for at, block in enumerate(net()):
         for place, name in enumerate(block):
-            # Every value somewhere, and a sixth of them everywhere: each file is run.
-            for number, value in list(enumerate(values))[place % 6 :: 6]:
+            # Every value somewhere, and a fifth of them everywhere: each file is run.
+            for number, value in list(enumerate(values))[place % 5 :: 5]:
                 blocks = net()
                 blocks[at][name] = value
                 paths[f"{at} {name} {number}"] = folder / f"{len(paths)}.net"

@@ -16,6 +16,7 @@ MODULES = (
     *(
         "arguments",
         "budget",
+        "caching",
         "data/array_files",
         "errors",
         "files",

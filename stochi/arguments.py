@@ -82,6 +82,8 @@ def _hints(function: Any) -> dict[str, Any]:
 
 def _fits(value: Any, hint: Any) -> bool:
     """Return whether a value is what an annotation says, as far as that can be told."""
+    if type(value) is hint and hint not in (int, float):  # those have ranges
+        return True
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(_fits(value, one) for one in arguments)

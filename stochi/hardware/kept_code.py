@@ -9,7 +9,6 @@ import hashlib
 import os
 import pickle
 import stat
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,9 @@ import numba
 from numba.core import config, serialize
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+
+from stochi.errors import StochiError
+from stochi.files import written_aside
 
 _DIGEST = 32
 """Bytes of the digest at the beginning of a file."""
@@ -62,8 +64,8 @@ class KeptCode(_Cache):
             try:
                 _write(folder / name, payload)
                 return
-            except OSError as error:
-                reason = reason or error.strerror or str(error)
+            except (OSError, StochiError) as error:
+                reason = reason or getattr(error, "strerror", None) or str(error)
         warnings.warn(
             f"the compiled loops cannot be kept ({reason}), so that every process compiles them"
             " anew; set NUMBA_CACHE_DIR to a folder of your own",
@@ -113,15 +115,11 @@ def _write(path: Path, payload: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not _is_private(path.parent.stat()):
         raise PermissionError(f"others may write into {path.parent}")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    aside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(payload).digest() + payload)
+    if path.is_file() and not _is_private(path.stat()):
+        path.unlink()  # a new file would keep its permissions
+    with written_aside(path, lasting=False) as aside:
+        aside.write_bytes(hashlib.sha256(payload).digest() + payload)
         aside.chmod(0o644)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _is_private(status: os.stat_result) -> bool:

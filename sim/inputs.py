@@ -104,6 +104,8 @@ def _as_numbers(inputs: object) -> torch.Tensor:
     """
     try:
         found = _as_tensor(inputs).detach()
+    except InputError:
+        raise
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(
             f"inputs have the type {type(inputs).__name__}; pass a tensor (stochi.data.Images"

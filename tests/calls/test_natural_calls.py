@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from stochi import attacks, data, hardware, parity, sim, statistics, study, train
+from stochi import attacks, data, deploy, hardware, parity, sim, statistics, study, train
 from stochi.arguments import plain
 from stochi.errors import InputError, StochiError
 from tests.calls.base_cases import World
@@ -156,15 +156,18 @@ def test_quantized_inputs_are_their_values(world: World) -> None:
     assert torch.equal(found, sim.run(world.program, packed.dequantize()).logits)
 
 
-@pytest.mark.parametrize("kind", ["nested", "masked", "uneven"])
-def test_inputs_without_a_meaning_are_one_line(world: World, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("nested", "nested tensor"), ("masked", "behind their mask"), ("uneven", "pass a tensor")],
+)
+def test_inputs_without_a_meaning_are_one_line(world: World, kind: str, says: str) -> None:
     inputs = world.images.inputs
     given: Any = {
         "nested": torch.nested.nested_tensor(list(inputs)),
         "masked": np.ma.masked_greater(inputs.numpy(), 0.5),  # type: ignore[no-untyped-call]
         "uneven": [inputs[0], inputs[:2]],
     }[kind]
-    with pytest.raises(InputError, match="inputs") as raised:
+    with pytest.raises(InputError, match=says) as raised:
         sim.run(world.program, given)
     assert "\n" not in str(raised.value)
 
@@ -210,3 +213,21 @@ def test_a_checkpoint_holds_only_what_is_read_again(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="not read again"):
             train.save_checkpoint(path, network.build(), network, hostile)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["STOCHI_MEMORY", "STOCHI_WORK"])
+@pytest.mark.parametrize("value", ["lots", "8G", "-1", "nan"])
+def test_a_budget_that_is_no_number_is_not_blamed_on_a_file(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    readers: dict[str, Any] = {
+        "program.npz": deploy.Program.load,
+        "graph.nir": deploy.read_graph,
+        "network.pt": train.load_checkpoint,
+    }
+    paths = {kind: world.file(kind) for kind in readers}
+    monkeypatch.setenv(name, value)
+    for kind, reader in readers.items():
+        with pytest.raises(StochiError) as raised:
+            reader(paths[kind])
+        assert str(raised.value).startswith(f"the environment variable {name} is {value!r}")

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stochi.budget import check_budgets
 from stochi.errors import InputError, StochiError, WriteError, explain_cause
 from stochi.temporary import remove_left_behind, reserved, temporary_folder
 
@@ -53,11 +52,7 @@ def check_plain_file(path: Path, way_out: str = "", error: type[StochiError] = I
     Args:
         way_out: what to do if there is none, as the end of a message.
         error: the kind of error that is raised.
-
-    Raises:
-        InputError: the environment sets a budget that is no number, for which no file is to blame.
     """
-    check_budgets()
     if not is_plain_file(path):
         raise error(f"{path}: {what_is_missing(path)}{way_out and f'; {way_out}'}")
     try:

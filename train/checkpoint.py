@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from stochi.arguments import check_arguments, check_fields
-from stochi.budget import check_memory
+from stochi.budget import check_budgets, check_memory
 from stochi.errors import InputError, StochiError, StochiWarning
 from stochi.files import check_plain_file, kind_of_file
 from stochi.not_finite import find_not_finite
@@ -246,6 +246,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
 
 def _read(source: Path) -> dict[str, Any]:
     """Return the content of a checkpoint that is whole."""
+    check_budgets()  # before errors count as the file's
     check_plain_file(source, "'stochi train' writes a checkpoint", CheckpointError)
     try:
         content = load_torch(source)

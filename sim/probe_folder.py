@@ -30,8 +30,9 @@ def held_folder(folder: str | Path | None) -> Iterator[Path | None]:
     try:
         path.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDONLY) if fcntl else None
-    except OSError as error:
-        raise InputError(f"probe_folder {path}: {error.strerror}; choose another folder") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", error)
+        raise InputError(f"probe_folder {path}: {why}; choose another folder") from None
     if handle is None:
         yield path
         return

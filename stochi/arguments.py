@@ -2,23 +2,28 @@
 
 Annotations already say what every argument is. So one mechanism holds callers to them: a public
 function begins with ``check_arguments(itself, locals())``, and a dataclass of options has
-``check_fields(self)``. Ranges are the matter of each function.
+``check_fields(self)``, which also makes its numbers and tuples Python's own, so that an option from
+numpy or torch is written, compared and computed with like any other. Ranges are the matter of each
+function.
 """
 
 import math
+import operator
 import os
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stochi.errors import InputError
 
 LARGEST = 2**64
 """Whole numbers are smaller; the largest that anything takes is a seed of torch."""
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 _SHOWN = 60
 """Largest number of characters of a value in a message."""
 
@@ -38,8 +43,24 @@ def check_arguments(
             check_argument(name, given[name], hint)
 
 
+def with_plain_arguments(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """Return a function that is called with :func:`plain` values in place of its arguments."""
+
+    @wraps(function)
+    def called(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        hints = _hints(function)
+        listed = (plain(one, hints.get(name)) for name, one in zip(names, args, strict=False))
+        named = {name: plain(one, hints.get(name)) for name, one in kwargs.items()}
+        return function(*listed, *args[len(names) :], **named)  # type: ignore[arg-type]
+
+    names = list(signature(function).parameters)
+    return called
+
+
 def check_fields(options: Any, *, besides: Sequence[str] = ()) -> None:
     """Raise InputError for the first field of a dataclass that is not what its annotation says.
+
+    Fields of :func:`plain` values are replaced by these, also those of ``besides``.
 
     Args:
         besides: names of fields that it checks itself.
@@ -47,8 +68,63 @@ def check_fields(options: Any, *, besides: Sequence[str] = ()) -> None:
     kind: Any = type(options)
     hints = _hints(kind)
     for field in fields(options):
-        if field.name in hints and field.name not in besides:
-            check_argument(field.name, getattr(options, field.name), hints[field.name])
+        if field.name in hints:
+            given = getattr(options, field.name)
+            value = plain(given, hints[field.name])
+            if value is not given:
+                object.__setattr__(options, field.name, value)
+            if field.name not in besides:
+                check_argument(field.name, value, hints[field.name])
+
+
+def plain(value: Any, hint: Any) -> Any:
+    """Return numbers of numpy and torch, and lists of them, as the Python values they stand for.
+
+    Everything else, and what the annotation does not ask for, stays as it is.
+
+    Args:
+        value: of an argument.
+        hint: its annotation.
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if type(value) in _SINGULARS or any(_keeps(value, one) for one in arguments):
+            return value
+        changed = (plain(value, one) for one in arguments)
+        return next((one for one in changed if one is not value), value)
+    if hint in (int, float, bool):
+        return value if type(value) in (int, float, bool) else _number(value)
+    if origin is not tuple and origin is not Sequence:
+        return value
+    if isinstance(value, list) or (_dimensions(value) == 1 and _is_held(value)):
+        value = tuple(value if isinstance(value, list) else value.tolist())
+    if origin is not tuple or not isinstance(value, tuple) or type(value) is not tuple:
+        return value
+    of_each = arguments[:1] * len(value) if arguments[1:] == (Ellipsis,) else arguments
+    if len(of_each) != len(value):
+        return value
+    made = tuple(map(plain, value, of_each))
+    return value if all(map(operator.is_, made, value)) else made
+
+
+def _keeps(value: object, hint: Any) -> bool:
+    """Return whether an annotation names the very type of an array or a tensor."""
+    return isinstance(hint, type) and hint not in (int, float, bool) and isinstance(value, hint)
+
+
+def _number(value: Any) -> Any:
+    return value.item() if _dimensions(value) == 0 and _is_held(value) else value
+
+
+def _dimensions(value: object) -> int | None:
+    """Return the number of dimensions of an array, a tensor or a number of numpy."""
+    shape = getattr(value, "shape", None)
+    return len(shape) if isinstance(shape, tuple) and hasattr(value, "tolist") else None
+
+
+def _is_held(value: Any) -> bool:
+    """Return whether an array or a tensor holds values: one of torch's device meta does not."""
+    return not getattr(value, "is_meta", False)
 
 
 def check_argument(name: str, value: object, hint: Any) -> None:

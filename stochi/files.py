@@ -219,6 +219,8 @@ def _check_kind(target: Path) -> None:
         mode = target.stat().st_mode
     except OSError:
         return  # what is wrong is reported where it is written
+    except ValueError as error:  # a zero byte
+        raise InputError(f"{target}: no name of a file ({error}); choose another") from None
     if stat.S_ISDIR(mode):
         raise InputError(f"{target}: a folder, not a file; give the name of a file")
     if stat.S_ISBLK(mode) or (stat.S_ISSOCK(mode) and _own_handle(target) is None):

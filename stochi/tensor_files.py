@@ -104,7 +104,7 @@ def _parts(content: Any, depth: int) -> Iterator[bytes | memoryview]:
         yield f"{'list' if isinstance(content, list) else 'tuple'} {len(content)}".encode()
         for value in content:
             yield from _parts(value, depth + 1)
-    elif content is None or isinstance(content, str | int | float | bool):
+    elif content is None or type(content) in (str, int, float, bool):
         yield f"{type(content).__name__} {content!r}".encode("utf-8", "surrogatepass")
     else:
         raise ValueError(f"a value of type {type(content).__name__}")

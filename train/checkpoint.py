@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from stochi.arguments import check_arguments, check_fields
-from stochi.budget import check_memory
+from stochi.budget import check_budgets, check_memory
 from stochi.errors import InputError, StochiError, StochiWarning
 from stochi.files import check_plain_file, kind_of_file
 from stochi.not_finite import find_not_finite
@@ -177,17 +178,37 @@ def save_checkpoint(
 
     The file is written aside and then moved into place, with the SHA-256 of its content. The same
     content has the same bytes.
+
+    Raises:
+        InputError: a value is none that is read again.
     """
     check_arguments(save_checkpoint, locals())
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "network": asdict(network),
-        "training": training,
+        "training": {},
         "weights": model.state_dict(),
     }
-    content[_SUM] = digest_of(content)
+    try:
+        content["training"] = _in_plain_numbers(training)
+        content[_SUM] = digest_of(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"the checkpoint would hold what is not read again ({error}); training takes"
+            " numbers, strings, tensors, and lists and dictionaries of them"
+        ) from None
     save_torch(path, content)
+
+
+def _in_plain_numbers(values: Any) -> Any:
+    """Return values with Python's numbers in place of numpy's, which would not be read again."""
+    if isinstance(values, dict):
+        return {name: _in_plain_numbers(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        made = [_in_plain_numbers(value) for value in values]
+        return made if isinstance(values, list) else tuple(made)
+    return values.item() if isinstance(values, np.generic) else values
 
 
 def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -225,6 +246,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
 
 def _read(source: Path) -> dict[str, Any]:
     """Return the content of a checkpoint that is whole."""
+    check_budgets()  # before errors count as the file's
     check_plain_file(source, "'stochi train' writes a checkpoint", CheckpointError)
     try:
         content = load_torch(source)

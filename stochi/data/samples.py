@@ -78,6 +78,7 @@ class Samples:
         """Yield inputs and labels, ``count`` samples at a time; the last part may be smaller."""
         check_argument("count", count, int)
         check_at_least_one(count=count)
+        count = int(count)  # torch takes no number of numpy here
         yield from zip(
             self.inputs.split(count, self.batch_dim),
             self.labels.split(count, self.label_dim),

@@ -55,6 +55,8 @@ class Draws:
     def __post_init__(self) -> None:
         check_coordinates(seed=self.seed, trial=self.trial, first_sample=self.first_sample)
         check_source(self.source)
+        for name in ("seed", "trial", "first_sample"):  # a narrow number of numpy would overflow
+            object.__setattr__(self, name, operator.index(getattr(self, name)))
 
     def at(self, layer: int, step: int) -> LayerDraws:
         """Return the draws of a layer, by its number in the Program, in a time step."""

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from stochi.budget import check_budgets
 from stochi.errors import InputError, StochiError
 from stochi.hdf5.number_types import NUMBERS
 
@@ -73,6 +74,7 @@ def check_objects(source: Path, form: Form) -> None:
 
 
 def _ask(source: Path, form: Form, request: dict[str, Any]) -> dict[str, Any]:
+    check_budgets()  # before errors count as the file's
     # A pipe, which a file may have become meanwhile, would wait for a writer.
     handle = os.open(
         source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -7,7 +7,7 @@ import nir
 import torch
 from torch import nn
 
-from stochi.arguments import check_arguments
+from stochi.arguments import check_arguments, with_plain_arguments
 from stochi.attacks.base import Attack
 from stochi.attacks.progress import Progress, ReportsProgress
 from stochi.data.batches import Data, number_of_samples
@@ -69,6 +69,7 @@ ENGINE, LAVA = "engine", "lava"
 EXACT_PAIRS = ((ENGINE, LAVA), (TWIN, LAVA), (TWIN, ENGINE))
 
 
+@with_plain_arguments
 def check_parity(
     model: nn.Module | nir.NIRGraph,
     program: Program,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stochi.budget import check_memory
+from stochi.budget import check_budgets, check_memory
 from stochi.errors import ProgramError
 from stochi.files import OF_THE_SYSTEM, check_plain_file, kind_of_file, written_aside
 from stochi.program.members import Arrays, read_members
@@ -63,6 +63,7 @@ def read_archive(path: str | Path, form: Format) -> tuple[Header, Arrays]:
     """
     source = Path(path)
     title = form.title
+    check_budgets()  # before errors count as the file's
     check_plain_file(source, f"{form.made_by!r} writes a {title}", ProgramError)
     header, arrays, stored = _unpack(source, form)
     if header.get("format") != form.name:

@@ -41,6 +41,8 @@ def estimate_accuracy(correct: torch.Tensor) -> Estimate:
     """
     check_arguments(estimate_accuracy, locals())
     _check_shape(2, correct=correct)
+    if not bool(((correct >= 0) & (correct <= 1)).all()):
+        raise InputError("correct has values outside [0, 1]; pass whether each answer is correct")
     trials, images = correct.shape
     by_trial = correct.double().mean(1)
     mean = float(by_trial.mean())

@@ -79,6 +79,8 @@ def measure_attack(
             raise InputError(
                 f"{name} has shape {tuple(right.shape)}; it must be (trials, {samples})"
             )
+        if not bool(((right == 0) | (right == 1)).all()):
+            raise InputError(f"{name} has other values than 0 and 1; pass True for a right answer")
     changes = (EventBudget() if budget is None else budget).count_changes(clean, attacked)
     if bool((changes < 0).any()):
         raise InputError(
@@ -92,7 +94,7 @@ def measure_attack(
     sizes = changes[wrong].double()
     shares = sizes / count_events(clean).cpu()[wrong].clamp_min(1)
     return EventMetrics(
-        success=estimate_accuracy(~right_attacked.cpu()[:, counted]),
+        success=estimate_accuracy(right_attacked.cpu()[:, counted] == 0),
         mean_changes=float(sizes.mean()),
         median_changes=_median(sizes),
         median_share=_median(shares),

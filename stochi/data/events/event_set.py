@@ -114,7 +114,7 @@ class EventSet:
         """Yield all samples in order, ``count`` at a time; the last batch may be smaller."""
         if count < 1:
             raise InputError(f"batches of {count} were asked for; ask for at least 1")
-        for rows in torch.arange(len(self)).split(count):
+        for rows in torch.arange(len(self)).split(int(count)):
             yield self.select(rows)
 
     def __iter__(self) -> Iterator[Streams]:

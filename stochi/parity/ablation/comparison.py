@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stochi.arguments import check_arguments
+from stochi.arguments import check_arguments, with_plain_arguments
 from stochi.attacks.base import Attack
 from stochi.attacks.progress import Progress
 from stochi.data.batches import Data
@@ -60,6 +60,7 @@ ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
 
 
+@with_plain_arguments
 def ablate(
     model: nn.Module | nir.NIRGraph,
     program: Program,

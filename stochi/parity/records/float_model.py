@@ -74,4 +74,4 @@ def logits_of(output: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 
 def _parts(inputs: torch.Tensor, batch_size: int | None) -> tuple[torch.Tensor, ...]:
-    return (inputs,) if batch_size is None else inputs.split(batch_size)
+    return (inputs,) if batch_size is None else inputs.split(int(batch_size))

@@ -92,8 +92,10 @@ def study_command(
     import joblib
 
     from stochi.data.catalogue import find_data_set
+    from stochi.files import check_output
 
     output = Output(as_json)
+    check_output(out / "study.json")
     events = find_data_set(data).events
     if events:
         refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")

@@ -122,7 +122,7 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
 
 def _check_name(place: Path) -> None:
     """Raise OSError if a file cannot have this name, which is too long or a loop of links."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         os.lstat(place)
         if place.is_symlink():  # what stays a link after all links were followed
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))

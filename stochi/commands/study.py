@@ -92,10 +92,8 @@ def study_command(
     import joblib
 
     from stochi.data.catalogue import find_data_set
-    from stochi.files import check_output
 
     output = Output(as_json)
-    check_output(out / "study.json")
     events = find_data_set(data).events
     if events:
         refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
@@ -139,6 +137,11 @@ class _How:
     data_dir: Path | None
     processes: int
     output: Output
+
+    def __post_init__(self) -> None:
+        from stochi.files import check_output
+
+        check_output(self.out / "study.json")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import stat
 import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,12 +106,31 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
         raise InputError(f"{target} is another file of this command; write to another name")
     if _written_through(target):
         return
-    if os.path.exists(place) and not os.access(place, os.W_OK):
-        raise InputError(f"{target} cannot be written; change its permissions or the name")
-    folder = next(parent for parent in Path(place).parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"{target}: {folder} cannot be written into")
+    try:
+        _check_name(Path(place))
+        if os.path.exists(place) and not os.access(place, os.W_OK):
+            raise InputError(f"{target} cannot be written; change its permissions or the name")
+        folder = next(parent for parent in Path(place).parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise InputError(f"{target}: {folder} cannot be written into")
+        with reserved(folder):  # some folders, as those in /proc, only seem to be writable
+            pass
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {explain_cause(error)}") from error
     remove_left_behind(folder)
+
+
+def _check_name(place: Path) -> None:
+    """Raise OSError if a file cannot have this name, which is too long or a loop of links."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.lstat(place)
+        if place.is_symlink():  # what stays a link after all links were followed
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))
+    folder = next(parent for parent in place.parents if parent.exists())
+    # Names in a folder that is still to be created are not looked at by the system.
+    longest = os.pathconf(folder, "PC_NAME_MAX")
+    if any(len(os.fsencode(part)) > longest for part in place.parts):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(place))
 
 
 def check_figure(path: str | Path | None, *others: str | Path | None) -> None:

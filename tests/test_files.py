@@ -315,3 +315,16 @@ def test_a_temporary_folder_is_private_and_goes(monkeypatch: pytest.MonkeyPatch)
         reserved_by = folder.with_suffix(".part")
         assert mode_of(reserved_by) == 0o600
     assert not folder.exists() and not reserved_by.exists()
+
+
+@pytest.mark.parametrize("name", ["n" * 256, f"new/{'n' * 256}", "loop", "loop/new", "n/" * 3000])
+def test_a_name_that_no_file_can_have_is_refused_before_the_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match=r"cannot be written: .*(too long|symbolic links)"):
+        check_output(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder of Linux")
+def test_a_folder_that_only_seems_to_be_writable_is_refused_before_the_work() -> None:
+    with pytest.raises(InputError, match=r"^/proc/new cannot be written: "):
+        check_output("/proc/new")

@@ -138,6 +138,11 @@ class _How:
     processes: int
     output: Output
 
+    def __post_init__(self) -> None:
+        from stochi.files import check_output
+
+        check_output(self.out / "study.json")
+
 
 @dataclass(frozen=True)
 class _Found:

@@ -97,9 +97,12 @@ def _outcome(work: Callable[[Any], Any], item: Any) -> bytes:
     except Exception as error:
         text = traceback.format_exc()
         try:
-            return pickle.dumps((None, error, text))
+            content = pickle.dumps((None, error, text))
+            pickle.loads(content)  # fails for errors that are made of other arguments than theirs
+            return content
         except Exception:
-            return pickle.dumps((None, RuntimeError(str(error)), text))
+            what = f"{type(error).__name__}: {error}"
+            return pickle.dumps((None, RuntimeError(what), text))
 
 
 @contextmanager

@@ -29,7 +29,14 @@ def failing(what: str) -> None:
             pass
 
         raise LocalError("cannot be pickled")
+    if what == "arguments":
+        raise TwoArgumentsError("needs", "both")
     raise InputError(what)
+
+
+class TwoArgumentsError(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
 
 
 def test_results_come_as_they_are_done_from_as_many_processes() -> None:
@@ -45,6 +52,7 @@ def test_results_come_as_they_are_done_from_as_many_processes() -> None:
     [
         ("wrong", InputError, "^wrong$"),
         ("local", RuntimeError, "cannot be pickled"),
+        ("arguments", RuntimeError, "^TwoArgumentsError: needs both$"),
         ("killed", WorkerError, r"killed by signal 9; it may have run out of memory"),
     ],
 )

@@ -2,9 +2,11 @@
 
 import errno
 import io
+import itertools
 import os
 import shutil
 import stat
+import struct
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -24,6 +26,11 @@ PROGRAM = "an archive of numpy, like a Program"
 """What a file of arrays is called."""
 OF_THE_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 """Errors in reading that say nothing of the file."""
+
+
+_LOCAL_HEADER = struct.Struct("<26xHH")
+_LONGEST_DESCRIPTOR = 24
+"""Bytes that may follow a member whose sizes were not known when it was begun."""
 
 
 def what_is_missing(path: Path) -> str:
@@ -62,6 +69,34 @@ def check_plain_file(path: Path, way_out: str = "", error: type[StochiError] = I
         if cause.errno in OF_THE_SYSTEM:
             raise
         raise error(f"{path}: cannot be read: {explain_cause(cause)}") from cause
+
+
+def list_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the members of an archive, which have different names and fill it.
+
+    A damaged list of contents may leave a member out, whose bytes then belong to nothing.
+
+    Raises:
+        zipfile.BadZipFile: a name is used twice, or bytes of the archive belong to no member.
+    """
+    members = sorted(archive.infolist(), key=lambda member: member.header_offset)
+    if len({member.filename for member in members}) < len(members):
+        raise zipfile.BadZipFile("a name is used twice")
+    file = archive.fp
+    assert file is not None
+    if members and members[0].header_offset > 0:
+        raise zipfile.BadZipFile("bytes of it belong to no member")
+    for member, following in itertools.zip_longest(members, members[1:]):
+        file.seek(member.header_offset)
+        header = file.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size:
+            raise zipfile.BadZipFile("a member lies outside the file")
+        name, extra = _LOCAL_HEADER.unpack(header)
+        end = member.header_offset + _LOCAL_HEADER.size + name + extra + member.compress_size
+        start = archive.start_dir if following is None else following.header_offset
+        if start - end > _LONGEST_DESCRIPTOR:
+            raise zipfile.BadZipFile("bytes of it belong to no member")
+    return members
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

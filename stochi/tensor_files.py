@@ -9,7 +9,7 @@ from typing import Any
 
 from stochi.budget import check_memory
 from stochi.errors import InputError, first_line
-from stochi.files import ZIP, check_plain_file, read_member, write_whole
+from stochi.files import ZIP, check_plain_file, list_members, read_member, write_whole
 
 SAFETENSORS = ".safetensors"
 TORCH = (".pt", ".pth", ".ckpt", ".bin")
@@ -122,10 +122,8 @@ def _plain_copy(path: Path) -> io.BytesIO:
         return io.BytesIO(path.read_bytes())
     plain = io.BytesIO()
     with zipfile.ZipFile(path) as given, zipfile.ZipFile(plain, "w") as copy:
-        members = given.infolist()
+        members = list_members(given)
         check_memory(_COPIES * sum(member.file_size for member in members), f"{path}")
-        if len({member.filename for member in members}) < len(members):
-            raise zipfile.BadZipFile("a name is used twice")
         for member in members:
             copy.writestr(member.filename, read_member(given, member))
     plain.seek(0)

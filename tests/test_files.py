@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from stochi.errors import InputError, StochiError, WriteError
-from stochi.files import check_output, write_whole, written_aside
+from stochi.files import check_output, list_members, write_whole, written_aside
 from stochi.temporary import release_all, remove_left_behind, reserved, temporary_folder
 
 NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
@@ -328,3 +329,18 @@ def test_a_name_that_no_file_can_have_is_refused_before_the_work(tmp_path: Path,
 def test_a_folder_that_only_seems_to_be_writable_is_refused_before_the_work() -> None:
     with pytest.raises(InputError, match=r"^/proc/new cannot be written: "):
         check_output("/proc/new")
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_a_list_of_contents_that_leaves_a_member_out_is_damaged(
+    tmp_path: Path, left_out: int
+) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a", "b", "c"):
+            archive.writestr(name, b"0123456789" * 3)
+    with zipfile.ZipFile(path) as archive:
+        assert [member.filename for member in list_members(archive)] == ["a", "b", "c"]
+        del archive.filelist[left_out]
+        with pytest.raises(zipfile.BadZipFile, match="belong to no member"):
+            list_members(archive)

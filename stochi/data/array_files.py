@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from stochi.budget import check_memory
 from stochi.errors import InputError
-from stochi.files import check_plain_file, read_member
+from stochi.files import check_plain_file, list_members, read_member
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,10 +58,8 @@ class _HoldsObjects(Exception):
 def _read_archive(path: Path, file: IO[bytes]) -> "dict[str, np.ndarray]":
     """Read the arrays of a .npz file; zipfile unpacks no more than a member's stated size."""
     with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
+        members = list_members(archive)
         check_memory(_COPIES * sum(member.file_size for member in members), f"{path}")
-        if len({member.filename for member in members}) < len(members):
-            raise zipfile.BadZipFile("a name is used twice")
         return {
             member.filename.removesuffix(".npy"): _read_array(
                 io.BytesIO(read_member(archive, member)), member.file_size

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from stochi.budget import check_budgets
+from stochi.budget import check_budgets, check_memory
 from stochi.errors import InputError, StochiError
 from stochi.hdf5.number_types import NUMBERS
 
@@ -82,6 +82,8 @@ def _ask(source: Path, form: Form, request: dict[str, Any]) -> dict[str, Any]:
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise form.error(f"{source}: not a regular file; give {form.what}")
+        if request["path"] is None:
+            check_memory(2 * os.fstat(handle).st_size, f"{source}", form.error)  # with a copy
         reader = subprocess.Popen(
             [sys.executable, "-I", "-c", _CODE.format(path=sys.path), json.dumps(request)],
             stdin=file,

@@ -21,7 +21,7 @@ def main() -> int:
     )
     how = parser.parse_args()
     faults = 0
-    print(f"{'files':22}{'tried':>8}{'right':>8}{'refused':>9}{'faults':>8}{'memory':>12}")
+    print(f"{'files':30}{'tried':>8}{'right':>8}{'refused':>9}{'faults':>8}{'memory':>12}")
     for module in how.kinds:
         for what, cases in (
             ("mutated", range(how.first, how.first + how.cases)),
@@ -51,7 +51,7 @@ def _show(what: str, tally: Tally) -> int:
     number = len(tally.faults)
     tried, memory = sum(tally.outcomes.values()), f"{tally.most_memory / 2**20:.0f} MiB"
     right, refused = tally.outcomes["right"], tally.outcomes["refused"]
-    print(f"{what:22}{tried:>8}{right:>8}{refused:>9}{number:>8}{memory:>12}", flush=True)
+    print(f"{what:30}{tried:>8}{right:>8}{refused:>9}{number:>8}{memory:>12}", flush=True)
     for case, fault in list(tally.faults.items())[:20]:
         print(f"  {case}: {fault}")
     return number

@@ -62,6 +62,12 @@ def test_copies_count_towards_the_budget(file: Path, monkeypatch: pytest.MonkeyP
         read_contents(file, form(places=("first",), names=("x",), copies=10**5))
 
 
+def test_a_file_over_the_budget_is_told_by_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCHI_MEMORY", "100")
+    with pytest.raises(InputError, match=r"a\.h5 would take .* the budget of 100 bytes"):
+        read_contents(file, FORM)
+
+
 def test_objects_are_looked_at_and_values_are_not_read(file: Path) -> None:
     check_objects(file, form())
     with h5py.File(file, "r+") as opened:

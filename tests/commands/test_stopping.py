@@ -16,6 +16,10 @@ from stochi.errors import InputError
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BEGIN = (
     "import os, sys, time; from contextlib import suppress\n"
+    "import signal\n"
+    "for number in (signal.SIGHUP, signal.SIGTERM):  # which nohup and the like may ignore\n"
+    "    signal.signal(number, signal.SIG_DFL)\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "from stochi.commands.ending import run_to_its_end\n"
     "from stochi.commands.stopping import *\n"
     "from stochi.temporary import temporary_folder\n"
@@ -27,6 +31,7 @@ BEGIN = (
     "        {}\n"
     "stopping.end(run_to_its_end(work, stopping))"
 )
+IGNORE = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
 WORK = {
     "in Python": "time.sleep(60)",
     "advised": "\n        with advised('go on'): time.sleep(60)",
@@ -100,9 +105,8 @@ def test_a_stop_ends_a_command_wherever_it_is(
 
 
 def test_an_ignored_signal_stays_ignored() -> None:
-    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + BEGIN.format(
-        "os.kill(os.getpid(), signal.SIGHUP)"
-    )
+    begin = BEGIN.replace("stopping = Stopping()\n", f"{IGNORE}stopping = Stopping()\n")
+    code = begin.format("os.kill(os.getpid(), signal.SIGHUP)")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
@@ -113,6 +117,6 @@ def test_the_end_of_a_forked_child_is_not_its_parent_s() -> None:
         "\n        assert os.waitpid(child, 0)[1] == signal.SIGTERM"
         "\n        time.sleep(GRACE + 0.3)"
     )
-    code = "import signal\n" + BEGIN.format(fork)
+    code = BEGIN.format(fork)
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")

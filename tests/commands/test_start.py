@@ -86,3 +86,15 @@ def test_commands_take_options_by_keyword_only() -> None:
     for name, command in COMMANDS.items():
         assert command.__name__ == f"{name}_command" and command.__defaults__ is None
         assert "as_json" in command.__kwdefaults__
+
+
+def test_a_warning_of_a_command_is_one_line() -> None:
+    code = (
+        "import sys, warnings\n"
+        "from stochi.__main__ import main\n"
+        "sys.argv = ['stochi', '--version']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "warnings.warn('one\\ntwo\\x1b', UserWarning)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stderr == "Warning: one two\\x1b\n"

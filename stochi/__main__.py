@@ -33,9 +33,20 @@ def main() -> None:
 
 def _run(stopping: "Stopping") -> object:
     stopping.begin()
+    _check_folder()
     from stochi.commands.app import run  # takes a while, in which signals come, too
 
     return run()
+
+
+def _check_folder() -> None:
+    """Raise InputError if the current folder was deleted, in which libraries end the process."""
+    from stochi.errors import InputError
+
+    try:
+        os.getcwd()
+    except OSError:
+        raise InputError("the current folder was deleted; change to another one") from None
 
 
 def _open_closed_streams() -> None:

@@ -98,3 +98,18 @@ def test_a_warning_of_a_command_is_one_line() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ended.stderr == "Warning: one two\\x1b\n"
+
+
+def test_a_current_folder_that_was_deleted_is_one_line() -> None:
+    code = (
+        "import os, sys, tempfile\n"
+        "from stochi.__main__ import main\n"
+        "folder = tempfile.mkdtemp()\n"
+        "os.chdir(folder)\n"
+        "os.rmdir(folder)\n"
+        "sys.argv = ['stochi', 'doctor']\n"
+        "main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "stochi: the current folder was deleted; change to another one\n"

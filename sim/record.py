@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stochi.arguments import check_arguments
+from stochi.arguments import check_arguments, check_fields
 from stochi.errors import InputError
 from stochi.files import written_aside
 
@@ -57,6 +57,7 @@ class Record:
     membrane: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         self.spikes = Probed("spikes", self.spikes)
         self.membrane = Probed("membrane", self.membrane)
 

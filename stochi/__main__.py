@@ -1,18 +1,29 @@
-"""The ``stochi`` command as a process of its own; ``python -m stochi`` is the same."""
+"""The ``stochi`` command as a process of its own; ``python -m stochi`` is the same.
+
+Modules are imported once Ctrl-C has a meaning, since imports take a while.
+"""
 
 import os
+import signal
 import sys
-import tempfile
-from contextlib import suppress
-from functools import partial
+from typing import TYPE_CHECKING
 
-from stochi.commands.ending import run_to_its_end
-from stochi.commands.stopping import Stopping
-from stochi.temporary import remove_left_behind
+if TYPE_CHECKING:
+    from stochi.commands.stopping import Stopping
 
 
 def main() -> None:
     """Run the command line; no signal and no closed stream ends it with a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # in place of Python's traceback
+    import tempfile
+    from contextlib import suppress
+    from functools import partial
+
+    from stochi.commands.ending import run_to_its_end
+    from stochi.commands.stopping import Stopping
+    from stochi.temporary import remove_left_behind
+
     _open_closed_streams()
     with suppress(OSError):  # no folder for temporary files, which few commands need
         remove_left_behind(tempfile.gettempdir())
@@ -20,11 +31,22 @@ def main() -> None:
     stopping.end(run_to_its_end(partial(_run, stopping), stopping))
 
 
-def _run(stopping: Stopping) -> object:
+def _run(stopping: "Stopping") -> object:
     stopping.begin()
+    _check_folder()
     from stochi.commands.app import run  # takes a while, in which signals come, too
 
     return run()
+
+
+def _check_folder() -> None:
+    """Raise InputError if the current folder was deleted, in which libraries end the process."""
+    from stochi.errors import InputError
+
+    try:
+        os.getcwd()
+    except OSError:
+        raise InputError("the current folder was deleted; change to another one") from None
 
 
 def _open_closed_streams() -> None:

@@ -77,7 +77,7 @@ def check_fields(options: Any, *, besides: Sequence[str] = ()) -> None:
 
 
 def plain(value: Any, hint: Any) -> Any:
-    """Return numbers of numpy and torch, and lists of them, as the Python values they stand for.
+    """Return numbers of any kind, lists of them and strings as the Python values they stand for.
 
     Everything else, and what the annotation does not ask for, stays as it is.
 
@@ -93,6 +93,9 @@ def plain(value: Any, hint: Any) -> Any:
         return next((one for one in changed if one is not value), value)
     if hint in (int, float, bool):
         return value if type(value) in (int, float, bool) else _number(value)
+    if hint is str or origin is Literal:
+        # Of a subclass, like a member of an enumeration, what it says as a string.
+        return str.__str__(value) if isinstance(value, str) else value
     if origin is not tuple and origin is not Sequence:
         return value
     if isinstance(value, list) or (_dimensions(value) == 1 and _is_held(value)):
@@ -112,7 +115,15 @@ def _keeps(value: object, hint: Any) -> bool:
 
 
 def _number(value: Any) -> Any:
-    return value.item() if _dimensions(value) == 0 and _is_held(value) else value
+    """Return a number of another kind, a fraction or one of a subclass, as Python's own."""
+    if _dimensions(value) == 0 and _is_held(value):
+        value = value.item()
+    if type(value) in (int, float, bool) or not isinstance(value, Real):
+        return value
+    try:
+        return int(value) if isinstance(value, Integral) else float(value)
+    except OverflowError:  # a fraction beyond all floats
+        return value
 
 
 def _dimensions(value: object) -> int | None:

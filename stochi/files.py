@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stochi.errors import InputError, StochiError, WriteError, explain_cause
+from stochi.errors import InputError, StochiError, WriteError, explain_cause, first_line
 from stochi.temporary import remove_left_behind, reserved, temporary_folder
 
 if TYPE_CHECKING:
@@ -153,6 +153,52 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
     except OSError as error:
         raise InputError(f"{target} cannot be written: {explain_cause(error)}") from error
     remove_left_behind(folder)
+
+
+def check_output_folder(path: str | Path, *, replaced: bool = False) -> None:
+    """Raise InputError unless files can be written into a folder, which may be missing.
+
+    What a killed command left in it is removed.
+
+    Args:
+        replaced: whether a new folder will take its place, and the one that it lies in is written.
+    """
+    target = Path(path)
+    try:
+        place = Path(os.path.realpath(target))
+        _check_name(place)
+        folder = next(parent for parent in (place, *place.parents) if parent.exists())
+        if not folder.is_dir():
+            what = "" if folder == place else f"{folder} is "
+            raise InputError(f"{target}: {what}a file, not a folder; give the name of a folder")
+        folder = folder.parent if replaced and folder == place else folder
+        if not os.access(folder, os.W_OK):
+            raise InputError(f"{target}: {folder} cannot be written into; choose another folder")
+        with reserved(folder):  # some folders, as those in /proc, only seem to be writable
+            pass
+    except InputError:
+        raise
+    except ValueError as error:  # a zero byte
+        raise InputError(f"{target}: no name of a folder ({error}); choose another") from None
+    except OSError as error:
+        raise InputError(f"{target} cannot be written into: {explain_cause(error)}") from error
+    remove_left_behind(folder)
+
+
+def named_folder(path: str | Path) -> Path:
+    """Return a folder that the user named, with ~ in its place.
+
+    Raises:
+        InputError: no file can have this name, or nobody has the home that it begins with.
+    """
+    try:
+        folder = Path(path).expanduser()
+        os.fsencode(folder)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{path}: no name of a folder ({first_line(error)})") from None
+    if "\0" in f"{folder}":
+        raise InputError(f"{folder}: no name of a folder (embedded null byte)")
+    return folder
 
 
 def _check_name(place: Path) -> None:

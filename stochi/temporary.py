@@ -129,6 +129,7 @@ def _reserve(folder: Path, mode: int) -> Reserved:
 def _release(one: Reserved) -> None:
     _held.discard(one)
     try:
+        _put_back(one)
         shutil.rmtree(one.folder, ignore_errors=True)
         one.file.unlink(missing_ok=True)
     finally:
@@ -151,10 +152,14 @@ def _remove_if_left(path: Path) -> None:
 
 
 def _put_back(one: Reserved) -> None:
-    """Settle a replacement of a folder that was killed: put the old one back, or remove it."""
+    """Settle a replacement of a folder, wherever it ended: put the old one back, or remove it."""
     if not one.before.is_dir():
         return
     target = one.file.parent / os.fsdecode(one.file.read_bytes())
-    if target.parent == one.file.parent and not target.exists():
-        os.replace(one.before, target)
+    if target.parent == one.file.parent:
+        try:
+            os.replace(one.before, target)
+        except OSError:
+            if not target.exists():
+                raise
     shutil.rmtree(one.before, ignore_errors=True)

@@ -16,7 +16,14 @@ from typing import NoReturn
 import pytest
 
 from stochi.errors import InputError, StochiError, WriteError
-from stochi.files import check_output, list_members, write_whole, written_aside
+from stochi.files import (
+    check_output,
+    check_output_folder,
+    list_members,
+    named_folder,
+    write_whole,
+    written_aside,
+)
 from stochi.temporary import release_all, remove_left_behind, reserved, temporary_folder
 
 NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
@@ -344,3 +351,63 @@ def test_a_list_of_contents_that_leaves_a_member_out_is_damaged(
         del archive.filelist[left_out]
         with pytest.raises(zipfile.BadZipFile, match="belong to no member"):
             list_members(archive)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["between", "after"])
+def test_a_folder_whose_replacement_was_stopped_comes_back(tmp_path: Path, done: bool) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/old").touch()
+    with pytest.raises(KeyboardInterrupt), reserved(tmp_path) as new:
+        new.folder.mkdir()
+        (new.folder / "new").touch()
+        new.file.write_text("made")
+        os.replace(tmp_path / "made", new.before)
+        if done:
+            os.replace(new.folder, tmp_path / "made")
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == ["made"]
+    assert os.listdir(tmp_path / "made") == ["new" if done else "old"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("file", "a file, not a folder"),
+        ("file/new", "file is a file, not a folder"),
+        ("pipe", "a file, not a folder"),
+        ("loop/new", "symbolic links"),
+        ("n" * 256, "too long"),
+        ("a\0b", "no name of a folder"),
+        ("locked/new", "locked cannot be written into"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_into_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "locked").mkdir()
+    allowed = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "locked" not in str(path) and allowed(path, mode)
+    )
+    with pytest.raises(InputError, match=why) as error:
+        check_output_folder(tmp_path / name)
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match=why):
+        check_output_folder(tmp_path / name, replaced=True)
+    check_output_folder(tmp_path / "new/folder")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["~nobody-has-this-name/f", "a\0b", "a\ud800b"])
+def test_a_name_that_no_folder_can_have_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="no name of a folder"):
+        named_folder(name)
+
+
+def test_a_home_is_put_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert named_folder("~/f") == Path("/home/me/f")
+    assert named_folder(Path("~") / "f") == Path("/home/me/f")

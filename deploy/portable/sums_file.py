@@ -1,18 +1,23 @@
 """A folder whose files are listed with their SHA-256, in the form that ``sha256sum -c`` reads."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stochi.errors import InputError, WriteError
+from stochi.files import check_output_folder, is_plain_file
 from stochi.temporary import Reserved, remove_left_behind, reserved
 
 LIST = "SHA256SUMS"
 _LEFT_BY_PYTHON = "__pycache__"
+LONGEST_WAIT = 5.0
+"""Seconds for other processes that write the same folder."""
 
 
 def check_folder(path: str | Path) -> None:
@@ -21,20 +26,21 @@ def check_folder(path: str | Path) -> None:
     It may be missing or empty, or hold nothing but what an earlier write has left there: files that
     somebody has added or changed are not deleted.
     """
-    target = Path(path)
-    if not target.exists():
-        parent = next(p for p in target.absolute().parents if p.exists())
-        if not parent.is_dir() or not os.access(parent, os.W_OK):
-            raise InputError(f"{target}: {parent} cannot be written into; choose another folder")
-        return
-    if not target.is_dir():
-        raise InputError(f"{target}: a file, not a folder; give the name of a folder")
+    check_output_folder(path, replaced=True)
+    if Path(path).exists():
+        with _alone_in(Path(path).resolve().parent):
+            _check_unchanged(Path(path))
+
+
+def _check_unchanged(target: Path) -> None:
     known = _read_list(target)
     for file in sorted(target.rglob("*")):
         name = file.relative_to(target).as_posix()
-        if file.is_dir() or _LEFT_BY_PYTHON in file.parts or name == LIST:
+        is_link = file.is_symlink()
+        if (file.is_dir() and not is_link) or _LEFT_BY_PYTHON in file.parts or name == LIST:
             continue
-        if known.get(name) != hashlib.sha256(file.read_bytes()).hexdigest():
+        # Of what has another name nothing is read: it may be a pipe, or large.
+        if is_link or name not in known or known[name] != _digest(file):
             raise InputError(
                 f"{target} holds {name}, which was added or changed by somebody else; choose"
                 " another folder, or move this one away"
@@ -70,29 +76,53 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
 
 def _list_files(folder: Path) -> None:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    lines = [
-        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(folder).as_posix()}"
-        for file in files
-    ]
+    lines = [f"{_digest(file)}  {file.relative_to(folder).as_posix()}" for file in files]
     (folder / LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _replace(target: Path, new: Reserved) -> None:
     """Move a folder to its place; what was there goes last, or comes back if that fails.
 
-    If the process is killed in between, the next start brings it back.
+    Whatever ends it in between, the end of the reservation or the next start brings it back.
     """
     new.file.write_bytes(os.fsencode(target.name))
-    if target.exists():
-        new.folder.chmod(stat.S_IMODE(target.stat().st_mode))
-        os.replace(target, new.before)
-    try:
+    with _alone_in(target.parent):
+        _check_unchanged(target)
+        with suppress(FileNotFoundError):
+            new.folder.chmod(stat.S_IMODE(target.stat().st_mode))
+            os.replace(target, new.before)
         os.replace(new.folder, target)
-    except BaseException:
-        if new.before.exists():
-            os.replace(new.before, target)
-        raise
     shutil.rmtree(new.before, ignore_errors=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process looks at a folder in this one or replaces it.
+
+    The wait has an end: a process that was stopped may hold the lock for hours.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        end = time.monotonic() + LONGEST_WAIT
+        while time.monotonic() < end:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.01)
+            except OSError:  # a file system without locks
+                break
+        yield
+    finally:
+        os.close(handle)
+
+
+def _digest(file: Path) -> str | None:
+    """Return a file's SHA-256 as text, None if it cannot be read or is a pipe, for example."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() if is_plain_file(file) else None
+    except OSError:
+        return None
 
 
 def _read_list(folder: Path) -> dict[str, str]:

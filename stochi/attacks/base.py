@@ -385,7 +385,8 @@ class ImageAttack(Attack):
         check_fields(self, besides=("epsilon", "seed", "grid"))
         check_epsilon(self.epsilon)
         check_seed(self.seed)
-        if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):
+        whole = isinstance(self.grid, Integral) and not isinstance(self.grid, bool)
+        if self.grid is not None and (not whole or self.grid < 1):
             raise InputError(
                 f"grid is {self.grid}; it must be a whole number of at least 1 (255 for the chip's"
                 " 8-bit images)"

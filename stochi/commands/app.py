@@ -65,12 +65,12 @@ def _stochi(*, version: VersionOption = False) -> None:
 
 def run() -> object:
     """Run the command that this process was called with; return its status, or None for 0."""
+    warnings.formatwarning = _format_warning  # type: ignore[assignment]
     return app(sys.argv[1:] or ["--help"], standalone_mode=False)
 
 
 def main() -> None:
     """Run a command; a user's mistake is one line on stderr and exit status 2."""
-    warnings.formatwarning = _format_warning  # type: ignore[assignment]
     sys.exit(run_to_its_end(run, Stopping()))
 
 

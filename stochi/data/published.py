@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stochi.errors import InputError
+from stochi.files import named_folder
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Published:
                 f"{self.title} is not part of this package: put {self.files} into a folder and name"
                 f" it with --data-dir (data_dir= in Python); {self._source()}"
             )
-        folder = Path(data_dir).expanduser()
+        folder = named_folder(data_dir)
         if not folder.is_dir():
             raise InputError(
                 f"{folder}: no such folder; {self.title} needs one that holds {self.files};"

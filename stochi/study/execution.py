@@ -8,6 +8,7 @@ from stochi.arguments import check_arguments
 from stochi.data import load
 from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
+from stochi.files import check_output_folder
 from stochi.study.answers import Answers
 from stochi.study.evaluation import evaluate
 from stochi.study.examination import examine
@@ -47,10 +48,12 @@ def conduct(
         progress: called with a line of text after every victim.
 
     Raises:
-        InputError: an argument is out of range, or the data set has too few images.
+        InputError: an argument is out of range, the folder cannot be written into, or the data set
+            has too few images.
     """
     check_arguments(conduct, locals())
     check_at_least_one(processes=processes)
+    check_output_folder(folder)
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))
     costs = {victim: _cost(victim, answers) for victim in plan.victims()}

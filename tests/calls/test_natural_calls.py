@@ -2,12 +2,15 @@
 
 import json
 from collections import namedtuple
+from enum import Enum, IntEnum
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from stochi import attacks, data, deploy, hardware, parity, sim, statistics, study, train
 from stochi.arguments import plain
@@ -40,6 +43,64 @@ def test_numbers_and_lists_become_pythons_own(value: Any, hint: Any, made: Any) 
     assert type(found) is type(made)
     if isinstance(made, tuple):
         assert [type(one) for one in found] == [type(one) for one in made]
+
+
+class Kind(IntEnum):
+    TWO = 2
+
+
+class Half(float):
+    pass
+
+
+class Word(str, Enum):
+    STEP = "step"
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "made"),
+    [
+        (Kind.TWO, int, 2),
+        (Kind.TWO, int | None, 2),
+        ((Kind.TWO, np.int8(3)), tuple[int, ...], (2, 3)),
+        (Half(0.5), float, 0.5),
+        (Fraction(1, 4), float, 0.25),
+        (np.longdouble(0.5), float, 0.5),
+        (Word.STEP, str, "step"),
+        (np.str_("step"), str, "step"),
+        (Word.STEP, Literal["step", "mean"], "step"),
+    ],
+)
+def test_subclasses_and_fractions_become_pythons_own(value: Any, hint: Any, made: Any) -> None:
+    found = plain(value, hint)
+    assert found == made
+    assert type(found) is type(made)
+
+
+def test_a_fraction_beyond_all_floats_is_a_line() -> None:
+    with pytest.raises(InputError, match=r"^epsilon is "):
+        attacks.PGD(Fraction(10**400))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: attacks.PGD(0.1, grid=True), "grid is True"),
+        (lambda: attacks.PGD(0.1, surrogates=lambda: 2), "the surrogate takes no tensor"),
+        (lambda: attacks.PGD(0.1, surrogates=int), "the surrogate takes no tensor"),
+        (lambda: attacks.PGD(0.1, surrogates=nn.Linear(1, 1)), "the surrogate takes no tensor"),
+        (lambda: attacks.PGD(0.1, surrogates=lambda x: None), "the surrogate takes no tensor"),
+        (lambda: parity.Margins(rate=memoryview(b"a")), "the margin rate is a memoryview"),
+        (lambda: parity.Margins(rate=(n for n in [1])), "the margin rate is a generator"),
+        (lambda: sim.Record(torch.ones(1, 2), spikes=2.0), "spikes is 2.0"),
+        (lambda: sim.Record(torch.ones(1, 2), membrane=["a"]), "membrane is "),
+        (lambda: sim.Record([1.0]), "logits is "),
+    ],
+)
+def test_fields_of_other_types_are_one_line(make: Any, says: str) -> None:
+    with pytest.raises(InputError, match=f"^{says}") as raised:
+        make()
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

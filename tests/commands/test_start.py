@@ -86,3 +86,30 @@ def test_commands_take_options_by_keyword_only() -> None:
     for name, command in COMMANDS.items():
         assert command.__name__ == f"{name}_command" and command.__defaults__ is None
         assert "as_json" in command.__kwdefaults__
+
+
+def test_a_warning_of_a_command_is_one_line() -> None:
+    code = (
+        "import sys, warnings\n"
+        "from stochi.__main__ import main\n"
+        "sys.argv = ['stochi', '--version']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "warnings.warn('one\\ntwo\\x1b', UserWarning)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stderr == "Warning: one two\\x1b\n"
+
+
+def test_a_current_folder_that_was_deleted_is_one_line() -> None:
+    code = (
+        "import os, sys, tempfile\n"
+        "from stochi.__main__ import main\n"
+        "folder = tempfile.mkdtemp()\n"
+        "os.chdir(folder)\n"
+        "os.rmdir(folder)\n"
+        "sys.argv = ['stochi', 'doctor']\n"
+        "main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "stochi: the current folder was deleted; change to another one\n"

@@ -120,3 +120,42 @@ def test_the_end_of_a_forked_child_is_not_its_parent_s() -> None:
     code = BEGIN.format(fork)
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("module", "ended"),
+    [
+        ("stochi.commands.ending", (-signal.SIGINT, "")),
+        ("stochi.temporary", (-signal.SIGINT, "")),
+        ("stochi.commands.app", (128 + signal.SIGINT, "stopped\n")),
+    ],
+)
+def test_a_stop_while_modules_are_imported_gives_no_traceback(
+    module: str, ended: tuple[int, str]
+) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from stochi.__main__ import main\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "sys.argv = ['stochi', '--version']\n"
+        "main()"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stderr) == ended
+
+
+def test_a_ctrl_c_that_is_ignored_stays_ignored() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from stochi.__main__ import main\n"
+        "sys.argv = ['stochi', '--version']\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    os.kill(os.getpid(), signal.SIGINT)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stderr) == (0, "")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from benchmarks.support.cases import all_cases
 from stochi.deploy import Program, lower, write_lava
 from stochi.deploy.portable.readme import write_readme
 from stochi.deploy.portable.sources import MODULES, PACKAGE, read_sources
+from stochi.deploy.portable.sums_file import check_folder, folder_written_aside
 from stochi.errors import InputError, StochiError
 from stochi.export import to_nir
 from stochi.hardware.draws import Draws
@@ -211,6 +213,43 @@ def test_only_an_unchanged_folder_is_written_again(tmp_path: Path, plain: Progra
     assert (other / "notes.txt").read_text() == "mine"
     with pytest.raises(InputError, match="a file, not a folder"):
         write_lava(plain, other / "notes.txt", inputs)
+
+
+@pytest.mark.parametrize("added", ["pipe", "link"])
+def test_what_was_added_is_kept_and_never_waited_for(
+    tmp_path: Path, plain: Program, added: str
+) -> None:
+    folder, inputs = tmp_path / "folder", torch.rand(1, 1, 4, 4)
+    write_lava(plain, folder, inputs)
+    if added == "pipe":
+        os.mkfifo(folder / added)
+    else:
+        (folder / added).symlink_to(tmp_path)
+    with pytest.raises(InputError, match=f"holds {added}, which was added or changed"):
+        write_lava(plain, folder, inputs)
+    assert os.path.lexists(folder / added)
+
+
+def test_many_writers_of_one_folder_leave_one_whole_folder(tmp_path: Path) -> None:
+    folder, failed = tmp_path / "folder", []
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(60):
+                with folder_written_aside(folder) as aside:
+                    (aside / "content").write_text(str(number))
+        except Exception as error:
+            failed.append(error)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert failed == []
+    assert os.listdir(tmp_path) == ["folder"]
+    check_folder(folder)
+    assert sorted(os.listdir(folder)) == ["SHA256SUMS", "content"]
 
 
 def test_a_folder_that_cannot_be_moved_into_place_leaves_the_old_one(

@@ -20,6 +20,8 @@ from stochi.study import (
     StudyResults,
     TrainingPlan,
     conduct,
+    conduct_events,
+    event_plan_for,
     plan_for,
 )
 from stochi.study.answers import Answers
@@ -250,6 +252,20 @@ def test_mistakes_raise(plan: StudyPlan, processes: int, message: str, tmp_path:
     with pytest.raises(InputError, match=message):
         conduct(plan, tmp_path / "none", processes=processes)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("events", [False, True], ids=["images", "events"])
+def test_a_folder_that_takes_no_files_is_refused_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, events: bool
+) -> None:
+    where = "stochi.study.events.execution.load_recordings"
+    monkeypatch.setattr(where if events else "stochi.study.execution.load_images", None)
+    (tmp_path / "answers").touch()
+    with pytest.raises(InputError, match="answers: a file, not a folder"):
+        if events:
+            conduct_events(event_plan_for("saccades", True), tmp_path / "answers")
+        else:
+            conduct(TINY, tmp_path / "answers")
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

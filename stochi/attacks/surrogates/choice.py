@@ -14,7 +14,7 @@ from stochi.attacks.surrogates.surrogate import (
     OwnSurrogate,
     Surrogate,
 )
-from stochi.errors import InputError
+from stochi.errors import InputError, first_line
 
 SurrogateChoice: TypeAlias = str | Surrogate | Callable[[torch.Tensor], torch.Tensor]
 """A name, a value, or a function of ``snntorch.surrogate``."""
@@ -91,7 +91,14 @@ def describe_sampling(draws: int, surrogates: Sequence[Surrogate]) -> str:
 def check_is_step(function: Callable[[torch.Tensor], torch.Tensor]) -> None:
     """Raise InputError unless a surrogate's forward pass is a step at 0."""
     probe = torch.tensor((-1.0, -0.01, 0.01, 1.0))
-    if not torch.equal(function(probe).to(probe.dtype), (probe > 0).to(probe.dtype)):
+    try:
+        is_step = torch.equal(function(probe).to(probe.dtype), (probe > 0).to(probe.dtype))
+    except Exception as error:  # it may be any function, or a class
+        raise InputError(
+            f"the surrogate takes no tensor of membranes to one of spikes"
+            f" ({type(error).__name__}: {first_line(error)}); {_ADVICE}"
+        ) from error
+    if not is_step:
         raise InputError(
             "the surrogate's forward pass is not 1 above the threshold and 0 below it, so it would"
             " change the model's answers; choose atan, fast_sigmoid, sigmoid or the like, with any"

@@ -10,7 +10,7 @@ import numpy as np
 
 from stochi.data.events.binning import LostEvents
 from stochi.errors import InputError
-from stochi.files import is_plain_file, written_aside
+from stochi.files import is_plain_file, named_folder, written_aside
 
 _LAYOUT = "stochi frames 1"
 _COUNTS = struct.Struct("<3q")
@@ -69,7 +69,7 @@ class FrameCache:
 
 def open_cache(folder: str | Path | None) -> FrameCache | None:
     """Return the cache in a folder that the user named, if there is one."""
-    return None if folder is None else FrameCache(Path(folder).expanduser())
+    return None if folder is None else FrameCache(named_folder(folder))
 
 
 def _checksum(key: str, kept: bytes) -> bytes:

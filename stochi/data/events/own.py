@@ -20,6 +20,7 @@ from stochi.data.events.recording import Recording
 from stochi.data.events.source import RecordingFiles
 from stochi.data.events.time_units import TimeUnit, check_plausible, check_unit
 from stochi.errors import InputError
+from stochi.files import named_folder
 
 
 def _read_five_bytes(path: Path, height: int, width: int) -> Recording:
@@ -108,7 +109,7 @@ def open_recordings(
     check_arguments(open_recordings, locals(), besides=("classes", "sensor"))
     check_unit(time_unit)
     height, width = _checked_sensor(sensor)
-    root = Path(folder).expanduser()
+    root = named_folder(folder)
     names = _numbered_classes(root, classes)
     in_turn = zip_longest(*(_files(root / name) for name in names))
     found = [(path, at) for turn in in_turn for at, path in enumerate(turn) if path is not None]

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
-from stochi.arguments import check_argument
+from stochi.arguments import check_argument, plain
 from stochi.errors import InputError
 
 NEEDS_TWO_TRIALS = ("fano", "distance", "distance_across", "membrane", "logit_spread", "agreement")
@@ -39,10 +39,12 @@ class Margins:
     accuracy: float = 0.005
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            check_argument(f"the margin {name}", value, float)
+        for one in fields(self):
+            value = plain(getattr(self, one.name), float)
+            check_argument(f"the margin {one.name}", value, float)
             if not 0 < value < math.inf:
-                raise InputError(f"the margin {name} is {value}; it must be above 0")
+                raise InputError(f"the margin {one.name} is {value}; it must be above 0")
+            object.__setattr__(self, one.name, value)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from stochi.data.batches import in_memory
 from stochi.data.catalogue import find_data_set
 from stochi.data.streams import Streams
 from stochi.errors import InputError, check_at_least_one
+from stochi.files import check_output_folder
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.evaluation import evaluate
 from stochi.study.events.examination import examine, open_work
@@ -44,11 +45,13 @@ def conduct_events(
         progress: called with a line of text after every network.
 
     Raises:
-        InputError: an argument is out of range, the data set has too few recordings or consists of
-            images, or the folder's answers are about other recordings.
+        InputError: an argument is out of range, the folder cannot be written into, the data set has
+            too few recordings or consists of images, or the folder's answers are about other
+            recordings.
     """
     check_arguments(conduct_events, locals())
     check_at_least_one(processes=processes)
+    check_output_folder(folder)
     training, test = load_recordings(plan, data_dir)
     check_recordings(folder, plan.data, training, test)
     answers = EventAnswers(plan, Store(folder))

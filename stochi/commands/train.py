@@ -55,8 +55,8 @@ HardwareOption = Annotated[
 DefenceOption = Annotated[
     str | None,
     typer.Option(
-        help="Defence against attacks: fgsm or pgd (adversarial training), rat, sr, hire; on event"
-        " data, events. docs/defences.md explains them."
+        help="Defence against attacks: fgsm, pgd or trades (adversarial training), rat, sr, hire;"
+        " on event data, events. docs/defences.md explains them."
     ),
 ]
 EpsilonOption = Annotated[
@@ -76,8 +76,8 @@ FlipsOption = Annotated[
 SurrogateOption = Annotated[
     str | None,
     typer.Option(
-        help="Surrogate gradient that the attack of fgsm, pgd, rat or events follows: own (the"
-        " network's, by default), adaptive, potential, or a kernel with its sharpness, like"
+        help="Surrogate gradient that the attack of fgsm, pgd, trades, rat or events follows: own"
+        " (the network's, by default), adaptive, potential, or a kernel with its sharpness, like"
         " atan-25."
     ),
 ]

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from stochi.arguments import check_arguments
+from stochi.deploy.graph.membrane_noise import MembraneNoise
 from stochi.errors import ExportError, first_line
 from stochi.export.copying import copy_model, release_copy
 from stochi.export.emission import Emitted, emit
@@ -28,9 +29,9 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
     unrolled run is rolled up over time into layers of snnTorch neurons and the linear paths between
     them; batch norms, factors and biases are folded into the weights. With ``λ = 1 − dt/τ`` (the
     Euler step of NIR's LIF) and the input gain ``r·dt/τ``, the graph computes what the model
-    computes with mean τ. This is checked, layer by layer and step by step, before the graph is
-    returned. Random-τ neurons become NIR LIFs with their mean τ, and the node's metadata describes
-    their distribution.
+    computes with mean τ and without noise. This is checked, layer by layer and step by step, before
+    the graph is returned. Random-τ neurons become NIR LIFs with their mean τ, and noisy ones LIFs
+    without noise; the nodes' metadata describes the distributions.
 
     Args:
         model: a module whose ``forward`` takes images (batch, *shape), shown at every time step,
@@ -105,7 +106,9 @@ def _in_one_type(model: nn.Module, sample: torch.Tensor) -> tuple[nn.Module, tor
 
 def _export(model: nn.Module, sample: torch.Tensor, dt: float) -> nir.NIRGraph:
     """Export a copy of a model, which it may change."""
-    found = understand(model, sample, _to_mean_tau(model))
+    samplings = _to_mean_tau(model)
+    _quieten(model)
+    found = understand(model, sample, samplings)
     problems, run, template = found.problems, found.run, found.template
     emitted = None if template is None else emit(run, template, dt, problems)
     problems.raise_if_any()
@@ -136,6 +139,14 @@ def _to_mean_tau(model: nn.Module) -> dict[str, str]:
         if sampling in ("step", "forward"):
             found.sampling = "mean"
     return samplings
+
+
+def _quieten(model: nn.Module) -> None:
+    """Let neurons with noise of their own compute without it, so that runs can be compared."""
+    for module in model.modules():
+        found: Any = module
+        if isinstance(getattr(module, "noise", None), MembraneNoise):
+            found.quiet = True
 
 
 def _check_finite(model: nn.Module) -> None:

@@ -12,6 +12,7 @@ import nir
 import numpy as np
 
 from stochi.deploy.graph.arrays import as_array, spread
+from stochi.deploy.graph.membrane_noise import MembraneNoise, read_membrane_noise
 from stochi.deploy.graph.random_tau import RandomTau, read_random_tau
 from stochi.errors import GraphError, LoweringError
 from stochi.hardware.fixed_point import REFRACTORY_MAX
@@ -50,6 +51,7 @@ class RealNeuron:
         mean_of: the distribution whose mean is the decay, if that is learned.
         rest: where the membrane leaks to, ``v_leak − v_reset``; every step adds (1 − λ) of it, or
             E[1 − λ] if λ is drawn with a mean gain.
+        noise: what is added to the membranes at every time step, or None.
     """
 
     decay: np.ndarray
@@ -65,6 +67,7 @@ class RealNeuron:
     learns: frozenset[str] = frozenset()
     mean_of: RandomTau | None = None
     rest: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    noise: MembraneNoise | None = None
 
 
 def read_neuron(
@@ -74,7 +77,7 @@ def read_neuron(
 
     The metadata may hold ``"reset"`` ("zero", "subtract" or "none"), ``"reset_delay"`` and
     ``"reset_current"`` (1 or 0, see :class:`RealNeuron`), ``"refractory"`` (seconds after a spike)
-    and ``"random_tau"`` (see :mod:`stochi.deploy.graph.random_tau`).
+    ``"random_tau"`` and ``"membrane_noise"`` (see the modules of these names beside this one).
 
     Args:
         name: the node's name, for errors.
@@ -248,7 +251,8 @@ def _read_metadata(name: str, node: nir.NIRNode, dt: float) -> dict[str, Any]:
         )
     learns = frozenset(str(noted.get("learns", "")).split())
     flags = {what: _read_flag(name, noted, what) for what in ("reset_delay", "reset_current")}
-    return {"reset": reset, **flags, "refractory": refractory, "learns": learns}
+    found = {"reset": reset, **flags, "refractory": refractory, "learns": learns}
+    return {**found, "noise": read_membrane_noise(name, node)}
 
 
 def _read_flag(name: str, noted: dict[str, Any], what: str) -> bool:

@@ -20,8 +20,8 @@ NetworkOption = Annotated[
 NeuronOption = Annotated[
     str,
     typer.Option(
-        help="random: neurons that draw τ; plain: snn.Leaky, which does not; or cuba:"
-        " snn.Synaptic, whose input current decays as well."
+        help="random: neurons that draw τ; plain: snn.Leaky, which does not; cuba: snn.Synaptic,"
+        " whose input current decays as well; or noisy: NoisyLeaky, with noise on its membrane."
     ),
 ]
 TimeStepsOption = Annotated[
@@ -47,6 +47,11 @@ BitsOption = Annotated[
     typer.Option(help="Draw λ from a table of 2^bits entries, 1 to 8 bits; 0: no table."),
 ]
 
+NoiseStdOption = Annotated[
+    float,
+    typer.Option(help="Standard deviation of noisy neurons' noise; their threshold is 1."),
+]
+
 
 def choose_network(
     context: typer.Context,
@@ -59,6 +64,7 @@ def choose_network(
     sampling: str,
     input_gain: str,
     bits: int,
+    noise_std: float,
     batch_norm: bool,
 ) -> "NetworkConfig":
     """Return the configuration of a network for a data set.
@@ -88,6 +94,7 @@ def choose_network(
         batch_norm=batch_norm,
         kind=f"event-{network}" if chosen.events else network,
         neuron=neuron,
+        noise_std=noise_std,
     )
     _check_neuron(context, found)
     return found
@@ -99,6 +106,8 @@ def _check_neuron(context: typer.Context, network: "NetworkConfig") -> None:
     if neuron.kind != "random":
         options = ("sigma", "sampling", "input_gain", "bits")
         refuse(context, options, f"it is for random decays, and --neuron {neuron.kind} draws none")
+    if neuron.kind != "noisy":
+        refuse(context, ("noise_std",), f"it is for --neuron noisy, and this is {neuron.kind}")
     if neuron.kind == "random" and neuron.sampling == "mean":
         without_effect = {"sigma": was_given(context, "sigma"), "bits": neuron.bits is not None}
         for name in (name for name, given in without_effect.items() if given):

@@ -84,7 +84,7 @@ def process() -> dict[str, Any]:
 
 
 DRAWS = {
-    *("train.RandomTauLeaky", "train.make_defence", "train.randomize"),
+    *("train.NoisyLeaky", "train.RandomTauLeaky", "train.make_defence", "train.randomize"),
 }
 
 

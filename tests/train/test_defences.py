@@ -72,6 +72,7 @@ def held_out() -> Images:
         pytest.param("sr", "mean", marks=pytest.mark.slow),
         pytest.param("hire", "mean", marks=pytest.mark.slow),
         pytest.param("trades", "step", marks=pytest.mark.slow),
+        pytest.param("tgo", "mean", marks=pytest.mark.slow),
     ],
 )
 def test_a_defence_raises_accuracy_under_attack(name: str, sampling: str) -> None:
@@ -268,7 +269,11 @@ def test_hire_climbs_the_loss() -> None:
 @pytest.mark.parametrize(
     "name, parameters, message",
     [
-        ("hiss", {}, "defence is 'hiss'; choose from fgsm, pgd, rat, sr, hire, events, trades"),
+        (
+            "hiss",
+            {},
+            "defence is 'hiss'; choose from fgsm, pgd, rat, sr, hire, events, trades, tgo",
+        ),
         ("sr", {"epsilon": 0.1}, "'sr' has no parameter epsilon; its parameters are coefficient"),
         ("fgsm", {"epsilon": float("nan")}, "epsilon is nan"),
         ("pgd", {"epsilon": 1.5}, "epsilon is 1.5"),

@@ -10,6 +10,7 @@ from stochi.train.defences.defence import Defence
 from stochi.train.defences.event_training import EventTraining
 from stochi.train.defences.orthogonal_retraction import RegularizedAdversarialTraining
 from stochi.train.defences.sparse_gradients import SparseGradients
+from stochi.train.defences.threshold_guarding import ThresholdGuarding
 from stochi.train.defences.trades import Trades
 
 DEFENCES: dict[str, type[Defence]] = {
@@ -22,6 +23,7 @@ DEFENCES: dict[str, type[Defence]] = {
         CraftedNoise,
         EventTraining,
         Trades,
+        ThresholdGuarding,
     )
 }
 

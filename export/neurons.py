@@ -67,6 +67,7 @@ class SpikingLayer:
         refractory: whether the time step after a spike leaves the membrane at 0.
         random: metadata of a random time constant, or of noise.
         spike_size: the value of a spike, if it is not 1.
+        gates: the probability with which a spike passes on, if gates are behind the neurons.
     """
 
     name: str
@@ -80,6 +81,7 @@ class SpikingLayer:
     refractory: bool = False
     random: Mapping[str, Any] = field(default_factory=dict)
     spike_size: np.ndarray | None = None
+    gates: np.ndarray | None = None
 
     @property
     def silent(self) -> bool:
@@ -192,6 +194,7 @@ def _stock(name: str, neuron: Any) -> SpikingLayer:
         refractory=bool(delays) and reset == "zero" and not isinstance(neuron, snn.Leaky),
         random=describe_noise(noise) if isinstance(noise, MembraneNoise) else {},
         spike_size=None if np.all(size == 1) else size,
+        gates=_array(neuron.gate_shares()) if hasattr(neuron, "gate_shares") else None,
     )
 
 

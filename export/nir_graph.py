@@ -3,6 +3,7 @@
 from typing import Any
 
 import nir
+import numpy as np
 import snntorch as snn
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from stochi.deploy.graph.membrane_noise import MembraneNoise
 from stochi.errors import ExportError, first_line
 from stochi.export.copying import copy_model, release_copy
 from stochi.export.emission import Emitted, emit
+from stochi.export.gates import insert_gates
 from stochi.export.model.model import GraphModel
 from stochi.export.model.writing import written_graph
 from stochi.export.understanding import understand
@@ -31,7 +33,8 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
     Euler step of NIR's LIF) and the input gain ``r·dt/τ``, the graph computes what the model
     computes with mean τ and without noise. This is checked, layer by layer and step by step, before
     the graph is returned. Random-τ neurons become NIR LIFs with their mean τ, and noisy ones LIFs
-    without noise; the nodes' metadata describes the distributions.
+    without noise; the nodes' metadata describes the distributions. Random gates behind neurons
+    become noisy neurons of their own (:mod:`stochi.export.gates`).
 
     Args:
         model: a module whose ``forward`` takes images (batch, *shape), shown at every time step,
@@ -116,7 +119,25 @@ def _export(model: nn.Module, sample: torch.Tensor, dt: float) -> nir.NIRGraph:
     export = Export(model, run, template, emitted.graph, emitted.names, found.time_axis)
     verify(export, found.again, problems)
     problems.raise_if_any()
-    return emitted.graph
+    return _with_gates(export)
+
+
+def _with_gates(export: Export) -> nir.NIRGraph:
+    """Return the graph of a model, with the random gates behind its neurons."""
+    gates = {}
+    for name, described in export.layers():
+        if described.gates is None:
+            continue
+        node, own = export.names[name], export.run.layers[name].shape
+        shape = tuple(int(n) for n in export.graph.nodes[node].output_type["output"])
+        try:
+            gates[node] = np.broadcast_to(described.gates, (1, *own))[0].reshape(shape).copy()
+        except ValueError:
+            raise ExportError(
+                f"neuron {name!r}: an open_share of shape {described.gates.shape} does not fit"
+                f" neurons of shape {own}"
+            ) from None
+    return insert_gates(export.graph, gates, export.dt)
 
 
 def _to_mean_tau(model: nn.Module) -> dict[str, str]:
@@ -142,10 +163,11 @@ def _to_mean_tau(model: nn.Module) -> dict[str, str]:
 
 
 def _quieten(model: nn.Module) -> None:
-    """Let neurons with noise of their own compute without it, so that runs can be compared."""
+    """Let neurons with noise or gates of their own do without, so that runs can be compared."""
     for module in model.modules():
         found: Any = module
-        if isinstance(getattr(module, "noise", None), MembraneNoise):
+        noisy = isinstance(getattr(module, "noise", None), MembraneNoise)
+        if noisy or hasattr(module, "gate_shares"):
             found.quiet = True
 
 

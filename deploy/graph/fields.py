@@ -214,7 +214,7 @@ _RANDOM_TAU: dict[str, Check] = dict.fromkeys(("distribution", "sampling", "inpu
 _RANDOM_TAU |= {"parameters": _optional(_parameters), "bits": whole(0, most=64)}
 METADATA: dict[str, Check] = {
     **dict.fromkeys(("reset", "learns", "readout", "reads", "convention"), text),
-    **dict.fromkeys(("dt", "refractory", "reset_delay", "reset_current"), _number),
+    **dict.fromkeys(("dt", "refractory", "reset_delay", "reset_current", "gate"), _number),
     **{"steps": whole(0, most=2**62), "groups": whole(1), "random_tau": _random_tau},
     "membrane_noise": _membrane_noise,
 }

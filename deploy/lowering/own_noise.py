@@ -8,6 +8,8 @@ noise has the graph's standard deviation. Its mean goes into the bias.
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
+
 from stochi.deploy.graph.layers import RealLayer, RealNetwork
 from stochi.deploy.graph.membrane_noise import MembraneNoise
 from stochi.deploy.lowering.layer import (
@@ -18,8 +20,8 @@ from stochi.deploy.lowering.layer import (
 )
 from stochi.deploy.lowering.stand_in import StandIn
 from stochi.errors import LoweringError
-from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX
-from stochi.hardware.noise import generator_std
+from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX, shift
+from stochi.hardware.noise import generator_std, generator_value
 from stochi.program.layers import Decay, Generator, Layer
 from stochi.program.program import Program
 from stochi.program.target import Target
@@ -114,6 +116,36 @@ def own_noise_errors(network: RealNetwork, program: Program) -> dict[str, NoiseE
         if noise is not None and lowered.generator is not None:
             std, exponent = noise_of(lowered), lowered.generator.exponent
             found[layer.name] = NoiseError(noise.std, std, exponent)
+    return found
+
+
+def opening_shares(layer: Layer) -> np.ndarray:
+    """Return the probability with which a layer of gates fires on a spike, () or per neuron.
+
+    It is exact: the share of the generator's codes that lift a spike's weight over the threshold.
+    """
+    setting, projection = layer.generator, layer.projections[0]
+    assert setting is not None and layer.threshold_mantissa is not None
+    codes = np.arange(2**16)
+    values = np.sort(generator_value(codes >> 8, codes & 0xFF, setting.mantissa, setting.exponent))
+    received = shift(projection.weight.astype(np.int64), projection.weight_exponent) << ALIGN_SHIFT
+    level = layer.threshold_mantissa.astype(np.int64) << ALIGN_SHIFT
+    missing = level - layer.bias() - received
+    return np.asarray(1 - np.searchsorted(values, missing, side="right") / len(codes))
+
+
+def gate_errors(network: RealNetwork, program: Program) -> dict[str, float]:
+    """Return the largest error of a gate's probability on the chip, by the layer's name.
+
+    Args:
+        network: the layers of the graph that the Program was lowered from.
+    """
+    found = {}
+    for layer in network.layers:
+        lowered = program.layer(layer.name)
+        if layer.neuron is not None and layer.neuron.gate and lowered.generator is not None:
+            wanted = layer.projections[0].weight
+            found[layer.name] = float(np.abs(opening_shares(lowered) - wanted).max())
     return found
 
 

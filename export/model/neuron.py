@@ -112,6 +112,12 @@ def spiked(state: State, threshold: torch.Tensor, kind: NeuronKind) -> torch.Ten
     return fired.to(state.membrane.dtype).detach()
 
 
+def straight_through(distance: torch.Tensor) -> torch.Tensor:
+    """Return spikes with a slope of 1: that of a random gate's mean, p·s, behind the factor p."""
+    spikes = (distance > 0).to(distance.dtype)
+    return spikes + (distance - distance.detach())
+
+
 class GraphNeuron(RandomDecay):
     """Neurons of a graph's node.
 
@@ -125,6 +131,7 @@ class GraphNeuron(RandomDecay):
         decay, gain, threshold, current_decay, rest: as in :class:`RealNeuron`.
         random: whether λ is drawn.
         noise: what is added to the membranes at every time step, or None.
+        gate: whether they are random gates, whose mean is linear, with a gradient to match.
         kind: what a spike does.
         spike_grad: the surrogate gradient.
     """
@@ -165,7 +172,8 @@ class GraphNeuron(RandomDecay):
             neuron.reset_current,
             neuron.refractory,
         )
-        self.spike_grad: Spike = snn.surrogate.atan()
+        self.gate = neuron.gate
+        self.spike_grad: Spike = straight_through if self.gate else snn.surrogate.atan()
 
     def begin(self, like: torch.Tensor) -> State:
         """Return the state at rest for a batch such as ``like``, and forget the last draw."""

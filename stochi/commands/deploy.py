@@ -259,7 +259,7 @@ def _print_tables(
         program_title,
     )
     from stochi.deploy.graph.layers import cut_into_layers
-    from stochi.deploy.lowering.own_noise import own_noise_errors
+    from stochi.deploy.lowering.own_noise import gate_errors, own_noise_errors
     from stochi.deploy.lowering.tables import decay_table_errors
 
     layers = layer_rows(program)
@@ -276,6 +276,9 @@ def _print_tables(
         output.table(
             _noise_rows(noise), "Noise of the chip's generator and of the network's neurons"
         )
+    gates = gate_errors(network, program)
+    for name, largest in gates.items():
+        output.line(f"Gates {name}: a probability differs by {largest:.5f} at most on the chip")
     if fits:
         output.table(_fit_rows(fits), fits_title)
         output.line(FIT_LEGEND)
@@ -285,6 +288,7 @@ def _print_tables(
         "neurons_on_chip": neurons_on_chip(program),
         "decay_tables": {name: asdict(error) for name, error in errors.items()},
         "noise": {name: asdict(error) for name, error in noise.items()},
+        "gates": gates,
         "fits": [asdict(fit) for fit in fits],
     }
 

@@ -21,7 +21,8 @@ NeuronOption = Annotated[
     str,
     typer.Option(
         help="random: neurons that draw τ; plain: snn.Leaky, which does not; cuba: snn.Synaptic,"
-        " whose input current decays as well; or noisy: NoisyLeaky, with noise on its membrane."
+        " whose input current decays as well; noisy: NoisyLeaky, with noise on its membrane; or"
+        " gated: GatedLeaky, whose spikes pass random gates."
     ),
 ]
 TimeStepsOption = Annotated[
@@ -52,6 +53,11 @@ NoiseStdOption = Annotated[
     typer.Option(help="Standard deviation of noisy neurons' noise; their threshold is 1."),
 ]
 
+OpenShareOption = Annotated[
+    float,
+    typer.Option(help="Probability with which gated neurons' gates let a spike pass."),
+]
+
 
 def choose_network(
     context: typer.Context,
@@ -65,6 +71,7 @@ def choose_network(
     input_gain: str,
     bits: int,
     noise_std: float,
+    open_share: float,
     batch_norm: bool,
 ) -> "NetworkConfig":
     """Return the configuration of a network for a data set.
@@ -95,6 +102,7 @@ def choose_network(
         kind=f"event-{network}" if chosen.events else network,
         neuron=neuron,
         noise_std=noise_std,
+        open_share=open_share,
     )
     _check_neuron(context, found)
     return found
@@ -106,8 +114,9 @@ def _check_neuron(context: typer.Context, network: "NetworkConfig") -> None:
     if neuron.kind != "random":
         options = ("sigma", "sampling", "input_gain", "bits")
         refuse(context, options, f"it is for random decays, and --neuron {neuron.kind} draws none")
-    if neuron.kind != "noisy":
-        refuse(context, ("noise_std",), f"it is for --neuron noisy, and this is {neuron.kind}")
+    for option, kind in (("noise_std", "noisy"), ("open_share", "gated")):
+        if neuron.kind != kind:
+            refuse(context, (option,), f"it is for --neuron {kind}, and this is {neuron.kind}")
     if neuron.kind == "random" and neuron.sampling == "mean":
         without_effect = {"sigma": was_given(context, "sigma"), "bits": neuron.bits is not None}
         for name in (name for name, given in without_effect.items() if given):

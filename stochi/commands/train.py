@@ -14,6 +14,7 @@ from stochi.commands.network_choice import (
     NetworkOption,
     NeuronOption,
     NoiseStdOption,
+    OpenShareOption,
     SamplingOption,
     SigmaOption,
     TimeStepsOption,
@@ -124,6 +125,7 @@ def train_command(
     input_gain: InputGainOption = "coupled",
     bits: BitsOption = 0,
     noise_std: NoiseStdOption = 0.2,
+    open_share: OpenShareOption = 0.9,
     hardware: HardwareOption = False,
     defence: DefenceOption = None,
     epsilon: EpsilonOption = None,
@@ -159,6 +161,7 @@ def train_command(
         input_gain=input_gain,
         bits=bits,
         noise_std=noise_std,
+        open_share=open_share,
         batch_norm=not hardware,
     )
     check_device(device)

@@ -23,6 +23,7 @@ from stochi.errors import GraphError, InputError, LoweringError
 from stochi.export import from_nir, to_nir, to_onnx
 from stochi.hardware.noise import generator_std, generator_value
 from stochi.parity import ablate, check_parity
+from stochi.parity.ablation.model import SWITCHES, AblatedModel, shown_inputs, switches_of
 from stochi.parity.records.comparison import compare_records
 from stochi.sim import run
 from stochi.sim.recording import PROBES
@@ -247,9 +248,21 @@ def test_training_changes_the_twin_s_scale_and_keeps_its_noise() -> None:
     assert program.layers[0].scale != lower(to_nir(net, IMAGES)).layers[0].scale
 
 
+@pytest.mark.parametrize("noise", ["decay", "none"])
+def test_all_switches_of_an_ablation_together_are_the_program(noise: str) -> None:
+    graph = to_nir(mixed_net(), IMAGES)
+    program = lower(graph, noise=noise)
+    ablated = AblatedModel(from_nir(graph), program, SWITCHES)
+    set_draws(ablated, seed=3, trial=2)
+    found = ablated(shown_inputs(program, IMAGES, SWITCHES))
+    chip = run(program, IMAGES, seed=3, trial=2)
+    assert torch.allclose(found.detach(), chip.logits, rtol=0, atol=1e-12)
+
+
 def test_parity_and_ablation_know_the_noise() -> None:
     net, images = noisy_net(distribution="uniform"), Images(IMAGES, torch.arange(30) % 3)
     program = lower(to_nir(net, IMAGES))
+    assert "noise" in switches_of(from_nir(to_nir(net, IMAGES)), program)
     report = check_parity(net, program, images, trials=4, lava=False)
     assert report.to_json()
     found = ablate(net, program, images, trials=2)

@@ -16,6 +16,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from stochi.deploy.graph.membrane_noise import MembraneNoise, describe_noise
 from stochi.deploy.graph.random_tau import RandomTau, describe
 from stochi.export.operations import Scale, Shape, Weights
 from stochi.export.problems import RETRAIN, Problems
@@ -64,8 +65,9 @@ class SpikingLayer:
         reset: "zero", "subtract" or "none".
         delayed: whether the reset acts at the beginning of the next time step.
         refractory: whether the time step after a spike leaves the membrane at 0.
-        random: metadata of a random time constant.
+        random: metadata of a random time constant, or of noise.
         spike_size: the value of a spike, if it is not 1.
+        gates: the probability with which a spike passes on, if gates are behind the neurons.
     """
 
     name: str
@@ -79,6 +81,7 @@ class SpikingLayer:
     refractory: bool = False
     random: Mapping[str, Any] = field(default_factory=dict)
     spike_size: np.ndarray | None = None
+    gates: np.ndarray | None = None
 
     @property
     def silent(self) -> bool:
@@ -184,11 +187,14 @@ def _stock(name: str, neuron: Any) -> SpikingLayer:
     if isinstance(neuron, snn.Synaptic | snn.RSynaptic):
         alpha = _array(neuron.alpha.clamp(0, 1))
     size = _array(neuron.graded_spikes_factor)
+    noise = getattr(neuron, "noise", None)
     return SpikingLayer(
         *(name, neuron, decay, gain, _array(neuron.threshold), alpha, reset),
         delayed=bool(delays),
         refractory=bool(delays) and reset == "zero" and not isinstance(neuron, snn.Leaky),
+        random=describe_noise(noise) if isinstance(noise, MembraneNoise) else {},
         spike_size=None if np.all(size == 1) else size,
+        gates=_array(neuron.gate_shares()) if hasattr(neuron, "gate_shares") else None,
     )
 
 
@@ -253,7 +259,7 @@ def to_node(
         options["tau"] = full("decay", dt / leaves)
     if reading == "only membrane" and (layer.reset == "none" or layer.silent):
         kind = nir.I if never else nir.LI if layer.current_decay is None else nir.CubaLI
-        return kind(**options)
+        return kind(**options, metadata=dict(layer.random)) if layer.random else kind(**options)
     options["v_threshold"] = full("threshold", layer.threshold)
     options["v_reset"] = full("reset", 0.0)
     kind = nir.IF if never else nir.LIF if layer.current_decay is None else nir.CubaLIF

@@ -3,14 +3,17 @@
 from typing import Any
 
 import nir
+import numpy as np
 import snntorch as snn
 import torch
 from torch import nn
 
 from stochi.arguments import check_arguments
+from stochi.deploy.graph.membrane_noise import MembraneNoise
 from stochi.errors import ExportError, first_line
 from stochi.export.copying import copy_model, release_copy
 from stochi.export.emission import Emitted, emit
+from stochi.export.gates import insert_gates
 from stochi.export.model.model import GraphModel
 from stochi.export.model.writing import written_graph
 from stochi.export.understanding import understand
@@ -28,9 +31,10 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
     unrolled run is rolled up over time into layers of snnTorch neurons and the linear paths between
     them; batch norms, factors and biases are folded into the weights. With ``λ = 1 − dt/τ`` (the
     Euler step of NIR's LIF) and the input gain ``r·dt/τ``, the graph computes what the model
-    computes with mean τ. This is checked, layer by layer and step by step, before the graph is
-    returned. Random-τ neurons become NIR LIFs with their mean τ, and the node's metadata describes
-    their distribution.
+    computes with mean τ and without noise. This is checked, layer by layer and step by step, before
+    the graph is returned. Random-τ neurons become NIR LIFs with their mean τ, and noisy ones LIFs
+    without noise; the nodes' metadata describes the distributions. Random gates behind neurons
+    become noisy neurons of their own (:mod:`stochi.export.gates`).
 
     Args:
         model: a module whose ``forward`` takes images (batch, *shape), shown at every time step,
@@ -105,7 +109,9 @@ def _in_one_type(model: nn.Module, sample: torch.Tensor) -> tuple[nn.Module, tor
 
 def _export(model: nn.Module, sample: torch.Tensor, dt: float) -> nir.NIRGraph:
     """Export a copy of a model, which it may change."""
-    found = understand(model, sample, _to_mean_tau(model))
+    samplings = _to_mean_tau(model)
+    _quieten(model)
+    found = understand(model, sample, samplings)
     problems, run, template = found.problems, found.run, found.template
     emitted = None if template is None else emit(run, template, dt, problems)
     problems.raise_if_any()
@@ -113,7 +119,25 @@ def _export(model: nn.Module, sample: torch.Tensor, dt: float) -> nir.NIRGraph:
     export = Export(model, run, template, emitted.graph, emitted.names, found.time_axis)
     verify(export, found.again, problems)
     problems.raise_if_any()
-    return emitted.graph
+    return _with_gates(export)
+
+
+def _with_gates(export: Export) -> nir.NIRGraph:
+    """Return the graph of a model, with the random gates behind its neurons."""
+    gates = {}
+    for name, described in export.layers():
+        if described.gates is None:
+            continue
+        node, own = export.names[name], export.run.layers[name].shape
+        shape = tuple(int(n) for n in export.graph.nodes[node].output_type["output"])
+        try:
+            gates[node] = np.broadcast_to(described.gates, (1, *own))[0].reshape(shape).copy()
+        except ValueError:
+            raise ExportError(
+                f"neuron {name!r}: an open_share of shape {described.gates.shape} does not fit"
+                f" neurons of shape {own}"
+            ) from None
+    return insert_gates(export.graph, gates, export.dt)
 
 
 def _to_mean_tau(model: nn.Module) -> dict[str, str]:
@@ -136,6 +160,15 @@ def _to_mean_tau(model: nn.Module) -> dict[str, str]:
         if sampling in ("step", "forward"):
             found.sampling = "mean"
     return samplings
+
+
+def _quieten(model: nn.Module) -> None:
+    """Let neurons with noise or gates of their own do without, so that runs can be compared."""
+    for module in model.modules():
+        found: Any = module
+        noisy = isinstance(getattr(module, "noise", None), MembraneNoise)
+        if noisy or hasattr(module, "gate_shares"):
+            found.quiet = True
 
 
 def _check_finite(model: nn.Module) -> None:

@@ -25,6 +25,8 @@ FRONT_DOORS = {
     "parity/check.py:check_parity",
     "parity/ablation/comparison.py:ablate",
     "train/networks.py:small_conv_net",
+    "train/neurons/gated_leaky.py:__init__",
+    "train/neurons/noisy_leaky.py:__init__",
     "train/neurons/random_tau_leaky.py:__init__",
     "train/twin/model.py:make_twin",
 }

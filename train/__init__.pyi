@@ -6,6 +6,8 @@ from .filtering import FilteredModel as FilteredModel
 from .fine_tuning import FineTuningConfig as FineTuningConfig
 from .fine_tuning import fine_tune as fine_tune
 from .networks import RepeatSteps as RepeatSteps
+from .neurons.gated_leaky import GatedLeaky as GatedLeaky
+from .neurons.noisy_leaky import NoisyLeaky as NoisyLeaky
 from .neurons.random_tau_leaky import RandomTauLeaky as RandomTauLeaky
 from .randomization import randomize as randomize
 from .training import TrainingConfig as TrainingConfig

@@ -16,7 +16,7 @@ from stochi.not_finite import find_not_finite
 from stochi.tensor_files import digest_of, is_plain, load_torch, save_torch
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
-from stochi.train.neurons.choice import NeuronChoice
+from stochi.train.neurons.choice import NOISE_STD, OPEN_SHARE, NeuronChoice
 from stochi.turns import generators_kept
 
 FORMAT = "stochi-checkpoint"
@@ -54,8 +54,10 @@ class NetworkConfig:
         batch_norm: whether convolutions have batch norm.
         kind: "conv" (:func:`stochi.train.networks.small_conv_net`, for images), "event-conv" or
             "event-mlp" (``event_conv_net`` and ``event_mlp`` of ``stochi.train.event_networks``).
-        neuron: "random", "plain" or "cuba" (:class:`stochi.train.neurons.choice.NeuronChoice`).
+        neuron: kind of neuron (:class:`stochi.train.neurons.choice.NeuronChoice`).
         hidden: numbers of neurons of the MLP's two layers.
+        noise_std: as in :class:`stochi.train.NoisyLeaky`, for the kind "noisy".
+        open_share: as in :class:`stochi.train.GatedLeaky`, for the kind "gated".
     """
 
     input_shape: tuple[int, int, int] = (1, 8, 8)
@@ -70,6 +72,8 @@ class NetworkConfig:
     kind: str = "conv"
     neuron: str = "random"
     hidden: tuple[int, int] = (128, 128)
+    noise_std: float = NOISE_STD
+    open_share: float = OPEN_SHARE
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -105,7 +109,8 @@ class NetworkConfig:
     @property
     def neurons(self) -> NeuronChoice:
         """Its kind of neuron, with options."""
-        return NeuronChoice(self.neuron, self.sigma, self.sampling, self.input_gain, self.bits)
+        own = self.sigma, self.sampling, self.input_gain, self.bits
+        return NeuronChoice(self.neuron, *own, self.noise_std, self.open_share)
 
     def build(self) -> nn.Module:
         """Build the untrained network, with weights from torch's global generator."""
@@ -127,7 +132,9 @@ class NetworkConfig:
                 batch_norm=self.batch_norm,
             )
         arguments = asdict(self)
-        del arguments["kind"], arguments["hidden"]
+        for name in ("kind", "hidden", "noise_std", "open_share"):
+            del arguments[name]
+        arguments["neuron"] = self.neurons
         return small_conv_net(**arguments)
 
     @staticmethod

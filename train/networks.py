@@ -98,7 +98,7 @@ def small_conv_net(
     input_gain: str = "coupled",
     bits: int | None = None,
     batch_norm: bool = True,
-    neuron: str = "random",
+    neuron: str | NeuronChoice = "random",
 ) -> RepeatSteps:
     """Build two 3×3 convolutions with batch norm and neurons, pooling, and a linear readout.
 
@@ -110,10 +110,13 @@ def small_conv_net(
         sigma, sampling, input_gain, bits: as in :class:`RandomTauLeaky`.
         batch_norm: whether the convolutions have batch norm; if not, they have biases, like a
             network whose batch norms were folded.
-        neuron: kind of neuron, as in :class:`stochi.train.neurons.choice.NeuronChoice`.
+        neuron: kind of neuron, as in :class:`stochi.train.neurons.choice.NeuronChoice`, or such a
+            choice, whose own options count then.
     """
     inputs, height, width = input_shape
-    chosen = NeuronChoice(neuron, sigma, sampling, input_gain, bits)
+    chosen = neuron
+    if isinstance(chosen, str):
+        chosen = NeuronChoice(chosen, sigma, sampling, input_gain, bits)
 
     def norm(channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()

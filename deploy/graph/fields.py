@@ -112,6 +112,16 @@ def _random_tau(value: Any) -> str | None:
     return None
 
 
+def _membrane_noise(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return f"is {_shown(value)}; it must be a group of values"
+    for name, check in (("std", _number), ("distribution", text)):
+        problem = check(value[name]) if name in value else None
+        if problem is not None:
+            return f"has {name!r}, which {problem}"
+    return None
+
+
 def _declared(value: Any) -> str | None:
     """Check the type of a node's input or output: None, or a shape or None by one name."""
     if value is None:
@@ -204,8 +214,9 @@ _RANDOM_TAU: dict[str, Check] = dict.fromkeys(("distribution", "sampling", "inpu
 _RANDOM_TAU |= {"parameters": _optional(_parameters), "bits": whole(0, most=64)}
 METADATA: dict[str, Check] = {
     **dict.fromkeys(("reset", "learns", "readout", "reads", "convention"), text),
-    **dict.fromkeys(("dt", "refractory", "reset_delay", "reset_current"), _number),
+    **dict.fromkeys(("dt", "refractory", "reset_delay", "reset_current", "gate"), _number),
     **{"steps": whole(0, most=2**62), "groups": whole(1), "random_tau": _random_tau},
+    "membrane_noise": _membrane_noise,
 }
 """What Stochi reads of the metadata of graphs and nodes → its check."""
 

@@ -12,6 +12,7 @@ import nir
 import numpy as np
 
 from stochi.deploy.graph.arrays import as_array, spread
+from stochi.deploy.graph.membrane_noise import MembraneNoise, read_membrane_noise
 from stochi.deploy.graph.random_tau import RandomTau, read_random_tau
 from stochi.errors import GraphError, LoweringError
 from stochi.hardware.fixed_point import REFRACTORY_MAX
@@ -22,6 +23,7 @@ PARAMETERS = (
     *("tau", "tau_mem", "tau_syn", "r", "w_in"),
     *("v_threshold", "v_leak", "v_reset", "threshold"),
 )
+FLAGS = ("reset_delay", "reset_current", "gate")
 _MOST_STEPS = 2**24
 """Most time steps that a delay or a refractory period may last."""
 COUPLED_TOLERANCE = 1e-4
@@ -50,6 +52,8 @@ class RealNeuron:
         mean_of: the distribution whose mean is the decay, if that is learned.
         rest: where the membrane leaks to, ``v_leak − v_reset``; every step adds (1 − λ) of it, or
             E[1 − λ] if λ is drawn with a mean gain.
+        noise: what is added to the membranes at every time step, or None.
+        gate: whether they are gates, which fire at random if they receive a spike.
     """
 
     decay: np.ndarray
@@ -65,6 +69,8 @@ class RealNeuron:
     learns: frozenset[str] = frozenset()
     mean_of: RandomTau | None = None
     rest: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    noise: MembraneNoise | None = None
+    gate: bool = False
 
 
 def read_neuron(
@@ -72,9 +78,9 @@ def read_neuron(
 ) -> RealNeuron:
     """Read the neurons of a node, with what its metadata adds.
 
-    The metadata may hold ``"reset"`` ("zero", "subtract" or "none"), ``"reset_delay"`` and
-    ``"reset_current"`` (1 or 0, see :class:`RealNeuron`), ``"refractory"`` (seconds after a spike)
-    and ``"random_tau"`` (see :mod:`stochi.deploy.graph.random_tau`).
+    The metadata may hold ``"reset"`` ("zero", "subtract" or "none"), ``"reset_delay"``,
+    ``"reset_current"`` and ``"gate"`` (1 or 0, see :class:`RealNeuron`), ``"refractory"`` (seconds
+    after a spike), ``"random_tau"`` and ``"membrane_noise"`` (see the modules of these names).
 
     Args:
         name: the node's name, for errors.
@@ -247,8 +253,9 @@ def _read_metadata(name: str, node: nir.NIRNode, dt: float) -> dict[str, Any]:
             f" is {REFRACTORY_MAX}"
         )
     learns = frozenset(str(noted.get("learns", "")).split())
-    flags = {what: _read_flag(name, noted, what) for what in ("reset_delay", "reset_current")}
-    return {"reset": reset, **flags, "refractory": refractory, "learns": learns}
+    flags = {what: _read_flag(name, noted, what) for what in FLAGS}
+    found = {"reset": reset, **flags, "refractory": refractory, "learns": learns}
+    return {**found, "noise": read_membrane_noise(name, node)}
 
 
 def _read_flag(name: str, noted: dict[str, Any], what: str) -> bool:

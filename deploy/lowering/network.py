@@ -11,6 +11,7 @@ import numpy as np
 from stochi.deploy.graph.layers import RealNetwork
 from stochi.deploy.graph.neurons import RealNeuron
 from stochi.deploy.lowering.layer import MergedDecays, MergedThresholds, lower_layer
+from stochi.deploy.lowering.own_noise import with_own_noise
 from stochi.deploy.lowering.stand_in import StandIn
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
@@ -76,7 +77,7 @@ def lower_network(
         LoweringError: a layer does not fit the chip.
         ProgramError: the layers' shapes do not fit each other.
     """
-    known = stand_ins or {}
+    known = with_own_noise(network, target, dict(stand_ins or {}))
     layers = tuple(lower_layer(layer, target, known.get(layer.name)) for layer in network.layers)
     read = next(layer for layer in network.layers if layer.name == network.output)
     readout = readout_of(read.neuron)

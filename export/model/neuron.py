@@ -40,7 +40,7 @@ class Dynamics(NamedTuple):
         gain: factor of the input.
         threshold: θ, or None for neurons that never spike.
         current_decay: α, or None without synaptic memory.
-        leak: what leaking to another value than 0 adds to the membrane, or None.
+        leak: what leaking to another value than 0, and noise, add to the membrane, or None.
     """
 
     decay: torch.Tensor | float
@@ -112,6 +112,12 @@ def spiked(state: State, threshold: torch.Tensor, kind: NeuronKind) -> torch.Ten
     return fired.to(state.membrane.dtype).detach()
 
 
+def straight_through(distance: torch.Tensor) -> torch.Tensor:
+    """Return spikes with a slope of 1: that of a random gate's mean, p·s, behind the factor p."""
+    spikes = (distance > 0).to(distance.dtype)
+    return spikes + (distance - distance.detach())
+
+
 class GraphNeuron(RandomDecay):
     """Neurons of a graph's node.
 
@@ -124,6 +130,8 @@ class GraphNeuron(RandomDecay):
     Attributes:
         decay, gain, threshold, current_decay, rest: as in :class:`RealNeuron`.
         random: whether λ is drawn.
+        noise: what is added to the membranes at every time step, or None.
+        gate: whether they are random gates, whose mean is linear, with a gradient to match.
         kind: what a spike does.
         spike_grad: the surrogate gradient.
     """
@@ -136,6 +144,7 @@ class GraphNeuron(RandomDecay):
         self.threshold: torch.Tensor | None
         self.current_decay: torch.Tensor | None
         self.rest: torch.Tensor | None
+        self.noise = neuron.noise
         rest = _number(neuron.rest, shape, dtype) if np.any(neuron.rest) else None
         self.register_buffer("rest", rest)
         for what in NUMBERS:
@@ -163,7 +172,8 @@ class GraphNeuron(RandomDecay):
             neuron.reset_current,
             neuron.refractory,
         )
-        self.spike_grad: Spike = snn.surrogate.atan()
+        self.gate = neuron.gate
+        self.spike_grad: Spike = straight_through if self.gate else snn.surrogate.atan()
 
     def begin(self, like: torch.Tensor) -> State:
         """Return the state at rest for a batch such as ``like``, and forget the last draw."""
@@ -201,7 +211,8 @@ class GraphNeuron(RandomDecay):
     def extra_repr(self) -> str:
         """Return the options that a printed network shows."""
         random = f", {self.distribution}, sampling={self.sampling!r}" if self.random else ""
-        return f"shape={self.shape}, reset={RESETS[self.kind.reset]!r}{random}"
+        noise = "" if self.noise is None else f", {self.noise}"
+        return f"shape={self.shape}, reset={RESETS[self.kind.reset]!r}{random}{noise}"
 
     def dynamics(self, like: torch.Tensor, drawn: torch.Tensor | None = None) -> Dynamics:
         """Return the numbers of a time step, with a new draw of λ if it is drawn at every step.
@@ -221,6 +232,9 @@ class GraphNeuron(RandomDecay):
             if self.learns_decays or (coupled and self.sampling != "mean"):
                 gain = leaving
         leak = None if self.rest is None else leaving * self.rest
+        if self.noise is not None:
+            noise = self.noise.draw(like, None)
+            leak = noise if leak is None else leak + noise
         return Dynamics(decay, gain, self.threshold, self.current_decay, leak)
 
 

@@ -53,6 +53,11 @@ class SteppedModel(SteppedNetwork):
         self.neurons = model.neurons()
         self.draws = {}
         for name, neuron in self.neurons.items():
+            if neuron.noise is not None:
+                raise InputError(
+                    f"neuron {name!r}: its membranes are noisy, and an ONNX graph in floats has no"
+                    " draws for that; lower the model, and export its Program, which has the chip's"
+                )
             if neuron.random and neuron.sampling == "fixed" and not neuron.fixed_decay.numel():
                 raise InputError(
                     f"neuron {name!r}: its fixed decays are not drawn yet; run the model once"

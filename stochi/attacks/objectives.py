@@ -90,6 +90,24 @@ def targeted_cross_entropy(targets: torch.Tensor) -> Objective:
     return objective
 
 
+def divergence_from(expected: torch.Tensor) -> Objective:
+    """Make the objective "divergence of the answer from an expected one", mean over the draws.
+
+    KL(p ‖ f(x)) with p the expected probabilities, of which labels are no part (Zhang et al.,
+    ICML 2019).
+
+    Args:
+        expected: (batch, classes) probabilities p.
+    """
+
+    def objective(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        target = expected.expand(logits.shape)
+        each = functional.kl_div(logits.log_softmax(2), target, reduction="none")
+        return each.sum(2).mean(0)
+
+    return objective
+
+
 UNTARGETED: Mapping[str, Objective] = {"ce": cross_entropy, "margin": margin, "dlr": dlr}
 """The objectives of attacks without a target, by the name of the loss."""
 TARGETED: Mapping[str, Callable[[torch.Tensor], Objective]] = {

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import nir
 
     from stochi.deploy import LayerFit
+    from stochi.deploy.lowering.own_noise import NoiseError
     from stochi.hardware.decays import TableError
     from stochi.program import Program
 
@@ -258,17 +259,26 @@ def _print_tables(
         program_title,
     )
     from stochi.deploy.graph.layers import cut_into_layers
+    from stochi.deploy.lowering.own_noise import gate_errors, own_noise_errors
     from stochi.deploy.lowering.tables import decay_table_errors
 
     layers = layer_rows(program)
     output.table(layers, program_title(program))
     for line in doubled_lines(program):
         output.line(line)
-    errors = decay_table_errors(cut_into_layers(graph, program.target.dt), program)
+    network = cut_into_layers(graph, program.target.dt)
+    errors, noise = decay_table_errors(network, program), own_noise_errors(network, program)
     if errors:
         output.table(
             _error_rows(errors, program), "Decay tables compared with their distributions of λ"
         )
+    if noise:
+        output.table(
+            _noise_rows(noise), "Noise of the chip's generator and of the network's neurons"
+        )
+    gates = gate_errors(network, program)
+    for name, largest in gates.items():
+        output.line(f"Gates {name}: a probability differs by {largest:.5f} at most on the chip")
     if fits:
         output.table(_fit_rows(fits), fits_title)
         output.line(FIT_LEGEND)
@@ -277,6 +287,8 @@ def _print_tables(
         "layers": named_cells(layers),
         "neurons_on_chip": neurons_on_chip(program),
         "decay_tables": {name: asdict(error) for name, error in errors.items()},
+        "noise": {name: asdict(error) for name, error in noise.items()},
+        "gates": gates,
         "fits": [asdict(fit) for fit in fits],
     }
 
@@ -287,6 +299,14 @@ def _error_rows(errors: "dict[str, TableError]", program: "Program") -> list[lis
         levels = len(program.layer(name).decay.values)
         cells = (f"{error.mean:+.5f}", f"{error.spread:+.5f}", f"{error.largest:.5f}")
         rows.append([name, str(levels), *cells])
+    return rows
+
+
+def _noise_rows(errors: "dict[str, NoiseError]") -> list[list[str]]:
+    rows = [["layer", "exponent", "deviation", "on the chip", "error"]]
+    for name, error in errors.items():
+        cells = (f"{error.wanted:.5f}", f"{error.found:.5f}", f"{error.relative:+.3%}")
+        rows.append([name, str(error.exponent), *cells])
     return rows
 
 

@@ -104,7 +104,9 @@ def _decay(neuron: RealNeuron) -> str:
     found = _range(neuron.decay)
     if neuron.random is not None:
         found = f"random, mean {found}"
-    return found if neuron.current_decay is None else f"{found}; α {_range(neuron.current_decay)}"
+    if neuron.current_decay is not None:
+        found = f"{found}; α {_range(neuron.current_decay)}"
+    return found if neuron.noise is None else f"{found}; noise {neuron.noise.std:.4g}"
 
 
 def _node_rows(nodes: dict[str, nir.NIRNode]) -> Rows:

@@ -20,8 +20,9 @@ NetworkOption = Annotated[
 NeuronOption = Annotated[
     str,
     typer.Option(
-        help="random: neurons that draw τ; plain: snn.Leaky, which does not; or cuba:"
-        " snn.Synaptic, whose input current decays as well."
+        help="random: neurons that draw τ; plain: snn.Leaky, which does not; cuba: snn.Synaptic,"
+        " whose input current decays as well; noisy: NoisyLeaky, with noise on its membrane; or"
+        " gated: GatedLeaky, whose spikes pass random gates."
     ),
 ]
 TimeStepsOption = Annotated[
@@ -47,6 +48,16 @@ BitsOption = Annotated[
     typer.Option(help="Draw λ from a table of 2^bits entries, 1 to 8 bits; 0: no table."),
 ]
 
+NoiseStdOption = Annotated[
+    float,
+    typer.Option(help="Standard deviation of noisy neurons' noise; their threshold is 1."),
+]
+
+OpenShareOption = Annotated[
+    float,
+    typer.Option(help="Probability with which gated neurons' gates let a spike pass."),
+]
+
 
 def choose_network(
     context: typer.Context,
@@ -59,6 +70,8 @@ def choose_network(
     sampling: str,
     input_gain: str,
     bits: int,
+    noise_std: float,
+    open_share: float,
     batch_norm: bool,
 ) -> "NetworkConfig":
     """Return the configuration of a network for a data set.
@@ -88,6 +101,8 @@ def choose_network(
         batch_norm=batch_norm,
         kind=f"event-{network}" if chosen.events else network,
         neuron=neuron,
+        noise_std=noise_std,
+        open_share=open_share,
     )
     _check_neuron(context, found)
     return found
@@ -99,6 +114,9 @@ def _check_neuron(context: typer.Context, network: "NetworkConfig") -> None:
     if neuron.kind != "random":
         options = ("sigma", "sampling", "input_gain", "bits")
         refuse(context, options, f"it is for random decays, and --neuron {neuron.kind} draws none")
+    for option, kind in (("noise_std", "noisy"), ("open_share", "gated")):
+        if neuron.kind != kind:
+            refuse(context, (option,), f"it is for --neuron {kind}, and this is {neuron.kind}")
     if neuron.kind == "random" and neuron.sampling == "mean":
         without_effect = {"sigma": was_given(context, "sigma"), "bits": neuron.bits is not None}
         for name in (name for name, given in without_effect.items() if given):

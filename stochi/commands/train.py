@@ -13,6 +13,8 @@ from stochi.commands.network_choice import (
     InputGainOption,
     NetworkOption,
     NeuronOption,
+    NoiseStdOption,
+    OpenShareOption,
     SamplingOption,
     SigmaOption,
     TimeStepsOption,
@@ -55,15 +57,15 @@ HardwareOption = Annotated[
 DefenceOption = Annotated[
     str | None,
     typer.Option(
-        help="Defence against attacks: fgsm or pgd (adversarial training), rat, sr, hire; on event"
-        " data, events. docs/defences.md explains them."
+        help="Defence against attacks: fgsm, pgd or trades (adversarial training), rat, sr, hire,"
+        " tgo; on event data, events. docs/defences.md explains them."
     ),
 ]
 EpsilonOption = Annotated[
     float | None,
     typer.Option(
         help="ε of the defence, the largest change of a pixel, above 0 and at most 1; 0.1 by"
-        " default."
+        " default, and none for tgo."
     ),
 ]
 FlipsOption = Annotated[
@@ -76,9 +78,9 @@ FlipsOption = Annotated[
 SurrogateOption = Annotated[
     str | None,
     typer.Option(
-        help="Surrogate gradient that the attack of fgsm, pgd, rat or events follows: own (the"
-        " network's, by default), adaptive, potential, or a kernel with its sharpness, like"
-        " atan-25."
+        help="Surrogate gradient that the attack of fgsm, pgd, trades, rat, tgo or events follows:"
+        " own (the network's, by default), adaptive, potential, or a kernel with its sharpness,"
+        " like atan-25."
     ),
 ]
 
@@ -122,6 +124,8 @@ def train_command(
     sampling: SamplingOption = "step",
     input_gain: InputGainOption = "coupled",
     bits: BitsOption = 0,
+    noise_std: NoiseStdOption = 0.2,
+    open_share: OpenShareOption = 0.9,
     hardware: HardwareOption = False,
     defence: DefenceOption = None,
     epsilon: EpsilonOption = None,
@@ -156,6 +160,8 @@ def train_command(
         sampling=sampling,
         input_gain=input_gain,
         bits=bits,
+        noise_std=noise_std,
+        open_share=open_share,
         batch_norm=not hardware,
     )
     check_device(device)

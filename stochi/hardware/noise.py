@@ -16,6 +16,8 @@ draws share a block. The code uses operators common to numpy and torch; int64 pr
 2⁶⁴ and thus keep the 64 bits that Philox splits.
 """
 
+from functools import cache
+
 import numpy as np
 
 from stochi.hardware import lfsr
@@ -205,6 +207,13 @@ def generator_mean(mantissa: int, exponent: int) -> float:
     """Return the mean of :func:`generator_value`, exactly, in units of the membrane."""
     codes = np.arange(2**16)
     return float(generator_value(codes >> 8, codes & 0xFF, mantissa, exponent).mean())
+
+
+@cache
+def generator_std(mantissa: int, exponent: int) -> float:
+    """Return the standard deviation of :func:`generator_value`, exactly, in membrane units."""
+    codes = np.arange(2**16)
+    return float(generator_value(codes >> 8, codes & 0xFF, mantissa, exponent).std())
 
 
 def draw_generator(

@@ -84,7 +84,8 @@ def process() -> dict[str, Any]:
 
 
 DRAWS = {
-    *("train.RandomTauLeaky", "train.make_defence", "train.randomize"),
+    *("train.GatedLeaky", "train.NoisyLeaky", "train.RandomTauLeaky"),
+    *("train.make_defence", "train.randomize"),
 }
 
 

@@ -33,7 +33,7 @@ def trained(name: str | None, sampling: str) -> nn.Module:
     """On the digits, 64-64-10, with a defence or without; all else is the same."""
     if name is None:
         return trained_net(sampling)
-    parameters = {"iterations": 3, "draws": 1} if name == "pgd" else {}
+    parameters = {"iterations": 3, "draws": 1} if name in ("pgd", "trades") else {}
     model, _ = train_classifier(
         lambda: two_layer_net(hidden=(64, 64), sampling=sampling),
         load("digits")[0],
@@ -65,11 +65,14 @@ def held_out() -> Images:
         ("rat", "mean"),
         ("sr", "step"),
         ("hire", "step"),
+        ("trades", "mean"),
         pytest.param("fgsm", "mean", marks=pytest.mark.slow),
         pytest.param("pgd", "step", marks=pytest.mark.slow),
         pytest.param("rat", "step", marks=pytest.mark.slow),
         pytest.param("sr", "mean", marks=pytest.mark.slow),
         pytest.param("hire", "mean", marks=pytest.mark.slow),
+        pytest.param("trades", "step", marks=pytest.mark.slow),
+        pytest.param("tgo", "mean", marks=pytest.mark.slow),
     ],
 )
 def test_a_defence_raises_accuracy_under_attack(name: str, sampling: str) -> None:
@@ -266,7 +269,11 @@ def test_hire_climbs_the_loss() -> None:
 @pytest.mark.parametrize(
     "name, parameters, message",
     [
-        ("hiss", {}, "defence is 'hiss'; choose from fgsm, pgd, rat, sr, hire, events"),
+        (
+            "hiss",
+            {},
+            "defence is 'hiss'; choose from fgsm, pgd, rat, sr, hire, events, trades, tgo",
+        ),
         ("sr", {"epsilon": 0.1}, "'sr' has no parameter epsilon; its parameters are coefficient"),
         ("fgsm", {"epsilon": float("nan")}, "epsilon is nan"),
         ("pgd", {"epsilon": 1.5}, "epsilon is 1.5"),
@@ -307,7 +314,7 @@ def test_a_defence_s_dictionary_has_its_name_and_parameters() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["fgsm", "pgd", "rat"])
+@pytest.mark.parametrize("name", ["fgsm", "pgd", "rat", "trades"])
 def test_the_attack_in_training_follows_the_surrogate_that_is_asked_for(name: str) -> None:
     sharp, own = (make_defence(name, epsilon=0.1, surrogate=s) for s in ("atan-25", "own"))
     assert isinstance(sharp, FGSMTraining) and sharp.as_dict()["surrogate"] == "atan-25"

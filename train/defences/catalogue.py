@@ -10,6 +10,8 @@ from stochi.train.defences.defence import Defence
 from stochi.train.defences.event_training import EventTraining
 from stochi.train.defences.orthogonal_retraction import RegularizedAdversarialTraining
 from stochi.train.defences.sparse_gradients import SparseGradients
+from stochi.train.defences.threshold_guarding import ThresholdGuarding
+from stochi.train.defences.trades import Trades
 
 DEFENCES: dict[str, type[Defence]] = {
     defence.name: defence
@@ -20,6 +22,8 @@ DEFENCES: dict[str, type[Defence]] = {
         SparseGradients,
         CraftedNoise,
         EventTraining,
+        Trades,
+        ThresholdGuarding,
     )
 }
 

@@ -1,1 +1,1 @@
-"""The neuron that draws its time constant at random."""
+"""Neurons that draw something at random, and the choice of a network's neurons."""

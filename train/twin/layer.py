@@ -17,6 +17,7 @@ from stochi.deploy.lowering.layer import (
     current_keep,
     quantize_real_layer,
 )
+from stochi.deploy.lowering.own_noise import own_stand_in
 from stochi.deploy.lowering.reset import choose_reset
 from stochi.deploy.lowering.stand_in import StandIn
 from stochi.devices import device_of
@@ -66,7 +67,8 @@ class TwinLayer:
         real: the layer in real numbers.
         graph: nodes and their modules, whose parameters may change.
         target: target of the Program.
-        stand_in: fitted noise in place of drawn decays, if the layer has it.
+        stand_in: fitted noise in place of drawn decays, if the layer has it, or a Program's setting
+            of noise of its own, which else follows the weights.
         now: the draws, shared by all layers.
 
     Raises:
@@ -142,8 +144,12 @@ class TwinLayer:
         """Return the numbers on the CPU, where the lowering makes the same ones."""
         values = self._real_values(threshold.cpu())
         real, shape = self.real, self.real.shape
+        stand_in = self.stand_in
+        if stand_in is None and real.neuron is not None and real.neuron.noise is not None:
+            stand_in = own_stand_in(real, self.step.decay, values, self.target)
+            self.step.generator = None if stand_in is None else stand_in.generator
         quantized = quantize_real_layer(
-            real, self.step.decay, values, self.target, self.stand_in, warn=self.last is None
+            real, self.step.decay, values, self.target, stand_in, warn=self.last is None
         )
         gain = self._gain()
         paths = tuple(

@@ -165,9 +165,12 @@ class TwinStep:
             learns = neuron.learns_decays
             levels, mean = neuron.learned_decays(self.decay) if learns else (None, None)
             others = _WithoutGradient(self, numbers, step, neuron.spike_grad)
-            spikes, membrane = _Step.apply(
+            spikes, membrane, updated = _Step.apply(
                 current, state.membrane, neuron.threshold, levels, mean, others
             )
+            see = getattr(neuron.spike_grad, "see", None)
+            if see is not None:  # someone watches the distances from the thresholds
+                see(updated - self.threshold_factor * neuron.threshold)
             return spikes, State(membrane)
         return self._any_step(current, state, step, neuron, numbers)
 
@@ -350,7 +353,7 @@ class _Step(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
         ctx, current, membrane, threshold, levels, mean, others: _WithoutGradient
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         neurons = others.neurons
         spikes, after, updated, share = neurons.plain_step(
             current, membrane, others.step, others.numbers
@@ -364,10 +367,10 @@ class _Step(torch.autograd.Function):
             ctx.kind = neurons.kind
             ctx.kept = neurons.kept(membrane, others.numbers)
         ctx.set_materialize_grads(False)
-        return spikes, after
+        return spikes, after, updated
 
     @staticmethod
-    def backward(ctx, of_spikes, of_membrane):  # type: ignore[no-untyped-def]
+    def backward(ctx, of_spikes, of_membrane, of_watched):  # type: ignore[no-untyped-def]
         spikes, share, slope, threshold, *learned = ctx.saved_tensors
         through_spikes = torch.zeros_like(slope) if of_spikes is None else of_spikes * slope
         of_updated = through_spikes
@@ -376,6 +379,8 @@ class _Step(torch.autograd.Function):
             of_updated = through_spikes + of_membrane
             if kind.reset == TO_ZERO and not kind.reset_delay:
                 of_updated = torch.addcmul(of_updated, of_membrane, spikes, value=-1)
+        if of_watched is not None:
+            of_updated = of_updated + of_watched
         of_threshold = None
         if ctx.needs_input_grad[2]:
             of_threshold = (-ctx.factor * through_spikes).sum_to_size(threshold.shape)

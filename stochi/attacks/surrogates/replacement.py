@@ -12,8 +12,12 @@ from stochi.errors import InputError
 
 
 def spiking_neurons(model: nn.Module) -> list[Any]:
-    """Return the modules of a model that spike with a surrogate gradient of snnTorch's form."""
-    return [m for m in model.modules() if callable(getattr(m, "spike_grad", None))]
+    """Return the modules of a model that spike with a surrogate gradient of snnTorch's form.
+
+    A graph's random gates are left out: the gradient of their mean is exact.
+    """
+    spiking = (m for m in model.modules() if callable(getattr(m, "spike_grad", None)))
+    return [m for m in spiking if not getattr(m, "gate", False)]
 
 
 @contextmanager

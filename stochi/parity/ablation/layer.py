@@ -166,8 +166,12 @@ class AblatedLayer(RunningLayer):
 
     def _noise(self, like: torch.Tensor, step: int) -> tuple[torch.Tensor, bool]:
         """Return a generator's noise less its mean, and whether it goes to the membrane."""
-        generator, real = self.numbers.generator, self.real.neuron
-        stands_in = real is not None and real.random is not None and not self.numbers.decay.drawn
+        generator, real, neuron = self.numbers.generator, self.real.neuron, self.neuron
+        own = real is not None and real.noise is not None
+        if own and "noise" not in self.switches and neuron is not None and neuron.noise is not None:
+            return neuron.noise.draw(like, None).double() * self._unit, True
+        random = real is not None and real.random is not None
+        stands_in = own or (random and not self.numbers.decay.drawn)
         if generator is None or "noise" not in self.switches or not stands_in:
             return torch.zeros((), dtype=torch.float64), True
         noise = self.drawn.draw_noise(like, step).double() - self.mean_noise * self._unit

@@ -11,6 +11,7 @@ The switches, each of which works alone (``"input"`` is :func:`shown_inputs`):
   right. With real weights these sums are not whole numbers; they are left so elsewhere.
 - ``"noise"``: if the model draws λ and the Program does not, λ is its mean, and the stock
   generator, if the Program has one, adds its noise there; thresholds have the calibration's factor.
+  If the model's own neurons add noise, it is the generator's, or none if the Program has none.
 
 All numbers are the Program's own. What is not switched on stays as in the float model: the same
 torch draws, the same real numbers, but in float64. With everything switched on, the spikes are the
@@ -82,7 +83,8 @@ def shown_inputs(program: Program, inputs: torch.Tensor, switches: Collection[st
 def switches_of(model: GraphModel, program: Program) -> tuple[str, ...]:
     """The switches that a Program has.
 
-    Events are not rounded, and there is only noise if something stands in for drawn decays.
+    Events are not rounded, and there is only noise if something stands in for drawn decays, or if
+    neurons add noise themselves.
     """
     drawn = {
         name
@@ -92,6 +94,7 @@ def switches_of(model: GraphModel, program: Program) -> tuple[str, ...]:
     missing = set()
     if program.target.events:
         missing.add("input")
-    if all(layer.decay.drawn for layer in program.layers if layer.name in drawn):
+    noisy = any(neuron.noise is not None for neuron in model.neurons().values())
+    if not noisy and all(layer.decay.drawn for layer in program.layers if layer.name in drawn):
         missing.add("noise")
     return tuple(switch for switch in SWITCHES if switch not in missing)

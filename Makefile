@@ -73,4 +73,4 @@ INSTALL_TORCH = $(PIP) install -q -c $(PINS) $(TORCH_PIN)
 endif
 
 clean:
-	rm -rf $(VENV) build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz_cache

@@ -18,6 +18,7 @@ import nir
 import torch
 from scipy import optimize
 
+from stochi.arguments import check_arguments
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import lower_network, lower_network_like, make_target
@@ -113,6 +114,7 @@ def calibrate(
         CalibrationWarning: a layer's rate remains more than 3 % off, or all samples are the same.
         AmbiguousOrder: as for ``stochi.sim.run``.
     """
+    check_arguments(calibrate, locals(), besides=("graph", "data"))
     if noise not in NOISE_TARGETS:
         raise InputError(f"noise {noise!r} is not fitted; choose from {', '.join(NOISE_TARGETS)}")
     if method not in METHODS:

@@ -12,6 +12,7 @@ import numpy as np
 
 from stochi.deploy.graph.layers import RealLayer, RealNetwork
 from stochi.deploy.ranges import worst_case
+from stochi.errors import StochiWarning
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import WEIGHT_MIXED_MAX
 from stochi.program.layers import Layer, OneToOne
@@ -23,7 +24,7 @@ ROWS = 0.1
 """Share of a layer's rows from which such rows are worth a warning."""
 
 
-class CoarseWeights(UserWarning):
+class CoarseWeights(StochiWarning):
     """Warning that rounding to 8 bits changes many weights of a layer, since a few are large."""
 
 

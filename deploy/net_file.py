@@ -7,21 +7,24 @@ Sources: lava-dl ``slayer/block/base.py`` (``export_hdf5``), ``slayer/neuron/cub
 (``device_params``) and ``netx/hdf5.py``.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
+from stochi.arguments import check_arguments
+from stochi.budget import check_memory
 from stochi.errors import GraphError, LoweringError
-from stochi.files import what_is_missing
+from stochi.files import check_plain_file
 from stochi.hardware.fixed_point import (
     CURRENT_KEEP_MAX,
     DECAY_UNITY,
     THRESHOLD_MANTISSA_MAX,
     WEIGHT_MAGNITUDE_MAX,
 )
+from stochi.hdf5.contents import Form, read_contents
 from stochi.program.layers import (
     INPUT,
     Convolution,
@@ -39,6 +42,15 @@ from stochi.program.target import Target
 
 _NEURONS = ("CUBA", "LOIHI")
 _BIAS_EXPONENT = 6
+_COPIES = 4
+"""Times that numbers are in memory while they are read and checked."""
+_FORM = Form(
+    "an HDF5 file of lava-dl",
+    "write it again with lava-dl's export_hdf5",
+    ("layer",),
+    copies=_COPIES,
+    error=GraphError,
+)
 _STEP = 1e-3
 """Seconds per time step that the Program notes; the file has no unit of time."""
 
@@ -58,14 +70,14 @@ def read_net(path: str | Path, *, time_steps: int) -> Program:
         LoweringError: a block, a neuron or a number is not supported; the message names the block.
         ProgramError: the numbers break a limit of the chip.
     """
+    check_arguments(read_net, locals())
     source = Path(path)
-    if not source.is_file():
-        raise GraphError(f"{source}: {what_is_missing(source)}; lava-dl's export_hdf5 writes it")
+    check_plain_file(source, "lava-dl's export_hdf5 writes it", GraphError)
     try:
-        with h5py.File(source, "r") as file:
-            blocks = _read_blocks(source, file)
+        contents = read_contents(source, _FORM)
     except OSError as error:
-        raise GraphError(f"{source}: not an HDF5 file, or damaged") from error
+        raise GraphError(f"{source}: {error.strerror or error}") from error
+    blocks = _read_blocks(source, contents)
     reading = _Reading(source)
     for block in blocks:
         reading.add(block)
@@ -84,13 +96,13 @@ class _Block:
         return self.text("type")
 
     def text(self, name: str) -> str:
-        value = np.ravel(self._field(name))[0]
-        return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+        values = np.ravel(self._field(name))
+        return str(values[0]) if len(values) else ""
 
     def integers(self, name: str, low: int, high: int) -> np.ndarray:
         """Return whole numbers in a range, int64."""
         values = np.asarray(self._field(name))
-        whole = np.issubdtype(values.dtype, np.number) and bool(
+        whole = values.dtype.kind in "iuf" and bool(
             np.all(np.isfinite(values)) and np.all(values == np.rint(values))
         )
         if not whole or not values.size or values.min() < low or values.max() > high:
@@ -113,23 +125,26 @@ class _Block:
         return self.fields[name]
 
 
-def _read_blocks(source: Path, file: h5py.File) -> list[_Block]:
-    group = file.get("layer")
-    if not isinstance(group, h5py.Group) or not len(group):
+def _read_blocks(source: Path, contents: dict[str, Any]) -> list[_Block]:
+    group = contents.get("layer")
+    if not isinstance(group, dict) or not group:
         raise GraphError(f"{source}: not a network of lava-dl; it has no group 'layer'")
     names = [str(number) for number in range(len(group))]
     if sorted(names) != sorted(group):
         raise GraphError(f"{source}: its layers are not numbered from 0 to {len(group) - 1}")
+    for name in names:
+        if not isinstance(group[name], dict):
+            raise GraphError(f"{source}: layer {name} is not a group of fields")
     return [_Block(f"{source}, layer {name}", _fields(group[name], "")) for name in names]
 
 
-def _fields(group: h5py.Group, prefix: str) -> dict[str, Any]:
+def _fields(group: dict[str, Any], prefix: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, item in group.items():
-        if isinstance(item, h5py.Group):
+        if isinstance(item, dict):
             found |= _fields(item, f"{prefix}{name}/")
         else:
-            found[prefix + name] = item[()]
+            found[prefix + name] = item
     return found
 
 
@@ -241,10 +256,10 @@ def _layer(block: _Block, name: str, shape: tuple[int, ...], projection: Project
         projections=(projection,),
         bias_mantissa=bias,
         bias_exponent=_BIAS_EXPONENT if np.any(bias) else 0,
-        decay=Decay(keep, drawn=False, redraw=False, programmable=False),
+        decay=Decay(np.asarray(keep), drawn=False, redraw=False, programmable=False),
         threshold_mantissa=threshold.astype(np.int32),
         scale=1.0,
-        current_keep=np.minimum(current, CURRENT_KEEP_MAX).astype(np.int16),
+        current_keep=np.asarray(np.minimum(current, CURRENT_KEEP_MAX), np.int16),
     )
 
 
@@ -255,6 +270,7 @@ def _by_neuron(block: _Block, name: str, high: int, shape: tuple[int, ...]) -> n
         return values.reshape(())
     if values.size != shape[0]:
         raise GraphError(f"{block.where}: {name} has {values.size} values for neurons {shape}")
+    check_memory(16 * math.prod(shape), f"{block.where}: {name}", GraphError)
     return np.array(np.broadcast_to(values.reshape((-1,) + (1,) * (len(shape) - 1)), shape))
 
 

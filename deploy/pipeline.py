@@ -10,6 +10,7 @@ now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwo
 
 import nir
 
+from stochi.arguments import check_arguments
 from stochi.deploy.calibration import check_fit_options, fit_network
 from stochi.deploy.coarseness import warn_of_coarse_weights
 from stochi.deploy.graph.conventions import resolve_conventions
@@ -49,8 +50,7 @@ def lower(
             "membrane" or "current" (mean τ and the stock generator, fitted to data); or "none".
         calibration: a few hundred training inputs as for ``sim.run``, for fitted noise and ranges.
         fitted: Program whose fit is taken over instead, for weights that were tuned with it.
-        dt: seconds per time step, if ``graph.metadata["dt"]`` is missing.
-        time_steps: time steps per sample; default ``graph.metadata["steps"]``, else 8.
+        dt, time_steps: seconds per step, steps per sample; default the metadata's, else 8 steps.
         events: whether the input is binary events, not images in [0, 1] (8-bit graded).
         bits: bits b in 1 to 8 of the tables of 2^b decays; default the metadata's, else 8.
         random_source: "philox" or "lfsr" (docs/noise.md); not taken over with a Program's fit.
@@ -66,6 +66,7 @@ def lower(
         RangeWarning, CoarseWeights: a layer's membranes, or its weights, do not suit the chip.
         MergedDecays, MergedThresholds: the chip's cores hold fewer distinct values than a layer.
     """
+    check_arguments(lower, locals(), besides=("graph", "calibration", "fitted", "bits"))
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     target = make_target(
         graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source

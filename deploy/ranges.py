@@ -21,6 +21,7 @@ from stochi.deploy.lowering.reach import (
     membrane_reach,
     spread_outputs,
 )
+from stochi.errors import StochiWarning
 from stochi.hardware.fixed_point import DECAY_UNITY, STATE_MAX
 from stochi.hardware.quantization import ProjectionValues
 from stochi.program.layers import Layer
@@ -29,7 +30,7 @@ from stochi.sim.backends import run
 from stochi.sim.inputs import InOrder, check_inputs
 
 
-class RangeWarning(UserWarning):
+class RangeWarning(StochiWarning):
     """Warning that a layer never spikes, never stops, or leaves the range of its membranes."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from stochi.errors import ExportError
+from stochi.errors import ExportError, StochiWarning
 from stochi.export.problems import Problems
 from stochi.export.reads import Read, listed
 from stochi.export.recording import Recording, record, tensors
@@ -15,7 +15,7 @@ _MOST = 20
 _CHECKS = AssertionError, ValueError
 
 
-class ReadValuesWarning(UserWarning):
+class ReadValuesWarning(StochiWarning):
     """Warning that forward reads values, by which it answers, where the export's check saw none."""
 
 

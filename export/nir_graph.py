@@ -7,6 +7,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.errors import ExportError, first_line
 from stochi.export.copying import copy_model, release_copy
 from stochi.export.emission import Emitted, emit
@@ -15,6 +16,7 @@ from stochi.export.model.writing import written_graph
 from stochi.export.understanding import understand
 from stochi.export.verification import Export, verify
 from stochi.not_finite import find_not_finite
+from stochi.turns import generators_kept
 
 DEFAULT_DT = 1e-3
 
@@ -59,6 +61,7 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         ReadValuesWarning: forward reads values out of tensors, which a graph keeps as on the
             sample, and its answer depends on them, although the check saw no difference.
     """
+    check_arguments(to_nir, locals(), besides=("model", "sample"))
     if not isinstance(model, nn.Module):
         raise ExportError(f"the model must be a torch.nn.Module, this is a {type(model).__name__}")
     if isinstance(model, GraphModel):
@@ -66,16 +69,17 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
     if not dt > 0:
         raise ExportError(f"dt is {dt}; a time step must last longer than 0 seconds")
     sample = _checked_sample(model, sample)
-    try:
-        copied = copy_model(model).eval()
-    except Exception as error:
-        raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
-    try:
-        copied, sample = _in_one_type(copied, sample)
-        _check_finite(copied)
-        return _export(copied, sample, float(dt))
-    finally:
-        release_copy(copied)
+    with generators_kept():
+        try:
+            copied = copy_model(model).eval()
+        except Exception as error:
+            raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
+        try:
+            copied, sample = _in_one_type(copied, sample)
+            _check_finite(copied)
+            return _export(copied, sample, float(dt))
+        finally:
+            release_copy(copied)
 
 
 def _checked_sample(model: nn.Module, sample: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from stochi.turns import generators_kept
+
 
 @contextmanager
 def seeded_generators(seed: int, device: torch.device) -> Iterator[None]:
@@ -18,19 +20,19 @@ def seeded_generators(seed: int, device: torch.device) -> Iterator[None]:
         device: where the model runs.
     """
     on_gpu = [device] if device.type == "cuda" else []
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=on_gpu):
-            torch.random.default_generator.manual_seed(seed)
-            for gpu in on_gpu:
-                with torch.cuda.device(gpu):
-                    torch.cuda.manual_seed(seed)
-            random.seed(seed)
-            np.random.seed(seed)
+    with generators_kept():
+        python, numpy = random.getstate(), np.random.get_state()
+        torch.random.default_generator.manual_seed(seed)
+        for gpu in on_gpu:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
             yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 def outside_torch() -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from stochi.errors import ExportError
+from stochi.errors import ExportError, StochiWarning
 from stochi.export.copying import reset_states
 from stochi.export.dependence import describe_reads, find_dependence, note_dependence
 from stochi.export.evaluation import Evaluation, NeuronState, evaluate_all
@@ -35,7 +35,7 @@ FIRST_SEED = 2
 """Seed of what a model draws in the first run of the check on other inputs."""
 
 
-class QuietLayerWarning(UserWarning):
+class QuietLayerWarning(StochiWarning):
     """Warning that a layer never spiked in the export's check, so nothing shows what follows it."""
 
 

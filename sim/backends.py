@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 
+from stochi.arguments import check_argument, check_arguments
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.hardware.draws import Draws
@@ -13,6 +14,7 @@ from stochi.program.program import Program
 from stochi.sim.engine.backend import Engine
 from stochi.sim.engine.threads import one_torch_thread
 from stochi.sim.inputs import Given, check_draws, check_inputs, inputs_in_order
+from stochi.sim.probe_folder import held_folder
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES, Probes, Progress, ignore_progress
 
@@ -90,13 +92,12 @@ def run(
         backend: "engine" (compiled loops on the CPU, torch on a GPU) or "lava" (Lava's runtime).
         seed, trial: whole numbers in [0, 2³²) that choose the draws. A trial is a repetition.
         probes: what to record of every layer at every time step, "spikes" and "membrane".
-        first_sample: number of the first row, so that a part of a batch draws the same as in the
-            whole batch.
+        first_sample: number of the first row; with it a part of a batch draws as in the whole.
         device: device that the engine computes on. Lava runs on the CPU.
         progress: function that is called with (done, total) samples from time to time.
         probe_folder: folder into which probes are written while they are recorded, one .npy file
             for each layer; the record's tensors then map those files. For runs that do not fit
-            into memory.
+            into memory. No other run may write into it at the same time.
 
     Raises:
         InputError: an argument is out of range, or the inputs do not fit the Program.
@@ -107,6 +108,7 @@ def run(
     Warns:
         AmbiguousOrder: a tensor of streams has as many samples as time steps.
     """
+    check_arguments(run, locals(), besides=("program", "inputs", "probes", "seed", "trial"))
     if not isinstance(program, Program):
         raise InputError(
             f"a Program is needed, but program has type {type(program).__name__}; make one with"
@@ -117,28 +119,19 @@ def run(
     draws = Draws(seed, trial, first_sample, program.target.random_source)
     given = inputs_in_order(inputs, program.input_shape, program.target.time_steps)
     # torch's idle threads spin for a while, on the cores that the engine's threads need.
-    with one_torch_thread() as threads:
+    with one_torch_thread() as threads, held_folder(probe_folder) as folder:
         shown = check_inputs(program, given)
         check_draws(program, draws, shown.shape[1])
         chosen = BACKENDS[backend](device, threads)
-        wanted = Probes(names, _make_folder(probe_folder))
+        wanted = Probes(names, folder)
         return chosen.run(program, shown, draws, wanted, progress or ignore_progress)
 
 
 def _check_probes(probes: tuple[str, ...] | str) -> tuple[str, ...]:
-    names = (probes,) if isinstance(probes, str) else tuple(probes)
+    names = (probes,) if isinstance(probes, str) else probes
+    check_argument("probes", names, tuple[str, ...])
+    names = tuple(names)
     unknown = set(names) - set(PROBES)
     if unknown:
         raise InputError(f"unknown probes {', '.join(sorted(unknown))}; known: {', '.join(PROBES)}")
     return names
-
-
-def _make_folder(folder: str | Path | None) -> Path | None:
-    if folder is None:
-        return None
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"probe_folder {path}: {error.strerror}; choose another folder") from None
-    return path

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -62,6 +62,8 @@ def inputs_in_order(
         return inputs.values
     if isinstance(inputs, EventSet):
         return inputs.load().inputs
+    if isinstance(inputs, torch.Tensor):
+        _check_even(inputs)
     given = tuple(getattr(inputs, "shape", ()))
     if is_ambiguous(given, len(shape), time_steps):
         way_out = "pass stochi.sim.InOrder(inputs), or stochi.data.Streams(inputs, labels)"
@@ -101,19 +103,58 @@ def _as_numbers(inputs: object) -> torch.Tensor:
         InputError: they are something else.
     """
     try:
-        found = torch.as_tensor(inputs)
-    except (TypeError, ValueError, RuntimeError):
+        found = _as_tensor(inputs).detach()
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(
             f"inputs have the type {type(inputs).__name__}; pass a tensor (stochi.data.Images"
             " has one as .inputs)"
         ) from None
+    _check_even(found)
     if found.layout != torch.strided:
         raise InputError(f"inputs are sparse, {found.layout}; pass inputs.to_dense()")
     if found.is_complex():
         raise InputError(f"inputs are {found.dtype}; pass real numbers in [0, 1]")
     if found.device.type == "meta":
         raise InputError("inputs are on the device meta, which holds no values; pass others")
-    return found
+    if found.is_quantized:
+        return found.dequantize()
+    return found.double() if found.dtype in _NOT_COMPUTED else found
+
+
+_NOT_COMPUTED = (
+    *(torch.uint16, torch.uint32, torch.uint64),
+    *(torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz),
+)
+"""Types that torch stores and hardly computes with."""
+
+
+def _check_even(inputs: torch.Tensor) -> None:
+    """Raise InputError for a nested tensor, which has no shape."""
+    if inputs.is_nested:
+        raise InputError("inputs are a nested tensor; pass inputs.to_padded_tensor(0)")
+
+
+def _as_tensor(inputs: Any) -> torch.Tensor:
+    """Return tensors, arrays of any order, strides or masks that hide nothing, and lists of them.
+
+    Raises:
+        InputError: an array hides values behind its mask.
+        TypeError, ValueError, RuntimeError, OverflowError: they are something else.
+    """
+    if isinstance(inputs, list | tuple) and inputs:
+        if all(isinstance(one, torch.Tensor) for one in inputs):
+            return torch.stack(list(inputs))
+        inputs = np.asarray(inputs)
+    if not isinstance(inputs, np.ndarray):
+        return torch.as_tensor(inputs)
+    if np.ma.is_masked(inputs):
+        raise InputError("inputs hide values behind their mask; pass inputs.filled(0)")
+    # torch takes neither another order of bytes nor negative strides.
+    array = np.ascontiguousarray(inputs).astype(inputs.dtype.newbyteorder("="), copy=False)
+    extended = array.dtype == np.longdouble and array.dtype != np.float64
+    return torch.as_tensor(array.astype(np.float64) if extended else array)
 
 
 def _check_shape(program: Program, given: tuple[int, ...]) -> bool:

@@ -10,6 +10,7 @@ from stochi.data.samples import Samples, join_samples
 from stochi.errors import InputError
 from stochi.program.program import Program
 from stochi.sim.inputs import check_inputs, sizes
+from stochi.turns import generators_kept
 
 COLLATED = 512
 """Number of samples of a torch Dataset that are read at a time."""
@@ -35,7 +36,8 @@ def read_all(program: Program, data: Data) -> Samples:
     Raises:
         InputError: as for :func:`checked_batches`, or there is no sample.
     """
-    batches = list(_whole_batches(program, data, COLLATED))
+    with generators_kept():
+        batches = list(_whole_batches(program, data, COLLATED))
     if not batches:
         raise InputError("the data hold no sample")
     return join_samples(batches)

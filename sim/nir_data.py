@@ -4,14 +4,16 @@ NIRData is part of NIR 1.0.8 (``nir/data_ir``): for each node of a graph its obs
 of (samples, time steps, neurons). Arrays of a layer's shape are flattened in C order.
 """
 
+import io
 from pathlib import Path
 
 import nir
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import write_whole
 from stochi.program.program import Program
 from stochi.sim.record import Record
 
@@ -23,7 +25,8 @@ def to_nir_data(record: Record, program: Program) -> nir.NIRGraphData:
     """Return a record's spikes and membranes as NIRData.
 
     Nodes are named like the Program's layers, which is like the graph's neurons (a readout has its
-    weights' name); a ``/``, which no NIR file can have in a name, becomes ``%2F``.
+    weights' name); what no NIR file can have in a name is written as in addresses of the web: a
+    ``/`` becomes ``%2F``.
 
     Args:
         record: of ``stochi.sim.run(program, …, probes=("spikes", "membrane"))``.
@@ -36,6 +39,7 @@ def to_nir_data(record: Record, program: Program) -> nir.NIRGraphData:
     Raises:
         InputError: nothing was recorded, or the record is one of another Program.
     """
+    check_arguments(to_nir_data, locals())
     nodes: dict[str, dict[str, nir.TimeGriddedData]] = {}
     units = {layer.name: layer.membrane_unit for layer in program.layers}
     for observable, values in ((SPIKES, record.spikes), (VOLTAGES, record.membrane)):
@@ -45,7 +49,7 @@ def to_nir_data(record: Record, program: Program) -> nir.NIRGraphData:
             if observable == VOLTAGES:
                 grid = grid / units[name]
             data = nir.TimeGriddedData(np.ascontiguousarray(grid), program.target.dt)
-            nodes.setdefault(name.replace("/", "%2F"), {})[observable] = data
+            nodes.setdefault(_name_in_file(name), {})[observable] = data
     if not nodes:
         raise InputError(
             "the record holds neither spikes nor membranes; pass probes=('spikes', 'membrane') to"
@@ -64,9 +68,18 @@ def write_nir_data(record: Record, program: Program, path: str | Path) -> None:
     Raises:
         InputError: as for :func:`to_nir_data`, or ``path`` is a folder.
     """
+    check_arguments(write_nir_data, locals())
     data = to_nir_data(record, program)
-    with written_aside(path) as aside:
-        nir.write_data(aside, data)
+    content = io.BytesIO()  # HDF5 ends the process if it cannot write to a disk
+    nir.write_data(content, data)
+    write_whole(path, content.getvalue())
+
+
+def _name_in_file(name: str) -> str:
+    """Return a name that HDF5 can have, another one for each name."""
+    for character, code in (("%", "%25"), ("/", "%2F"), ("\0", "%00")):
+        name = name.replace(character, code)
+    return name.replace(".", "%2E") if not name.strip(".") else name
 
 
 def _check_shape(program: Program, name: str, recorded: torch.Tensor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.files import written_aside
 
@@ -68,6 +69,7 @@ class Record:
 
         Equal records give equal bytes. ``numpy.load`` reads the archive.
         """
+        check_arguments(Record.save, locals())
         arrays: dict[str, Any] = {"logits": self.logits.numpy()}
         arrays |= {f"spikes.{name}": values.numpy() for name, values in self.spikes.items()}
         arrays |= {f"membrane.{name}": values.numpy() for name, values in self.membrane.items()}

@@ -8,7 +8,9 @@ from urllib.parse import quote
 import numpy as np
 import torch
 
+from stochi.budget import check_memory
 from stochi.program.program import Program
+from stochi.sim.mapped import create_mapped
 from stochi.sim.record import Record
 
 _UNFINISHED = ".unfinished"
@@ -55,15 +57,16 @@ class Recording:
     def __init__(self, program: Program, batch: int, probes: Probes) -> None:
         self.program = program
         self.folder = probes.folder
+        what = f"the record of {batch} samples, which probe_folder keeps on disk,"
+        check_memory(_bytes_held(program, batch, probes), what)
         self.read = np.zeros((batch, program.classes), np.int64)
         self.probes: dict[str, dict[str, np.ndarray]] = {probe: {} for probe in PROBES}
         self.paths: dict[tuple[str, str], Path] = {}
-        for layer in program.layers:
-            for probe in probes.names:
-                if probe == "spikes" and not layer.spikes:
-                    continue
-                shape = (program.target.time_steps, batch, *layer.shape)
-                self.probes[probe][layer.name] = self._array(probe, layer.name, shape)
+        try:
+            self._make_arrays(batch, probes.names)
+        except BaseException:
+            self.discard()
+            raise
 
     def write(
         self, start: int, read: np.ndarray, spikes: np.ndarray | None, membrane: np.ndarray | None
@@ -103,12 +106,20 @@ class Recording:
         for path in self.paths.values():
             path.unlink(missing_ok=True)
 
+    def _make_arrays(self, batch: int, names: tuple[str, ...]) -> None:
+        for layer in self.program.layers:
+            for probe in names:
+                if probe == "spikes" and not layer.spikes:
+                    continue
+                shape = (self.program.target.time_steps, batch, *layer.shape)
+                self.probes[probe][layer.name] = self._array(probe, layer.name, shape)
+
     def _array(self, probe: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
         if self.folder is None:
             return np.zeros(shape, _DTYPES[probe])
         path = self.folder / f"{probe}.{quote(name, safe='')}.npy{_UNFINISHED}"
         self.paths[probe, name] = path
-        return np.lib.format.open_memmap(path, mode="w+", dtype=_DTYPES[probe], shape=shape)
+        return create_mapped(path, _DTYPES[probe], shape)
 
     def _put_in_place(self, probe: str, name: str, array: np.ndarray) -> np.ndarray:
         assert isinstance(array, np.memmap)
@@ -117,6 +128,13 @@ class Recording:
         final = path.with_name(path.name.removesuffix(_UNFINISHED))
         path.replace(final)
         return np.lib.format.open_memmap(final, mode="r+")
+
+
+def _bytes_held(program: Program, batch: int, probes: Probes) -> int:
+    """Return the bytes that a recording holds in memory."""
+    states = sum(layer.neurons for layer in program.layers) * program.target.time_steps
+    each = 0 if probes.folder else sum(np.dtype(_DTYPES[name]).itemsize for name in probes.names)
+    return batch * (states * each + np.dtype(np.int64).itemsize * program.classes)
 
 
 def read_logits(program: Program, read: np.ndarray) -> torch.Tensor:

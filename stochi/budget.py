@@ -37,6 +37,12 @@ def work_budget() -> int:
     return _read(_WORK_NAME, WORK, {"": 1}, "a number of additions, as 1e13")
 
 
+def check_budgets() -> None:
+    """Raise InputError if the environment sets a budget that is no number."""
+    memory_budget()
+    work_budget()
+
+
 def check_memory(needed: int, what: str, error: type[StochiError] = InputError) -> None:
     """Raise unless so many bytes keep the budget of memory.
 

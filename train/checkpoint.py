@@ -1,25 +1,41 @@
 """The file of a trained network: its weights and how to build it, without pickled code."""
 
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from torch import nn
 
-from stochi.errors import InputError, StochiError
-from stochi.files import kind_of_file, what_is_missing, written_aside
+from stochi.arguments import check_arguments, check_fields
+from stochi.budget import check_budgets, check_memory
+from stochi.errors import InputError, StochiError, StochiWarning
+from stochi.files import check_plain_file, kind_of_file
 from stochi.not_finite import find_not_finite
+from stochi.tensor_files import digest_of, is_plain, load_torch, save_torch
 from stochi.train.event_networks import event_conv_net, event_mlp
 from stochi.train.networks import small_conv_net
 from stochi.train.neurons.choice import NeuronChoice
+from stochi.turns import generators_kept
 
 FORMAT = "stochi-checkpoint"
-VERSION = 4
-READABLE = (1, 2, 3, 4)
-"""Version 3 has small conv nets of random-τ neurons only. Versions 1 and 2 call time_steps "steps".
-Version 1 has the shape and classes of the digits."""
+VERSION = 5
+CHECKED = 5
+"""Version from which on every file has a checksum."""
+READABLE = (1, 2, 3, 4, 5)
+"""Versions up to 4 have no checksum. Version 3 has small conv nets of random-τ neurons only.
+Versions 1 and 2 call time_steps "steps". Version 1 has the shape and classes of the digits."""
 KINDS = ("conv", "event-conv", "event-mlp")
+_LARGEST = 2**20
+"""Largest size of an input, a layer or a sample in time."""
+
+
+_SUM = "sha256"
+
+
+class UncheckedCheckpoint(StochiWarning):
+    """Warning that a checkpoint has no checksum, so that damage to it may not show."""
 
 
 class CheckpointError(StochiError):
@@ -56,8 +72,35 @@ class NetworkConfig:
     hidden: tuple[int, int] = (128, 128)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kind not in KINDS:
             raise InputError(f"kind is {self.kind!r}; choose from {', '.join(KINDS)}")
+        for name, length in (("input_shape", 3), ("channels", 2), ("hidden", 2)):
+            sizes = getattr(self, name)
+            if not isinstance(sizes, tuple) or len(sizes) != length:
+                raise InputError(f"{name} is {sizes!r}; it must be {length} whole numbers")
+            for size in sizes:
+                _check_size(name, size)
+        _check_size("classes", self.classes)
+        _check_size("time_steps", self.time_steps)
+        if not isinstance(self.batch_norm, bool):
+            raise InputError(f"batch_norm is {self.batch_norm!r}; it must be true or false")
+        _ = self.neurons  # which checks its options
+
+    @property
+    def weights(self) -> int:
+        """Number of weights between its layers."""
+        inputs, height, width = self.input_shape
+        first, second = self.channels
+        if self.kind == "event-mlp":
+            first, second = self.hidden
+            pooled = (height // min(2, height)) * (width // min(2, width))
+            return inputs * pooled * first + first * second + second * self.classes
+        if self.kind == "event-conv":
+            left = ((height + 1) // 2 // 4) * ((width + 1) // 2 // 4)
+            return 25 * inputs * first + 9 * first * second + second * left * self.classes
+        left = (height // 2) * (width // 2)
+        return 9 * inputs * first + 9 * first * second + second * left * self.classes
 
     @property
     def events(self) -> bool:
@@ -94,12 +137,19 @@ class NetworkConfig:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "NetworkConfig":
-        """Read the configuration from a checkpoint of this version or an older one."""
+        """Read the configuration from a checkpoint of this version or an older one.
+
+        Raises:
+            InputError: a value has the wrong type, or is out of range.
+            TypeError: there is a value with an unknown name.
+        """
+        if not isinstance(values, dict):
+            raise InputError(f"the network is a value of type {type(values).__name__}")
         arguments = dict(values)
         if "steps" in arguments:
             arguments["time_steps"] = arguments.pop("steps")
         for name in ("input_shape", "channels", "hidden"):
-            if name in arguments:
+            if isinstance(arguments.get(name), list):
                 arguments[name] = tuple(arguments[name])
         return NetworkConfig(**arguments)
 
@@ -114,7 +164,7 @@ def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, Netwo
         network: configuration of that network.
     """
     folded = replace(network, batch_norm=False)
-    with torch.random.fork_rng(devices=[]):
+    with generators_kept():
         model = folded.build()
     # A twin's other numbers are its neurons' own, which the network has, too.
     model.load_state_dict({**model.state_dict(), **dict(twin.named_parameters())})
@@ -126,17 +176,39 @@ def save_checkpoint(
 ) -> None:
     """Write the weights, the network's configuration and the training configuration.
 
-    The file is written aside and then moved into place.
+    The file is written aside and then moved into place, with the SHA-256 of its content. The same
+    content has the same bytes.
+
+    Raises:
+        InputError: a value is none that is read again.
     """
-    content = {
+    check_arguments(save_checkpoint, locals())
+    content: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "network": asdict(network),
-        "training": training,
+        "training": {},
         "weights": model.state_dict(),
     }
-    with written_aside(path) as aside:
-        torch.save(content, aside)
+    try:
+        content["training"] = _in_plain_numbers(training)
+        content[_SUM] = digest_of(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"the checkpoint would hold what is not read again ({error}); training takes"
+            " numbers, strings, tensors, and lists and dictionaries of them"
+        ) from None
+    save_torch(path, content)
+
+
+def _in_plain_numbers(values: Any) -> Any:
+    """Return values with Python's numbers in place of numpy's, which would not be read again."""
+    if isinstance(values, dict):
+        return {name: _in_plain_numbers(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        made = [_in_plain_numbers(value) for value in values]
+        return made if isinstance(values, list) else tuple(made)
+    return values.item() if isinstance(values, np.generic) else values
 
 
 def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -145,32 +217,18 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     Only tensors and plain values are read (``weights_only``); no code of the file runs.
 
     Raises:
-        CheckpointError: the file is missing, foreign, newer or damaged, or holds weights that are
-            not finite.
+        CheckpointError: the file is missing, foreign, newer or damaged, holds weights that are
+            not finite, or takes more memory than the budget allows.
+
+    Warns:
+        UncheckedCheckpoint: an earlier version of Stochi wrote the file, without a checksum.
     """
+    check_arguments(load_checkpoint, locals())
     source = Path(path)
-    if not source.is_file():
-        raise CheckpointError(
-            f"{source}: {what_is_missing(source)}; 'stochi train' writes a checkpoint"
-        )
+    content = _read(source)
     try:
-        content = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises errors of many kinds for a foreign file
-        raise CheckpointError(
-            f"{source}: {kind_of_file(source) or 'a damaged file, or one of another kind'}, not a"
-            " Stochi checkpoint; 'stochi train' writes them"
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{source}: not a Stochi checkpoint; 'stochi train' writes them")
-    if content.get("version") not in READABLE:
-        raise CheckpointError(
-            f"{source}: checkpoint version {content.get('version')}; this Stochi reads versions"
-            f" {READABLE[0]} to {READABLE[-1]}"
-        )
-    try:
-        model = NetworkConfig.from_dict(content["network"]).build()
-        model.load_state_dict(content["weights"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        model = _build(content)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         # torch reports what does not fit on several lines, of which the first has no detail.
         lines = [line.strip(" \t.") for line in str(error).splitlines()]
         details = "; ".join(lines[1:] or lines)
@@ -184,3 +242,71 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             f"{source}: {name} holds NaN or infinite values; train it again, or repair them"
         )
     return model.eval(), content
+
+
+def _read(source: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint that is whole."""
+    check_budgets()  # before errors count as the file's
+    check_plain_file(source, "'stochi train' writes a checkpoint", CheckpointError)
+    try:
+        content = load_torch(source)
+    except InputError as error:  # the budget
+        raise CheckpointError(str(error)) from error
+    except Exception as error:  # torch.load raises errors of many kinds for a foreign file
+        raise CheckpointError(
+            f"{source}: {kind_of_file(source) or 'a damaged file, or one of another kind'}, not a"
+            " Stochi checkpoint; 'stochi train' writes them"
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{source}: not a Stochi checkpoint; 'stochi train' writes them")
+    version = content.get("version")
+    if type(version) is not int or version not in READABLE:
+        raise CheckpointError(
+            f"{source}: checkpoint version {version!r}; this Stochi reads versions"
+            f" {READABLE[0]} to {READABLE[-1]}"
+        )
+    _check_sum(source, content)
+    return content
+
+
+def _check_sum(source: Path, content: dict[str, Any]) -> None:
+    """Raise CheckpointError if a checkpoint is not what was written."""
+    if content["version"] < CHECKED and _SUM not in content:
+        warnings.warn(
+            f"{source}: written by an earlier version of Stochi, without a checksum, so damage to"
+            " it may not show; save it again with stochi.train.save_checkpoint",
+            UncheckedCheckpoint,
+            stacklevel=4,
+        )
+        return
+    try:
+        found = digest_of({name: value for name, value in content.items() if name != _SUM})
+    except ValueError as error:  # values that no checkpoint has
+        raise CheckpointError(f"{source}: not a Stochi checkpoint; it holds {error}") from error
+    if content.get(_SUM) != found:
+        raise CheckpointError(
+            f"{source}: the checksum does not match; the file is damaged: train it again, or take a"
+            " copy of it"
+        )
+
+
+def _build(content: dict[str, Any]) -> nn.Module:
+    """Build a checkpoint's network, once its weights are known to be there."""
+    network, weights = NetworkConfig.from_dict(content["network"]), content["weights"]
+    if not isinstance(weights, dict) or not all(map(is_plain, weights.values())):
+        raise InputError("the weights are not tensors by name")
+    if not isinstance(content["training"], dict):
+        raise InputError("how it was trained is not a dictionary")
+    held = sum(values.numel() for values in weights.values())
+    check_memory(4 * held, "its network", CheckpointError)
+    if network.weights > held:
+        raise InputError(f"a network of {network.weights} weights, of which it holds {held}")
+    with generators_kept():
+        model = network.build()
+    model.load_state_dict(weights)
+    return model
+
+
+def _check_size(name: str, size: object) -> None:
+    if type(size) is not int or not 1 <= size <= _LARGEST:
+        raise InputError(f"{name} is {size!r}; whole numbers from 1 to {_LARGEST} are possible")

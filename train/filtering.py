@@ -6,6 +6,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.data.events.filters import EventFilter
 from stochi.errors import InputError
 
@@ -39,6 +40,7 @@ class FilteredModel(nn.Module):
         surrogate: Callable[[torch.Tensor], torch.Tensor] | None = None,
         leak: float = 1.0,
     ) -> None:
+        check_arguments(FilteredModel.__init__, locals())
         super().__init__()
         wrong = [each for each in filters if not isinstance(each, EventFilter)]
         if wrong or not filters:

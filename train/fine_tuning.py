@@ -8,19 +8,21 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from stochi.attacks.expectation import seeded
+from stochi.arguments import check_arguments, check_fields
 from stochi.data.batches import Data, Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
 from stochi.devices import check_device, on_device
-from stochi.errors import InputError, check_at_least_one
+from stochi.errors import InputError, check_at_least_one, check_not_negative
 from stochi.export.model.model import GraphModel
+from stochi.hardware.draws import check_coordinates
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
 from stochi.sim.labelled import read_all
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
 from stochi.train.twin.samples import take_sample
+from stochi.turns import seeded
 
 FEW = 3
 """Number of samples that are enough to export a model with."""
@@ -59,9 +61,14 @@ class FineTuningConfig:
     perturbed_share: float = 0.25
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(
             epochs=self.epochs, batch_size=self.batch_size, teacher_draws=self.teacher_draws
         )
+        check_coordinates(seed=self.seed)
+        check_not_negative(learning_rate=self.learning_rate)
+        if self.rate_weight < 0:
+            raise InputError(f"rate_weight is {self.rate_weight}; it must be at least 0")
         for name in ("epsilon", "perturbed_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")
@@ -83,8 +90,7 @@ def fine_tune(
     after Hinton et al., 2015; of a regression the squared error, relative to the teacher's
     mean square) and its layers' firing rates. Training changes weights, biases and
     other learnable parameters (thresholds, parameters of the distribution of λ). The fit stays, so
-    lower the result with ``fitted=program`` and the Program's ``random_source``, or calibrate it
-    again.
+    lower the result with ``fitted=program`` and its ``random_source``, or calibrate it again.
 
     Args:
         model: the float model from which the Program was lowered; it teaches in eval mode and is
@@ -104,6 +110,7 @@ def fine_tune(
         InputError: the samples do not fit the Program, or it is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
+    check_arguments(fine_tune, locals(), besides=("samples",))
     config, place = config or FineTuningConfig(), check_device(device)
     held: Labelled = samples if isinstance(samples, EventSet) else read_all(program, samples)
     student, teacher = _student_and_teacher(program, model, held)

@@ -6,6 +6,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.train.neurons.choice import NeuronChoice
 from stochi.train.neurons.random_tau_leaky import RandomTauLeaky
@@ -32,6 +33,7 @@ class RepeatSteps(nn.Module):
     """
 
     def __init__(self, network: nn.Module, time_steps: int = 8, events: bool = False) -> None:
+        check_arguments(RepeatSteps.__init__, locals())
         super().__init__()
         check_time_steps(time_steps)
         self.network = network

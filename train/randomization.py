@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.export.copying import copy_model
 from stochi.train.networks import RepeatSteps
@@ -216,6 +217,7 @@ def randomize(model: nn.Module, kind: str, strength: float) -> Randomized:
         InputError: the kind is unknown, the strength is out of its range, or the model does not
             have what the randomization needs.
     """
+    check_arguments(randomize, locals())
     if kind not in RANDOMIZATIONS:
         raise InputError(f"randomization is {kind!r}; choose from {', '.join(RANDOMIZATIONS)}")
     copied = copy_model(model)

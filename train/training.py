@@ -6,15 +6,17 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments, check_fields
 from stochi.data.batches import Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
 from stochi.data.samples import Samples
-from stochi.devices import device_of
-from stochi.errors import InputError, check_at_least_one
+from stochi.devices import check_device, device_of
+from stochi.errors import InputError, check_at_least_one, check_not_negative
 from stochi.modes import in_eval_mode
 from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
+from stochi.turns import seeded
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,18 @@ class TrainingConfig:
         )
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; it must be a whole number of at least 0")
         if self.shift < 0:
             raise InputError(f"shift is {self.shift}; it counts pixels and must be at least 0")
-        check_at_least_one(epochs=self.epochs, batch_size=self.batch_size, patience=self.patience)
+        check_at_least_one(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            patience=self.patience,
+            validation_share=self.validation_share,
+        )
+        check_not_negative(learning_rate=self.learning_rate)
 
 
 @dataclass(frozen=True)
@@ -107,14 +116,13 @@ def train_classifier(
     Raises:
         InputError: there are too few samples, or the defence does not fit network or samples.
     """
+    check_arguments(train_classifier, locals())
     defence = Defence() if defence is None else defence
     _check_defence(defence, samples)
     held_out = _count_held_out(samples, config.validation_share)
     samples = _with_mixed_front(samples, held_out, config.validation_share)
-    samples = samples.to(torch.device(device)) if isinstance(samples, Samples) else samples
-    devices = [device] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(config.seed)
+    samples = samples.to(check_device(device)) if isinstance(samples, Samples) else samples
+    with seeded(config.seed):
         model = build().to(device)
         optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)

@@ -1,8 +1,10 @@
 """What a Program costs on data: counted events, energy and time at published figures."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stochi.arguments import check_argument, check_arguments
 from stochi.data.batches import Data
 from stochi.deploy.estimates.accounts import Accounts, AnnAccount, account_for, account_for_ann
 from stochi.deploy.estimates.counting import count_events
@@ -98,6 +100,8 @@ def estimate(
         InputError: an argument is out of range, there are no figures of that chip, the data do not
             fit the Program, or there is no sample.
     """
+    check_arguments(estimate, locals(), besides=("data", "destinations"))
+    check_argument("destinations", destinations, Mapping[str, object] | None)
     chosen = FIGURES.get(program.target.chip) if figures is None else find_figures(figures)
     placement = choose_placement(program, destinations)
     counts = count_events(

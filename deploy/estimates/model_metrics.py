@@ -13,9 +13,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.arguments import check_arguments, shown
 from stochi.deploy.estimates.metrics import Metrics
 from stochi.errors import InputError
 from stochi.modes import in_eval_mode
+from stochi.turns import generators_kept
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _CONNECTIONS = (nn.Linear, *_CONVOLUTIONS)
@@ -68,18 +70,21 @@ def measure_model(
     Raises:
         InputError: there is no sample.
     """
+    check_arguments(measure_model, locals())
     tally, samples = _Tally(), 0
     weights = [m.weight.detach() for m in model.modules() if isinstance(m, _CONNECTIONS)]
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     # Before the run: membranes are buffers, which then have the size of a batch.
     held = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
-    with ExitStack() as stack, torch.no_grad(), in_eval_mode(model):
+    with generators_kept(), torch.no_grad(), in_eval_mode(model), ExitStack() as stack:
         for module in model.modules():
             if isinstance(module, _CONNECTIONS):
                 stack.callback(module.register_forward_pre_hook(tally.receive).remove)
             if isinstance(module, (*_ACTIVATIONS, *neurons)):
                 stack.callback(module.register_forward_hook(tally.send).remove)
         for batch in batches:
+            if not isinstance(batch, torch.Tensor) or not batch.dim():
+                raise InputError(f"batches yields {shown(batch)}; each must be a tensor of samples")
             samples += len(batch)
             model(batch)
     if not samples:

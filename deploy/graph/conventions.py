@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import nir
 import numpy as np
 
+from stochi.arguments import check_arguments
 from stochi.deploy.graph.arrays import as_array, map_nodes, with_arrays
+from stochi.deploy.graph.fields import check_graph
 from stochi.deploy.graph.neurons import RESETS
-from stochi.errors import GraphError, InputError
+from stochi.errors import InputError, StochiWarning
 
 CONVENTIONS = ("nir", "snntorch", "norse", "sinabs", "rockpool", "spyx", "spikingjelly")
 """Names that ``convention`` takes; "nir" takes all numbers as NIR's equations say."""
@@ -25,7 +27,7 @@ _UNIT_R_IS_PER_STEP = ("snntorch", "norse", "sinabs", "spyx")
 _LISTED = 3
 
 
-class ConventionWarning(UserWarning):
+class ConventionWarning(StochiWarning):
     """Warning that a graph was read by a convention that it does not state."""
 
 
@@ -66,6 +68,7 @@ def recognize(
     Raises:
         InputError: the convention is unknown.
     """
+    check_arguments(recognize, locals())
     if convention is not None and convention not in CONVENTIONS:
         raise InputError(
             f"convention is {convention!r}; choose from {', '.join(CONVENTIONS)}, or leave it out"
@@ -119,18 +122,15 @@ def resolve_conventions(
             with a warning if another framework wrote the graph.
 
     Raises:
-        GraphError: this is not a NIR graph.
+        GraphError: this is not a NIR graph, or its fields do not have NIR's types.
         InputError: an argument is unknown.
 
     Warns:
         ConventionWarning: a convention that was recognized changes how numbers are read.
         ResetWarning: it is not known how neurons reset.
     """
-    if not isinstance(graph, nir.NIRGraph):
-        raise GraphError(
-            f"a nir.NIRGraph is needed, but the graph has type {type(graph).__name__}; make one"
-            " with stochi.export.to_nir(model, sample) or stochi.deploy.read_graph(path)"
-        )
+    check_arguments(resolve_conventions, locals(), besides=("graph",))
+    check_graph(graph)
     if reset is not None and reset not in RESETS:
         raise InputError(f"reset is {reset!r}; choose from {', '.join(RESETS)}")
     noted = graph.metadata if isinstance(graph.metadata, dict) else {}

@@ -7,6 +7,9 @@ import nir
 from stochi.deploy.graph.arrays import with_arrays
 from stochi.errors import GraphError, LoweringError
 
+MOST_STEPS = 200_000
+"""Most nodes on all paths of a graph together, each as often as a path passes it."""
+
 
 @dataclass(frozen=True)
 class FlatGraph:
@@ -47,17 +50,33 @@ def flatten(graph: nir.NIRGraph) -> FlatGraph:
                 raise GraphError(f"an edge names {name!r}, which is not a node of the graph")
         before[target].append(source)
     for name in [n for n in nodes if _passes_on(nodes[n]) and n not in ends]:
-        for sources in before.values():
-            if name in sources:
-                place = sources.index(name)
-                sources[place : place + 1] = before[name]
-        del nodes[name], before[name]
+        _join_over(name, before)
+        del nodes[name]
     return FlatGraph(
         nodes,
         {name: sorted(sources, key=order.__getitem__) for name, sources in before.items()},
         next(iter(graph.inputs)),
         next(iter(graph.outputs)),
     )
+
+
+def _join_over(name: str, before: dict[str, list[str]]) -> None:
+    """Take out a node that only passes on what it receives, from every list that names it.
+
+    Raises:
+        LoweringError: the node feeds itself, or such nodes connect others in too many ways.
+    """
+    arriving = before.pop(name)
+    if name in arriving:
+        raise LoweringError(f"node {name!r} feeds itself with no neuron in between")
+    for target, sources in before.items():
+        if name in sources:
+            ways = [way for s in sources for way in (arriving if s == name else (s,))]
+            if len(ways) > MOST_STEPS:
+                raise LoweringError(
+                    f"node {target!r}: more than {MOST_STEPS:,} connections lead to it; merge some"
+                )
+            before[target] = ways
 
 
 def _expand(

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from stochi.budget import check_memory, check_work
 from stochi.errors import LoweringError
 from stochi.program.layers import (
     Convolution,
@@ -109,6 +110,8 @@ def multiply(name: str, weights: Weights, matrix: np.ndarray, source_shape: Shap
     Raises:
         LoweringError: the product has too many weights.
     """
+    inputs = math.prod(source_shape)
+    check_memory(8 * inputs * len(matrix), f"node {name!r}: its product", LoweringError)
     flat = all(isinstance(stage, Flatten) for stage in weights.after)
     dense = Dense(np.zeros(0, np.int16))
     if flat and isinstance(weights.stage, Dense):
@@ -119,13 +122,16 @@ def multiply(name: str, weights: Weights, matrix: np.ndarray, source_shape: Shap
             stages=(*weights.before, *weights.after, dense),
             weight=matrix * weights.weight.reshape(-1),
         )
-    inputs = math.prod(source_shape)
     if inputs * len(matrix) > LARGEST_PRODUCT:
         raise LoweringError(
             f"node {name!r}: it follows {weights.node!r} with no neuron between them, and their"
             f" product would have {inputs * len(matrix):,} weights, more than"
             f" {LARGEST_PRODUCT:,}; put a spiking layer between them"
         )
+    what = f"node {name!r}: the product with {weights.node!r}"
+    check_memory(16 * inputs * matrix.shape[1], what, LoweringError)
+    additions = matrix.shape[1] * (len(matrix) + math.prod(weights.weight.shape[1:]))
+    check_work(inputs * additions, what, LoweringError)
     flatten = (Flatten(),) if len(source_shape) > 1 else ()
     product = matrix @ _as_matrix(weights, source_shape, matrix.shape[1])
     return Weights(weights.node, (*flatten, dense), product)
@@ -172,6 +178,7 @@ def ungrouped(kernels: np.ndarray, groups: int) -> np.ndarray:
     if groups == 1:
         return kernels
     outputs, inputs = kernels.shape[:2]
+    check_memory(8 * groups * kernels.size, "kernels without their groups", LoweringError)
     whole = np.zeros((outputs, inputs * groups, *kernels.shape[2:]), kernels.dtype)
     for g in range(groups):
         rows = slice(g * (outputs // groups), (g + 1) * (outputs // groups))

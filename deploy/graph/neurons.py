@@ -22,6 +22,8 @@ PARAMETERS = (
     *("tau", "tau_mem", "tau_syn", "r", "w_in"),
     *("v_threshold", "v_leak", "v_reset", "threshold"),
 )
+_MOST_STEPS = 2**24
+"""Most time steps that a delay or a refractory period may last."""
 COUPLED_TOLERANCE = 1e-4
 """Relative difference from 1 − λ that 32-bit floats in a file may give a coupled gain."""
 
@@ -187,7 +189,8 @@ def to_steps(name: str, what: str, seconds: np.ndarray, dt: float) -> np.ndarray
     Raises:
         LoweringError: a value is negative or is not a multiple of dt.
     """
-    steps = np.asarray(seconds, np.float64) / dt
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        steps = np.asarray(seconds, np.float64) / dt
     whole = np.rint(steps)
     if np.any(steps < 0):
         raise LoweringError(f"node {name!r}: a {what} of {np.min(steps) * dt:g} s is negative")
@@ -195,6 +198,11 @@ def to_steps(name: str, what: str, seconds: np.ndarray, dt: float) -> np.ndarray
         raise LoweringError(
             f"node {name!r}: a {what} of {np.asarray(seconds).flat[0]:g} s is not a whole number of"
             f" time steps of {dt:g} s; pass the dt that the graph was made for"
+        )
+    if np.max(whole, initial=0) > _MOST_STEPS:
+        raise LoweringError(
+            f"node {name!r}: a {what} of {np.max(seconds):g} s is {np.max(whole):g} time steps of"
+            f" {dt:g} s, more than {_MOST_STEPS:,}; pass the dt that the graph was made for"
         )
     return np.asarray(whole, np.int32)
 

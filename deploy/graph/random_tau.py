@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import nir
 
-from stochi.errors import GraphError, InputError
+from stochi.errors import GraphError, InputError, first_line
 from stochi.hardware.distributions import DecayDistribution, make_distribution
 
+_SHOWN = 200
 METADATA_KEY = "random_tau"
 
 
@@ -65,8 +66,9 @@ def read_random_tau(name: str, node: nir.NIRNode) -> RandomTau | None:
         )
     except InputError as error:
         raise GraphError(f"node {name!r}: metadata 'random_tau': {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise GraphError(f"node {name!r}: metadata 'random_tau' is incomplete: {error}") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        cause = first_line(error)[:_SHOWN]
+        raise GraphError(f"node {name!r}: metadata 'random_tau' is incomplete: {cause}") from error
     known = (
         random_tau.sampling in ("step", "forward", "mean")
         and random_tau.input_gain in ("coupled", "mean")

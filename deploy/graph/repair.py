@@ -6,31 +6,30 @@ node by another name than its own, parameters of one value beside parameters of 
 
 import dataclasses
 import warnings
-from pathlib import Path
 from typing import Any
 
-import h5py
 import nir
 import numpy as np
-from nir.serialization import hdf2dict
 
 from stochi.deploy.graph.arrays import as_array, spread
 from stochi.deploy.graph.flat import flatten
 from stochi.deploy.graph.neurons import NEURONS, PARAMETERS
 from stochi.deploy.graph.shapes import Shape, declared_shape, infer_shapes
-from stochi.errors import GraphError
+from stochi.errors import GraphError, StochiWarning
 
 _LISTED = 3
 
 
-class RepairedGraph(UserWarning):
+class RepairedGraph(StochiWarning):
     """Warning that a file does not agree with itself, and how it was read."""
 
 
-def read_repaired(source: Path, cause: str) -> nir.NIRGraph:
+def read_repaired(contents: dict[str, Any], source: str, cause: str) -> nir.NIRGraph:
     """Read a file that NIR refuses, with shapes that are followed from the input.
 
     Args:
+        contents: what the file holds of its graph, by name.
+        source: the file, for the warning.
         cause: why NIR refuses it, for the warning.
 
     Raises:
@@ -39,9 +38,8 @@ def read_repaired(source: Path, cause: str) -> nir.NIRGraph:
     Warns:
         RepairedGraph: always.
     """
-    with h5py.File(source, "r") as file:
-        found: list[str] = []
-        graph = _build_graph(hdf2dict(file["node"]), found)
+    found: list[str] = []
+    graph = _build_graph(contents, found)
     flat = flatten(graph)
     shapes = infer_shapes(flat)
     missing = [name for name in flat.nodes if name not in shapes]

@@ -10,6 +10,7 @@ import nir
 import numpy as np
 
 from stochi.deploy.graph.flat import FlatGraph
+from stochi.deploy.graph.sizes import check_shapes
 from stochi.errors import GraphError, LoweringError
 from stochi.hardware.sums import windows
 
@@ -24,7 +25,8 @@ def infer_shapes(flat: FlatGraph) -> dict[str, Shape]:
 
     Raises:
         GraphError: the input has no shape.
-        LoweringError: a node does not take the shape that reaches it, or two shapes reach it.
+        LoweringError: a node does not take the shape that reaches it, two shapes reach it, or the
+            shapes take more than the budget of memory.
     """
     declared = declared_shape(flat.nodes[flat.input])
     if declared is None:
@@ -32,10 +34,12 @@ def infer_shapes(flat: FlatGraph) -> dict[str, Shape]:
     first_error: Exception | None = None
     while True:
         try:
-            return _follow(flat, declared)
+            found = _follow(flat, declared)
+            check_shapes(found)
+            return found
         except (GraphError, LoweringError) as error:
             first_error = first_error or error
-            if declared[:1] != (1,):
+            if declared[:1] != (1,) or len(declared) == 1:
                 raise first_error from None
             declared = declared[1:]
 
@@ -76,6 +80,12 @@ def _follow(flat: FlatGraph, shape: Shape) -> dict[str, Shape]:
             raise LoweringError(
                 f"node {name!r}: inputs of different shapes add up: {listed}; give them one shape"
             )
+        for source, shape in arriving.items():
+            if _is_neuron(flat.nodes[name]) and shape != found[name]:
+                raise LoweringError(
+                    f"node {name!r}: it declares neurons of shape {found[name]}, but what arrives"
+                    f" from {source!r} has shape {shape}; give them one shape"
+                )
     return found
 
 
@@ -149,6 +159,7 @@ def _dense(name: str, node: nir.Linear, shape: Shape) -> Shape:
     if node.weight.ndim != 2:
         raise LoweringError(f"node {name!r}: its weights have {node.weight.ndim} dimensions, not 2")
     outputs, inputs = (int(size) for size in node.weight.shape)
+    _check_bias(name, node, outputs)
     if shape != (inputs,):
         way_out = "; put a nir.Flatten before it" if math.prod(shape) == inputs else ""
         raise LoweringError(
@@ -166,6 +177,13 @@ def _convolved(name: str, node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
             f"node {name!r}: its kernels in {groups_of(node)} groups take {channels} channels of"
             f" {'one axis' if axes == 1 else 'two axes'}, but its input has shape {shape}"
         )
+    outputs, groups = int(node.weight.shape[0]), groups_of(node)
+    if outputs % groups or channels % groups:
+        raise LoweringError(
+            f"node {name!r}: its {groups} groups do not divide its {channels} input channels and"
+            f" {outputs} output channels"
+        )
+    _check_bias(name, node, outputs)
     sides = (1, *shape[1:])[-2:]
     sizes = windows(
         sides,
@@ -174,16 +192,28 @@ def _convolved(name: str, node: nir.Conv1d | nir.Conv2d, shape: Shape) -> Shape:
         padding_of(name, node),
         two_axes(node, node.dilation, 1),
     )
-    return _checked(name, (int(node.weight.shape[0]), *sizes[2 - axes :]), shape)
+    return _checked(name, (outputs, *sizes[2 - axes :]), shape)
 
 
 def _pooled(name: str, node: nir.AvgPool2d | nir.SumPool2d, shape: Shape) -> Shape:
     if len(shape) != 3:
         raise LoweringError(f"node {name!r}: it pools images, but its input has shape {shape}")
-    sizes = windows(
-        shape[1:], pair(node.kernel_size), pair(node.stride), pair(node.padding), (1, 1)
-    )
+    kernel, padding = pair(node.kernel_size), pair(node.padding)
+    if any(2 * pad > side for pad, side in zip(padding, kernel, strict=True)):
+        raise LoweringError(
+            f"node {name!r}: it pads by {padding}, more than half of its windows of {kernel}"
+        )
+    sizes = windows(shape[1:], kernel, pair(node.stride), padding, (1, 1))
     return _checked(name, (shape[0], *sizes), shape)
+
+
+def _check_bias(name: str, node: nir.NIRNode, outputs: int) -> None:
+    bias = getattr(node, "bias", None)
+    size = 1 if bias is None else math.prod(np.shape(bias))
+    if size not in (1, outputs):
+        raise LoweringError(
+            f"node {name!r}: its bias has {size:,} values for {outputs:,} outputs; give it one each"
+        )
 
 
 def _checked(name: str, found: Shape, shape: Shape) -> Shape:
@@ -202,8 +232,10 @@ def _flattened(name: str, node: nir.Flatten, shape: Shape, consumers: list[nir.N
         isinstance(c, nir.Linear | nir.Affine) and c.weight.shape[1:] == whole for c in consumers
     ):
         return whole
-    first, last = (int(dim) % max(len(shape), 1) for dim in (node.start_dim, node.end_dim))
-    if first > last:
+    axes = max(len(shape), 1)
+    inside = all(-axes <= int(dim) < axes for dim in (node.start_dim, node.end_dim))
+    first, last = (int(dim) % axes for dim in (node.start_dim, node.end_dim))
+    if first > last or not inside:
         raise LoweringError(
             f"node {name!r}: it flattens the axes {node.start_dim} to {node.end_dim} of the shape"
             f" {shape}; NIR counts them without a batch"

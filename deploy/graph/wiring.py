@@ -5,9 +5,7 @@ from a neuron node, over nodes that are linear. Everything that runs or lowers a
 layers in this order.
 """
 
-import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import nir
 import numpy as np
@@ -16,7 +14,9 @@ from stochi.deploy.graph.arrays import as_array, spread
 from stochi.deploy.graph.flat import FlatGraph, flatten
 from stochi.deploy.graph.neurons import NEURONS, to_steps
 from stochi.deploy.graph.order import order_layers
+from stochi.deploy.graph.searching import check_paths, paths_into
 from stochi.deploy.graph.shapes import Shape, infer_shapes
+from stochi.deploy.graph.sizes import check_delay, check_weights
 from stochi.errors import GraphError, LoweringError
 from stochi.program.layers import INPUT
 
@@ -100,7 +100,9 @@ def wire(graph: nir.NIRGraph, dt: float) -> Wiring:
             raise LoweringError(
                 f"node {name!r} ({type(node).__name__}) is not supported; Stochi lowers {SUPPORTED}"
             )
+    _check_ends(flat)
     shapes = infer_shapes(flat)
+    check_paths(flat)
     found = {}
     for name, node in flat.nodes.items():
         if isinstance(node, NEURONS):
@@ -118,7 +120,23 @@ def wire(graph: nir.NIRGraph, dt: float) -> Wiring:
         found[output] = replace(readout, name=output)
     names = order_layers(list(found), lambda name: [path.source for path in found[name].paths])
     layers = tuple(_delay_feedback(found[name], names) for name in names)
+    check_weights(flat.nodes, [path.nodes for layer in layers for path in layer.paths])
     return Wiring(flat.nodes, shapes, layers, shapes[flat.input], output)
+
+
+def _check_ends(flat: FlatGraph) -> None:
+    """Raise LoweringError if edges lead into the graph's input, or from its output."""
+    if flat.before[flat.input]:
+        raise LoweringError(
+            f"node {flat.before[flat.input][0]!r} feeds the input {flat.input!r}, which takes only"
+            " the sample; lead the edge to the node behind the input"
+        )
+    fed = next((name for name, sources in flat.before.items() if flat.output in sources), None)
+    if fed is not None:
+        raise LoweringError(
+            f"the output {flat.output!r} feeds node {fed!r}; lead the edge from the node before the"
+            " output"
+        )
 
 
 def _name_of(readout: WiredLayer, flat: FlatGraph) -> str:
@@ -141,12 +159,14 @@ def _layer(flat: FlatGraph, shapes: dict[str, Shape], name: str, dt: float) -> W
     node = flat.nodes[name]
     counted: set[tuple[str, ...]] = set()
     paths = []
-    for walked in _paths_into(flat, name, (name,)):
-        between, biases = walked[1:-1], []
-        for place in range(1, len(walked) - 1):
+    for walked in paths_into(flat, name):
+        between, biases, ways = walked[1:-1], list[int](), 1
+        for place in range(len(walked) - 2, 0, -1):
             rest = walked[place:]
-            biases.append(0 if rest in counted else _ways(flat, rest))
+            ways *= flat.before[rest[1]].count(rest[0])
+            biases.append(0 if rest in counted else ways)
             counted.add(rest)
+        biases.reverse()
         source = INPUT if isinstance(flat.nodes[walked[0]], nir.Input) else walked[0]
         delay = _delay(flat, shapes, walked, dt)
         paths.append(Path(source, between, tuple(biases), delay))
@@ -154,33 +174,6 @@ def _layer(flat: FlatGraph, shapes: dict[str, Shape], name: str, dt: float) -> W
         raise LoweringError(f"layer {name!r}: nothing feeds it")
     neurons = name if isinstance(node, NEURONS) else ""
     return WiredLayer(name, neurons, shapes[name], tuple(paths))
-
-
-def _paths_into(flat: FlatGraph, name: str, after: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Find all paths from a source (the input or a neuron) over linear nodes to a layer.
-
-    Args:
-        name: the node where the search starts, backwards.
-        after: the path from that node to the layer, both included.
-    """
-    paths: list[tuple[str, ...]] = []
-    for before in flat.before[name]:
-        node = flat.nodes[before]
-        if isinstance(node, (*NEURONS, nir.Input)):
-            paths.append((before, *after))
-        elif before in after:
-            raise LoweringError(f"node {before!r} feeds itself with no neuron in between")
-        else:
-            further = _paths_into(flat, before, (before, *after))
-            if not further:
-                raise GraphError(f"nothing feeds node {before!r}")
-            paths += further
-    return paths
-
-
-def _ways(flat: FlatGraph, path: tuple[str, ...]) -> int:
-    """Count the connections along a path: two if a second one runs through an inner graph."""
-    return math.prod(flat.before[b].count(a) for a, b in pairwise(path))
 
 
 def _delay(
@@ -210,6 +203,7 @@ def _delay(
                 f"node {name!r}: its delays differ between neurons, after weights or pooling; a"
                 " chip delays axons, so put the delays directly after the neurons"
             )
+        check_delay(name, total, source)
     return total
 
 

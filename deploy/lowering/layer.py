@@ -14,7 +14,7 @@ from stochi.deploy.graph.paths import RealProjection
 from stochi.deploy.lowering.reach import membrane_reach
 from stochi.deploy.lowering.reset import choose_reset, subtracts_by_synapse
 from stochi.deploy.lowering.stand_in import StandIn
-from stochi.errors import LoweringError
+from stochi.errors import LoweringError, StochiWarning
 from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.decays import MAX_TABLE_BITS, decay_table, quantize_decay
@@ -66,11 +66,11 @@ class RealValues:
         )
 
 
-class MergedDecays(UserWarning):
+class MergedDecays(StochiWarning):
     """Warning that a layer has fewer distinct decays on the chip than in the graph."""
 
 
-class MergedThresholds(UserWarning):
+class MergedThresholds(StochiWarning):
     """Warning that a layer has fewer distinct thresholds on the chip than after rounding."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from stochi.errors import InputError
+from stochi.errors import InputError, StochiWarning
 from stochi.hardware.fixed_point import ALIGN_SHIFT, NOISE_EXPONENT_MAX
 from stochi.hardware.noise import generator_mean
 from stochi.program.comparison import weight_cosine
@@ -22,7 +22,7 @@ Tuning keeps it above 0.9; training from another start gives about 0.
 """
 
 
-class CalibrationWarning(UserWarning):
+class CalibrationWarning(StochiWarning):
     """Warning that fitted noise may not match the reference."""
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from stochi.deploy.mapping.results import Mapping
-from stochi.files import written_aside
+from stochi.files import write_png
+from stochi.plain_text import escape_label
 
 
 def draw_cores(mapping: Mapping, path: str | Path) -> None:
@@ -28,7 +29,6 @@ def draw_cores(mapping: Mapping, path: str | Path) -> None:
     axes.set_xlabel("core; the stronger the colour, the fuller")
     axes.set_ylabel("chip")
     for name in mapping.layers:
-        axes.plot([], [], "s", color=colour[name], label=name)
+        axes.plot([], [], "s", color=colour[name], label=escape_label(name))
     figure.legend(loc="outside lower center", ncols=4, fontsize=7)
-    with written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=110)
+    write_png(figure, path, dpi=110)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from stochi.arguments import check_arguments
 from stochi.deploy.mapping.blocks import Block
 from stochi.deploy.mapping.connections import (
     Image,
@@ -44,6 +45,7 @@ def map_cores(program: Program, chip: str | None = None) -> Mapping:
     Raises:
         InputError: the chip is unknown, or the mapping cannot tell how a layer's neurons lie.
     """
+    check_arguments(map_cores, locals())
     return map_onto(program, find_core(program.target.chip if chip is None else chip))
 
 

@@ -1,7 +1,9 @@
 """The README of a folder, and the packages that it needs."""
 
+import re
 import textwrap
 
+from stochi.plain_text import escape_text
 from stochi.program.program import Program
 from stochi.sim.lava.compatibility import INSTALL
 from stochi.sim.lava.folder_run import Form
@@ -114,8 +116,13 @@ def _rows(program: Program, form: Form) -> list[str]:
         if form.whole_layers is not None:
             runs_on = "`ChipLayer`"
         shape = "×".join(map(str, layer.shape))
-        rows.append(f"| {layer.name} | {shape} | {fed} | {runs_on} |")
+        rows.append(f"| {_shown(layer.name)} | {shape} | {_shown(fed)} | {runs_on} |")
     return rows
+
+
+def _shown(names: str) -> str:
+    """Return names that a page of Markdown shows as they are."""
+    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", escape_text(names))
 
 
 def _needs(program: Program, form: Form) -> str:
@@ -128,30 +135,30 @@ def _needs(program: Program, form: Form) -> str:
     microcode = [layer.name for layer in program.layers if layer.decay.drawn]
     if microcode:
         lines.append(
-            f"The neurons of {', '.join(microcode)} draw their decay at run time and have only a"
-            " Python model. Loihi 2 has programmable neurons; the microcode is not part of this"
-            " folder. `stochi_lava/hardware/neuron.py` defines their arithmetic. The draws come"
-            f" from a {_SOURCES[program.target.random_source]}; a chip's generator would draw other"
-            " numbers, so expect equal distributions, not equal spikes."
+            f"The neurons of {_shown(', '.join(microcode))} draw their decay at run time and have"
+            " only a Python model. Loihi 2 has programmable neurons; the microcode is not part of"
+            " this folder. `stochi_lava/hardware/neuron.py` defines their arithmetic. The draws"
+            f" come from a {_SOURCES[program.target.random_source]}; a chip's generator would draw"
+            " other numbers, so expect equal distributions, not equal spikes."
         )
     noisy = [layer.name for layer in program.layers if layer.generator is not None]
     if noisy:
         lines.append(
-            f"The neurons of {', '.join(noisy)} add noise of the chip's stock generator, whose"
-            " exponent, mantissa and target are in `model.program`. The chip's own generator draws"
-            " other numbers, so expect equal distributions, not equal spikes."
+            f"The neurons of {_shown(', '.join(noisy))} add noise of the chip's stock generator,"
+            " whose exponent, mantissa and target are in `model.program`. The chip's own generator"
+            " draws other numbers, so expect equal distributions, not equal spikes."
         )
     resets = [layer.name for layer in program.layers if layer.resets_in_microcode]
     if resets:
         lines.append(
-            f"The neurons of {', '.join(resets)} reset otherwise than to 0 at the spike, which"
-            " takes a programmable neuron."
+            f"The neurons of {_shown(', '.join(resets))} reset otherwise than to 0 at the spike,"
+            " which takes a programmable neuron."
         )
     others = set(form.neurons) - {*microcode, *noisy, *resets}
     if others and form.whole_layers is None:
         lines.append(
-            f"The neurons of {', '.join(sorted(others))} have only a Python model here. The table"
-            " above says what Lava's LIF lacks for them."
+            f"The neurons of {_shown(', '.join(sorted(others)))} have only a Python model here. The"
+            " table above says what Lava's LIF lacks for them."
         )
     if program.target.input_levels > 1:
         lines.append(

@@ -13,13 +13,24 @@ PACKAGE = "stochi_lava"
 """The copies' package, whose name does not hide an installed Stochi."""
 SCRIPT = "deploy/portable/run_script.py"
 MODULES = (
-    *("errors", "files"),
+    *(
+        "arguments",
+        "budget",
+        "caching",
+        "data/array_files",
+        "errors",
+        "files",
+        "plain_text",
+        "processes",
+        "temporary",
+    ),
     *("hardware/array_synapses", "hardware/broadcasting", "hardware/chips", "hardware/decays"),
     *("hardware/delays", "hardware/draws", "hardware/fixed_point", "hardware/jitable"),
     *("hardware/lfsr", "hardware/neuron", "hardware/noise", "hardware/sums"),
-    *("program/archive", "program/layers", "program/layout", "program/network"),
-    *("program/chip_rules", "program/program", "program/rules", "program/target"),
-    "sim/engine/neuron_step",
+    *("program/archive", "program/layers", "program/layout", "program/members"),
+    *("program/chip_rules", "program/demands", "program/fields", "program/network"),
+    *("program/program", "program/rules", "program/target", "program/wording"),
+    *("sim/mapped", "sim/engine/neuron_step"),
     *("sim/lava/array_layer", "sim/lava/compatibility", "sim/lava/folder_run", "sim/lava/jobs"),
     *("sim/lava/layer_sources", "sim/lava/network", "sim/lava/numpy_two", "sim/lava/runtime"),
     *("sim/lava/stock", "sim/lava/stock_rules"),

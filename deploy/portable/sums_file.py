@@ -3,12 +3,13 @@
 import hashlib
 import os
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stochi.errors import InputError
+from stochi.errors import InputError, WriteError
+from stochi.temporary import Reserved, remove_left_behind, reserved
 
 LIST = "SHA256SUMS"
 _LEFT_BY_PYTHON = "__pycache__"
@@ -44,44 +45,54 @@ def check_folder(path: str | Path) -> None:
 def folder_written_aside(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder, list its files, and move it to ``path`` if the block succeeds.
 
-    If the block raises, ``path`` stays as it was.
+    If the block raises, ``path`` stays as it was. If the process is killed, the next write of a
+    file or folder next to it removes the temporary folder.
 
     Raises:
         InputError: as for :func:`check_folder`.
+        WriteError: the folder cannot be written: a full disk, a limit, missing permissions.
     """
     check_folder(path)
     target = Path(path).resolve()  # a link stays, and what it points to is replaced
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
     try:
-        yield aside
-        files = sorted(file for file in aside.rglob("*") if file.is_file())
-        lines = [
-            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(aside).as_posix()}"
-            for file in files
-        ]
-        (aside / LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        # mkdtemp makes the folder private; give it the permissions of a plain mkdir().
-        umask = os.umask(0)
-        os.umask(umask)
-        aside.chmod(0o777 & ~umask)
-        _replace(target, aside)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_left_behind(target.parent)
+        with reserved(target.parent) as new:
+            new.folder.mkdir()
+            yield new.folder
+            _list_files(new.folder)
+            _replace(target, new)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise WriteError(error.errno, error.strerror, str(path)) from error
 
 
-def _replace(target: Path, aside: Path) -> None:
-    """Move a folder to its place; what was there goes last, or comes back if that fails."""
-    before = aside.with_suffix(".before")
+def _list_files(folder: Path) -> None:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    lines = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(folder).as_posix()}"
+        for file in files
+    ]
+    (folder / LIST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _replace(target: Path, new: Reserved) -> None:
+    """Move a folder to its place; what was there goes last, or comes back if that fails.
+
+    If the process is killed in between, the next start brings it back.
+    """
+    new.file.write_bytes(os.fsencode(target.name))
     if target.exists():
-        os.replace(target, before)
+        new.folder.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(target, new.before)
     try:
-        os.replace(aside, target)
+        os.replace(new.folder, target)
     except BaseException:
-        if before.exists():
-            os.replace(before, target)
+        if new.before.exists():
+            os.replace(new.before, target)
         raise
-    shutil.rmtree(before, ignore_errors=True)
+    shutil.rmtree(new.before, ignore_errors=True)
 
 
 def _read_list(folder: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stochi.arguments import check_arguments
 from stochi.deploy.portable.readme import REQUIREMENTS, write_readme
 from stochi.deploy.portable.sources import read_sources
 from stochi.deploy.portable.sums_file import check_folder, folder_written_aside
@@ -37,6 +38,7 @@ def write_lava(
             holds other files.
         LoweringError: a layer has more sources than a Lava process has ports.
     """
+    check_arguments(write_lava, locals(), besides=("inputs",))
     check_folder(folder)
     check_sources(program)
     given = inputs_in_order(inputs, program.input_shape, program.target.time_steps)

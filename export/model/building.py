@@ -4,8 +4,10 @@ import nir
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.neurons import read_neuron
+from stochi.deploy.graph.sizes import check_additions
 from stochi.deploy.graph.wiring import Wiring, wire
 from stochi.deploy.lowering.network import find_dt, find_time_steps
 from stochi.errors import GraphError, InputError
@@ -53,6 +55,7 @@ def from_nir(
     Warns:
         ConventionWarning, ResetWarning: the graph does not say how its numbers are meant.
     """
+    check_arguments(from_nir, locals(), besides=("graph",))
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"a NIR graph is needed, this is a {type(graph).__name__}")
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
@@ -68,6 +71,8 @@ def from_nir(
         str(noted.get("reads", "spikes")),
     )
     wiring = wire(graph, seconds)
+    paths = [path.nodes for layer in wiring.layers for path in layer.paths]
+    check_additions(wiring.nodes, wiring.shapes, paths, reading.time_steps)
     return GraphModel(graph, wiring, _modules(wiring, seconds, dtype), reading)
 
 

@@ -18,6 +18,7 @@ from stochi.export.onnx.stepped import (
     Given,
     Kind,
     SteppedNetwork,
+    ages_kept,
 )
 from stochi.export.onnx.symbol import Symbol, constant, stored, write
 from stochi.hardware.decays import draw_decays, look_up
@@ -258,7 +259,7 @@ def _draws_of(layer: Layer) -> list[tuple[str, Drawn]]:
 def _ages(network: Network, source: str) -> int:
     """Return how many time steps back a source's values are needed."""
     projections = [p for layer in network.layers for p in layer.projections if p.source == source]
-    return max((p.longest_delay for p in projections), default=0)
+    return ages_kept(source, (p.longest_delay for p in projections))
 
 
 def _states_of(network: Network, streams: bool) -> dict[str, Kind]:

@@ -9,10 +9,11 @@ import nir
 import numpy as np
 import torch
 
+from stochi.arguments import check_argument, check_arguments
 from stochi.errors import ExportError, InputError, check_at_least_one
 from stochi.export.model.building import from_nir
 from stochi.export.model.model import GraphModel
-from stochi.files import check_output, written_aside
+from stochi.files import check_output, what_is_missing, write_whole
 from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 
@@ -65,11 +66,11 @@ def to_onnx(
         The model, checked by onnx, with its origin in ``metadata_props``.
 
     Raises:
-        InputError: an argument is out of range, onnx is not installed, the model is larger than
-            protobuf's 2 GiB, or a Program draws inside from "lfsr".
+        InputError: an argument is out of range, onnx is not installed, there is no such source, the
+            model is larger than protobuf's 2 GiB, or a Program draws inside from "lfsr".
         ExportError: the network has something that has no form in ONNX here, or a number is NaN.
-        OSError: the source cannot be read.
     """
+    check_arguments(to_onnx, locals(), besides=("network", "probes"))
     onnx = _import_onnx()
     check_output(path)
     if draws not in DRAWS:
@@ -83,8 +84,7 @@ def to_onnx(
     _check_size(model.ByteSize())
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
-        with written_aside(path) as aside:
-            aside.write_bytes(model.SerializeToString())
+        write_whole(path, model.SerializeToString())
     return model
 
 
@@ -105,6 +105,7 @@ def draws_for_onnx(
     Raises:
         InputError: a number is out of range, or onnx is not installed.
     """
+    check_arguments(draws_for_onnx, locals(), besides=("network",))
     _import_onnx()
     check_at_least_one(batch=batch)
     stepped = stepped_network(network, None, False, ())
@@ -131,6 +132,7 @@ def stepped_network(
     from stochi.export.onnx.integer_step import SteppedProgram
     from stochi.export.onnx.real_step import SteppedModel
 
+    check_argument("probes", probes, tuple[str, ...] | str)
     unknown = set(probes) - {"spikes", "membrane"}
     if unknown or isinstance(probes, str):
         raise InputError(f"probes are {probes!r}; give a tuple of 'spikes' and 'membrane'")
@@ -169,6 +171,8 @@ def _origin(network: Network, stepped: "SteppedNetwork", draws: str) -> dict[str
 def _read_from(source: str | Path | None) -> dict[str, str]:
     if source is None:
         return {}
+    if not Path(source).is_file():
+        raise InputError(f"source {source}: {what_is_missing(Path(source))}")
     digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return {"source": Path(source).name, "source_sha256": digest}
 

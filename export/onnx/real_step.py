@@ -24,6 +24,7 @@ from stochi.export.onnx.stepped import (
     Given,
     Kind,
     SteppedNetwork,
+    ages_kept,
 )
 from stochi.export.onnx.symbol import Symbol, numpy_type
 from stochi.hardware.draws import Draws, LayerDraws
@@ -190,7 +191,7 @@ class SteppedModel(SteppedNetwork):
 
     def _ages(self, source: str) -> int:
         paths = [p for la in self.model.wiring.layers for p in la.paths if p.source == source]
-        return max((int(path.delay.max()) for path in paths), default=0)
+        return ages_kept(source, (int(path.delay.max()) for path in paths))
 
     def _factors(self) -> np.ndarray | None:
         readout = self.model.reading.readout

@@ -1,11 +1,13 @@
 """What a network is to the loop over time: states, and a step that writes itself into a graph."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from stochi.errors import ExportError
 from stochi.export.onnx.body import Body
 from stochi.export.onnx.symbol import Symbol
 from stochi.hardware.draws import Draws
@@ -14,6 +16,26 @@ FRAME, STEP = "frame", "step"
 SAMPLES = "samples"
 SEED, TRIAL, FIRST_SAMPLE = "seed", "trial", "first_sample"
 Given = dict[str, Symbol]
+LONGEST_DELAY = 1000
+"""Most time steps that a value is kept: each is a state of its own in the ONNX model."""
+
+
+def ages_kept(source: str, delays: Iterable[int]) -> int:
+    """Return how many time steps back a source's values are needed.
+
+    Args:
+        delays: of all connections from it, in time steps.
+
+    Raises:
+        ExportError: a delay is too long.
+    """
+    longest = max(delays, default=0)
+    if longest > LONGEST_DELAY:
+        raise ExportError(
+            f"a delay of {longest} time steps from {source!r}; an ONNX model keeps a value for at"
+            f" most {LONGEST_DELAY}: shorten the delay, or run the Program (stochi.sim.run)"
+        )
+    return longest
 
 
 @dataclass(frozen=True)

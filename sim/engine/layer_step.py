@@ -6,10 +6,11 @@ that do not change. States are passed in and returned; a running layer itself ne
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cached_property
 
+import numpy as np
 import torch
 
+from stochi.caching import cached_property
 from stochi.hardware.delays import delayed
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import shift
@@ -128,7 +129,8 @@ class RunningLayer:
         return tuple(self._integers(p.delay) for p in self.layer.projections)
 
     def _integers(self, array: object) -> torch.Tensor:
-        return torch.as_tensor(array, dtype=torch.int32).to(self.device)
+        given = _in_order(array) if isinstance(array, np.ndarray) else array
+        return torch.as_tensor(given, dtype=torch.int32).to(self.device)
 
     def _weight(self, projection: Projection) -> torch.Tensor:
         """Put weights on the device: integers for one-to-one, floats with exact sums for others."""
@@ -137,8 +139,13 @@ class RunningLayer:
             return self._integers(projection.weight)
         pooled = math.prod(math.prod(s.kernel) for s in stages if isinstance(s, SumPool))
         largest = self.network.largest_value(projection.source) * pooled
-        weights = torch.from_numpy(projection.weight).to(self.device)
+        weights = torch.from_numpy(_in_order(projection.weight)).to(self.device)
         return exact_weight(weights, largest, projection.partial_sum_bound)
+
+
+def _in_order(array: np.ndarray) -> np.ndarray:
+    """Return an array as torch takes it: numpy may hold one backwards, torch never does."""
+    return np.asarray(array, order="C")
 
 
 def synaptic_sums(

@@ -5,11 +5,11 @@ States are passed in and returned; the neurons themselves never change.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from stochi.caching import cached_property
 from stochi.hardware.decays import draw_decays
 from stochi.hardware.draws import Draws
 from stochi.hardware.fixed_point import Integers

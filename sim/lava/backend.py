@@ -7,6 +7,7 @@ from stochi.program.program import Program
 from stochi.sim.lava.session import LavaSession
 from stochi.sim.record import Record
 from stochi.sim.recording import Probes, Progress
+from stochi.turns import turn
 
 
 class LavaBackend:
@@ -21,5 +22,6 @@ class LavaBackend:
         progress: Progress,
     ) -> Record:
         """Run a batch; see :class:`stochi.sim.backends.Backend`."""
-        with LavaSession(program, shown.shape[1]) as session:
+        # Lava has one list of processes, and a fork would inherit the pipes of another runtime.
+        with turn(), LavaSession(program, shown.shape[1]) as session:
             return session.run(shown, draws, probes, progress)

@@ -1,7 +1,5 @@
 """Run of a Program on Lava with numpy alone; what Lava's own processes know runs on those."""
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,8 @@ from stochi.program.program import Program
 from stochi.sim.lava.network import LayerNetwork
 from stochi.sim.lava.stock import StockLava
 from stochi.sim.lava.stock_rules import check_synapses, what_the_neuron_lacks
+from stochi.sim.mapped import create_mapped
+from stochi.temporary import temporary_folder
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,8 @@ def run_on_lava(program: Program, frames: np.ndarray, draws: Draws) -> Recorded:
     if choose_form(program, frames.shape[1]).whole_layers is None:
         with StockLava(program, frames, draws) as stock:
             return Recorded(*stock.record())
-    folder = Path(tempfile.mkdtemp(prefix="stochi-lava-"))
-    try:
+    with temporary_folder() as folder:
         return _run_layers(program, frames, draws, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _why_whole_layers(program: Program, samples: int) -> str | None:
@@ -94,7 +91,7 @@ def _run_layers(program: Program, frames: np.ndarray, draws: Draws, folder: Path
         path = folder / f"{probe}-{program.index(layer.name)}.npy"
         files[probe][layer.name] = str(path)
         shape = (program.target.time_steps, frames.shape[1], *layer.shape)
-        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        return create_mapped(path, dtype, shape)
 
     spikes = {
         layer.name: recorded_into("spikes", layer, np.bool_)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stochi.files import write_whole
 from stochi.hardware.draws import Draws
+from stochi.sim.mapped import create_mapped
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ class Job:
             number: number of the job in the session.
             frames: (1 or time steps, samples, n) uint8.
             classes: number of outputs that are read.
+
+        Raises:
+            WriteError: there is not enough space.
         """
         path = folder / f"job-{number}"
         path.mkdir()
-        np.save(path / "frames.npy", frames)
-        np.save(path / "read.npy", np.zeros((self.samples, classes), np.int64))
-        (path / "job.json").write_text(json.dumps(asdict(self)))
+        create_mapped(path / "frames.npy", frames.dtype, frames.shape)[:] = frames
+        create_mapped(path / "read.npy", np.int64, (self.samples, classes))
+        write_whole(path / "job.json", json.dumps(asdict(self)))
         return path
 
     @staticmethod

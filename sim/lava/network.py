@@ -1,9 +1,8 @@
 """Lava's processes for a Program, one for each layer, kept running for many batches."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import ExitStack
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from stochi.sim.lava.compatibility import import_lava
 from stochi.sim.lava.jobs import Job
 from stochi.sim.lava.layer_sources import check_sources, sources_of
 from stochi.sim.lava.runtime import LavaRuntime
+from stochi.temporary import temporary_folder
 
 SIDE_BY_SIDE_NEURONS = 2**18
 """Largest number of a layer's neurons, over all samples, that step side by side in a process."""
@@ -47,20 +47,16 @@ class LayerNetwork:
         self.models: dict[type, type] = {BatchSource: PyBatchSource, ChipLayer: PyChipLayer}
 
     def __enter__(self) -> "LayerNetwork":
-        self.folder = Path(tempfile.mkdtemp(prefix="stochi-lava-"))
-        try:
+        with ExitStack() as stack:
+            self.folder = stack.enter_context(temporary_folder())
             self.runtime = LavaRuntime(self._connect, self.models)
             self.runtime.start()
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
+            self.folder_in_use = stack.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        try:
-            self.runtime.stop()
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+    def __exit__(self, raised: object, *_: object) -> None:
+        with self.folder_in_use:
+            self.runtime.stop(by_force=raised is not None)
 
     def run_frames(
         self,

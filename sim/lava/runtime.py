@@ -1,20 +1,21 @@
 """Lava's runtime: starting it, running it, and ending its processes reliably."""
 
-import ctypes
+import errno
 import logging
+import mmap
+import multiprocessing
 import os
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stochi.errors import StochiError
+from stochi.errors import StochiError, explain_cause
+from stochi.processes import end_with_parent, leave_signals_to_parent, starting_children
 
 SECONDS_BETWEEN_LOOKS = 0.5
-_PR_SET_PDEATHSIG = 1
 _starting = threading.local()
+_one_start = threading.Lock()
 
 
 class LavaRunError(StochiError):
@@ -63,12 +64,18 @@ class LavaRuntime:
                 if type(process) in self.models
             },
         )
+        before = multiprocessing.active_children()
         try:
-            with _children_that_end_with_us(), _loggers_unchanged():
+            with _children_that_end_with_us(), _loggers_unchanged(), _memory_without_names():
                 self.process.create_runtime(run_cfg=config)
-        except Exception as error:
-            self.stop()
-            raise LavaRunError(f"Lava's runtime does not start: {error}") from error
+        except BaseException as error:
+            self.stop(by_force=True)
+            for child in multiprocessing.active_children():
+                if child not in before:
+                    child.kill()
+            if not isinstance(error, Exception):
+                raise
+            raise LavaRunError(f"Lava's runtime does not start: {_why(error)}") from error
 
     def run(self, steps: int) -> None:
         """Run a number of time steps.
@@ -90,30 +97,42 @@ class LavaRuntime:
         except LavaRunError:
             raise
         except Exception as error:
-            raise LavaRunError(f"Lava's runtime failed: {error}") from error
+            raise LavaRunError(f"Lava's runtime failed: {_why(error)}") from error
 
     def _check_processes(self) -> None:
         for actor in self.process.runtime._messaging_infrastructure.actors:
             if not _is_alive(actor):
                 raise LavaRunError("one of Lava's processes died; it may have run out of memory")
 
-    def stop(self) -> None:
-        """End all processes, by force if one of them has died; further calls do nothing."""
+    def stop(self, by_force: bool = False) -> None:
+        """End all processes; further calls do nothing.
+
+        Args:
+            by_force: whether to kill them, in the middle of a run, for example. If one of them has
+                died, the others are killed anyway.
+        """
         from lava.magma.core.process.process import ProcessServer
 
         server = ProcessServer()
         server.processes = [p for p in server.processes if p not in self.made]
-        runtime, self.process.runtime, self.made = self.process.runtime, None, []
+        runtime = self.process.runtime
+        for process in self.made:
+            process.runtime = None  # it would stop the runtime again when it is deleted
+        self.made = []
         if runtime is None:
             return
         actors = list(runtime._messaging_infrastructure.actors)
-        alive = all(_is_alive(actor) for actor in actors)
+        alive = not by_force and all(_is_alive(actor) for actor in actors)
         # Lava passes a stop on only after a run, and to all processes or to none.
         runtime._is_started = alive
         if not alive:
             for actor in filter(_is_alive, actors):
                 actor.kill()
-        runtime.stop()
+        try:
+            runtime.stop()
+        except Exception:
+            if alive:
+                raise
 
 
 def _is_alive(actor: Any) -> bool:
@@ -139,24 +158,75 @@ def _loggers_unchanged() -> Iterator[None]:
 def _children_that_end_with_us() -> Iterator[None]:
     """Fork processes that end with this one.
 
-    They ignore Ctrl-C, which reaches the whole process group of a terminal, because the parent ends
-    them in order. If the parent is killed, Linux ends them.
+    They ignore Ctrl-C, because the parent ends them in order. If the parent is killed, the system
+    ends them.
     """
-    before = None
-    if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     _starting.parent = os.getpid()
     try:
-        yield
+        with starting_children():
+            yield
     finally:
         _starting.parent = None
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
 
 
-def _end_with_parent() -> None:
-    if getattr(_starting, "parent", None) is not None and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _begin_as_child() -> None:
+    parent = getattr(_starting, "parent", None)
+    if parent is not None:
+        _starting.parent = os.getpid()
+        leave_signals_to_parent()
+        end_with_parent(parent)
 
 
-os.register_at_fork(after_in_child=_end_with_parent)
+os.register_at_fork(after_in_child=_begin_as_child)
+
+
+class _Block:
+    """Memory that forked processes share, as Lava's ports use it.
+
+    Attributes:
+        buf: its bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.buf = memoryview(mmap.mmap(-1, size))
+
+
+class _InheritedMemory:
+    """Lava's manager of shared memory, without a process, names or files.
+
+    Lava takes memory from /dev/shm, which is small in a container: writing to it ends the process
+    if it is full, and a kill leaves what was taken. Forked processes can inherit memory instead.
+    """
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def shutdown(self) -> None:
+        """Do nothing; memory goes with the last port that uses it."""
+
+    def create_shared_memory(self, size: int) -> _Block:
+        """Return new memory, of a size in bytes."""
+        return _Block(size)
+
+
+@contextmanager
+def _memory_without_names() -> Iterator[None]:
+    """Let a runtime that starts in the block use :class:`_InheritedMemory`."""
+    from lava.magma.runtime.message_infrastructure import multiprocessing as infrastructure
+
+    with _one_start:
+        before = infrastructure.SharedMemoryManager
+        infrastructure.SharedMemoryManager = _InheritedMemory
+        try:
+            yield
+        finally:
+            infrastructure.SharedMemoryManager = before
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return (
+            "/dev/shm, where its semaphores are, is full; make it larger (docker run"
+            " --shm-size=1g), or use the engine"
+        )
+    return explain_cause(error) if isinstance(error, OSError) else str(error)

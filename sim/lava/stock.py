@@ -80,8 +80,8 @@ class StockLava:
         self.runtime.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.runtime.stop()
+    def __exit__(self, raised: object, *_: object) -> None:
+        self.runtime.stop(by_force=raised is not None)
 
     def run(self, steps: int) -> None:
         """Run a number of time steps, and add the time that Lava takes to ``seconds``."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
+from stochi.arguments import check_fields
 from stochi.attacks.apgd import APGD
 from stochi.attacks.base import ImageAttack
 from stochi.attacks.chosen import Chosen
@@ -72,6 +73,7 @@ class AutoAttack(ImageAttack, ReportsProgress):
     surrogates: SurrogateChoice | Sequence[SurrogateChoice] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.version not in VERSION_DRAWS:
             known = ", ".join(VERSION_DRAWS)
             raise InputError(f"version is {self.version!r}; choose from {known}")

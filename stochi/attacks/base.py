@@ -11,15 +11,18 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from stochi.arguments import check_fields
 from stochi.attacks.chosen import Candidate, Chosen
-from stochi.attacks.expectation import cuda_generators, judge, judging_runs
+from stochi.attacks.expectation import judge, judging_runs
 from stochi.attacks.grid import onto_grid
 from stochi.attacks.memory import check_forgets
 from stochi.attacks.objectives import TINY
 from stochi.attacks.recipe import EPSILON, Plain, Recipe
 from stochi.attacks.surrogates.surrogate import Surrogate
 from stochi.errors import InputError, first_line
+from stochi.modes import states_kept
 from stochi.not_finite import find_not_finite
+from stochi.turns import generators_kept
 
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
 AnyImageAttack = TypeVar("AnyImageAttack", bound="ImageAttack")
@@ -38,7 +41,8 @@ the attacker saw.
 
 def check_epsilon(epsilon: float) -> None:
     """Raise InputError unless ε is a number in [0, 1]."""
-    if not isinstance(epsilon, Real) or not 0 <= epsilon <= 1:
+    real = isinstance(epsilon, Real) and not isinstance(epsilon, bool)
+    if not real or not 0 <= epsilon <= 1:
         raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so ε must too")
 
 
@@ -169,9 +173,10 @@ def guarded(
     generator = torch.Generator(device=inputs.device).manual_seed(int(seed))
     # A random model may draw from torch's global generator: seed it too, and restore it.
     with (
-        torch.random.fork_rng(devices=cuda_generators()),
+        generators_kept(),
         _statistics_kept(model),
         _graphs_released(model),
+        states_kept(model),
         _first_answer_checked(model, inputs, labels),
     ):
         check_forgets(model, inputs, batch_dim)
@@ -348,7 +353,7 @@ class Attack(ABC):
                 f"inputs are {inputs.dtype}; pass floats in [0, 1] (pixels of 8 bits: divide by"
                 " 255)"
             )
-        low, high = (float(end) for end in torch.aminmax(inputs))
+        low, high = (float(end) for end in torch.aminmax(inputs.detach()))
         if not (low >= 0 and high <= 1):
             raise InputError(
                 f"inputs range from {low:g} to {high:g}; they must be numbers in [0, 1] (scale"
@@ -377,6 +382,7 @@ class ImageAttack(Attack):
     grid: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_fields(self, besides=("epsilon", "seed", "grid"))
         check_epsilon(self.epsilon)
         check_seed(self.seed)
         if self.grid is not None and (not isinstance(self.grid, Integral) or self.grid < 1):

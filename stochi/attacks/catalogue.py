@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from stochi.arguments import check_arguments
 from stochi.attacks.apgd import APGD
 from stochi.attacks.auto_attack import AutoAttack
 from stochi.attacks.base import ImageAttack
@@ -64,6 +65,7 @@ def make_attack(
     Raises:
         InputError: there is no attack of that name, or a number is out of range.
     """
+    check_arguments(make_attack, locals())
     if name not in _KINDS:
         raise InputError(f"attack is {name!r}; choose from {', '.join(ATTACK_NAMES)}")
     kind, options = _KINDS[name]

@@ -4,8 +4,7 @@ Losses and gradients are averaged over the model's own randomness, with the runs
 batch.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 from stochi.attacks.objectives import Objective, cross_entropy
 from stochi.attacks.samplewise import choose
 from stochi.errors import InputError
+from stochi.turns import generators_kept
 
 BY_STEP = (
     "; if these are answers at every time step, attack a model that returns their mean over time,"
@@ -130,19 +130,6 @@ def expected_slope(
     return Slope(values.detach(), torch.nan_to_num(gradients, 0.0, 0.0, 0.0), right)
 
 
-def cuda_generators() -> list[int]:
-    """Return the CUDA devices whose generators seeding torch would change."""
-    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's generators while inside, and leave them as they were."""
-    with torch.random.fork_rng(devices=cuda_generators()):
-        torch.manual_seed(seed)
-        yield
-
-
 def is_random(model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int = 0) -> bool:
     """Return whether the model answers the same images differently when it is asked again.
 
@@ -151,7 +138,7 @@ def is_random(model: nn.Module, images: torch.Tensor, draws: int, batch_dim: int
     Args:
         draws: runs side by side, so that a model with few outcomes hardly gives all of them twice.
     """
-    with torch.no_grad(), torch.random.fork_rng(devices=cuda_generators()):
+    with torch.no_grad(), generators_kept():
         first, second = (answers(model, images, draws, batch_dim) for _ in range(2))
     return not torch.equal(first, second)
 

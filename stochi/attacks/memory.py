@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import cuda_generators
 from stochi.errors import InputError
+from stochi.turns import generators_kept
 
 
 def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> None:
@@ -38,7 +38,7 @@ def check_forgets(model: nn.Module, inputs: torch.Tensor, batch_dim: int) -> Non
         first = logits[0] if isinstance(logits, tuple) else logits
         return [first, *(held for neuron in neurons for held in _held(neuron))]
 
-    with torch.no_grad(), torch.random.fork_rng(devices=cuda_generators()):
+    with torch.no_grad(), generators_kept():
         reset()
         first, second = answer(), answer()
         reset()

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.hardware.draws import check_coordinates
 from stochi.program.program import Program
@@ -31,11 +32,12 @@ class ProgramModel(nn.Module):
     """
 
     def __init__(self, program: Program, seed: int, backend: str = "engine") -> None:
+        check_arguments(ProgramModel.__init__, locals(), besides=("program",))
         super().__init__()
         if not isinstance(program, Program):
             raise InputError(
-                "a Program is needed, as stochi.deploy.lower returns it; this is a"
-                f" {type(program).__name__}"
+                f"program has type {type(program).__name__}; a Program is needed, as"
+                " stochi.deploy.lower returns it"
             )
         check_coordinates(seed=seed)
         check_backend(backend)

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
+
 
 class StreamModel(nn.Module):
     """A model of streams that takes the batch first, as attacks on images show it.
@@ -15,6 +17,7 @@ class StreamModel(nn.Module):
     """
 
     def __init__(self, model: nn.Module) -> None:
+        check_arguments(StreamModel.__init__, locals())
         super().__init__()
         self.model = model
 

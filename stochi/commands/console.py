@@ -12,6 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from stochi.plain_text import escape_lines, escape_message, escape_text
 
 WIDEST = 1000
 """Columns of text, far more than any table has."""
@@ -31,14 +34,15 @@ class Output:
     def progress(self, message: str) -> None:
         """Print a line of progress, with the seconds since the start."""
         seconds = time.perf_counter() - self.started
-        self.status.print(f"[dim]{seconds:6.1f} s[/dim]  {escape(message)}")
+        self.status.print(f"[dim]{seconds:6.1f} s[/dim]  {escape(escape_text(message))}")
 
     def counter(self, what: str) -> Callable[[int, int], None]:
         """Return a (done, total) callback that rewrites one line on a terminal."""
 
         def show(done: int, total: int) -> None:
             if self.status.is_terminal:
-                self.status.print(f"  {what}: {done} of {total}", end="\r")
+                what_shown = escape(escape_text(what))
+                self.status.print(f"  {what_shown}: {done} of {total}", end="\r")
                 if done == total:
                     self.status.print(" " * 60, end="\r")
 
@@ -46,11 +50,11 @@ class Output:
 
     def line(self, message: str) -> None:
         """Print a line of the result."""
-        self.result.print(message, markup=False, soft_wrap=True)
+        self.result.print(escape_text(message), markup=False, emoji=False, soft_wrap=True)
 
     def warning(self, message: str) -> None:
         """Print a warning on stderr, also beside JSON."""
-        print(f"Warning: {' '.join(message.split())}", file=sys.stderr)
+        print(f"Warning: {escape_message(' '.join(message.split()))}", file=sys.stderr)
 
     def leave_stdout(self, context: typer.Context) -> None:
         """Send what others print, such as a user's network, to stderr until the command ends."""
@@ -63,19 +67,30 @@ class Output:
             rows: rows of text; the first row is the head.
             text_columns: number of columns, from the left, that are text; the others are numbers.
         """
-        table = Table(title=escape(title), title_justify="left", box=box.SIMPLE, padding=(0, 1))
-        for index, cells in enumerate(zip(*rows, strict=True)):
+        head, *body = rows
+        # The first columns hold names, from files perhaps; lines are kept apart among numbers only.
+        shown = [list(map(escape_lines, head))]
+        for row in body:
+            names, numbers = row[:text_columns], row[text_columns:]
+            shown.append([*map(escape_text, names), *map(escape_lines, numbers)])
+        table = Table(
+            title=Text(escape_lines(title), style="table.title"),
+            title_justify="left",
+            box=box.SIMPLE,
+            padding=(0, 1),
+        )
+        for index, cells in enumerate(zip(*shown, strict=True)):
             text = index < text_columns
             longest = max(len(line) for cell in cells for line in cell.splitlines() or [""])
             table.add_column(
-                cells[0],
+                Text(cells[0]),
                 justify="left" if text else "right",
                 no_wrap=not text,
                 # If a table is too wide, the names of its rows must not be cut away.
                 min_width=min(longest, 14) if text else longest,
             )
-        for row in rows[1:]:
-            table.add_row(*row)
+        for row in shown[1:]:
+            table.add_row(*map(Text, row))
         # rich leaves out the last columns of a table that is too wide, without a warning.
         unbounded = self.result.options.update_width(WIDEST)
         needed = self.result.measure(table, options=unbounded).minimum

@@ -75,10 +75,12 @@ def choose_network(
         raise InputError(
             f"--network mlp is for events, and {chosen.name} consists of images; leave it out"
         )
+    time_steps = (chosen.time_steps or 8) if time_steps is None else time_steps
+    check_time_steps(time_steps)
     found = NetworkConfig(
         input_shape=chosen.shape,
         classes=chosen.classes,
-        time_steps=(chosen.time_steps or 8) if time_steps is None else time_steps,
+        time_steps=time_steps,
         sigma=sigma,
         sampling=sampling,
         input_gain=input_gain,
@@ -87,7 +89,6 @@ def choose_network(
         kind=f"event-{network}" if chosen.events else network,
         neuron=neuron,
     )
-    check_time_steps(found.time_steps)
     _check_neuron(context, found)
     return found
 

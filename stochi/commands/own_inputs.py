@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stochi.commands.tensor_files import TORCH, load_tensors
+from stochi.budget import check_memory
 from stochi.data.array_files import NUMPY, load_arrays
 from stochi.errors import InputError
+from stochi.tensor_files import TORCH, is_plain, load_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from stochi.program import Program
 
 INPUTS, STREAMS, LABELS = "inputs", "streams", "labels"
+_COPIES = 12
+"""Bytes of memory that a number takes while it is brought into the type that is used."""
 RANDOM_BATCH = 8
 """Number of random inputs that a network is exported with."""
 
@@ -266,7 +269,9 @@ def _content(path: Path) -> dict[str, Any]:
     """Return what a file holds by name; a single array has the name ""."""
     if path.suffix in TORCH:
         found = load_tensors(path)
-        return found if isinstance(found, dict) else {"": found}
+        if not isinstance(found, dict):
+            return {"": found}
+        return {str(name): values for name, values in found.items()}
     if path.suffix in NUMPY:
         arrays = load_arrays(path)
         _refuse_recording(path, set(arrays))
@@ -281,8 +286,10 @@ def _as_tensor(path: Path, values: Any) -> "torch.Tensor":
     import torch
 
     if isinstance(values, torch.Tensor):
-        if values.is_complex() or values.layout != torch.strided:
+        if not is_plain(values):
             raise InputError(f"{path}: holds {values.dtype}, {values.layout}; give dense numbers")
+        # A tensor may repeat the numbers that are stored; float32 and whole numbers are copies.
+        check_memory(_COPIES * values.numel(), f"{path}")
         return values.detach()
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
         kind = values.dtype if isinstance(values, np.ndarray) else type(values).__name__

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import stochi
-from stochi.commands.tensor_files import load_tensors
 from stochi.errors import InputError
+from stochi.tensor_files import is_plain, load_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -227,6 +227,9 @@ def _state_dict(content: Any, path: Path) -> "dict[str, torch.Tensor]":
             content = content[key]
     if isinstance(content, Mapping) and content:
         other = [str(name) for name, v in content.items() if not isinstance(v, torch.Tensor)]
+        strange = [str(n) for n, v in content.items() if torch.is_tensor(v) and not is_plain(v)]
+        if strange:
+            raise InputError(f"{path}: these are not dense tensors of numbers: {_listed(strange)}")
         if not other:
             return {str(name): values for name, values in content.items()}
         raise InputError(

@@ -9,7 +9,7 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.options import DataDirOption, DataOption, DeviceOption, JsonOption, refuse
-from stochi.commands.stopping import stopped_in_order
+from stochi.commands.stopping import advised
 
 if TYPE_CHECKING:
     from stochi.study import EventStudyPlan, StudyPlan
@@ -100,7 +100,7 @@ def study_command(
     how = _How(out, data_dir, processes or joblib.cpu_count(), output)
     sizes = {"epochs": epochs, "seeds": seeds}
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
-    with stopped_in_order(advice):
+    with advised(advice):
         if events:
             from stochi.study import event_plan_for
 
@@ -137,6 +137,11 @@ class _How:
     data_dir: Path | None
     processes: int
     output: Output
+
+    def __post_init__(self) -> None:
+        from stochi.files import check_output
+
+        check_output(self.out / "study.json")
 
 
 @dataclass(frozen=True)
@@ -192,10 +197,9 @@ def _study_events(how: _How, plan: "EventStudyPlan") -> _Found:
 
 def _finish(how: _How, found: _Found) -> None:
     """Write study.json and print the tables."""
-    from stochi.files import written_aside
+    from stochi.files import write_whole
 
-    with written_aside(how.out / "study.json") as aside:
-        aside.write_text(json.dumps(found.content, indent=1) + "\n")
+    write_whole(how.out / "study.json", json.dumps(found.content, indent=1) + "\n")
     for table in found.tables:
         how.output.table(table.rows, table.title, table.text_columns)
     if not found.masking:

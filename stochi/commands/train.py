@@ -250,8 +250,11 @@ def _finish(
     from stochi.train import save_checkpoint
     from stochi.train.checkpoint import in_floats
     from stochi.train.training import are_right
+    from stochi.turns import seeded
 
-    found, network = estimate_accuracy(are_right(model, test)[None]), recipe.network
+    with seeded(recipe.config.seed):  # the same numbers again from the same command
+        found = estimate_accuracy(are_right(model, test)[None])
+    network = recipe.network
     if recipe.hardware:
         model, network = in_floats(model.get_submodule("model"), network)
     config, epochs = asdict(recipe.config), [asdict(epoch) for epoch in history]

@@ -53,6 +53,8 @@ def as_samples(data: object, dims: int, time_steps: int | None = None) -> Sample
     if not _is_pair(data):
         raise InputError(f"inputs with labels are needed, this is {_described(data)}; {_FORMS}")
     pair = _as_pair(data)
+    if not pair.inputs.dim() or not pair.labels.dim():
+        raise InputError(f"data is a pair of single numbers, not of inputs and labels; {_FORMS}")
     if time_steps is not None and pair.is_ambiguous(dims, time_steps):
         if pair.by_step(dims)[0]:
             warn_of_order("inputs", tuple(pair.inputs.shape), stacklevel=3)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from stochi.arguments import check_arguments
 from stochi.data import cifar, mnist
 from stochi.data.batches import Labelled
 from stochi.data.digits import load_digits
@@ -116,6 +117,7 @@ def load(name: str, data_dir: Folder = None) -> tuple[Samples, Samples]:
         InputError: the name is unknown, the set is missing, or a file is damaged; the message
             names the file and where the set is published.
     """
+    check_arguments(load, locals())
     return find_data_set(name).read(data_dir)
 
 
@@ -139,6 +141,7 @@ def open_events(
         InputError: the name is unknown, the set consists of images, is missing, or has a file that
             does not belong to it.
     """
+    check_arguments(open_events, locals())
     chosen = find_data_set(name)
     if chosen.opened is None:
         known = ", ".join(known.name for known in DATA_SETS.values() if known.opened)

@@ -3,21 +3,25 @@
 The Python version consists of pickles, which can run code, and is never opened.
 """
 
-import gzip
-import io
-import tarfile
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from stochi.budget import check_memory
 from stochi.data.images import Images, images_from_bytes
 from stochi.data.published import Published
+from stochi.data.unpacking import read_tar
 from stochi.errors import InputError
+from stochi.files import check_plain_file, is_plain_file
 
 SHAPE = (3, 32, 32)
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _PIXELS = 3 * 32 * 32
+_MOST_UNPACKED = 2**28
+"""Bytes that an archive may unpack to; both of the published ones have some 185 million."""
+_COPIES = 6
+"""Bytes that a pixel takes: as it is stored, and as a float, with what is in between."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,12 @@ def _find(wanted: CifarSet, folder: Path) -> dict[str, tuple[str, bytes]]:
     archive = folder / wanted.archive
     incomplete = ""
     for place in (folder / wanted.folder, folder):
-        missing = [name for name in names if not (place / name).is_file()]
+        missing = [name for name in names if not is_plain_file(place / name)]
         if not missing:
-            return {name: (str(place / name), (place / name).read_bytes()) for name in names}
+            return {n: (str(place / n), _read(wanted.published, place / n)) for n in names}
         if len(missing) < len(names) and not incomplete:
             incomplete = f"{place} lacks {', '.join(missing)}"
-    if archive.is_file():
+    if is_plain_file(archive):
         return _unpack(wanted.published, archive, names)
     pickled = [folder / name for name in wanted.python_version if (folder / name).exists()]
     if pickled and not incomplete:
@@ -131,20 +135,20 @@ def _unpack(
 
     Nothing is written to disk, so no path in the archive can do harm.
     """
-    files = {}
     with published.reading(archive):
-        # Decompress the whole file, because tarfile stops before gzip's checksum.
-        plain = io.BytesIO(gzip.decompress(archive.read_bytes()))
-        with tarfile.open(fileobj=plain, mode="r:") as tar:
-            for member in tar:
-                name = PurePosixPath(member.name).name
-                content = tar.extractfile(member) if member.isfile() and name in names else None
-                if content is not None:
-                    files[name] = (f"{archive}: {name}", content.read())
+        check_plain_file(archive)
+        files = read_tar(archive, names, _MOST_UNPACKED)
         missing = [name for name in names if name not in files]
         if missing:
             raise InputError(f"the archive does not contain {', '.join(missing)}")
-    return files
+    return {name: (f"{archive}: {name}", content) for name, content in files.items()}
+
+
+def _read(published: Published, path: Path) -> bytes:
+    with published.reading(path):
+        check_plain_file(path)
+        check_memory(_COPIES * path.stat().st_size, "its content")
+        return path.read_bytes()
 
 
 def _parse(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.data.images import Images
 from stochi.data.samples import Samples
 from stochi.data.streams import Streams
@@ -79,6 +80,7 @@ def encode(
     Raises:
         InputError: an argument has the wrong type or is out of its range.
     """
+    check_arguments(encode, locals(), besides=("samples",))
     if name not in _CODES:
         raise InputError(f"unknown code {name!r}; known codes: {', '.join(CODES)}")
     kind, function, usual = _CODES[name]

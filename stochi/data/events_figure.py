@@ -1,14 +1,16 @@
 """Events as a picture, a panel for each time step, and as an animation."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.data.streams import Streams
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import write_png, write_whole
 
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.figure import Figure
@@ -42,17 +44,17 @@ def draw_events(
         InputError: the name ends otherwise, or the events have another shape or range, or more
             panels than can be drawn.
     """
+    check_arguments(draw_events, locals(), besides=("events",))
     ending = Path(path).suffix.lower()
     if ending not in (".png", ".gif"):
         raise InputError(f"{path}: give the name of a PNG file or a GIF file, like events.gif")
     if not 20 <= step_ms <= 60_000:
         raise InputError(f"step_ms is {step_ms}; it must be from 20 to 60000")
     colours = _coloured(_as_array(events))
-    with written_aside(path) as aside:
-        if ending == ".png":
-            _make_panels(colours).savefig(aside, format="png", dpi=110)
-        else:
-            _write_animation(colours, aside, step_ms)
+    if ending == ".png":
+        write_png(_make_panels(colours), path, dpi=110)
+    else:
+        write_whole(path, _animate(colours, step_ms))
 
 
 def _as_array(events: Streams | torch.Tensor | np.ndarray) -> np.ndarray:
@@ -112,7 +114,8 @@ def _make_panels(colours: np.ndarray) -> "Figure":
     return figure
 
 
-def _write_animation(colours: np.ndarray, path: Path, step_ms: int) -> None:
+def _animate(colours: np.ndarray, step_ms: int) -> bytes:
+    """Return a GIF."""
     from PIL import Image
 
     larger = max(1, -(-_SIDE // max(colours.shape[2:4])))
@@ -123,4 +126,6 @@ def _write_animation(colours: np.ndarray, path: Path, step_ms: int) -> None:
         frames[:, :, left : left + width] = colours[:, sample]
     pixels = np.rint(255 * frames).astype(np.uint8).repeat(larger, 1).repeat(larger, 2)
     first, *others = map(Image.fromarray, pixels)
-    first.save(path, format="GIF", save_all=True, append_images=others, duration=step_ms, loop=0)
+    drawn = io.BytesIO()
+    first.save(drawn, format="GIF", save_all=True, append_images=others, duration=step_ms, loop=0)
+    return drawn.getvalue()

@@ -14,6 +14,19 @@ from stochi.errors import InputError
 UNSIGNED_BYTE = 0x08
 
 
+def header_size(dimensions: int) -> int:
+    """Return the number of bytes before the array."""
+    return 4 * (1 + dimensions)
+
+
+def claimed_size(content: bytes, dimensions: int) -> int:
+    """Return the number of bytes that a header asks for, itself included; 0 if it is not one."""
+    header = header_size(dimensions)
+    if len(content) < header or content[:4] != bytes((0, 0, UNSIGNED_BYTE, dimensions)):
+        return 0
+    return header + math.prod(struct.unpack(f">{dimensions}I", content[4:header]))
+
+
 def parse_idx(content: bytes, dimensions: int) -> np.ndarray:
     """Return the array in an IDX file of unsigned bytes.
 
@@ -28,7 +41,7 @@ def parse_idx(content: bytes, dimensions: int) -> np.ndarray:
         InputError: the magic number is wrong, the array is empty, or the number of bytes does not
             match the sizes.
     """
-    header = 4 * (1 + dimensions)
+    header = header_size(dimensions)
     magic = bytes((0, 0, UNSIGNED_BYTE, dimensions))
     if content[:4] != magic:
         found = f"begins with the bytes {content[:4].hex(' ')}" if content else "is empty"

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from stochi.errors import InputError, first_line
+from stochi.turns import generators_kept
 
 
 def batches_of(data: object, batch_size: int) -> Iterable[Any] | None:
@@ -56,7 +57,7 @@ def batch_of_one(source: Iterable[Any]) -> Any:
     if not isinstance(source, DataLoader) or source.batch_sampler is None:
         return None
     try:
-        with torch.random.fork_rng(devices=[]):
+        with generators_kept():
             return source.collate_fn([source.dataset[0]])
     except Exception:  # whatever the author's code raises for a batch of one
         return None

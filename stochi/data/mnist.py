@@ -1,16 +1,18 @@
 """MNIST and Fashion-MNIST: four IDX files each, with the same names, gzipped or plain."""
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stochi.data.idx import parse_idx
+from stochi.budget import check_memory
+from stochi.data.idx import claimed_size, header_size, parse_idx
 from stochi.data.images import Images, images_from_bytes
 from stochi.data.published import Published
+from stochi.data.unpacking import read_gzip
 from stochi.errors import InputError
+from stochi.files import check_plain_file, is_plain_file
 
 CLASSES = 10
 SHAPE = (1, 28, 28)
@@ -20,6 +22,12 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+_COPIES = 6
+"""Bytes that a pixel takes: as it is stored, and as a float, with what is in between."""
+_MOST_PACKED = 1032
+"""Bytes that a byte of gzip can hold."""
+_BEYOND = 2**20
+"""Bytes that are read beyond a content's end, to tell how many there are, and the checksum."""
 _IN_WORDS = f"{', '.join(FILES)} (or these with .gz)"
 
 
@@ -107,7 +115,7 @@ def _find(published: Published, folders: Sequence[Path]) -> list[Path]:
 
 def _plain_or_gzipped(path: Path) -> Path | None:
     for candidate in (path, path.with_name(f"{path.name}.gz")):
-        if candidate.is_file():
+        if is_plain_file(candidate):
             return candidate
     return None
 
@@ -116,12 +124,12 @@ def _read_part(
     wanted: IdxSet, other: IdxSet, part: int, image_file: Path, label_file: Path
 ) -> Images:
     with wanted.published.reading(image_file):
-        pixels = parse_idx(_read(image_file), dimensions=3)
+        pixels = parse_idx(_read(image_file, 3), dimensions=3)
         if pixels.shape[1:] != SHAPE[1:]:
             height, width = pixels.shape[1:]
             raise InputError(f"it holds images of {height}×{width} pixels, not 28×28")
     with wanted.published.reading(label_file):
-        labels = parse_idx(_read(label_file), dimensions=1)
+        labels = parse_idx(_read(label_file, 1), dimensions=1)
         if labels.max() >= CLASSES:
             at = int((labels >= CLASSES).argmax())
             raise InputError(f"label {at} is {labels[at]}; labels must be from 0 to {CLASSES - 1}")
@@ -143,6 +151,14 @@ def _check_not_other_set(
         )
 
 
-def _read(path: Path) -> bytes:
-    content = path.read_bytes()
-    return gzip.decompress(content) if path.suffix == ".gz" else content
+def _read(path: Path, dimensions: int) -> bytes:
+    """Return a file's content, unpacked as far as the sizes in its header go, and a little more."""
+    check_plain_file(path)
+    packed = path.stat().st_size
+    if path.suffix != ".gz":
+        check_memory(_COPIES * packed, "its content")
+        return path.read_bytes()
+    claimed = claimed_size(read_gzip(path, header_size(dimensions)), dimensions)
+    size = min(claimed, _MOST_PACKED * packed)
+    check_memory(_COPIES * size, "its content")
+    return read_gzip(path, size + _BEYOND)

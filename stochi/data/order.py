@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from stochi.errors import InputError
+from stochi.errors import InputError, StochiWarning
 
 FRONT, BEHIND = 0, 1
 """Orders of a batch: its samples are counted before, or behind, the time steps."""
@@ -19,7 +19,7 @@ LOOK_AHEAD = 8
 Other = TypeVar("Other")
 
 
-class AmbiguousOrder(UserWarning):
+class AmbiguousOrder(StochiWarning):
     """Streams with as many samples as time steps, taken as (time steps, batch, ...)."""
 
 

@@ -6,7 +6,8 @@ from typing import ClassVar, TypeVar
 
 import torch
 
-from stochi.errors import InputError
+from stochi.arguments import check_argument, check_fields
+from stochi.errors import InputError, check_at_least_one
 
 AnySamples = TypeVar("AnySamples", bound="Samples")
 _WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -26,6 +27,9 @@ class Samples:
     batch_dim: ClassVar[int]
     inputs: torch.Tensor
     labels: torch.Tensor
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def __len__(self) -> int:
         return self.labels.shape[self.label_dim]
@@ -72,6 +76,9 @@ class Samples:
 
     def split(self, count: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield inputs and labels, ``count`` samples at a time; the last part may be smaller."""
+        check_argument("count", count, int)
+        check_at_least_one(count=count)
+        count = int(count)  # torch takes no number of numpy here
         yield from zip(
             self.inputs.split(count, self.batch_dim),
             self.labels.split(count, self.label_dim),

@@ -3,16 +3,20 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cache
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import torch
 
+from stochi.arguments import check_fields
+from stochi.caching import cached_property
 from stochi.errors import InputError
 
 _MEAN_LEVELS = 2**12
+_LARGEST_EXPONENT = 709.0
+"""Largest whole number whose exponential is a float."""
 _NORMAL = NormalDist()
 
 
@@ -105,6 +109,7 @@ class LogitNormal(Reparameterized):
     noise = "normal"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not math.isfinite(self.sigma) or self.sigma < 0:
             raise InputError(f"sigma is {self.sigma}; it must be a finite number of at least 0")
 
@@ -115,7 +120,8 @@ class LogitNormal(Reparameterized):
 
     def quantile(self, share: float) -> float:
         """See :class:`DecayDistribution`."""
-        return 1 / (1 + math.exp(-self.sigma * _NORMAL.inv_cdf(share)))
+        exponent = -self.sigma * _NORMAL.inv_cdf(share)
+        return 1 / (1 + math.exp(min(exponent, _LARGEST_EXPONENT)))
 
     @staticmethod
     def decays(noise: torch.Tensor, *parameters: Any) -> torch.Tensor:
@@ -144,6 +150,7 @@ class Uniform(Reparameterized):
     noise = "uniform"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.low <= self.high <= 1:
             raise InputError(
                 f"λ from {self.low} to {self.high}; both must lie in [0, 1], in ascending order"
@@ -177,6 +184,7 @@ class NormalTau(Reparameterized):
     noise = "normal"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (1 <= self.mean_tau < math.inf and 0 <= self.spread < math.inf):
             raise InputError(
                 f"τ with mean {self.mean_tau} and spread {self.spread} time steps; the mean must be"
@@ -207,6 +215,7 @@ class Empirical(DecayDistribution):
     name = "empirical"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "values", tuple(sorted(float(v) for v in self.values)))
         if not self.values or not all(0 <= value <= 1 for value in self.values):
             raise InputError("an empirical distribution needs values of λ, each in [0, 1]")

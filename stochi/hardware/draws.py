@@ -1,8 +1,10 @@
 """Coordinates of the chip's random draws: seed, trial, sample, layer and time step."""
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from stochi.arguments import shown
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 RANDOM_SOURCES = ("philox", "lfsr")
 """Sources of random bits; Philox is the default."""
 _LIMITS = {"seed": 2**32, "trial": 2**32, "layer": 2**16, "step": 2**32, "stream": 2**16}
+_LIMITS |= {"first_sample": 2**32}
 
 
 class LayerDraws(NamedTuple):
@@ -50,8 +53,10 @@ class Draws:
     source: str = "philox"
 
     def __post_init__(self) -> None:
-        check_coordinates(seed=self.seed, trial=self.trial)
+        check_coordinates(seed=self.seed, trial=self.trial, first_sample=self.first_sample)
         check_source(self.source)
+        for name in ("seed", "trial", "first_sample"):  # a narrow number of numpy would overflow
+            object.__setattr__(self, name, operator.index(getattr(self, name)))
 
     def at(self, layer: int, step: int) -> LayerDraws:
         """Return the draws of a layer, by its number in the Program, in a time step."""
@@ -68,11 +73,22 @@ def check_coordinates(**coordinates: int) -> None:
     """Raise InputError if a seed, trial, layer, step or stream is out of its range."""
     for name, value in coordinates.items():
         limit = _LIMITS[name]
-        if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value < limit:
-            raise InputError(f"{name} is {value}; it must be a whole number from 0 to {limit - 1}")
+        if not 0 <= _as_whole(value) < limit:
+            given = value if isinstance(value, str) else shown(value)
+            raise InputError(f"{name} is {given}; it must be a whole number from 0 to {limit - 1}")
+
+
+def _as_whole(value: object) -> int:
+    """Return a whole number of any kind, −1 for what is none."""
+    try:
+        return -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return -1
 
 
 def check_source(source: str) -> None:
     """Raise InputError unless the source is one of ``RANDOM_SOURCES``."""
-    if source not in RANDOM_SOURCES:
-        raise InputError(f"random_source is {source!r}; choose from {', '.join(RANDOM_SOURCES)}")
+    if not isinstance(source, str) or source not in RANDOM_SOURCES:
+        raise InputError(
+            f"random_source is {shown(source)}; choose from {', '.join(RANDOM_SOURCES)}"
+        )

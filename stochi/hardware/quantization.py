@@ -40,6 +40,9 @@ THRESHOLD_KEPT = 32
 
 Rounding then moves a threshold by 1.6 % at most.
 """
+_LARGEST_UNIT = 1e100
+"""Largest value of a weight's step, and the inverse of the smallest one, that a scale is for."""
+_MOST_THRESHOLD = 2**62
 
 
 @dataclass(frozen=True)
@@ -241,11 +244,18 @@ def _check_and_measure(
             " threshold of 0 or above 0"
         )
     scaled = [w / values.input_scale for w, values in zip(weights, projections, strict=True)]
+    units = [_smallest_unit(weight) for weight in scaled]
+    for unit in units:
+        if unit and not 1 / _LARGEST_UNIT <= unit <= _LARGEST_UNIT:
+            raise LoweringError(
+                f"layer {name!r}: its largest weight per time step is {unit:.3g} times 8 bits, of"
+                f" which no scale makes integers; is dt right, and r of the neurons?"
+            )
     return _RealLayer(
         name=name,
         weights=weights,
         scaled=scaled,
-        units=[_smallest_unit(weight) for weight in scaled],
+        units=units,
         input_maxima=[values.input_max for values in projections],
         bias=bias,
         largest_bias=float(bias.abs().max()) if bias.numel() else 0.0,
@@ -306,7 +316,7 @@ def _choose_scale(layer: _RealLayer, room: Room, scale: float | None) -> _Fit:
 
 def _largest_threshold(layer: _RealLayer, scale: float, room: Room) -> int:
     """Return the mantissa of the largest threshold."""
-    largest = round(layer.largest_threshold * scale)
+    largest = min(round(layer.largest_threshold * scale), _MOST_THRESHOLD)
     return int(as_one_weight(torch.tensor(largest))) if room.by_synapse else largest
 
 

@@ -74,8 +74,6 @@ def check_attacks(
         samples: the first of those that are attacked.
         count: number of samples to attack; None: all.
     """
-    if not isinstance(attacks, Sequence):
-        raise InputError(f"attacks is {attacks!r}; pass a list of attacks")
     if attacks and samples.regression:
         raise InputError(
             "attacks make a network answer with a wrong class, and these labels are numbers to be"
@@ -125,6 +123,8 @@ def read_data(
     Raises:
         InputError: the data do not fit the Program, or the attacks do not fit the data.
     """
+    if not isinstance(attacks, Sequence):
+        raise InputError(f"attacks is {attacks!r}; pass a list of attacks")
     held = max(least, (attack_images or sys.maxsize) if attacks else 1)
     front, batches = take_front(checked_batches(program, data, batch_size), held)
     check_attacks(program, attacks, front, attack_images)

@@ -7,6 +7,7 @@ import nir
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments, with_plain_arguments
 from stochi.attacks.base import Attack
 from stochi.attacks.progress import Progress, ReportsProgress
 from stochi.data.batches import Data, number_of_samples
@@ -62,11 +63,13 @@ from stochi.sim.backends import run
 from stochi.sim.record import Record
 from stochi.sim.recording import PROBES
 from stochi.train.twin.samples import take_sample
+from stochi.turns import generators_kept
 
 ENGINE, LAVA = "engine", "lava"
 EXACT_PAIRS = ((ENGINE, LAVA), (TWIN, LAVA), (TWIN, ENGINE))
 
 
+@with_plain_arguments
 def check_parity(
     model: nn.Module | nir.NIRGraph,
     program: Program,
@@ -108,20 +111,20 @@ def check_parity(
         progress: called with a line before each stage.
 
     Raises:
-        InputError, ExportError, LoweringError: an argument is out of range, or the Program cannot
-            come from the model.
+        InputError, ExportError, LoweringError: an argument is wrong, or the Program is another's.
         LavaUnavailable: Lava was asked for and is not installed.
     """
+    check_arguments(check_parity, locals(), besides=("model", "program", "data", "attacks"))
     model = as_float_model(model, program)
     check_trials(trials, seeds, batch_size, exact_images)
-    front, batches = read_data(
-        program, data, batch_size, attacks, attack_images, least=exact_images
-    )
-    attacks = at_each_epsilon(attacks, epsilons)
+    origin, place = lowered_from or model, check_device(device)
     check_models(model, lowered_from)
-    exact, attacked = front.up_to(exact_images), front.up_to(attack_images or len(front))
-    origin = lowered_from or model
-    with in_eval_mode(model, origin), on_device(check_device(device), model, origin):
+    with generators_kept(), in_eval_mode(model, origin), on_device(place, model, origin):
+        front, batches = read_data(
+            program, data, batch_size, attacks, attack_images, least=exact_images
+        )
+        attacks = at_each_epsilon(attacks, epsilons)
+        exact, attacked = front.up_to(exact_images), front.up_to(attack_images or len(front))
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
         check = _Check(sides, exact, attacked, lava, progress)
         report = check.start(model, origin, check.configuration(attacks, epsilons, seeds))

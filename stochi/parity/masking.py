@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import seeded
 from stochi.attacks.masking import (
     Finding,
     find_helpful_budgets,
@@ -21,6 +20,7 @@ from stochi.data.samples import Samples
 from stochi.devices import device_of
 from stochi.parity.attacked import Attacked, asked_batch_first, batch_first, images_at_a_time
 from stochi.parity.results import CHIP, FLOAT, TWIN, MaskingSign
+from stochi.turns import seeded
 
 SURFACES = {FLOAT: (FLOAT, FLOAT), CHIP: (TWIN, CHIP)}
 """Side → the surfaces of the white box and of the black box that know it best."""

@@ -5,12 +5,12 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import seeded
 from stochi.data.samples import Samples
 from stochi.devices import device_of
 from stochi.export.model.model import GraphModel
 from stochi.parity.results import OwnComparison
 from stochi.train.twin.samples import Shown
+from stochi.turns import seeded
 
 TOLERANCE = 1e-3
 """Share of the largest output up to which a difference is rounding."""

@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from stochi.budget import check_budgets, check_memory
 from stochi.errors import ProgramError
-from stochi.files import kind_of_file, what_is_missing, written_aside
+from stochi.files import OF_THE_SYSTEM, check_plain_file, kind_of_file, written_aside
+from stochi.program.members import Arrays, read_members
+from stochi.program.wording import shown
 
-Arrays = dict[str, np.ndarray]
 Header = dict[str, Any]
 _HEADER, _CHECKSUM = "header", "sha256"
+_BY_CHARACTER = 50
+"""Bytes of memory for each character of a header, once it is read."""
 
 
 @dataclass(frozen=True)
@@ -54,39 +58,62 @@ def read_archive(path: str | Path, form: Format) -> tuple[Header, Arrays]:
     """Read a header and its arrays.
 
     Raises:
-        ProgramError: the file is missing, foreign, of a version that is not readable, or damaged.
+        ProgramError: the file is missing, foreign, of a version that is not readable, damaged or
+            larger than the budget of memory, or has arrays that its header does not name.
     """
     source = Path(path)
-    title, again = form.title, f"write it again with {form.made_by!r}"
-    if not source.is_file():
-        raise ProgramError(
-            f"{source}: {what_is_missing(source)}; {form.made_by!r} writes a {title}"
-        )
-    try:
-        with np.load(source, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        stored = arrays.pop(_CHECKSUM).tobytes()
-        header = json.loads(arrays[_HEADER].tobytes())
-        known = header.get("format") == form.name
-    except Exception as error:  # numpy, zipfile, zlib and json raise many kinds
-        kind = kind_of_file(source)
-        raise ProgramError(
-            f"{source}: not a Stochi {title}, or a damaged one; {again}"
-            if kind is None or "Program" in kind
-            else f"{source}: {kind}, not a Stochi {title}; {form.made_by!r} makes one of a graph,"
-            " and 'stochi export' a graph of a checkpoint"
-        ) from error
-    if not known:
+    title = form.title
+    check_budgets()  # before errors count as the file's
+    check_plain_file(source, f"{form.made_by!r} writes a {title}", ProgramError)
+    header, arrays, stored = _unpack(source, form)
+    if header.get("format") != form.name:
         raise ProgramError(f"{source}: not a Stochi {title}")
     version = header.get("version")
-    if version not in form.readable:
+    if type(version) is not int or version not in form.readable:
         raise ProgramError(
-            f"{source}: {title} version {version}, this Stochi reads"
+            f"{source}: {title} version {shown(version)}, this Stochi reads"
             f" {' and '.join(map(str, form.readable))}; lower the graph again with this version"
         )
     if stored != _checksum(arrays):
         raise ProgramError(f"{source}: the checksum does not match; the file is damaged")
     return header, arrays
+
+
+def _unpack(source: Path, form: Format) -> tuple[Header, Arrays, bytes]:
+    """Return the header, the arrays and the checksum of a file that may be none of ours."""
+    title, kind = form.title, None
+    try:
+        arrays = read_members(source)
+        stored = arrays.pop(_CHECKSUM).tobytes()
+        check_memory(_BY_CHARACTER * arrays[_HEADER].nbytes, "its header", ProgramError)
+        header = json.loads(
+            arrays[_HEADER].tobytes(), object_pairs_hook=_no_key_twice, parse_constant=_no_number
+        )
+        if isinstance(header, dict):
+            return header, arrays, stored
+    except ProgramError as error:
+        raise ProgramError(f"{source}: {error}") from error
+    except Exception as error:  # numpy, zipfile, zlib and json raise many kinds
+        if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+            raise
+        kind = kind_of_file(source)
+    raise ProgramError(
+        f"{source}: not a Stochi {title}, or a damaged one; write it again with {form.made_by!r}"
+        if kind is None or "Program" in kind
+        else f"{source}: {kind}, not a Stochi {title}; {form.made_by!r} makes one of a graph,"
+        " and 'stochi export' a graph of a checkpoint"
+    )
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> Header:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def describe(
@@ -117,18 +144,52 @@ def describe(
 
 
 def build(
-    kind: Any, header: Header, arrays: Arrays, names: Mapping[str, str] | None = None, **given: Any
+    kind: Any,
+    header: Header,
+    arrays: Arrays,
+    names: Mapping[str, str] | None = None,
+    **given: Any,
 ) -> Any:
-    """The dataclass that :func:`describe` described; ``given`` are the fields that it left out."""
-    values = dict(given)
+    """The dataclass that :func:`describe` described; ``given`` are the fields that it left out.
+
+    Raises:
+        ValueError: the header has a key that belongs to nothing.
+        KeyError, TypeError, AttributeError: it lacks a key, or a value is of another kind.
+    """
+    values, used = dict(given), []
     for field in fields(kind):
+        name = (names or {}).get(field.name, field.name)
         if field.name in given:
             continue
-        value = header[(names or {}).get(field.name, field.name)]
+        used.append(name)
+        value = header[name]
         if isinstance(value, dict):
+            _check_keys(value, "array")
             value = arrays[value["array"]]
         values[field.name] = tuple(value) if isinstance(value, list) else value
+    _check_keys(header, *used)
     return kind(**values)
+
+
+def check_all_used(header: Header, arrays: Arrays) -> None:
+    """Raise ValueError if there is an array that a header does not name."""
+    named, left = {_HEADER}, [header]
+    while left:
+        for key, value in left.pop().items():
+            parts = value if isinstance(value, list) else [value]
+            left += [part for part in parts if isinstance(part, dict)]
+            if key == "array" and isinstance(value, str):
+                named.add(value)
+    unused = sorted(arrays.keys() - named)
+    if unused:
+        raise ValueError(f"nothing uses its array {shown(unused[0])}")
+
+
+def _check_keys(header: Header, *keys: str) -> None:
+    """Raise ValueError if a header has others than these."""
+    unknown = sorted(header.keys() - set(keys))
+    if unknown:
+        raise ValueError(f"nothing is known of its {shown(unknown[0])}")
 
 
 def _checksum(arrays: Arrays) -> bytes:
@@ -136,5 +197,5 @@ def _checksum(arrays: Arrays) -> bytes:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
-        digest.update(array.tobytes())
+        digest.update(array.data)
     return digest.digest()

@@ -201,7 +201,8 @@ def largest_synaptic_sum(network: Network, layer: Layer, chip: Chip) -> int:
 def largest_input(network: Network, layer: Layer) -> float:
     """Return a bound on what synapses add to a neuron in one step, before the shift by 6."""
     return sum(
-        projection.largest_sum(network.largest_value(projection.source))
+        # Bounds that a float does not hold are far beyond every limit as well.
+        min(projection.largest_sum(network.largest_value(projection.source)), 2**100)
         * 2.0**projection.weight_exponent
         for projection in layer.projections
     )

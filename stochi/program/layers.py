@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
+from stochi.caching import cached_property
 from stochi.hardware.broadcasting import over_neurons
 from stochi.hardware.chips import Chip
 from stochi.hardware.fixed_point import ALIGN_SHIFT
@@ -82,14 +82,15 @@ def shape_after(stage: Stage, shape: Shape) -> Shape | None:
         return shape if fits else None
     if isinstance(stage, Convolution):
         image = as_image(shape)
-        if len(image) != 3 or image[0] != stage.weight.shape[1] * stage.groups:
+        outputs, inputs = stage.weight.shape[:2]
+        if len(image) != 3 or image[0] != inputs * stage.groups or outputs % stage.groups:
             return None
         sizes = windows(
             image[1:], stage.weight.shape[2:], stage.stride, stage.padding, stage.dilation
         )
         if min(sizes) < 1 or (len(shape) == 2 and sizes[0] != 1):
             return None
-        return (len(stage.weight), *sizes[3 - len(shape) :])
+        return (outputs, *sizes[3 - len(shape) :])
     if isinstance(stage, SumPool):
         if len(shape) != 3:
             return None

@@ -4,15 +4,17 @@ The target's values stand beside the network's. A projection is filed under "syn
 steps under "steps", as they were called when the version was fixed.
 """
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stochi.errors import ProgramError
+from stochi.errors import ProgramError, first_line
 from stochi.program.archive import (
     Arrays,
     Format,
     Header,
     build,
+    check_all_used,
     describe,
     read_archive,
     write_archive,
@@ -30,6 +32,7 @@ from stochi.program.layers import (
 )
 from stochi.program.network import Network
 from stochi.program.target import Target
+from stochi.program.wording import shown
 
 PROGRAM_FILE = Format(
     "stochi-program", "Program", made_by="stochi deploy", version=7, readable=(3, 4, 5, 6, 7)
@@ -62,14 +65,17 @@ def read_network(kind: type[AnyNetwork], path: str | Path) -> AnyNetwork:
     header, arrays = read_archive(path, PROGRAM_FILE)
     try:
         _bring_up_to_date(header)
-        target = build(Target, header, arrays, _TARGET_NAMES)
-        layers = tuple(_build_layer(layer, arrays) for layer in header["layers"])
+        check_all_used(header, arrays)
+        names = [_TARGET_NAMES.get(field.name, field.name) for field in fields(Target)]
+        target = build(Target, {name: header.pop(name) for name in names}, arrays, _TARGET_NAMES)
+        layers = tuple(_build_layer(layer, arrays) for layer in header.pop("layers"))
+        del header["format"], header["version"]
         network: AnyNetwork = build(kind, header, arrays, target=target, layers=layers)
         return network
     except ProgramError as error:
         raise ProgramError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ProgramError(f"{path}: the Program is incomplete ({error})") from error
+        raise ProgramError(f"{path}: the Program is incomplete ({first_line(error)})") from error
 
 
 def _bring_up_to_date(header: Header) -> None:
@@ -78,7 +84,10 @@ def _bring_up_to_date(header: Header) -> None:
         header["random_source"] = "philox"
     if header["version"] < 5:
         for layer in header["layers"]:
-            layer["reset"] = "subtract" if layer.pop("subtract") else "zero"
+            subtract = layer.pop("subtract")
+            if type(subtract) is not bool:
+                raise ValueError(f"subtract is {shown(subtract)}; it must be true or false")
+            layer["reset"] = "subtract" if subtract else "zero"
             layer["reset_delay"] = layer["reset_current"] = False
     if header["version"] < 6:
         header["over_time"] = "mean"
@@ -112,13 +121,14 @@ def _describe_projection(projection: Projection, prefix: str, arrays: Arrays) ->
 
 
 def _build_layer(header: Header, arrays: Arrays) -> Layer:
-    generator = header.get("generator")
+    generator = header.pop("generator", None)
+    projections = tuple(_build_projection(each, arrays) for each in header.pop("synapses"))
     layer: Layer = build(
         Layer,
         header,
         arrays,
-        projections=tuple(_build_projection(each, arrays) for each in header["synapses"]),
-        decay=build(Decay, header["decay"], arrays),
+        projections=projections,
+        decay=build(Decay, header.pop("decay"), arrays),
         generator=None if generator is None else build(Generator, generator, arrays),
     )
     return layer
@@ -126,7 +136,7 @@ def _build_layer(header: Header, arrays: Arrays) -> Layer:
 
 def _build_projection(header: Header, arrays: Arrays) -> Projection:
     stages: tuple[Any, ...] = tuple(
-        build(_STAGES[stage["kind"]], stage, arrays) for stage in header["stages"]
+        build(_STAGES[stage.pop("kind")], stage, arrays) for stage in header.pop("stages")
     )
     projection: Projection = build(Projection, header, arrays, stages=stages)
     return projection

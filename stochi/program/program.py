@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from stochi.arguments import check_argument, check_arguments
 from stochi.program.layout import read_network, write_network
 from stochi.program.network import Network
 from stochi.program.rules import check_network
@@ -26,7 +27,7 @@ class Program(Network):
         check_network(self)
 
     def __repr__(self) -> str:
-        layers = ", ".join(f"{layer.name} {layer.shape}" for layer in self.layers)
+        layers = ", ".join(f"{repr(layer.name)[1:-1]} {layer.shape}" for layer in self.layers)
         return (
             f"Program({self.target.chip}, noise {self.target.noise}, input {self.input_shape},"
             f" {self.target.time_steps} time steps: {layers})"
@@ -37,6 +38,7 @@ class Program(Network):
 
         The same Program gives the same bytes.
         """
+        check_arguments(Program.save, locals())
         write_network(self, path)
 
     @classmethod
@@ -47,4 +49,5 @@ class Program(Network):
             ProgramError: the file is missing, foreign, newer or damaged, or what it holds breaks a
                 rule.
         """
+        check_argument("path", path, str | Path)
         return read_network(cls, path)

@@ -40,13 +40,17 @@ from stochi.program.chip_rules import (
     the_chip_is_known,
     the_refractory_period_fits_its_register,
 )
+from stochi.program.demands import check_count, check_demands
+from stochi.program.fields import LARGEST_INDEX, check_fields
 from stochi.program.layers import CONSTANT, INPUT, Layer, SumPool, Weighted, shape_after
 from stochi.program.network import OVER_TIME, READOUTS, Network
-from stochi.program.target import NOISE_TARGETS
+from stochi.program.target import NOISE_TARGETS, NOISES
 
 
 def check_network(network: Network) -> None:
-    """Raise ProgramError, naming the layer, if a rule is broken."""
+    """Raise ProgramError, naming the layer, if a field or a rule is broken, or a budget."""
+    check_fields(network)
+    check_count(network)
     for network_rule in NETWORK_RULES:
         problem = network_rule(network)
         if problem:
@@ -56,6 +60,7 @@ def check_network(network: Network) -> None:
             problem = layer_rule(network, layer)
             if problem:
                 raise ProgramError(f"layer {layer.name!r}: {problem}")
+    check_demands(network)
 
 
 def it_has_steps_and_an_output(network: Network) -> str | None:
@@ -63,9 +68,12 @@ def it_has_steps_and_an_output(network: Network) -> str | None:
     if network.target.time_steps < 1:
         return f"time_steps is {network.target.time_steps}; a sample needs at least 1"
     if network.output not in names:
-        return f"the output {network.output!r} is not a layer; layers: {', '.join(names)}"
+        return f"the output {network.output!r} is not a layer; layers: {_listed(names)}"
     if len(set(names)) < len(names) or {INPUT, CONSTANT} & set(names):
-        return f"layer names must differ from each other, and from 'input' and 'constant': {names}"
+        return (
+            "layer names must differ from each other, and from 'input' and 'constant':"
+            f" {_listed(names)}"
+        )
     if network.readout not in READOUTS:
         return f"readout is {network.readout!r}; choose from {', '.join(READOUTS)}"
     unsuited = "input" if network.layer(network.output).spikes else "spikes"
@@ -74,6 +82,12 @@ def it_has_steps_and_an_output(network: Network) -> str | None:
     if network.over_time not in OVER_TIME:
         return f"over_time is {network.over_time!r}; choose from {', '.join(OVER_TIME)}"
     return None
+
+
+def the_noise_is_known(network: Network) -> str | None:
+    if network.target.noise in NOISES:
+        return None
+    return f"noise is {network.target.noise!r}; choose from {', '.join(NOISES)}"
 
 
 def the_input_is_8_bit(network: Network) -> str | None:
@@ -95,8 +109,11 @@ def sources_exist_and_come_first(network: Network, layer: Layer) -> str | None:
     order = {other.name: place for place, other in enumerate(network.layers)}
     for projection in layer.projections:
         source = projection.source
-        if np.min(projection.delay) < 0:
-            return f"a delay of {np.min(projection.delay)} time steps from {source!r}"
+        for delay in (np.min(projection.delay), np.max(projection.delay)):
+            if not 0 <= delay <= LARGEST_INDEX:
+                return (
+                    f"a delay of {delay} time steps from {source!r}, outside 0 to {LARGEST_INDEX}"
+                )
         if source in (INPUT, CONSTANT):
             continue
         if source not in order:
@@ -212,11 +229,17 @@ def one_step_s_input_fits_24_bits(network: Network, layer: Layer) -> str | None:
     )
 
 
+def _listed(names: list[str]) -> str:
+    """Return names as the end of a message."""
+    return ", ".join(map(repr, names[:8])) + (", …" if len(names) > 8 else "")
+
+
 TABLE_SIZES = tuple(2**bits for bits in range(1, 9))
 
 NETWORK_RULES: tuple[Callable[[Network], str | None], ...] = (
     it_has_steps_and_an_output,
     the_chip_is_known,
+    the_noise_is_known,
     the_input_is_8_bit,
     the_random_source_is_known,
 )

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from stochi.arguments import check_arguments
+from stochi.errors import InputError
+
 LEVEL = 0.05
 """Significance level of each of the two tests; the interval is therefore one of 90 %."""
 
@@ -49,6 +52,12 @@ def two_one_sided_tests(values: np.ndarray, margin: float, shares: bool = False)
             differs at all, the interval is the bound ±x that n images give on rare differences,
             with 5 % = (1 − x)ⁿ.
     """
+    check_arguments(two_one_sided_tests, locals())
+    if values.ndim != 1 or values.dtype.kind not in "biuf" or margin < 0:
+        raise InputError(
+            f"values are {values.dtype} of shape {values.shape} and margin is {margin:g}; they must"
+            " be real numbers, (n,), and a margin of at least 0"
+        )
     n = len(values)
     mean = float(values.mean())
     if not math.isfinite(mean):

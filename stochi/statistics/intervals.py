@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import torch
 from scipy.special import stdtrit
 
+from stochi.arguments import check_arguments
+from stochi.errors import InputError, check_at_least_one
+
 Z95 = 1.959964
 """The 97.5 % quantile of the standard normal distribution."""
 
@@ -36,6 +39,10 @@ def estimate_accuracy(correct: torch.Tensor) -> Estimate:
         correct: (trials, images) bool. Trials repeat the same images and do not enlarge the
             sample: the interval counts images only.
     """
+    check_arguments(estimate_accuracy, locals())
+    _check_shape(2, correct=correct)
+    if not bool(((correct >= 0) & (correct <= 1)).all()):
+        raise InputError("correct has values outside [0, 1]; pass whether each answer is correct")
     trials, images = correct.shape
     by_trial = correct.double().mean(1)
     mean = float(by_trial.mean())
@@ -58,6 +65,12 @@ def estimate_difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
     Args:
         first, second: (trials, images) bool, on the same images.
     """
+    check_arguments(estimate_difference, locals())
+    _check_shape(2, first=first, second=second)
+    if first.shape[1] != second.shape[1]:
+        raise InputError(
+            f"first has {first.shape[1]} images and second {second.shape[1]}; they must be the same"
+        )
     difference = second.double().mean(0) - first.double().mean(0)
     images = len(difference)
     centre = float(difference.sum()) / (images + 2)
@@ -73,9 +86,12 @@ def estimate_mean(values: torch.Tensor, trials: int) -> Estimate:
     Args:
         values: (images,), each averaged over ``trials`` trials.
     """
-    count, mean = len(values), float(values.mean())
+    check_arguments(estimate_mean, locals())
+    _check_shape(1, values=values)
+    check_at_least_one(trials=trials)
+    count, mean = len(values), float(values.double().mean())
     # The spread of a single value is unknown.
-    half = Z95 * float(values.std(unbiased=True)) / math.sqrt(count) if count > 1 else 1.0
+    half = Z95 * float(values.double().std(unbiased=True)) / math.sqrt(count) if count > 1 else 1.0
     return Estimate(mean, mean - half, mean + half, count, trials)
 
 
@@ -89,9 +105,22 @@ def estimate_over_trainings(values: torch.Tensor) -> Estimate | None:
         The mean with the interval of the mean, clipped to [−1, 1]; None for a single training,
         which tells nothing about others. ``images`` is 0.
     """
+    check_arguments(estimate_over_trainings, locals())
+    _check_shape(1, values=values)
     count = len(values)
     if count < 2:
         return None
-    mean, spread = float(values.mean()), float(values.std(unbiased=True))
+    mean, spread = float(values.double().mean()), float(values.double().std(unbiased=True))
     half = float(stdtrit(count - 1, 0.975)) * spread / math.sqrt(count)
     return Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), 0, count, spread)
+
+
+def _check_shape(dims: int, **given: torch.Tensor) -> None:
+    """Raise InputError unless tensors, by their names, hold numbers in so many dimensions."""
+    for name, values in given.items():
+        if values.dim() != dims or not values.numel() or values.is_complex():
+            words = {1: "(n,)", 2: "(trials, images)"}[dims]
+            raise InputError(
+                f"{name} is {values.dtype} of shape {tuple(values.shape)}; it must hold real"
+                f" numbers, {words}"
+            )

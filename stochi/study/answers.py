@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from stochi.statistics.worst import take_worst
-from stochi.study.kept import KeptAnswers, as_rows
+from stochi.study.kept import KeptAnswers, as_rows, check_numbers, check_rows
 from stochi.study.keys import answer_key, similarity_key
 from stochi.study.plan import StudyPlan
 from stochi.study.questions import Question, questions_about
@@ -39,11 +40,18 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         """Return all that an answer depends on."""
         return answer_key(victim, self.plan, question)
 
+    def check(self, question: Question, answer: dict[str, Any]) -> None:
+        """Raise KeyError, TypeError or ValueError unless an answer has the form of one."""
+        check_rows(answer["right"], self.plan.all_trials, question.images)
+        check_numbers(list(answer["by"].values()), None)
+        if sum(answer["by"].values()) != question.images:
+            raise ValueError("not as many attacks as images")
+
     def needs_cosines(self, victim: Victim) -> bool:
         """Return whether the plan asks for a victim's cosines and the store lacks them."""
         if not self.plan.has_curves(victim):
             return False
-        return self.store.get(similarity_key(victim, self.plan)) is None
+        return self._find_cosines(victim) is None
 
     def keep(
         self, victim: Victim, question: Question, right: torch.Tensor, by: Sequence[str]
@@ -121,7 +129,14 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         Raises:
             InputError: they are missing.
         """
-        answer = self.store.get(similarity_key(victim, self.plan))
+        answer = self._find_cosines(victim)
         if answer is None:
             raise self.unfinished(victim)
         return Cosines(tuple(answer["gradient"]), tuple(answer["perturbation"]))
+
+    def _find_cosines(self, victim: Victim) -> dict[str, Any] | None:
+        return self.store.get(similarity_key(victim, self.plan), self._check_cosines)
+
+    def _check_cosines(self, answer: dict[str, Any]) -> None:
+        for name in ("gradient", "perturbation"):
+            check_numbers(answer[name], self.plan.similarity_images, -1.01, 1.01)

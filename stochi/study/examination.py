@@ -7,7 +7,6 @@ from torch import nn
 
 from stochi.attacks import PGD, make_attack
 from stochi.attacks.chosen import Chosen
-from stochi.attacks.expectation import seeded
 from stochi.attacks.surrogates.choice import OWN
 from stochi.attacks.surrogates.replacement import spiking_neurons
 from stochi.data.images import Images
@@ -19,6 +18,7 @@ from stochi.study.questions import Question
 from stochi.study.similarity import gradient_similarities, perturbation_similarities
 from stochi.study.trained import TrainedNetwork
 from stochi.study.victims import FLOAT, Victim
+from stochi.turns import seeded
 
 ATTACK_SEED = 5
 """Seed of the attacks' own random choices."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from stochi.arguments import check_arguments
 from stochi.data import load
 from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
@@ -16,6 +17,7 @@ from stochi.study.results import StudyResults
 from stochi.study.running import examine_all
 from stochi.study.store import Store
 from stochi.study.victims import Victim
+from stochi.temporary import kept_tidy
 
 WEIGHT_NOISE_COST = 8
 """Cost of a network with weight noise, in that of another one.
@@ -45,9 +47,9 @@ def conduct(
         progress: called with a line of text after every victim.
 
     Raises:
-        InputError: an argument is out of range, the data set has too few images, or a kept file is
-            damaged.
+        InputError: an argument is out of range, or the data set has too few images.
     """
+    check_arguments(conduct, locals())
     check_at_least_one(processes=processes)
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))
@@ -55,7 +57,8 @@ def conduct(
     missing = sum(len(answers.open_questions(victim)) for victim in costs)
     progress(f"{len(costs)} networks, {missing} answers to find; the costliest come first")
     find = partial(examine, answers=answers, training=training, test=test)
-    examine_all(costs, find, processes, progress)
+    with kept_tidy(folder):
+        examine_all(costs, find, processes, progress)
     return evaluate(answers)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from stochi.study.store import Key, Store
+from stochi.turns import generators_kept
 
 
 def load_or_fit(
@@ -18,11 +18,14 @@ def load_or_fit(
         fit: builds and trains it.
     """
     weights = store.get_tensors(key)
-    if weights is None:
-        model = fit()
-        store.put_tensors(key, model.state_dict())
-    else:
-        with torch.random.fork_rng(devices=[]):
+    if weights is not None:
+        with generators_kept():
             model = build()
-        model.load_state_dict(weights)
+        try:
+            model.load_state_dict(weights)
+            return model.eval()
+        except (RuntimeError, TypeError, ValueError) as error:
+            store.set_aside(store.path(key, "pt"), error)
+    model = fit()
+    store.put_tensors(key, model.state_dict())
     return model.eval()

@@ -1,8 +1,10 @@
 """Answers to a plan's questions, kept in a store, whatever the questions are about."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -51,9 +53,17 @@ class KeptAnswers(Generic[AnyPlan, AnyQuestion]):
     def key(self, victim: Victim, question: AnyQuestion) -> Key:
         """Return all that an answer depends on."""
 
+    @abstractmethod
+    def check(self, question: AnyQuestion, answer: dict[str, Any]) -> None:
+        """Raise KeyError, TypeError or ValueError unless an answer has the form of one."""
+
+    def find(self, victim: Victim, question: AnyQuestion) -> dict[str, Any] | None:
+        """Return an answer as it was kept; None if it is missing or damaged."""
+        return self.store.get(self.key(victim, question), partial(self.check, question))
+
     def open_questions(self, victim: Victim) -> list[AnyQuestion]:
         """Return the questions about a victim that have no answer yet."""
-        return [q for q in self.questions(victim) if self.store.get(self.key(victim, q)) is None]
+        return [q for q in self.questions(victim) if self.find(victim, q) is None]
 
     def trained(self, victim: Victim, questions: Sequence[AnyQuestion]) -> list[Victim]:
         """Return the victim with every training seed of which one of the questions is asked."""
@@ -79,7 +89,7 @@ class KeptAnswers(Generic[AnyPlan, AnyQuestion]):
         Raises:
             InputError: it is missing.
         """
-        answer = self.store.get(self.key(victim, question))
+        answer = self.find(victim, question)
         if answer is None:
             raise self.unfinished(victim)
         return answer
@@ -95,3 +105,25 @@ class KeptAnswers(Generic[AnyPlan, AnyQuestion]):
 def as_rows(right: torch.Tensor) -> list[str]:
     """Return (trials, samples) bool as the rows of digits of an answer."""
     return ["".join("01"[int(one)] for one in row) for row in right.tolist()]
+
+
+def check_rows(rows: Any, trials: int, samples: int) -> None:
+    """Raise ValueError unless these are the rows that :func:`as_rows` makes."""
+    if not isinstance(rows, list) or len(rows) != trials:
+        raise ValueError(f"not {trials} trials")
+    for row in rows:
+        if not isinstance(row, str) or len(row) != samples or set(row) - {"0", "1"}:
+            raise ValueError(f"a trial that is not one of {samples} samples")
+
+
+def check_numbers(values: Any, count: int | None, low: float = 0, high: float = math.inf) -> None:
+    """Raise ValueError unless these are so many numbers in a range.
+
+    Args:
+        count: their number; None: any.
+    """
+    if not isinstance(values, list) or (count is not None and len(values) != count):
+        raise ValueError(f"not {count} numbers")
+    for value in values:
+        if type(value) not in (int, float) or not low <= value <= high:
+            raise ValueError(f"a number that is {value!r}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from stochi.arguments import check_fields
 from stochi.devices import check_device
 from stochi.errors import InputError, check_at_least_one
 from stochi.study.options import given
@@ -30,6 +31,7 @@ class TrainingPlan:
     epsilon: float = 25 / 255
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(
             training_images=self.images,
             epochs=self.epochs,
@@ -56,6 +58,7 @@ class PGDPlan:
     draws: int = 10
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(iterations=self.iterations, draws=self.draws)
         _check_epsilon("epsilon", self.epsilon)
 
@@ -73,6 +76,7 @@ class SquarePlan:
     iterations: int = 300
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(square_images=self.images, square_iterations=self.iterations)
 
 
@@ -89,6 +93,7 @@ class AutoAttackPlan:
     iterations: int = 20
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(auto_attack_images=self.images, auto_attack_iterations=self.iterations)
 
 
@@ -109,6 +114,7 @@ class EnsemblePlan:
     epsilons: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(
             ensemble_images=self.images,
             ensemble_iterations=self.iterations,
@@ -141,6 +147,7 @@ class CurvePlan:
     defences: tuple[str, ...] = ("none", "pgd")
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(curve_images=self.images)
 
 
@@ -157,6 +164,7 @@ class SimilarityPlan:
     draws: int = 8
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(similarity_images=self.images, similarity_draws=self.draws)
 
 
@@ -201,6 +209,7 @@ class StudyPlan:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_device(self.device)
         check_at_least_one(
             images=self.images, trials=self.trials, calibration_images=self.calibration_images

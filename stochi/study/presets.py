@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from stochi.arguments import check_arguments
 from stochi.study.plan import (
     AutoAttackPlan,
     CurvePlan,
@@ -64,6 +65,7 @@ def plan_for(data: str, quick: bool) -> StudyPlan:
         data: name of the data set.
         quick: whether to ask only a small part, in minutes.
     """
+    check_arguments(plan_for, locals())
     plan = QUICK if quick else FULL if data == "digits" else SMALL
     plan = replace(plan, data=data)
     if data.startswith("cifar"):

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from functools import partial
 
-import joblib
-import torch
-
+from stochi.sim.engine.threads import one_torch_thread
 from stochi.study.victims import Victim
+from stochi.study.workers import in_processes
 
 Examine = Callable[[Victim], int]
 """Finds and keeps a victim's missing answers, and returns their number."""
@@ -45,15 +45,14 @@ def _examined(
     victims: list[Victim], examine: Examine, processes: int
 ) -> Generator[tuple[Victim, int], None, None]:
     """Yield each victim, in the order in which they are done, with its number of new answers."""
-    calls = (joblib.delayed(_examine_alone)(victim, examine) for victim in victims)
-    yield from joblib.Parallel(n_jobs=processes, return_as="generator_unordered")(calls)
+    work = partial(_examine_alone, examine)
+    if processes == 1:
+        yield from map(work, victims)
+    else:
+        yield from in_processes(work, victims, processes)
 
 
-def _examine_alone(victim: Victim, examine: Examine) -> tuple[Victim, int]:
+def _examine_alone(examine: Examine, victim: Victim) -> tuple[Victim, int]:
     """Examine a victim with one thread, because processes share the cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread():
         return victim, examine(victim)
-    finally:
-        torch.set_num_threads(threads)

@@ -1,76 +1,118 @@
-"""What SIGTERM and Ctrl-C do to a command that runs for long."""
+"""What Ctrl-C, SIGTERM and a closed terminal do to a command."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from stochi.commands.stopping import stopped_in_order
+from stochi.commands.ending import run_to_its_end
+from stochi.commands.stopping import Stopped, Stopping, advised
+from stochi.errors import InputError
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BEGIN = (
+    "import os, sys, time; from contextlib import suppress\n"
+    "from stochi.commands.ending import run_to_its_end\n"
+    "from stochi.commands.stopping import *\n"
+    "from stochi.temporary import temporary_folder\n"
+    "stopping = Stopping()\n"
+    "def work():\n"
+    "    stopping.begin()\n"
+    "    with temporary_folder() as folder:\n"
+    "        print(folder, flush=True)\n"
+    "        {}\n"
+    "stopping.end(run_to_its_end(work, stopping))"
+)
+WORK = {
+    "in Python": "time.sleep(60)",
+    "advised": "\n        with advised('go on'): time.sleep(60)",
+    "swallowed": "\n        with suppress(BaseException): time.sleep(60)\n        time.sleep(60)",
+    "turned": "\n        try: time.sleep(60)\n        except BaseException: raise ValueError",
+    "in C": "import ctypes; ctypes.CDLL(None).sleep(60)",
+    "cleaning": "\n        try: time.sleep(60)\n        finally: time.sleep(60)",
+}
 
 
-def test_sigterm_is_an_exception_inside_and_prints_the_advice(
-    capsys: pytest.CaptureFixture[str],
+def test_advice_is_given_for_stops_and_not_for_errors() -> None:
+    for raised, number in ((KeyboardInterrupt(), 2), (Stopped(15), 15)):
+        with pytest.raises(Stopped) as stop, advised("go on"):
+            raise raised
+        assert (stop.value.number, stop.value.advice) == (number, "go on")
+    with pytest.raises(ValueError), advised("go on"):
+        raise ValueError
+
+
+def test_no_library_takes_a_stop_for_something_else() -> None:
+    assert not issubclass(Stopped, Exception | KeyboardInterrupt | SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        (Stopped(15), 143, "stopped"),
+        (Stopped(2, "go on"), 130, "go on"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (InputError("wrong\nvalue"), 2, "stochi: wrong value"),
+        (OSError(24, "Too many open files"), 2, "stochi: file: Too many open files; raise"),
+        (BrokenPipeError(32, "Broken pipe"), 2, "stochi: stdout: Broken pipe; nothing reads"),
+    ],
+)
+def test_a_command_ends_with_one_line(
+    capsys: pytest.CaptureFixture[str], raised: BaseException, status: int, line: str
 ) -> None:
-    before, ended = signal.getsignal(signal.SIGTERM), []
-    with pytest.raises(SystemExit) as stopped, stopped_in_order("go on like this"):
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(5)
-        finally:
-            ended.append("what was begun")
-    assert stopped.value.code == 143 and ended
-    assert capsys.readouterr().err == "go on like this\n"
-    assert signal.getsignal(signal.SIGTERM) == before
+    def fail() -> None:
+        raise raised
+
+    assert run_to_its_end(fail, Stopping()) == status
+    printed = capsys.readouterr().err
+    assert printed.startswith(line) and printed.count("\n") == 1
 
 
-def test_ctrl_c_prints_the_advice_too_and_other_errors_do_not(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("how", STOPS)
+@pytest.mark.parametrize("work", WORK)
+def test_a_stop_ends_a_command_wherever_it_is(
+    tmp_path: Path, work: str, how: signal.Signals
 ) -> None:
-    for error, printed in ((KeyboardInterrupt, "go on like this\n"), (ValueError, "")):
-        with pytest.raises(error), stopped_in_order("go on like this"):
-            raise error
-        assert capsys.readouterr().err == printed
-    with stopped_in_order("go on like this"):
-        pass
-    assert capsys.readouterr().err == ""
-
-
-def alive_in(session: int) -> list[str]:
-    """Return the processes of a session that still run."""
-    listed = subprocess.run(["ps", "-e", "-o", "sid=,stat=,args="], capture_output=True, text=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    return [row[-1] for row in rows if row[0] == str(session) and not row[1].startswith("Z")]
-
-
-@pytest.mark.slow
-def test_a_study_that_is_stopped_takes_its_processes_along(tmp_path: Path) -> None:
-    small = ("--images", "60", "--training-images", "200", "--epochs", "2", "--processes", "2")
-    study = subprocess.Popen(
-        [sys.executable, "-m", "stochi", "study", "--quick", *small],
-        cwd=tmp_path,
+    if how != signal.SIGTERM and work not in ("in Python", "in C"):
+        pytest.skip("like SIGTERM")
+    command = subprocess.Popen(
+        [sys.executable, "-c", BEGIN.format(WORK[work])],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
-    answers, until = tmp_path / "runs/study/answers", time.monotonic() + 300
-    try:
-        while not list(answers.glob("*.json")) and time.monotonic() < until:
-            assert study.poll() is None
-            time.sleep(0.2)
-        assert len(alive_in(study.pid)) > 2
-        study.terminate()
-        _, printed = study.communicate(timeout=10)
-        time.sleep(2)  # for those that only look after what others leave behind
-        assert study.returncode == 143 and alive_in(study.pid) == []
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(study.pid, signal.SIGKILL)
-    assert "runs/study/answers holds what was found" in printed and "Traceback" not in printed
-    kept = list(answers.glob("*.json"))
-    assert kept and all(json.loads(path.read_text())["answer"] for path in kept)
+    assert command.stdout is not None and command.stdout.readline().startswith(str(tmp_path))
+    time.sleep(0.05)
+    begun = time.monotonic()
+    command.send_signal(how)
+    printed = command.communicate(timeout=10)[1]
+    assert time.monotonic() - begun < 2
+    assert (command.returncode, printed) == (
+        128 + how,
+        "go on\n" if work == "advised" else "stopped\n",
+    )
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + BEGIN.format(
+        "os.kill(os.getpid(), signal.SIGHUP)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_end_of_a_forked_child_is_not_its_parent_s() -> None:
+    fork = (
+        "\n        if (child := os.fork()) == 0: time.sleep(60); os._exit(1)"
+        "\n        os.kill(child, signal.SIGTERM)"
+        "\n        assert os.waitpid(child, 0)[1] == signal.SIGTERM"
+        "\n        time.sleep(GRACE + 0.3)"
+    )
+    code = "import signal\n" + BEGIN.format(fork)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -39,3 +39,12 @@ def test_a_study_is_conducted_written_and_continued(
     assert status == 0 and ", 0 new answers" in err
     assert "Accuracy, %" in out and "Wrote study.json, curves.png and similarities.png" in out
     assert kept == {path: path.stat().st_mtime_ns for path in Path("study/answers").iterdir()}
+
+
+def test_a_place_that_is_no_folder_is_refused_before_the_study(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stochi.study.plan_for", lambda data, quick: pytest.fail("has begun"))
+    Path("file").touch()
+    status, _, err = run("study", "--quick", "--out", "file")
+    assert status == 2 and "file cannot be written into" in err

@@ -161,7 +161,7 @@ def test_loihi_1_merges_thresholds_that_a_core_cannot_tell_apart() -> None:
         (lambda: chain(affine(), lif(v_reset=0.4)), {}, "n1.*threshold 0.3 is below 0.4"),
         (lambda: chain(affine(), lif(tau=DT / 2)), {}, "n1.*outside"),
         (lambda: chain(affine(), nir.Threshold(-np.ones(3))), {}, "n1.*threshold -1 is below 0"),
-        (lambda: chain(nir.Affine(np.full((3, 4), np.nan), np.zeros(3)), lif()), {}, "n1.*NaN"),
+        (lambda: chain(nir.Affine(np.full((3, 4), np.nan), np.zeros(3)), lif()), {}, "n0.*NaN"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(graph, options: dict, says: str) -> None:  # type: ignore[no-untyped-def]

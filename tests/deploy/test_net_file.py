@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from stochi.deploy import read_net
 from stochi.errors import GraphError, LoweringError, ProgramError
+from stochi.hdf5 import contents
 from stochi.sim import run
 from stochi.sim.recording import PROBES
 
@@ -155,3 +156,11 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     for name, says in (("missing.net", "missing.net"), ("b.net", "not an HDF5 file")):
         with pytest.raises(GraphError, match=says):
             read_net(tmp_path / name, time_steps=STEPS)
+
+
+def test_the_library_of_hdf5_crashes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "_CODE", "import os; os.abort()")
+    with pytest.raises(GraphError, match="not an HDF5 file of lava-dl, or damaged; write it again"):
+        read_net(write(net(), tmp_path / "a.net"), time_steps=STEPS)

@@ -222,7 +222,7 @@ def test_a_folder_that_cannot_be_moved_into_place_leaves_the_old_one(
     move = os.replace
 
     def interrupted(source: Path, target: Path) -> None:
-        if Path(source).suffix == ".part" and Path(target) == folder:
+        if Path(source).suffix == ".folder" and Path(target) == folder:
             raise KeyboardInterrupt
         move(source, target)
 

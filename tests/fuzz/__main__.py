@@ -15,15 +15,19 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=10_000, help="mutants of each kind")
     parser.add_argument("--first", type=int, default=0, help="seed of the first mutant")
     parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS)
+    bounds = "compile the loops with a check of every index"
+    parser.add_argument(
+        "--bounds", action=argparse.BooleanOptionalAction, default=True, help=bounds
+    )
     how = parser.parse_args()
     faults = 0
-    print(f"{'files':22}{'tried':>8}{'right':>8}{'refused':>9}{'faults':>8}{'memory':>12}")
+    print(f"{'files':30}{'tried':>8}{'right':>8}{'refused':>9}{'faults':>8}{'memory':>12}")
     for module in how.kinds:
         for what, cases in (
             ("mutated", range(how.first, how.first + how.cases)),
             ("crafted", crafted_cases(module)),
         ):
-            tally = survey(module, list(cases), _Progress(module, len(cases)))
+            tally = survey(module, list(cases), _Progress(module, len(cases)), how.bounds)
             faults += _show(f"{find_kind(module).name}, {what}", tally)
     return int(faults > 0)
 
@@ -47,7 +51,7 @@ def _show(what: str, tally: Tally) -> int:
     number = len(tally.faults)
     tried, memory = sum(tally.outcomes.values()), f"{tally.most_memory / 2**20:.0f} MiB"
     right, refused = tally.outcomes["right"], tally.outcomes["refused"]
-    print(f"{what:22}{tried:>8}{right:>8}{refused:>9}{number:>8}{memory:>12}", flush=True)
+    print(f"{what:30}{tried:>8}{right:>8}{refused:>9}{number:>8}{memory:>12}", flush=True)
     for case, fault in list(tally.faults.items())[:20]:
         print(f"  {case}: {fault}")
     return number

@@ -30,6 +30,8 @@ BESIDE = 256 * 2**20
 """Bytes that a worker may take beside the budget: copies, and what libraries keep."""
 WORK = "1e8"
 """Additions of a sample that ``STOCHI_WORK`` gives a worker."""
+COMPILED = Path(__file__).parents[2] / ".fuzz_cache"
+"""Folder of the loops that are compiled with checks of bounds, kept between runs."""
 _PATIENCE = 300.0
 """Seconds in which a worker starts: imports, and the compilation of the loops."""
 _READY = "ready"
@@ -57,7 +59,10 @@ def find_kind(module: str) -> Kind:
 
 
 def survey(
-    module: str, cases: Sequence[int | str], progress: Callable[[int], None] = lambda done: None
+    module: str,
+    cases: Sequence[int | str],
+    progress: Callable[[int], None] = lambda done: None,
+    bounds: bool = False,
 ) -> Tally:
     """Try cases of a kind of file.
 
@@ -65,13 +70,14 @@ def survey(
         module: name of the kind's module.
         cases: seeds of mutants, or names of crafted files.
         progress: called with the number of cases that are done.
+        bounds: whether the compiled loops check every index, which an IndexError then reports.
     """
     tally, context = Tally(), multiprocessing.get_context("spawn")
     at = 0
     with tempfile.TemporaryDirectory(prefix="stochi-fuzz-") as folder:
         while at < len(cases):
             here, there = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(module, cases[at:], folder, there))
+            worker = context.Process(target=_work, args=(module, cases[at:], folder, there, bounds))
             worker.start()
             there.close()
             at += _watch(here, worker, cases[at:], tally, lambda done, at=at: progress(at + done))
@@ -118,8 +124,12 @@ def _is_ready(connection: Connection) -> bool:
         return False
 
 
-def _work(module: str, cases: Sequence[int | str], folder: str, connection: Connection) -> None:
+def _work(
+    module: str, cases: Sequence[int | str], folder: str, connection: Connection, bounds: bool
+) -> None:
     """Try cases one after another, and send the outcome of each."""
+    if bounds:  # before numba is imported
+        os.environ["NUMBA_BOUNDSCHECK"], os.environ["NUMBA_CACHE_DIR"] = "1", f"{COMPILED}"
     os.environ["STOCHI_MEMORY"], os.environ["STOCHI_WORK"] = f"{BUDGET}", WORK
     warnings.simplefilter("ignore")
     kind, place = find_kind(module), Path(folder)

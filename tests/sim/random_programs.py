@@ -247,7 +247,7 @@ def _fitted(projection: Projection, largest: int, budget: float, draw: st.DrawFn
         stages = tuple(
             stage
             if isinstance(stage, SumPool | Flatten)
-            else replace(stage, weight=(np.trunc(stage.weight / 4) * 2).astype(np.int16))
+            else replace(stage, weight=np.asarray(np.trunc(stage.weight / 4) * 2, np.int16))
             for stage in projection.stages
         )
         projection = replace(projection, stages=stages)

@@ -4,25 +4,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from numba.core import caching
 
-from stochi.sim.engine.compiled import compilation, kernel
+from stochi.hardware.compilation import compile_and_keep
+from stochi.sim.engine.compiled import compilation, kernel, neurons
 
 
 def test_what_is_compiled_in_is_part_of_the_cache_s_key() -> None:
     """Numba itself would not notice a change of the arithmetic in another file."""
     names = {module.__name__ for module in compilation._COMPILED_FROM}
     assert {"stochi.hardware.fixed_point", "stochi.hardware.neuron"} <= names
-    one, two = (kernel.make_kernel(sources, cache=True) for sources in ("one", "two"))
-    keys = [k._cache._index_key((), k.targetctx.codegen()) for k in (one, two)]
-    assert keys[0] != keys[1]
-
-
-def test_without_a_folder_for_compiled_code_it_is_compiled_each_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-    assert compilation.compiled_kernel.__wrapped__() is not None
+    one, two = (compile_and_keep(kernel.make_kernel, (module,)) for module in (kernel, neurons))
+    names = {k._cache._name((), k.targetctx.codegen()) for k in (one, two)}
+    assert len(names) == 2
 
 
 @pytest.mark.slow

@@ -1,10 +1,15 @@
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from stochi.errors import InputError
-from stochi.study.store import Store
+from stochi.errors import first_line
+from stochi.study.keeping import load_or_fit
+from stochi.study.store import DamagedAnswer, Store
 
 
 def test_answers_come_back(tmp_path: Path) -> None:
@@ -25,20 +30,97 @@ def test_weights_come_back(tmp_path: Path) -> None:
     assert found is not None and torch.equal(found["weight"], torch.arange(3))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"about": {}}', '{"about": {}, "answer": {}}'])
-def test_damaged_answers_raise(tmp_path: Path, text: str) -> None:
+def altered(path: Path) -> None:
+    """Change an answer and leave its checksum."""
+    path.write_text(path.read_text().replace("0101", "0111"))
+
+
+def renamed_checksum(path: Path) -> None:
+    path.write_text(path.read_text().replace("sha256", "sha257"))
+
+
+def deep(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def text(content: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.write_text(content)
+
+    return write
+
+
+DAMAGES = [altered, renamed_checksum, deep, folder, pipe]
+DAMAGES += [
+    text(content)
+    for content in ("", "{", "[]", "null", '{"about": {}}', '{"about": {}, "answer": {}}')
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_answer_is_moved_aside_with_a_word(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    store, key = Store(tmp_path), {"a": 1}
+    store.put(key, {"right": ["0101"]})
+    path = store.path(key, "json")
+    damage(path)
+    with pytest.warns(DamagedAnswer, match=path.name) as caught:
+        assert store.get(key) is None
+    assert len(caught) == 1 and first_line(caught[0].message) == str(caught[0].message)  # type: ignore[arg-type]
+    assert [other.name for other in tmp_path.iterdir()] == [f"{path.name}.damaged"]
+    assert store.get(key) is None
+    store.put(key, {"right": ["0101"]})
+    assert store.get(key) == {"right": ["0101"]}
+
+
+def test_an_answer_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), {"a": 1}
+    tmp_path.mkdir(exist_ok=True)
+    store.path(key, "json").write_text(json.dumps({"about": key, "answer": {"b": 2}}))
+    torch.save({"weight": torch.ones(3)}, store.path(key, "pt"))
+    assert store.get(key) == {"b": 2}
+    kept = store.get_tensors(key)
+    assert kept is not None and torch.equal(kept["weight"], torch.ones(3))
+
+
+def test_an_answer_under_the_name_of_another_is_not_believed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put({"a": 1}, {"b": 2})
-    (path,) = tmp_path.iterdir()
-    path.write_text(text)
-    with pytest.raises(InputError, match=path.name):
-        store.get({"a": 1})
+    store.put_tensors({"a": 1}, {"weight": torch.ones(3)})
+    for ending in ("json", "pt"):
+        store.path({"a": 1}, ending).rename(store.path({"a": 2}, ending))
+    with pytest.warns(DamagedAnswer, match="another question"):
+        assert store.get({"a": 2}) is None
+    with pytest.warns(DamagedAnswer, match="another question"):
+        assert store.get_tensors({"a": 2}) is None
 
 
-def test_damaged_weights_raise(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.put_tensors({"a": 1}, {"weight": torch.zeros(1000)})
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(InputError, match=path.name):
-        store.get_tensors({"a": 1})
+def test_damaged_weights_are_moved_aside_with_a_word(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), {"a": 1}
+    for damage in (lambda data: data[:500], lambda data: data[:900] + b"\1" + data[901:]):
+        store.put_tensors(key, {"weight": torch.zeros(1000)})
+        path = store.path(key, "pt")
+        path.write_bytes(damage(path.read_bytes()))
+        with pytest.warns(DamagedAnswer, match=path.name):
+            assert store.get_tensors(key) is None
+
+
+def test_weights_that_do_not_fit_are_fitted_again(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), {"a": 1}
+    store.put_tensors(key, {"weight": torch.zeros(1000)})
+    fitted = nn.Linear(2, 3)
+    with pytest.warns(DamagedAnswer, match=r"pt: damaged \(RuntimeError"):
+        assert load_or_fit(store, key, lambda: nn.Linear(2, 3), lambda: fitted) is fitted
+    kept = load_or_fit(store, key, lambda: nn.Linear(2, 3), lambda: nn.Linear(2, 3))
+    assert all(map(torch.equal, kept.parameters(), fitted.parameters()))

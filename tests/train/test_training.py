@@ -1,13 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from stochi.data import Images, load_digits
 from stochi.errors import InputError
+from stochi.tensor_files import digest_of
 from stochi.train.checkpoint import (
     CheckpointError,
     NetworkConfig,
+    UncheckedCheckpoint,
     load_checkpoint,
     save_checkpoint,
 )
@@ -62,33 +65,95 @@ def test_a_checkpoint_holds_the_network(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["m.pt"]
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_checkpoint_of_an_older_version_is_read(tmp_path: Path, version: int) -> None:
     model = SMALL.build().eval()
     save_checkpoint(tmp_path / "m.pt", model, SMALL, {})
     content = torch.load(tmp_path / "m.pt", weights_only=True)
     content["version"] = version
-    for new in ("kind", "neuron", "hidden"):
+    del content["sha256"]
+    for new in ("kind", "neuron", "hidden") if version < 4 else ():
         del content["network"][new]
     if version < 3:
         content["network"]["steps"] = content["network"].pop("time_steps")
     if version == 1:
         del content["network"]["input_shape"], content["network"]["classes"]
     torch.save(content, tmp_path / "old.pt")
-    loaded, old = load_checkpoint(tmp_path / "old.pt")
+    with pytest.warns(UncheckedCheckpoint, match=r"old\.pt.*without a checksum"):
+        loaded, old = load_checkpoint(tmp_path / "old.pt")
     assert NetworkConfig.from_dict(old["network"]) == SMALL
     assert all(map(torch.equal, model.parameters(), loaded.parameters()))
-    for wrong in ({"version": 5}, {"network": {"input_shape": (1, 8)}}, {"network": {"new": 1}}):
+    wrong_networks = ({"network": {"input_shape": (1, 8)}}, {"network": {"new": 1}})
+    for wrong in ({"version": 6}, {"version": 5}, {"version": 2.0}, *wrong_networks):
         torch.save({**content, **wrong}, tmp_path / "wrong.pt")
         with pytest.raises(CheckpointError, match=r"wrong\.pt"):
             load_checkpoint(tmp_path / "wrong.pt")
+
+
+def save_as_checked(content: dict[str, Any], path: Path) -> None:
+    """Save an altered checkpoint with the checksum that fits it."""
+    content.pop("sha256")
+    torch.save({**content, "sha256": digest_of(content)}, path)
+
+
+def test_altered_weights_are_not_loaded(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "m.pt", SMALL.build(), SMALL, {})
+    content = torch.load(tmp_path / "m.pt", weights_only=True)
+    content["weights"]["network.readout.weight"][0, 0] += 0.25
+    torch.save(content, tmp_path / "m.pt")
+    with pytest.raises(CheckpointError, match=r"m\.pt: the checksum does not match"):
+        load_checkpoint(tmp_path / "m.pt")
+
+
+def test_damaged_bytes_of_weights_are_noticed_without_a_checksum_of_ours(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "m.pt", SMALL.build(), SMALL, {})
+    content = torch.load(tmp_path / "m.pt", weights_only=True)
+    content["version"] = 4
+    del content["sha256"]
+    torch.save(content, tmp_path / "m.pt")
+    stored = bytearray((tmp_path / "m.pt").read_bytes())
+    weights = content["weights"]["network.readout.weight"].numpy().tobytes()
+    stored[bytes(stored).index(weights)] ^= 1
+    (tmp_path / "m.pt").write_bytes(stored)
+    with pytest.raises(CheckpointError, match=r"m\.pt: .*not a Stochi checkpoint"):
+        load_checkpoint(tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"input_shape": (1, 2**40, 8)},
+        {"input_shape": (1, 2**20, 2**20)},
+        {"channels": (2**20, 2**20)},
+        {"time_steps": 2.5},
+        {"time_steps": True},
+        {"classes": -1},
+        {"sigma": float("nan")},
+        {"sigma": "wide"},
+        {"bits": 2.5},
+        {"batch_norm": 1},
+        {"hidden": None},
+        {"kind": []},
+        {"neuron": {}},
+        {"sampling": ["step"]},
+    ],
+)
+def test_a_network_of_another_form_is_refused(tmp_path: Path, network: dict[str, Any]) -> None:
+    save_checkpoint(tmp_path / "m.pt", SMALL.build(), SMALL, {})
+    content = torch.load(tmp_path / "m.pt", weights_only=True)
+    content["network"] |= network
+    save_as_checked(content, tmp_path / "m.pt")
+    with pytest.raises(CheckpointError, match=r"m\.pt"):
+        load_checkpoint(tmp_path / "m.pt")
 
 
 def test_a_checkpoint_whose_weights_do_not_fit_names_the_layer(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m.pt", SMALL.build(), SMALL, {})
     content = torch.load(tmp_path / "m.pt", weights_only=True)
     content["weights"]["network.readout.weight"] = torch.zeros(3, 3)
-    torch.save(content, tmp_path / "m.pt")
+    # As many weights as the network has, so that it is built, and the layer can be named.
+    content["weights"]["network.more"] = torch.zeros(10_000)
+    save_as_checked(content, tmp_path / "m.pt")
     with pytest.raises(CheckpointError, match=r"readout\.weight: .*\[3, 3\].*again") as caught:
         load_checkpoint(tmp_path / "m.pt")
     assert "\n" not in str(caught.value)

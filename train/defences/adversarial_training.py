@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from stochi.arguments import check_fields
 from stochi.attacks.pgd import PGD
 from stochi.errors import InputError
 from stochi.modes import in_eval_mode
@@ -37,6 +38,7 @@ class FGSMTraining(Defence):
     surrogate: str = field(default="own", kw_only=True)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         attack = self.attack(seed=0)  # which checks the parameters
         if len(attack.choices) > 1:
             raise InputError(

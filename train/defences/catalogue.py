@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.train.defences.adversarial_training import FGSMTraining, PGDTraining
 from stochi.train.defences.crafted_noise import CraftedNoise
@@ -33,6 +34,7 @@ def make_defence(name: str, **parameters: float | str) -> Defence:
     Raises:
         InputError: the defence or a parameter is unknown, or a parameter is out of range.
     """
+    check_arguments(make_defence, locals())
     if name not in DEFENCES:
         raise InputError(f"defence is {name!r}; choose from {', '.join(DEFENCES)}")
     known = [parameter.name for parameter in fields(DEFENCES[name])]

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.arguments import check_fields
 from stochi.attacks.base import check_epsilon
 from stochi.errors import InputError
 from stochi.export.model.model import GraphModel
@@ -42,6 +43,7 @@ class CraftedNoise(Defence):
     step_size: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_epsilon(self.epsilon)
         if self.periods < 2:
             raise InputError(f"periods is {self.periods}; the noise needs at least 2")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from stochi.arguments import check_fields
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.top_gradient import TopGradient
 from stochi.errors import InputError
@@ -39,6 +40,7 @@ class EventTraining(Defence):
     surrogate: str = field(default="own", kw_only=True)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not isinstance(self.flips, Integral) or self.flips < 1:
             raise InputError(f"flips is {self.flips}; it must be a whole number of at least 1")
         attack = self.attack(seed=0)  # which checks the other parameters

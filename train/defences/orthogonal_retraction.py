@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from stochi.arguments import check_fields
 from stochi.errors import InputError
 from stochi.export.model.linear import Convolution, Matrix
 from stochi.train.defences.adversarial_training import FGSMTraining
@@ -28,6 +29,7 @@ class RegularizedAdversarialTraining(FGSMTraining):
     beta: float = 0.004
 
     def __post_init__(self) -> None:
+        check_fields(self)
         super().__post_init__()
         if not 0 < self.beta <= 0.5:
             raise InputError(f"beta is {self.beta}; it must lie in (0, 0.5]")

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stochi.arguments import check_fields
 from stochi.errors import InputError
 from stochi.train.defences.defence import Defence
 
@@ -35,6 +36,7 @@ class SparseGradients(Defence):
     coefficient: float = 0.05
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (math.isfinite(self.coefficient) and self.coefficient >= 0):
             raise InputError(
                 f"coefficient is {self.coefficient}; it must be a number of at least 0"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import snntorch as snn
 
+from stochi.arguments import check_fields
 from stochi.errors import InputError
 from stochi.train.neurons.random_tau_leaky import RandomTauLeaky, check_neuron_options
 
@@ -35,6 +36,7 @@ class NeuronChoice:
     bits: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kind not in NEURONS:
             raise InputError(f"neuron is {self.kind!r}; choose from {', '.join(NEURONS)}")
         check_neuron_options(self.sigma, self.sampling, self.input_gain, self.bits)

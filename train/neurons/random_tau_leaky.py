@@ -5,6 +5,7 @@ from collections.abc import Callable
 import snntorch as snn
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.export.model.neuron import Dynamics, State, step
 from stochi.export.model.random_decay import RandomDecay
@@ -90,10 +91,15 @@ class RandomTauLeaky(RandomDecay, snn.Leaky):
         reset_mechanism: str = "zero",
         learn_threshold: bool = False,
     ) -> None:
+        check_arguments(RandomTauLeaky.__init__, locals())
         check_neuron_options(sigma, sampling, input_gain, bits)
         distribution = LogitNormal(float(sigma)) if distribution is None else distribution
         if not bool((torch.as_tensor(threshold) >= 0).all()):
             raise InputError(f"threshold is {threshold}; it must be a number of at least 0")
+        if reset_mechanism not in RESETS:
+            raise InputError(
+                f"reset_mechanism is {reset_mechanism!r}; choose from {', '.join(RESETS)}"
+            )
         super().__init__(
             beta=distribution.mean,
             threshold=threshold,

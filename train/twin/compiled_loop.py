@@ -46,10 +46,10 @@ def compiled_step() -> Any:
     return compile_and_keep(make_step, (fixed_point, lfsr, neuron, noise, neurons, own))
 
 
-def make_step(sources: str, cache: bool):  # type: ignore[no-untyped-def]
+def make_step(sources: str):  # type: ignore[no-untyped-def]
     """Compile the loop; see :func:`stochi.hardware.compilation.compile_and_keep`."""
 
-    @njit(nogil=True, error_model="numpy", cache=cache)
+    @njit(nogil=True, error_model="numpy")
     def step_samples(  # type: ignore[no-untyped-def]
         current,
         membrane,

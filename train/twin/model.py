@@ -13,6 +13,7 @@ import nir
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import check_noise
 from stochi.deploy.lowering.stand_in import StandIn, take_over
@@ -24,7 +25,7 @@ from stochi.export.model.model import GraphModel
 from stochi.export.model.running import RunningLayer
 from stochi.export.nir_graph import to_nir
 from stochi.hardware.chips import find_chip
-from stochi.hardware.draws import Draws
+from stochi.hardware.draws import Draws, check_coordinates
 from stochi.program.program import Program
 from stochi.program.target import IMAGE_LEVELS, NOISE_TARGETS, Target
 from stochi.train.twin.layer import TwinLayer
@@ -98,6 +99,7 @@ def make_twin(
     Warns:
         MergedDecays, MergedThresholds: as for ``lower``; the latter in the first forward pass.
     """
+    check_arguments(make_twin, locals(), besides=("model", "sample", "bits"))
     draws = Draws(source=random_source)
     check_noise(noise)
     if noise in NOISE_TARGETS and fitted is None:
@@ -128,6 +130,7 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     Raises:
         ExportError, LoweringError, InputError: the Program cannot be lowered from this model.
     """
+    check_arguments(twin_of, locals(), besides=("model", "sample"))
     graph = to_nir(model, sample, program.target.dt)
     network, stand_ins = read_again(program, graph)
     real = float_model(model, graph)
@@ -212,6 +215,8 @@ def set_draws(model: nn.Module, *, seed: int = 0, trial: int = 0, first_sample: 
     Args:
         model: a twin, another graph's model that draws as a chip does, or a module around one.
     """
+    check_arguments(set_draws, locals())
+    check_coordinates(seed=seed, trial=trial, first_sample=first_sample)
     for module in model.modules():
         now = getattr(module, "now", None)
         if isinstance(now, DrawsNow):
@@ -226,6 +231,8 @@ class FreshDraws(nn.Module):
     """
 
     def __init__(self, model: nn.Module, seed: int) -> None:
+        check_arguments(FreshDraws.__init__, locals())
+        check_coordinates(seed=seed)
         super().__init__()
         self.model = model
         self.seed = seed

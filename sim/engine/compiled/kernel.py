@@ -8,16 +8,14 @@ from stochi.sim.engine.compiled.neurons import step_neurons
 from stochi.sim.engine.compiled.synapses import add_rows, convolve, list_events, pool
 
 
-def make_kernel(sources: str, cache: bool):  # type: ignore[no-untyped-def]
-    """Compile the loop, or load it from where numba keeps compiled code.
+def make_kernel(sources: str):  # type: ignore[no-untyped-def]
+    """Make the loop, which numba compiles at its first call.
 
     Args:
-        sources: identifies everything that is compiled into the loop. Numba detects changes only in
-            the file of the function itself and in the values that it encloses, hence this value.
-        cache: whether to keep the code on disk, since compilation takes many seconds.
+        sources: identifies everything that is compiled into the loop.
     """
 
-    @njit(nogil=True, error_model="numpy", cache=cache)
+    @njit(nogil=True, error_model="numpy")
     def run_samples(  # type: ignore[no-untyped-def]
         tables,
         batch,

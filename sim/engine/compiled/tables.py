@@ -340,31 +340,34 @@ def _taps(stage: Convolution, shape: tuple[int, ...], out: tuple[int, ...]) -> n
     The pairs of input place i have the numbers ``taps[i]`` to ``taps[i + 1]``, and the pairs begin
     at ``taps[area + 1]``.
     """
-    rows, columns = (
-        [_meetings(stage, axis, place, out[1 + axis]) for place in range(shape[1 + axis])]
-        for axis in (0, 1)
+    (row, y, row_kernel), (column, x, column_kernel) = (
+        _meetings(stage, axis, shape[1 + axis], out[1 + axis]) for axis in (0, 1)
     )
-    kernel_width, width_out = stage.weight.shape[3], out[2]
-    starts, pairs = [0], []
-    for row in rows:
-        for column in columns:
-            pairs += [
-                (k * kernel_width + kernel_x, y * width_out + x)
-                for k, y in row
-                for kernel_x, x in column
-            ]
-            starts.append(len(pairs))
-    return np.concatenate([np.array(starts), np.array(pairs, np.int64).ravel()])
+    place = np.add.outer(row * shape[2], column).ravel()
+    kernel = np.add.outer(row_kernel * stage.weight.shape[3], column_kernel).ravel()
+    position = np.add.outer(y * out[2], x).ravel()
+    order = np.argsort(place, kind="stable")
+    taps = np.empty(shape[1] * shape[2] + 1 + 2 * len(order), np.int32)
+    starts, pairs = np.split(taps, [shape[1] * shape[2] + 1])
+    starts[0] = 0
+    np.cumsum(np.bincount(place, minlength=len(starts) - 1), out=starts[1:])
+    np.take(kernel, order, out=pairs[::2])
+    np.take(position, order, out=pairs[1::2])
+    return taps
 
 
-def _meetings(stage: Convolution, axis: int, place: int, size_out: int) -> list[tuple[int, int]]:
-    """Return (kernel place, output place) of all windows over an input place, along an axis."""
-    found = []
-    for k in range(stage.weight.shape[2 + axis]):
-        hop = place + stage.padding[axis] - k * stage.dilation[axis]
-        if hop >= 0 and hop % stage.stride[axis] == 0 and hop // stage.stride[axis] < size_out:
-            found.append((k, hop // stage.stride[axis]))
-    return found
+def _meetings(
+    stage: Convolution, axis: int, size: int, size_out: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return input places, the output places whose windows meet them, and the kernel's places."""
+    kernel = np.arange(stage.weight.shape[2 + axis], dtype=np.int32)
+    hop = np.subtract.outer(
+        np.arange(size) + stage.padding[axis], kernel.astype(np.int64) * stage.dilation[axis]
+    )
+    stride = stage.stride[axis]
+    met = np.nonzero((hop >= 0) & (hop % stride == 0) & (hop // stride < size_out))
+    place, kernel_place = (index.astype(np.int32) for index in met)
+    return place, (hop[met] // stride).astype(np.int32), kernel_place
 
 
 def _pool(stage: SumPool, shape: tuple[int, ...], out: tuple[int, ...]) -> np.ndarray:

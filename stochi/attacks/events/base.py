@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import nn
 
+from stochi.arguments import check_argument, check_fields
 from stochi.attacks.base import Attack, check_seed
 from stochi.attacks.chosen import Candidate, Chosen
 from stochi.attacks.events.budget import KINDS, EventBudget, as_budget
@@ -27,7 +28,12 @@ def check_events(inputs: torch.Tensor, taker: str) -> None:
     Args:
         taker: name of what takes them, for the message.
     """
-    if inputs.dim() < 3 or not torch.equal(inputs * inputs, inputs):
+    check_argument("inputs", inputs, torch.Tensor)
+    if inputs.dim() < 3 or not inputs.numel() or inputs.is_complex():
+        raise InputError(
+            f"inputs are {inputs.dtype} of shape {tuple(inputs.shape)}; {taker} takes {TAKES}"
+        )
+    if not torch.equal(inputs * inputs, inputs):
         raise InputError(
             f"inputs have shape {tuple(inputs.shape)} and lie in"
             f" [{float(inputs.min()):g}, {float(inputs.max()):g}]; {taker} takes {TAKES}"
@@ -58,6 +64,7 @@ class EventAttack(Attack):
     draws: int = field(default=10, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_fields(self, besides=("seed",))
         object.__setattr__(self, "budget", as_budget(self.budget))
         check_seed(self.seed)
         self.check_counts("draws")
@@ -102,6 +109,7 @@ class EventAttack(Attack):
 
     def with_budget(self: AnyEventAttack, budget: float) -> AnyEventAttack:
         """Return the same attack with another number of changes."""
+        check_argument("budget", budget, float)
         if not float(budget).is_integer():
             raise InputError(
                 f"budget is {budget}; {type(self).__name__} needs a whole number of events"

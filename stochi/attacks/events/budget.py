@@ -1,18 +1,19 @@
 """What an attack on events may change, as a value that can tell whether it was kept."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import torch
 
+from stochi.arguments import check_fields
 from stochi.attacks.events.changes import Moves, least_changes
 from stochi.attacks.events.places import POLARITIES, as_places, count_events
 from stochi.errors import InputError
 
 INSERT, DELETE, FLIP, MOVE_TIME, MOVE_SPACE = "insert", "delete", "flip", "move-time", "move-space"
 KINDS = (INSERT, DELETE, FLIP, MOVE_TIME, MOVE_SPACE)
+_MOST, _LARGEST_SHARE = 2**62, 2**20
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,17 @@ class EventBudget:
     refractory: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.count is not None:
             _check_whole("count", self.count)
         for name in ("max_delay", "max_distance", "refractory"):
             _check_whole(name, getattr(self, name))
         if self.share is not None and not (
-            isinstance(self.share, Real) and math.isfinite(self.share) and self.share >= 0
+            isinstance(self.share, Real) and 0 <= self.share <= _LARGEST_SHARE
         ):
-            raise InputError(f"share is {self.share}; it must be a number of at least 0")
+            raise InputError(
+                f"share is {self.share}; it must be a number from 0 to {_LARGEST_SHARE}"
+            )
         object.__setattr__(self, "kinds", _checked_kinds(self.kinds))
         for kind, name in ((MOVE_TIME, "max_delay"), (MOVE_SPACE, "max_distance")):
             if (kind in self.kinds) != (getattr(self, name) > 0):
@@ -202,6 +206,8 @@ def as_budget(budget: "EventBudget | int") -> EventBudget:
 def _check_whole(name: str, value: object) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
         raise InputError(f"{name} is {value}; it must be a whole number of at least 0")
+    if int(value) > _MOST:
+        raise InputError(f"{name} is {value}; it must be at most {_MOST}")
 
 
 def _checked_kinds(kinds: str | Iterable[str]) -> tuple[str, ...]:

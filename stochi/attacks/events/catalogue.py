@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from stochi.arguments import check_arguments
 from stochi.attacks.events.base import EventAttack
 from stochi.attacks.events.boundary import Boundary
 from stochi.attacks.events.budget import EventBudget
@@ -60,6 +61,7 @@ def make_event_attack(
         InputError: there is no attack of that name, a number is out of range, or the attack can use
             none of the budget's kinds.
     """
+    check_arguments(make_event_attack, locals())
     given = {"iterations": iterations, "draws": draws, "surrogates": surrogates}
     known = event_options_of(name)
     options: dict[str, Any] = {k: v for k, v in given.items() if k in known and v is not None}

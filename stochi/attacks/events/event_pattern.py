@@ -1,10 +1,12 @@
 """A pattern of events for whole data sets: a universal perturbation, or a patch."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
+from stochi.arguments import check_argument, check_fields
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.pattern_form import PatternForm
 from stochi.attacks.events.places import as_places
@@ -44,6 +46,8 @@ class EventPattern:
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self, besides=("events",))
+        check_argument("events", self.events, tuple[Sequence[object], ...])
         self.form.check_events(self.events)
         self.form.check_rest(self.events)
 

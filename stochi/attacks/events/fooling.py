@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.attacks.base import guarded
 from stochi.attacks.events.base import check_events
 from stochi.attacks.events.event_pattern import EventPattern
@@ -68,16 +69,18 @@ def fooling_rate(
         pattern: the pattern.
         samples: labelled events.
         trials: number of runs on each sample.
-        target: the class that samples shall be taken for; samples of that class are left out.
-            None: any wrong class.
+        target: the class that samples of other classes shall be taken for. None: any wrong class.
         seed: of the shifts and of the network's draws, a whole number in [0, 2³²).
 
     Raises:
         InputError: an argument is out of range, the samples do not fit, or the network gets none of
             them right.
     """
+    check_arguments(fooling_rate, locals())
     check_at_least_one(trials=trials)
     check_coordinates(seed=seed)
+    if target is not None and target < 0:
+        raise InputError(f"target is {target}; it must be a class, of 0 or more")
     if not len(samples):
         raise InputError("there are no samples; a fooling rate needs at least one")
     if isinstance(samples, EventSet) and isinstance(model, Program):

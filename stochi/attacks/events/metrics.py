@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.places import count_events, flatten_places
 from stochi.errors import InputError
@@ -65,12 +66,21 @@ def measure_attack(
         InputError: the shapes do not fit, no sample is right when clean, or an attacked sample
             cannot be reached by the budget's changes.
     """
+    check_arguments(measure_attack, locals())
+    for name, events in (("clean", clean), ("attacked", attacked)):
+        if events.dim() < 3 or events.shape != clean.shape or events.is_complex():
+            raise InputError(
+                f"{name} is {events.dtype} of shape {tuple(events.shape)}; clean and attacked are"
+                " events of one shape, (time_steps, n, *shape)"
+            )
     samples = clean.shape[1]
     for name, right in (("right_clean", right_clean), ("right_attacked", right_attacked)):
         if right.dim() != 2 or right.shape[1] != samples or not len(right):
             raise InputError(
                 f"{name} has shape {tuple(right.shape)}; it must be (trials, {samples})"
             )
+        if not bool(((right == 0) | (right == 1)).all()):
+            raise InputError(f"{name} has other values than 0 and 1; pass True for a right answer")
     changes = (EventBudget() if budget is None else budget).count_changes(clean, attacked)
     if bool((changes < 0).any()):
         raise InputError(
@@ -84,7 +94,7 @@ def measure_attack(
     sizes = changes[wrong].double()
     shares = sizes / count_events(clean).cpu()[wrong].clamp_min(1)
     return EventMetrics(
-        success=estimate_accuracy(~right_attacked.cpu()[:, counted]),
+        success=estimate_accuracy(right_attacked.cpu()[:, counted] == 0),
         mean_changes=float(sizes.mean()),
         median_changes=_median(sizes),
         median_share=_median(shares),

@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 import torch
 
+from stochi.arguments import check_fields
 from stochi.attacks.base import check_seed
 from stochi.data.words import draw_words
 from stochi.errors import InputError
@@ -38,6 +39,7 @@ class Offsets:
     columns: Range = (0, 0)
 
     def __post_init__(self) -> None:
+        check_fields(self, besides=("steps", "rows", "columns"))
         for name, value in self.ranges.items():
             whole = (
                 isinstance(value, tuple)

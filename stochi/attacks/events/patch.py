@@ -4,6 +4,7 @@ import math
 
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.attacks.events.budget import EventBudget, as_budget
 from stochi.attacks.events.event_pattern import EventPattern
 from stochi.attacks.events.offsets import Offsets
@@ -44,6 +45,7 @@ def train_patch(
     Raises:
         InputError: as for :func:`train_pattern`, or the window does not fit.
     """
+    check_arguments(train_patch, locals())
     form = patch_form(samples, as_budget(budget), side, place, occludes)
     return train_pattern(model, samples, form, training or PatternTraining())
 

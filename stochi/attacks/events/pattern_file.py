@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stochi.arguments import check_arguments
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.event_pattern import EventPattern
 from stochi.attacks.events.offsets import Offsets
@@ -13,6 +14,7 @@ from stochi.attacks.events.pattern_form import PatternForm
 from stochi.attacks.events.random_pattern import RandomPattern
 from stochi.attacks.events.window_budget import WindowBudget
 from stochi.errors import InputError, ProgramError, first_line
+from stochi.files import check_plain_file
 from stochi.program.archive import Format, read_archive, write_archive
 
 PATTERN_FILE = Format(
@@ -29,6 +31,7 @@ def save_pattern(pattern: EventPattern, path: str | Path) -> None:
         InputError: the path is a folder, or the pattern is one of :func:`random_like`, whose events
             differ by sample.
     """
+    check_arguments(save_pattern, locals())
     if isinstance(pattern, RandomPattern):
         raise InputError(
             "a random pattern inserts other events into each sample, so it has no file; save the"
@@ -49,6 +52,8 @@ def load_pattern(path: str | Path) -> EventPattern:
     Raises:
         InputError: the file is missing, damaged, or not a pattern's.
     """
+    check_arguments(load_pattern, locals())
+    check_plain_file(Path(path), "'save_pattern' writes an event pattern")
     try:
         header, arrays = read_archive(path, PATTERN_FILE)
     except ProgramError as error:

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import torch
 
+from stochi.arguments import check_fields
 from stochi.attacks.events.base import check_events
 from stochi.attacks.events.budget import DELETE, INSERT, EventBudget
 from stochi.attacks.events.offsets import Offsets
@@ -45,6 +46,7 @@ class PatternForm:
     title: str = "pattern"
 
     def __post_init__(self) -> None:
+        check_fields(self, besides=("size", "shape"))
         for name, value, length in (("size", self.size, 2), ("shape", self.shape, 4)):
             given = value if isinstance(value, tuple) else ()
             sides = [_is_below(side, LARGEST_SIDE + 1) and side > 0 for side in given]

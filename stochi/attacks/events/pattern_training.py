@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from stochi.arguments import check_fields
 from stochi.attacks.base import check_seed, guarded
 from stochi.attacks.events.base import check_events
 from stochi.attacks.events.event_choice import choose_events
@@ -62,6 +63,7 @@ class PatternTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(
             iterations=self.iterations, batch=self.batch, draws=self.draws, held_out=self.held_out
         )

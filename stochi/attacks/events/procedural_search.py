@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments, check_fields
 from stochi.attacks.events.budget import EventBudget, as_budget
 from stochi.attacks.events.event_pattern import EventPattern
 from stochi.attacks.events.fooling import fooling_rate
@@ -40,6 +41,7 @@ class NoiseSearch:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(candidates=self.candidates, trials=self.trials)
         check_coordinates(seed=self.seed)
         if not self.families or not set(self.families) <= set(FAMILIES):
@@ -74,6 +76,7 @@ def search_noise(
     Raises:
         InputError: an argument is out of range, or the network gets no sample right.
     """
+    check_arguments(search_noise, locals())
     search = search or NoiseSearch()
     form = universal_form(samples, as_budget(budget), offsets)
     generator = torch.Generator().manual_seed(int(search.seed))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.attacks.base import check_seed
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.event_choice import choose_events, rank_events
@@ -64,6 +65,7 @@ def random_like(pattern: EventPattern, seed: int) -> RandomPattern:
     Raises:
         InputError: the seed is out of range.
     """
+    check_arguments(random_like, locals())
     return RandomPattern(pattern, seed)
 
 

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.attacks.events.budget import EventBudget, as_budget
 from stochi.attacks.events.event_pattern import EventPattern
 from stochi.attacks.events.offsets import Offsets, shifted_by
@@ -32,6 +33,7 @@ def train_universal(
     Raises:
         InputError: as for :func:`train_pattern`, or the budget does not fit.
     """
+    check_arguments(train_universal, locals())
     form = universal_form(samples, as_budget(budget), offsets)
     return train_pattern(model, samples, form, training or PatternTraining())
 

@@ -1,11 +1,13 @@
 """A budget whose changes lie in one window, as a patch's do."""
 
 from dataclasses import dataclass, fields
+from numbers import Integral
 
 import torch
 
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.places import as_places
+from stochi.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,15 @@ class WindowBudget(EventBudget):
     """
 
     window: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sides = self.window if isinstance(self.window, tuple) else ()
+        whole = [isinstance(side, Integral) and not isinstance(side, bool) for side in sides]
+        if len(sides) != 2 or not all(whole) or min(sides) < 1:
+            raise InputError(
+                f"window is {self.window}; it must be (height, width), whole numbers from 1"
+            )
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from stochi.arguments import check_fields
 from stochi.attacks.surrogates.kernels import arctan
 from stochi.attacks.surrogates.surrogate import SlopeRule, Surrogate
 from stochi.errors import InputError
@@ -56,6 +57,7 @@ class AdaptiveSurrogate(Surrogate):
     coverage: float = 0.425
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 < self.coverage < 0.5:
             raise InputError(f"coverage is {self.coverage}; it must lie in (0, 0.5)")
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments
 from stochi.attacks.surrogates.choice import check_is_step
 from stochi.attacks.surrogates.replacement import describe_missing_neurons, spiking_neurons
 from stochi.errors import InputError
@@ -28,6 +29,7 @@ def with_surrogate(
     Raises:
         InputError: the model has no spiking neuron, or the surrogate's forward pass is not a step.
     """
+    check_arguments(with_surrogate, locals())
     if not callable(surrogate):
         raise InputError(f"surrogate is {surrogate!r}; pass one from snntorch.surrogate")
     check_is_step(surrogate)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from stochi.arguments import check_fields
 from stochi.attacks.surrogates.kernels import KERNELS
 from stochi.errors import InputError
 
@@ -58,6 +59,7 @@ class FixedSurrogate(Surrogate):
     sharpness: float = 25.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kernel not in KERNELS:
             raise InputError(f"kernel is {self.kernel!r}; choose from {', '.join(KERNELS)}")
         if not 0 < self.sharpness < float("inf"):

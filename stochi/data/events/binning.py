@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from stochi.arguments import check_fields
 from stochi.data.events.recording import Recording
 from stochi.errors import InputError
 
@@ -61,6 +62,7 @@ class Binning:
     step_us: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.by not in get_args(Rule):
             raise InputError(
                 f"unknown binning {self.by!r}; it must be {', '.join(get_args(Rule)[:-1])} or"

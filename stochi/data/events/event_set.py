@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from stochi.arguments import check_fields
 from stochi.data.events.binning import Binning, LostEvents
 from stochi.data.events.frame_cache import FrameCache
 from stochi.data.events.recording import Recording
 from stochi.data.events.source import Rearranged, Recordings
 from stochi.data.samples import as_rows
 from stochi.data.streams import Streams
-from stochi.errors import InputError
+from stochi.errors import InputError, check_at_least_one
 
 BATCH = 100
 """Recordings in a batch, if nobody asks for another number."""
@@ -41,6 +42,8 @@ class EventSet:
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        check_at_least_one(classes=self.classes)
         if len(self.labels) > len(self.recordings):
             raise InputError(f"{len(self.labels)} labels for {len(self.recordings)} recordings")
 
@@ -111,7 +114,7 @@ class EventSet:
         """Yield all samples in order, ``count`` at a time; the last batch may be smaller."""
         if count < 1:
             raise InputError(f"batches of {count} were asked for; ask for at least 1")
-        for rows in torch.arange(len(self)).split(count):
+        for rows in torch.arange(len(self)).split(int(count)):
             yield self.select(rows)
 
     def __iter__(self) -> Iterator[Streams]:

@@ -9,7 +9,9 @@ import numpy as np
 from stochi.data.array_files import load_arrays
 from stochi.data.events.recording import Recording, checked_recording
 from stochi.data.events.time_units import to_microseconds
-from stochi.errors import InputError, first_line
+from stochi.errors import InputError
+from stochi.files import check_plain_file
+from stochi.hdf5.contents import Form, read_contents
 
 _NAMES = {
     "x": ("x", "xs"),
@@ -22,6 +24,14 @@ _GROUP = "events"
 _EXACT = 2**53
 """Whole numbers below this are exact in a float."""
 _MOST = 2**62
+_HDF5 = Form(
+    "an HDF5 file",
+    "save it again",
+    (_GROUP, "/"),
+    tuple(name for names in _NAMES.values() for name in names),
+    copies=10,  # while they become numbers of 8 bytes
+    fields=True,
+)
 
 
 def read_numpy(path: Path, height: int, width: int, unit: str | None = None) -> Recording:
@@ -57,21 +67,22 @@ def read_hdf5(path: Path, height: int, width: int, unit: str | None = None) -> R
     Raises:
         InputError: the file is damaged, or its events are impossible; the message names it.
     """
-    import h5py
-
+    check_plain_file(path)
     try:
-        with h5py.File(path, "r") as file:
-            place = file.get(_GROUP, file)
-            if isinstance(place, h5py.Dataset):
-                return _recording(_fields_of(place[()]), height, width, unit)
-            sets = {name: item for name, item in place.items() if isinstance(item, h5py.Dataset)}
-            return _recording(sets, height, width, unit)
+        found = read_contents(path, _HDF5)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    place = found.get(_GROUP, found)
+    try:
+        fields = _arrays_of(place) if isinstance(place, dict) else _fields_of(place)
+        return _recording(fields, height, width, unit)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError and others
-        raise InputError(
-            f"{path}: not an HDF5 file, or a damaged one ({first_line(error)}); save it again"
-        ) from error
+
+
+def _arrays_of(group: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays of a group by name, empty ones where they are not needed."""
+    return {name: np.empty(0) if values is None else values for name, values in group.items()}
 
 
 def _fields_of(array: Any) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from numbers import Integral
 import torch
 from torch.nn import functional
 
+from stochi.arguments import check_fields
 from stochi.errors import InputError
 
 
@@ -61,6 +62,7 @@ class BackgroundFilter(EventFilter):
     steps: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_whole("distance", self.distance, 1)
         _check_whole("steps", self.steps, 0)
 
@@ -102,6 +104,7 @@ class MaskFilter(EventFilter):
     most: int
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_whole("most", self.most, 0)
 
     @property

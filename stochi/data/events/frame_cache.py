@@ -1,6 +1,7 @@
 """Frames kept on disk, one file a recording, so that it is binned once."""
 
 import hashlib
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from stochi.data.events.binning import LostEvents
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import is_plain_file, written_aside
 
 _LAYOUT = "stochi frames 1"
 _COUNTS = struct.Struct("<3q")
@@ -41,13 +42,14 @@ class FrameCache:
             key: what the frames were made from.
             shape: of the frames, (time steps, polarities, height, width).
         """
-        try:
-            content = self._path(key).read_bytes()
-        except FileNotFoundError:
+        path, count = self._path(key), math.prod(shape)
+        size = _SUM + _COUNTS.size + (count + 7) // 8
+        # Whatever else stands there, a pipe or a folder for example, is not what was kept.
+        if not is_plain_file(path) or path.stat().st_size != size:
             return None
-        count = int(np.prod(shape))
+        content = path.read_bytes()
         kept = content[_SUM:]
-        if content[:_SUM] != _checksum(key, kept) or len(kept) != _COUNTS.size + (count + 7) // 8:
+        if content[:_SUM] != _checksum(key, kept):
             return None
         bits = np.frombuffer(kept, np.uint8, offset=_COUNTS.size)
         frames = np.unpackbits(bits, count=count).view(np.bool_).reshape(shape)
@@ -57,7 +59,7 @@ class FrameCache:
         """Keep frames."""
         counts = _COUNTS.pack(lost.clipped, lost.outside, lost.events)
         kept = counts + np.packbits(frames).tobytes()
-        with written_aside(self._path(key)) as aside:
+        with written_aside(self._path(key), lasting=False) as aside:
             aside.write_bytes(_checksum(key, kept) + kept)
 
     def _path(self, key: str) -> Path:

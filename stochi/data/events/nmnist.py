@@ -6,7 +6,7 @@ import torch
 
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
-from stochi.data.events.five_bytes import parse_five_bytes
+from stochi.data.events.five_bytes import read_five_bytes
 from stochi.data.events.frame_cache import FrameCache
 from stochi.data.events.recording import Recording
 from stochi.data.events.source import RecordingFiles
@@ -53,7 +53,7 @@ def read_nmnist(path: Path) -> Recording:
         InputError: the file is damaged; the message names it and where the set is published.
     """
     with PUBLISHED.reading(path):
-        return parse_five_bytes(path.read_bytes(), *SHAPE[1:])
+        return read_five_bytes(path, *SHAPE[1:])
 
 
 def _find(folder: Path) -> Path:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.data.events.aedat4 import read_aedat4
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
 from stochi.data.events.fields import read_hdf5, read_numpy
-from stochi.data.events.five_bytes import parse_five_bytes
+from stochi.data.events.five_bytes import read_five_bytes
 from stochi.data.events.frame_cache import open_cache
 from stochi.data.events.numbered_names import by_numbers
 from stochi.data.events.recording import Recording
@@ -23,7 +24,7 @@ from stochi.errors import InputError
 
 def _read_five_bytes(path: Path, height: int, width: int) -> Recording:
     try:
-        return parse_five_bytes(path.read_bytes(), height, width)
+        return read_five_bytes(path, height, width)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -104,6 +105,7 @@ def open_recordings(
             ``classes`` is left out and a folder beside this one has classes that are missing here,
             so that labels would have another meaning.
     """
+    check_arguments(open_recordings, locals(), besides=("classes", "sensor"))
     check_unit(time_unit)
     height, width = _checked_sensor(sensor)
     root = Path(folder).expanduser()

@@ -1,5 +1,6 @@
 """Where recordings come from: read from files, or simulated, one at a time."""
 
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Protocol
 
 from stochi.data.events.recording import Recording
 from stochi.errors import InputError
+from stochi.files import what_is_missing
 
 
 class Recordings(Protocol):
@@ -52,6 +54,9 @@ class RecordingFiles:
         """Return the recording in a file."""
         path = self.paths[number]
         try:
+            mode = path.stat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading a pipe would wait
+                raise InputError(f"{path}: {what_is_missing(path)}; move it elsewhere")
             return self.parse(path)
         except OSError as error:
             raise _unreadable(path, error) from error

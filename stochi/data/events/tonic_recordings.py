@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from stochi.arguments import check_arguments
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
 from stochi.data.events.recording import Recording, checked_recording
 from stochi.data.events.source import file_identity
 from stochi.errors import InputError, first_line
+from stochi.files import check_plain_file
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,14 @@ class TonicRecordings:
 
     def read(self, number: int) -> Recording:
         """Return a recording, its events put in the order of their times if they were not."""
+        if self.files:
+            check_plain_file(self.files[number], self.remedy)
         try:
             events, _ = self.data[self.rows[number]]
             recording = _recording(events, self.shape)
-        except Exception as error:  # whatever tonic, h5py or numpy raise for a damaged file
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # of tonic, h5py or numpy, or a panic of Rust
             reason = f"tonic cannot read it ({type(error).__name__}, {first_line(error)})"
             raise InputError(f"{self._name(number)}: {reason}; {self.remedy}") from error
         try:
@@ -74,6 +80,7 @@ def from_tonic(dataset: Any, classes: int, *, binning: Binning | None = None) ->
     Raises:
         InputError: this is not such a data set, or a label is out of range.
     """
+    check_arguments(from_tonic, locals(), besides=("dataset",))
     if len(getattr(dataset, "sensor_size", ()) or ()) != 3 or not hasattr(dataset, "__getitem__"):
         raise InputError(
             f"a data set of tonic with a sensor_size (width, height, polarities) is needed, this is"

@@ -13,6 +13,8 @@ from stochi.data.events.numbered_names import by_numbers
 from stochi.data.events.tonic_recordings import TonicRecordings, checked_labels
 from stochi.data.published import Published
 from stochi.errors import InputError, first_line
+from stochi.files import check_plain_file
+from stochi.hdf5.contents import Form, check_objects
 
 TEST_SHARE = 10
 """If a set is published in one part, the last tenth of every class is the test part."""
@@ -51,6 +53,7 @@ class TonicSet:
             InputError: tonic or the set is missing, or its list of recordings is damaged.
         """
         folder = self.published.existing_folder(data_dir)
+        self._check_files(folder / self.reader)
         found = [self._part(folder, options) for options in self.parts]
         if len(found) == 1:
             found = _split(*found[0])
@@ -105,6 +108,16 @@ class TonicSet:
             raise absent from None
         except Exception as error:  # whatever tonic, h5py or numpy raise for a foreign file
             raise self._unreadable(place, error) from error
+
+    def _check_files(self, place: Path) -> None:
+        """Raise InputError if a file of speech reaches outside itself or claims too much."""
+        form = Form(
+            f"a file of {self.published.title} that tonic can read",
+            f"download it again from {self.published.address}",
+        )
+        for file in sorted(place.glob("*.h5")):
+            check_plain_file(file, form.remedy)
+            check_objects(file, form)
 
     def _labels(self, file: Path) -> Any:
         """Return the labels of a file of speech, all of which tonic reads for every item."""

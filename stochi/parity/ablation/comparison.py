@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from stochi.arguments import check_arguments, with_plain_arguments
 from stochi.attacks.base import Attack
 from stochi.attacks.progress import Progress
 from stochi.data.batches import Data
@@ -53,11 +54,13 @@ from stochi.statistics.intervals import Estimate, estimate_mean
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import answering_as, float_model_of, set_draws
 from stochi.train.twin.samples import take_sample
+from stochi.turns import generators_kept
 
 ALL = "all"
 CLEAN, ATTACKED = "clean", "attacked"
 
 
+@with_plain_arguments
 def ablate(
     model: nn.Module | nir.NIRGraph,
     program: Program,
@@ -78,8 +81,7 @@ def ablate(
     "all" have the Program's draws.
 
     Args:
-        model: a model that ``to_nir`` exports, or a NIR graph; its layers have the Program's
-            names.
+        model: a model that ``to_nir`` exports, or a NIR graph, with the Program's layers by name.
         program: what it was lowered to. If it was lowered from a tuned model, "weights" are the
             tuned weights.
         data: inputs with labels, as for :func:`stochi.parity.check_parity`.
@@ -93,11 +95,12 @@ def ablate(
         InputError: an argument is out of range, or the model's layers are not the Program's.
         ExportError, LoweringError: as for ``stochi.train.make_twin``.
     """
+    check_arguments(ablate, locals(), besides=("model", "program", "data"))
     model = as_float_model(model, program)
     check_trials(trials, (seed,), batch_size)
-    attacks = [] if attack is None else [attack]
-    front, batches = read_data(program, data, batch_size, attacks, attack_images)
-    with in_eval_mode(model), on_device(torch.device("cpu"), model):
+    with generators_kept(), in_eval_mode(model), on_device(torch.device("cpu"), model):
+        made = () if attack is None else (attack,)
+        front, batches = read_data(program, data, batch_size, made, attack_images)
         with form_blamed(program, model, front):
             taken = take_sample(model, program, front)
             _check_origin(model, program, taken.sample)

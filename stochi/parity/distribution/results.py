@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 
+from stochi.arguments import check_argument
 from stochi.errors import InputError
 
 NEEDS_TWO_TRIALS = ("fano", "distance", "distance_across", "membrane", "logit_spread", "agreement")
@@ -39,6 +40,7 @@ class Margins:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
+            check_argument(f"the margin {name}", value, float)
             if not 0 < value < math.inf:
                 raise InputError(f"the margin {name} is {value}; it must be above 0")
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.parity.distribution.results import (
     AnswerDistribution,
@@ -45,6 +46,7 @@ def combine_seeds(distributions: Sequence[Distribution]) -> Distribution:
     Raises:
         InputError: there are fewer than 2, or they hold other comparisons.
     """
+    check_arguments(combine_seeds, locals())
     if len(distributions) < 2:
         raise InputError("an interval over training seeds needs at least 2 of them")
     first = distributions[0]

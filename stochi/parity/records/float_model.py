@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from stochi.attacks.expectation import seeded
 from stochi.devices import device_of
 from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import Draws
@@ -14,6 +13,7 @@ from stochi.modes import in_eval_mode
 from stochi.parity.records.watching import watch_model
 from stochi.program.program import Program
 from stochi.sim.record import Record
+from stochi.turns import seeded
 
 FIRST_SAMPLE_BITS = 0x9E3779B97F4A7C15
 """Odd number that spreads the first samples' numbers over a seed's 64 bits."""
@@ -74,4 +74,4 @@ def logits_of(output: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 
 def _parts(inputs: torch.Tensor, batch_size: int | None) -> tuple[torch.Tensor, ...]:
-    return (inputs,) if batch_size is None else inputs.split(batch_size)
+    return (inputs,) if batch_size is None else inputs.split(int(batch_size))

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stochi.files import written_aside
+from stochi.arguments import check_arguments
+from stochi.files import write_png
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.report import ParityReport
 from stochi.parity.results import SIDES, Errors
+from stochi.plain_text import escape_label
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:  # matplotlib is slow to import
@@ -15,6 +17,7 @@ if TYPE_CHECKING:  # matplotlib is slow to import
 
 def draw_report(report: ParityReport, path: str | Path) -> None:
     """Draw accuracies or errors, and each layer's firing rates, with intervals, as a PNG."""
+    check_arguments(draw_report, locals())
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -28,8 +31,7 @@ def draw_report(report: ParityReport, path: str | Path) -> None:
     left.set_title(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
     if report.distribution is not None:
         _draw_rates(right, report.distribution)
-    with written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=130)
+    write_png(figure, path, dpi=130)
 
 
 def error_bars(estimates: list[Estimate], factor: float = 100) -> list[list[float]]:
@@ -51,7 +53,8 @@ def _draw_errors(axes: "Axes", errors: Errors) -> None:
 def _draw_accuracies(axes: "Axes", report: ParityReport) -> None:
     width = 0.8 / len(SIDES)
     labels = [
-        row.attack.replace(", ", "\n") + (f"\nmade on {SIDES[row.made_on]}" if row.made_on else "")
+        escape_label(row.attack).replace(", ", "\n")
+        + (f"\nmade on {SIDES[row.made_on]}" if row.made_on else "")
         for row in report.accuracy
     ]
     for index, (side, label) in enumerate(SIDES.items()):
@@ -82,7 +85,7 @@ def _draw_rates(axes: "Axes", distribution: Distribution) -> None:
     errors = [100 * (high - difference) for difference, high in compared.values()]
     places = range(len(compared))
     axes.errorbar(places, values, errors, fmt="o", capsize=4, color="C0", label="90 % interval")
-    axes.set_xticks(places, list(compared), fontsize=8)
+    axes.set_xticks(places, list(map(escape_label, compared)), fontsize=8)
     axes.set_xlim(-0.6, len(compared) - 0.4)
     axes.set_ylabel("chip − float model, % of the rate")
     axes.set_title(f"firing rates by layer, {distribution.trials} trials")

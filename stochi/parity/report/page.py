@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stochi.plain_text import escape_lines
+
 _STYLE = (
     "body{font:16px system-ui;margin:2em auto;max-width:70em}"
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.3em .8em;"
@@ -25,8 +27,8 @@ def render_page(
     parts = [
         f"<!doctype html><meta charset='utf-8'><title>Parity report</title><style>{_STYLE}</style>",
         "<h1>Parity report</h1>",
-        *(f"<p><b>{html.escape(text)}</b></p>" for text in warnings),
-        *(f"<h2>{html.escape(title)}</h2>{_table(rows)}" for title, rows in tables.items()),
+        *(f"<p><b>{_shown(text)}</b></p>" for text in warnings),
+        *(f"<h2>{_shown(title)}</h2>{_table(rows)}" for title, rows in tables.items()),
         f"<h2>Configuration</h2><pre>{html.escape(json.dumps(configuration, indent=2))}</pre>",
     ]
     return "".join(parts)
@@ -38,5 +40,10 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _row(cells: Sequence[str], tag: str) -> str:
-    texts = (html.escape(text).replace("\n", "<br>") for text in cells)
+    texts = (_shown(text).replace("\n", "<br>") for text in cells)
     return "<tr>" + "".join(f"<{tag}>{text}</{tag}>" for text in texts) + "</tr>"
+
+
+def _shown(text: str) -> str:
+    """Return text that a page shows as it is, lines kept apart, whatever a file put into it."""
+    return html.escape(escape_lines(text))

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stochi.files import written_aside
+from stochi.arguments import check_arguments
+from stochi.files import write_whole
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.page import render_page
 from stochi.parity.report.tables import (
@@ -127,11 +128,12 @@ class ParityReport:
 
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, aside and then into place."""
-        with written_aside(path) as aside:
-            aside.write_text(json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
+        check_arguments(ParityReport.save, locals())
+        write_whole(path, json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
 
     def to_html(self, path: str | Path) -> None:
         """Write the tables as one HTML page that needs nothing else."""
+        check_arguments(ParityReport.to_html, locals())
         tables = {self.title: self.table()}
         if self.errors is None:
             tables[DIFFERENCES_TITLE] = self.differences_table()
@@ -143,5 +145,4 @@ class ParityReport:
         if self.distribution is not None:
             tables[DISTRIBUTION_TITLE] = self.distribution_table()
         page = render_page(self.warnings(), tables, asdict(self.configuration))
-        with written_aside(path) as aside:
-            aside.write_text(page, encoding="utf-8")
+        write_whole(path, page)

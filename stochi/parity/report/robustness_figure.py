@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stochi.arguments import check_arguments
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import write_png
 from stochi.parity.report.figure import error_bars
 from stochi.parity.report.report import ParityReport
 from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES, TWIN, AccuracyRow
@@ -30,6 +31,7 @@ def draw_robustness(report: ParityReport, path: str | Path) -> None:
     Raises:
         InputError: the report has no attack on images.
     """
+    check_arguments(draw_robustness, locals())
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -49,8 +51,7 @@ def draw_robustness(report: ParityReport, path: str | Path) -> None:
         _draw(axes, title, panels[title], clean)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    with written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=130)
+    write_png(figure, path, dpi=130)
 
 
 def _draw(

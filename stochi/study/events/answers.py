@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from stochi.errors import InputError
 from stochi.study.events.keys import answer_key, made_key
 from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.questions import EventQuestion, Shown, clean, questions_about
-from stochi.study.kept import KeptAnswers, as_rows
+from stochi.study.kept import KeptAnswers, as_rows, check_numbers, check_rows
 from stochi.study.store import Key
 from stochi.study.victims import Victim
 
@@ -39,10 +40,17 @@ class EventAnswers(KeptAnswers[EventStudyPlan, EventQuestion]):
         """Return all that what a victim is shown depends on."""
         return made_key(shown, victim.seed, self.plan)
 
-    def is_made(self, victim: Victim, shown: Shown) -> bool:
-        """Return whether what a victim is shown is kept."""
-        key = self.made_key(victim, shown)
-        return self.store.path(key, "json" if shown.is_pattern else "pt").is_file()
+    def check(self, question: EventQuestion, answer: dict[str, Any]) -> None:
+        """Raise KeyError, TypeError or ValueError unless an answer has the form of one."""
+        samples = question.shown.samples
+        check_rows(answer["right"], self.plan.all_trials, samples)
+        for name in ("events", "changes"):
+            check_numbers(answer[name], samples)
+        if question.shown.delay:
+            if len(answer["timing"]) != samples:
+                raise ValueError(f"not the times of {samples} samples")
+            for timing in answer["timing"]:
+                check_numbers(timing, 3)
 
     def keep(
         self,

@@ -17,7 +17,7 @@ from stochi.study.events.answers import EventAnswers
 from stochi.study.events.networks import load_or_train
 from stochi.study.events.patterns import keep_pattern, make_pattern, read_pattern, with_pattern
 from stochi.study.events.questions import CLEAN, NOISE, EventQuestion, Shown
-from stochi.study.events.recordings import keep_attacked, read_attacked
+from stochi.study.events.recordings import keep_attacked, read_attacked, read_changed
 from stochi.study.trained import TrainedNetwork
 from stochi.study.victims import FLOAT, Victim
 
@@ -42,7 +42,15 @@ def open_work(
         if other.seed == victim.seed and other != victim:
             asked = {question.shown for question in answers.open_questions(other)}
             needed |= {s.original: None for s in asked if s.network == victim.neuron}
-    return [shown for shown in needed if not answers.is_made(victim, shown)], questions
+    return [shown for shown in needed if not _is_made(victim, shown, answers)], questions
+
+
+def _is_made(victim: Victim, shown: Shown, answers: EventAnswers) -> bool:
+    """Return whether what a victim is shown is kept, and whole."""
+    key = answers.made_key(victim, shown)
+    if shown.is_pattern:
+        return read_pattern(answers.store, key, shown, answers.plan.data) is not None
+    return read_changed(answers.store, key) is not None
 
 
 def examine(

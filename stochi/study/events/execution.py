@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from stochi.arguments import check_arguments
 from stochi.data.batches import in_memory
 from stochi.data.catalogue import find_data_set
 from stochi.data.streams import Streams
@@ -18,6 +19,7 @@ from stochi.study.events.same_recordings import check_recordings
 from stochi.study.running import examine_all
 from stochi.study.store import Store
 from stochi.study.victims import Victim
+from stochi.temporary import kept_tidy
 
 ITERATIONS = 50
 """Iterations that an attack is taken to have if it does not say."""
@@ -43,8 +45,9 @@ def conduct_events(
 
     Raises:
         InputError: an argument is out of range, the data set has too few recordings or consists of
-            images, the folder's answers are about other recordings, or a kept file is damaged.
+            images, or the folder's answers are about other recordings.
     """
+    check_arguments(conduct_events, locals())
     check_at_least_one(processes=processes)
     training, test = load_recordings(plan, data_dir)
     check_recordings(folder, plan.data, training, test)
@@ -58,7 +61,8 @@ def conduct_events(
         if any(costs.values()):
             progress(f"Networks under what was made {what}")
         find = partial(examine, answers=answers, training=training, test=test, crossing=crossing)
-        examine_all({v: cost for v, cost in costs.items() if cost}, find, processes, progress)
+        with kept_tidy(folder):
+            examine_all({v: cost for v, cost in costs.items() if cost}, find, processes, progress)
     return evaluate(answers)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stochi.data.events_figure import draw_events
-from stochi.files import written_aside
+from stochi.files import write_png
 from stochi.study.curves import Point, draw_lines
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.patterns import read_pattern
@@ -31,8 +31,7 @@ PANELS = {
 
 def draw_success(results: EventStudyResults, path: str | Path) -> None:
     """Draw success and fooling rates against budgets, for each network and place, as a PNG."""
-    with written_aside(path) as aside:
-        make_success(results).savefig(aside, format="png", dpi=110)
+    write_png(make_success(results), path, dpi=110)
 
 
 def make_success(results: EventStudyResults) -> "Figure":

@@ -1,5 +1,7 @@
 """Universal perturbations and patches of a study: trained, searched for, kept and shown."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -13,7 +15,6 @@ from stochi.attacks.events.random_pattern import random_like
 from stochi.attacks.events.universal import train_universal, universal_form
 from stochi.data.catalogue import find_data_set
 from stochi.data.streams import Streams
-from stochi.errors import InputError
 from stochi.program.program import Program
 from stochi.study.events.plan import PatternPlan
 from stochi.study.events.questions import NOISE, PATCH, Shown
@@ -53,25 +54,22 @@ def keep_pattern(store: Store, key: Key, pattern: EventPattern) -> None:
 
 
 def read_pattern(store: Store, key: Key, shown: Shown, data: str) -> EventPattern | None:
-    """Return a kept pattern, or None if there is none.
+    """Return a kept pattern, or None if there is none, or a damaged one.
 
     Args:
         data: name of the data set that it was made for.
-
-    Raises:
-        InputError: its file is damaged.
     """
-    kept = store.get(key)
-    if kept is None:
-        return None
-    try:
-        events = tuple((int(t), int(p), int(y), int(x)) for t, p, y, x in kept["events"])
-        return EventPattern(form_of(shown, data), events)
-    except (KeyError, TypeError, ValueError, InputError) as error:
-        raise InputError(
-            f"{store.path(key, 'json')}: damaged pattern; delete the file, and the study makes it"
-            " again"
-        ) from error
+    form = form_of(shown, data)
+
+    def check(answer: dict[str, Any]) -> None:
+        _read_events(form, answer)
+
+    kept = store.get(key, check)
+    return None if kept is None else _read_events(form, kept)
+
+
+def _read_events(form: PatternForm, answer: dict[str, Any]) -> EventPattern:
+    return EventPattern(form, tuple((t, p, y, x) for t, p, y, x in answer["events"]))
 
 
 def form_of(shown: Shown, data: str) -> PatternForm:

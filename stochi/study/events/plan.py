@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from stochi.arguments import check_fields
 from stochi.attacks.events.budget import MOVE_TIME, EventBudget
 from stochi.attacks.events.catalogue import event_attack_class
 from stochi.attacks.surrogates.choice import OWN
@@ -32,6 +33,7 @@ class EventTraining:
     network: str = "mlp"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(training_samples=self.samples, epochs=self.epochs, seeds=self.seeds)
         if self.network not in NETWORKS:
             raise InputError(f"network is {self.network!r}; choose from {', '.join(NETWORKS)}")
@@ -65,6 +67,7 @@ class AttackPlan:
     crosses: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         event_attack_class(self.name)
         check_at_least_one(
             attack_samples=self.samples,
@@ -105,6 +108,7 @@ class PatternPlan:
     asked: int = 100
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_at_least_one(
             pattern_samples=self.samples,
             pattern_changes=min(self.changes, default=1),
@@ -145,6 +149,7 @@ class EventStudyPlan:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_device(self.device)
         check_at_least_one(
             samples=self.samples, trials=self.trials, calibration_samples=self.calibration_samples

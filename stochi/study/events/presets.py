@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from stochi.arguments import check_arguments
 from stochi.attacks.surrogates.choice import ADAPTIVE
 from stochi.study.events.plan import AttackPlan, EventStudyPlan, EventTraining, PatternPlan
 
@@ -82,5 +83,6 @@ def event_plan_for(data: str, quick: bool) -> EventStudyPlan:
             ``nmnist``.
         quick: whether to ask only a small part, in minutes.
     """
+    check_arguments(event_plan_for, locals())
     plan = QUICK if quick else SACCADES if data == SACCADES.data else NMNIST
     return replace(plan, data=data)

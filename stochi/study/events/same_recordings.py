@@ -5,11 +5,12 @@ Keys name a data set, not its content, and a folder may hold another part of a p
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from stochi.data.streams import Streams
 from stochi.errors import InputError
-from stochi.files import written_aside
+from stochi.files import check_plain_file, write_whole
 
 Digests = dict[str, list[str]]
 
@@ -39,17 +40,20 @@ def check_recordings(folder: str | Path, data: str, training: Streams, test: Str
                 )
         ours[part] = max(digests, before, key=len)
     if ours != noted:
-        with written_aside(path) as aside:
-            aside.write_text(json.dumps(ours) + "\n")
+        write_whole(path, json.dumps(ours) + "\n")
 
 
 def _read(path: Path) -> Digests:
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    check_plain_file(path, "delete it if its answers are about the same data")
     try:
         noted: Digests = json.loads(path.read_text())
-        return {part: list(map(str, noted[part])) for part in ("training", "test")}
-    except (ValueError, KeyError, TypeError) as error:
+        found = {part: noted[part] for part in ("training", "test")}
+        if not all(isinstance(d, list) and all(type(e) is str for e in d) for d in found.values()):
+            raise TypeError("not the digests of recordings")
+        return found
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path}: damaged note of a study's recordings; delete it if its answers are about the"
             " same data"

@@ -12,6 +12,7 @@ import torch
 from stochi.data import Binning, open_recordings
 from stochi.data.events.recording import Recording
 from stochi.errors import InputError
+from stochi.hdf5 import contents
 from tests.data.events import aedat4
 from tests.data.events.recordings import five_bytes, random_recording, same
 
@@ -375,3 +376,23 @@ def test_aedat4_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "aedat", None)
     message = one(tmp_path, "f.aedat4", lambda path: path.write_bytes(aedat4.CONTENT))
     assert "pip install 'stochi[events]'" in message
+
+
+def test_the_library_of_hdf5_crashes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "_CODE", "import os; os.abort()")
+    said = one(tmp_path, "f.h5", lambda path: write_hdf5(path, GOOD))
+    assert "f.h5: not an HDF5 file, or damaged; save it again" in said
+
+
+def test_only_what_a_recording_needs_is_read_of_hdf5(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    recording = random_recording(1, 50, *SENSOR)
+    with h5py.File(tmp_path / "a" / "f.h5", "w") as file:
+        for name, values in columns(recording).items():
+            file[f"events/{name}"] = values
+        file["events/notes"] = h5py.Empty("f")
+        file["events/more/x"] = 1j
+        file["elsewhere"] = h5py.ExternalLink("nowhere.h5", "/")
+    assert same(open_recordings(tmp_path, SENSOR).recording(0), recording)

@@ -1,7 +1,9 @@
 """Sets that the library tonic reads."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -98,8 +100,31 @@ def test_speech(datasets: object, tmp_path: Path, name: str, test_file: str) -> 
     assert inputs.shape == (10, 3, 1, 1, 700) and inputs.sum() == 9
     assert torch.equal(inputs, test.load().inputs) and inputs[0, 2, 0, 0, 2] == 1
     (place / test_file).write_bytes(b"cut")
-    with pytest.raises(InputError, match=r"tonic cannot read it .*; download it again from https"):
+    with pytest.raises(InputError, match="can read, or damaged; download it again from https"):
         open_events(name, tmp_path)
+
+
+def claimed(file: h5py.File) -> None:
+    file.create_dataset("labels", (10**6, 10**6), "f4", chunks=(100, 100))
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda file: file.update(labels=h5py.ExternalLink("other.h5", "/labels")), "another file"),
+        (lambda file: file.create_group("a").update(b=h5py.SoftLink("/a")), "a soft link"),
+        (lambda file: file.create_dataset("a", 1, "f4", external=[("b", 0, 4)]), "in other files"),
+        (claimed, "STOCHI_MEMORY"),
+    ],
+)
+def test_speech_is_looked_at_before_tonic_opens_it(
+    write: Callable[[h5py.File], Any], says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "SHD").mkdir()
+    with h5py.File(tmp_path / "SHD" / "shd_train.h5", "w") as file:
+        write(file)
+    with pytest.raises(InputError, match=says):
+        open_events("shd", tmp_path)
 
 
 def test_any_set_of_tonic(datasets: object, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from stochi.hardware.chips import LONGEST_DELAY, delay_bits
 from stochi.hardware.cores import CORES, CoreLimits
 from stochi.program.layers import CONSTANT, INPUT, OneToOne, as_image
 from tests.deploy.mapping.brute_force import count_lists, inside, paths_between
+from tests.program.test_archive import FILES
 from tests.sim.random_programs import Case, cases
 
 TIGHT = CoreLimits(
@@ -138,4 +139,4 @@ def parts_of(mapping: Mapping, layer: str) -> Iterator[CorePart]:
 
 def test_an_unknown_chip_is_refused() -> None:
     with pytest.raises(InputError, match="loihi3"):
-        map_cores(None, "loihi3")  # type: ignore[arg-type]
+        map_cores(Program.load(FILES / "version_7.program"), "loihi3")

@@ -25,7 +25,7 @@ from stochi.train import RandomTauLeaky, RepeatSteps
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from stochi.export.onnx import model_file  # noqa: E402
+from stochi.export.onnx import model_file, stepped  # noqa: E402
 from stochi.export.onnx.integer_sums import as_bytes  # noqa: E402
 from tests.export.onnx.sessions import run_onnx  # noqa: E402
 
@@ -271,6 +271,16 @@ def test_options_out_of_range_are_refused(
 def test_a_network_in_another_form_is_told_the_way() -> None:
     with pytest.raises(InputError, match=r"type Linear; pass a NIR graph .*to_nir"):
         to_onnx(nn.Linear(2, 2))  # type: ignore[arg-type]
+
+
+def test_delays_that_take_too_many_states_are_refused(program: Program) -> None:
+    assert stepped.ages_kept("input", [0, stepped.LONGEST_DELAY]) == stepped.LONGEST_DELAY
+    delay = stepped.LONGEST_DELAY + 1
+    first, *others = program.layers
+    late = replace(first.projections[0], delay=np.array(delay, np.int32))
+    delayed = replace(program, layers=(replace(first, projections=(late,)), *others))
+    with pytest.raises(ExportError, match=f"a delay of {delay} time steps from 'input'"):
+        to_onnx(delayed)
 
 
 def test_draws_have_numbers_in_range(program: Program) -> None:

@@ -27,7 +27,7 @@ from stochi.study.events.questions import (
 from stochi.study.events.recordings import read_attacked
 from stochi.study.events.success import Wrong, sizes_of, wrong_about
 from stochi.study.events.tables import describe_data, make_tables
-from stochi.study.store import Store
+from stochi.study.store import DamagedAnswer, Store
 from stochi.study.victims import FLOAT, Victim
 from tests.study.events.tiny import TINY
 
@@ -265,22 +265,33 @@ def test_sizes_of_patterns_are_those_of_the_reported_trials(done: EventAnswers) 
     assert done.answer(victim, random)["changes"] == found
 
 
-def test_damaged_files_raise(copied: EventAnswers) -> None:
+def test_what_damaged_files_held_is_found_again(done: EventAnswers, copied: EventAnswers) -> None:
     victim = Victim("LIF")
     samples = load_recordings(TINY, None)[1]
     key = copied.made_key(victim, own(victim, "sparse-gradient")[0].shown)
     size = samples.inputs.numel()
     for changed in (torch.tensor([size]), torch.tensor([-1]), torch.tensor([1.5])):
         copied.store.put_tensors(key, {"changed": changed})
-        with pytest.raises(InputError, match="damaged recordings; delete the file"):
-            read_attacked(copied.store, key, samples)
+        with pytest.warns(DamagedAnswer, match="is found again"):
+            assert read_attacked(copied.store, key, samples) is None
     (pattern,) = own(victim, UNIVERSAL)
     key = copied.made_key(victim, pattern.shown)
     for events in ([[0, 0, 0]], [[0, 0, 0, 99]], [[0, 0, 0, 0]] * 2, 3, None):
         copied.store.put(key, {"events": events})
-        copied.store.path(copied.key(victim, pattern), "json").unlink(missing_ok=True)
-        with pytest.raises(InputError, match="damaged pattern; delete the file"):
-            conduct_events(TINY, copied.store.folder)
+        with pytest.warns(DamagedAnswer, match="is found again"):
+            assert read_pattern(copied.store, key, pattern.shown, TINY.data) is None
+    copied.store.put(key, {"events": [[0, 0, 0, 99]]})
+    copied.store.path(copied.key(victim, pattern), "json").write_text("{")
+    with pytest.warns(DamagedAnswer) as caught:
+        conduct_events(TINY, copied.store.folder)
+    assert {str(warning.message).split(": ")[0] for warning in caught} == {
+        str(copied.store.path(copied.key(victim, pattern), "json")),
+        str(copied.store.path(key, "json")),
+    }
+    assert read_pattern(copied.store, key, pattern.shown, TINY.data) == read_pattern(
+        done.store, key, pattern.shown, TINY.data
+    )
+    assert copied.answer(victim, pattern) == done.answer(victim, pattern)
 
 
 def test_an_unfinished_study_has_no_results(done: EventAnswers) -> None:

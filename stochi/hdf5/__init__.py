@@ -1,0 +1,1 @@
+"""Files of HDF5, which only a process of their own opens."""

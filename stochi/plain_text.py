@@ -1,0 +1,43 @@
+"""Text from files, shown and never obeyed.
+
+Names of layers, classes and files come from others. A terminal obeys control characters, and marks
+of direction turn what stands beside them round. So all that is not printable is shown escaped, by
+the same rule as Python's ``repr``.
+"""
+
+LONGEST = 3_000
+"""Characters of a message; of a longer one the beginning and the end are shown."""
+_END = 800
+
+
+def escape_text(text: str) -> str:
+    r"""Return text on one line, with ``\x1b``, ``\n`` or ``\u202e`` for what is not printable."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def escape_lines(text: str) -> str:
+    """Return text with its lines kept apart, each as :func:`escape_text` returns it."""
+    return "\n".join(map(escape_text, text.split("\n")))
+
+
+def escape_message(text: str) -> str:
+    """Return text on one line, spaces for line breaks, without the middle if it is very long."""
+    shown = text if text.isprintable() else escape_text(" ".join(text.split()))
+    if len(shown) <= LONGEST:
+        return shown
+    return f"{shown[: LONGEST - _END]} … {shown[-_END:]}"
+
+
+def escape_label(text: str) -> str:
+    r"""Return text that matplotlib shows as it is, which takes ``$…$`` for formulas.
+
+    A label that begins with an underscore would be left out of legends.
+    """
+    shown = escape_lines(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,38 @@
+"""Commands that are killed at random moments leave nothing, and their results stay right."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.kills.campaign import COMMANDS, SIGNALS, kill_often
+from tests.kills.scene import Scene
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@pytest.mark.parametrize("how", SIGNALS)
+def test_a_killed_training_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
+    scene = Scene(COMMANDS["train"], tmp_path / "scene", usual=frozenset({"torchinductor_root"}))
+    assert scene.kill(how, after=0.5) == []
+    assert scene.results() == {}
+
+
+def test_the_scene_sees_what_is_left(tmp_path: Path) -> None:
+    """The checks can fail: a child, shared memory, a temporary file and a traceback are found."""
+    scene = Scene([], tmp_path / "scene")
+    (scene.temporary / "x").touch()
+    (scene.memory / "psm_x").touch()
+    (scene.folder / "stderr").write_text("Traceback")
+    (scene.work / ".stochi-0123456789abcdef.part").touch()
+    found = "; ".join(scene._problems(0, signal.SIGTERM, 1))
+    for what in ("temporary: x", "shared memory: psm_x", "status 1", "Traceback", "unfinished"):
+        assert what in found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_many_kills_leave_nothing_and_change_no_byte(tmp_path: Path, name: str) -> None:
+    assert kill_often(name, tmp_path, kills=6, seed=time.time_ns()) == []

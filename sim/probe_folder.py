@@ -32,6 +32,8 @@ def held_folder(folder: str | Path | None) -> Iterator[Path | None]:
         handle = os.open(path, os.O_RDONLY) if fcntl else None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", error)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            why = "not a folder"
         raise InputError(f"probe_folder {path}: {why}; choose another folder") from None
     if handle is None:
         yield path

@@ -19,13 +19,12 @@ from numbers import Integral, Real
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stochi.errors import InputError
+from stochi.plain_text import shorten_repr
 
 LARGEST = 2**64
 """Whole numbers are smaller; the largest that anything takes is a seed of torch."""
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
-_SHOWN = 60
-"""Largest number of characters of a value in a message."""
 
 
 def check_arguments(
@@ -136,8 +135,7 @@ def check_argument(name: str, value: object, hint: Any) -> None:
 def shown(value: object) -> str:
     """Return a value as an error message shows it, in one line."""
     if value is None or isinstance(value, str | int | float | complex | tuple | list | dict):
-        text = repr(value)
-        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+        return shorten_repr(value)
     kind, shape = type(value).__name__, getattr(value, "shape", None)
     return f"{_article(kind)} {kind}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 

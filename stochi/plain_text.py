@@ -8,6 +8,8 @@ the same rule as Python's ``repr``.
 LONGEST = 3_000
 """Characters of a message; of a longer one the beginning and the end are shown."""
 _END = 800
+SHOWN = 60
+"""The most characters of a value in a message."""
 
 
 def escape_text(text: str) -> str:
@@ -35,6 +37,18 @@ def escape_label(text: str) -> str:
     """
     shown = escape_lines(text).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
+
+
+def shorten_repr(value: object) -> str:
+    """Return a value's repr on one line, cut short; of what has none that can be had, its type."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**SHOWN:
+        return f"a number of {value.bit_length()} bits"
+    try:
+        text = repr(value)
+    except Exception:  # a foreign class, or integers in a tuple that are too long to print
+        return f"of type {type(value).__name__}"
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _shown(character: str) -> str:

@@ -75,16 +75,11 @@ class NetworkConfig:
         check_fields(self)
         if self.kind not in KINDS:
             raise InputError(f"kind is {self.kind!r}; choose from {', '.join(KINDS)}")
-        for name, length in (("input_shape", 3), ("channels", 2), ("hidden", 2)):
-            sizes = getattr(self, name)
-            if not isinstance(sizes, tuple) or len(sizes) != length:
-                raise InputError(f"{name} is {sizes!r}; it must be {length} whole numbers")
-            for size in sizes:
+        for name in ("input_shape", "channels", "hidden"):
+            for size in getattr(self, name):
                 _check_size(name, size)
         _check_size("classes", self.classes)
         _check_size("time_steps", self.time_steps)
-        if not isinstance(self.batch_norm, bool):
-            raise InputError(f"batch_norm is {self.batch_norm!r}; it must be true or false")
         _ = self.neurons  # which checks its options
 
     @property
@@ -307,6 +302,6 @@ def _build(content: dict[str, Any]) -> nn.Module:
     return model
 
 
-def _check_size(name: str, size: object) -> None:
-    if type(size) is not int or not 1 <= size <= _LARGEST:
+def _check_size(name: str, size: int) -> None:
+    if not 1 <= size <= _LARGEST:
         raise InputError(f"{name} is {size!r}; whole numbers from 1 to {_LARGEST} are possible")

@@ -11,7 +11,7 @@ from stochi.deploy.graph.arrays import map_nodes, with_arrays
 from stochi.deploy.graph.fields import check_contents, check_graph, type_of
 from stochi.deploy.graph.repair import read_repaired
 from stochi.errors import GraphError, first_line
-from stochi.files import what_is_missing, write_whole
+from stochi.files import check_plain_file, write_whole
 from stochi.hdf5.contents import Form, read_contents
 
 _FORM = Form(
@@ -46,8 +46,7 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
     """
     check_arguments(read_graph, locals())
     source = Path(path)
-    if not source.is_file():
-        raise GraphError(f"{source}: {what_is_missing(source)}; 'stochi export' writes a NIR graph")
+    check_plain_file(source, "'stochi export' writes a NIR graph", GraphError)
     contents = _node(source)
     try:
         check_contents(contents)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import stochi
 from stochi.errors import InputError
+from stochi.files import check_plain_file
 from stochi.tensor_files import is_plain, load_tensors
 
 if TYPE_CHECKING:
@@ -83,9 +84,7 @@ def _resolve(spec: str) -> "nn.Module":
 
 def _import_file(file: str) -> ModuleType:
     path = Path(file)
-    if not path.is_file():
-        what = "a folder, not a file" if path.is_dir() else "no such file"
-        raise InputError(f"{path}: {what}; give FILE.py:NAME or package.module:NAME")
+    check_plain_file(path, "give FILE.py:NAME or package.module:NAME")
     _make_importable(path.resolve().parent)
     name = f"own_{path.stem}"
     described = importlib.util.spec_from_file_location(name, path.resolve())

@@ -14,6 +14,7 @@ import numpy as np
 
 from stochi.budget import check_memory
 from stochi.errors import ProgramError
+from stochi.files import list_members
 
 Arrays = dict[str, np.ndarray]
 _ENDING = ".npy"
@@ -52,10 +53,10 @@ def read_members(path: Path) -> Arrays:
         OSError, zipfile.BadZipFile: as the standard library raises them.
     """
     with _Watched(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
+        members = list_members(archive)
         names = [member.filename for member in members]
-        if len(set(names)) < len(names) or not all(name.endswith(_ENDING) for name in names):
-            raise DamagedArchive("its members are not arrays of different names")
+        if not all(name.endswith(_ENDING) for name in names):
+            raise DamagedArchive("its members are not arrays")
         needed = _COPIES * sum(member.file_size for member in members)
         check_memory(needed, "what it holds", ProgramError)
         return {

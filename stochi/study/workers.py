@@ -41,7 +41,8 @@ def in_processes(
 ) -> Generator[Result, None, None]:
     """Yield the result of the work on each item, in the order in which they are done.
 
-    The processes have ended when the generator is closed or raises.
+    The processes have ended when the generator is closed or raises. On Linux they also end with the
+    thread that took the first result.
 
     Args:
         work: what is done with an item; it can be pickled, as can the items and the results.
@@ -150,5 +151,5 @@ def _ended(process: "subprocess.Popen[bytes]") -> WorkerError:
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return WorkerError(
         f"one of the processes {how}; it may have run out of memory: run fewer at a time"
-        " (--processes)"
+        " (--processes); or the thread that started the work has ended: let it wait for the results"
     )

@@ -183,6 +183,14 @@ def test_an_error_shows_what_a_name_would_do_to_a_screen() -> None:
     assert str(ExportError(listed)) == listed
 
 
+@pytest.mark.parametrize(
+    "value", [10**5000, (-(10**5000),), {"a": 10**5000}], ids=["number", "tuple", "dict"]
+)
+def test_a_number_that_python_does_not_print_is_shown(value: object) -> None:
+    with pytest.raises(InputError, match=r"^it is (a number of \d+ bits|of type \w+); it must be "):
+        check_argument("it", value, float if isinstance(value, int) else int)
+
+
 def test_a_long_value_is_cut_short() -> None:
     with pytest.raises(InputError) as error:
         check_argument("it", list(range(10**4)), int)

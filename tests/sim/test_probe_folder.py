@@ -88,3 +88,15 @@ def test_a_killed_run_frees_its_folder(tmp_path: Path) -> None:
         process.kill()
     with held_folder(tmp_path) as folder:
         assert folder == tmp_path
+
+
+@pytest.mark.parametrize("inside", ["", "further"])
+def test_a_file_is_no_folder(tmp_path: Path, inside: str) -> None:
+    place = tmp_path / "a.txt"
+    place.write_text("kept")
+    with (
+        pytest.raises(InputError, match=r"^probe_folder .*: not a folder; choose another folder$"),
+        held_folder(place / inside),
+    ):
+        pass
+    assert place.read_text() == "kept"

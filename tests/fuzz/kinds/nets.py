@@ -51,10 +51,11 @@ def mutate(random: Random, original: Path, path: Path) -> None:
         return
     blocks = net()
     for _ in range(random.choice((1, 1, 2, 3))):
-        block = random.choice(blocks)
+        block = random.choice([block for block in blocks if block])
         name = random.choice(list(block))
         value = block[name]
-        if random.random() < 0.5 and not isinstance(value, str):
+        numbers = np.size(value) and np.asarray(value).dtype.kind in "biuf"
+        if random.random() < 0.5 and numbers:
             values = np.array(value, np.float64).reshape(-1)
             values[random.randrange(len(values))] = random.choice((-1, 0, 1, 2, 3, 63, 255, 4096))
             block[name] = values.reshape(np.shape(value))

@@ -18,11 +18,8 @@ from stochi.commands.program_tables import (
     output_words,
     program_title,
 )
-from stochi.hardware.draws import Draws
 from stochi.program.program import Program
-from stochi.sim import InOrder, run
-from stochi.sim.engine.torch_engine import run_torch
-from stochi.sim.inputs import check_inputs, to_frames
+from tests.fuzz.engines import compare_engines
 from tests.fuzz.kind import Kind
 from tests.fuzz.mutation import damage
 from tests.fuzz.programs.alterations import alter
@@ -75,7 +72,7 @@ def use(path: Path) -> None:
     if program.target.time_steps * math.prod(program.input_shape) <= _LARGEST_STREAM:
         shapes.append((program.target.time_steps, *shapes[0]))
     for shape in shapes:
-        _compare(program, torch.rand(shape, generator=generator).round())
+        compare_engines(program, torch.rand(shape, generator=generator).round())
     again = path.with_suffix(".again")
     program.save(again)
     _assert_same(program, Program.load(again))
@@ -86,19 +83,6 @@ def _show(program: Program) -> None:
     assert all(lines) and layer_rows(program)
     if noise := find_noise(program):
         assert noise_rows(noise)
-
-
-def _compare(program: Program, inputs: torch.Tensor) -> None:
-    """Run a Program on the compiled engine and in torch, and compare every integer."""
-    record = run(program, InOrder(inputs), probes=("spikes", "membrane"))
-    assert bool(record.logits.isfinite().all())
-    frames = to_frames(program, check_inputs(program, inputs))
-    draws = Draws(0, 0, 0, program.target.random_source)
-    for step, layers in enumerate(run_torch(program, frames, draws)):
-        for name, state in layers.items():
-            assert np.array_equal(record.membrane[name][step], state.membrane.numpy()), name
-            if program.layer(name).spikes:
-                assert np.array_equal(record.spikes[name][step], state.spikes.numpy()), name
 
 
 def _assert_same(ours: Any, theirs: Any) -> None:

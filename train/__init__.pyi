@@ -1,10 +1,10 @@
-from .checkpoint import NetworkConfig as NetworkConfig
 from .checkpoint import load_checkpoint as load_checkpoint
 from .checkpoint import save_checkpoint as save_checkpoint
 from .defences.catalogue import make_defence as make_defence
 from .filtering import FilteredModel as FilteredModel
 from .fine_tuning import FineTuningConfig as FineTuningConfig
 from .fine_tuning import fine_tune as fine_tune
+from .network_config import NetworkConfig as NetworkConfig
 from .networks import RepeatSteps as RepeatSteps
 from .neurons.random_tau_leaky import RandomTauLeaky as RandomTauLeaky
 from .randomization import randomize as randomize

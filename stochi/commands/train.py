@@ -13,9 +13,11 @@ from stochi.commands.network_choice import (
     InputGainOption,
     NetworkOption,
     NeuronOption,
+    RandomLayersOption,
     SamplingOption,
     SigmaOption,
     TimeStepsOption,
+    WidthOption,
     choose_network,
 )
 from stochi.commands.options import (
@@ -116,6 +118,8 @@ def train_command(
     epochs: EpochsOption = 25,
     patience: PatienceOption = 8,
     network: NetworkOption = "conv",
+    width: WidthOption = None,
+    random_layers: RandomLayersOption = None,
     neuron: NeuronOption = "random",
     time_steps: TimeStepsOption = None,
     sigma: SigmaOption = 1.0,
@@ -132,7 +136,7 @@ def train_command(
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a small network, made for the data set's samples and classes.
+    """Train a network, made for the data set's samples and classes.
 
     Its neurons draw τ unless told otherwise. With --hardware the twin is trained in place of the
     float model. The checkpoint holds a float model in both cases, for 'stochi export'.
@@ -150,6 +154,8 @@ def train_command(
         context,
         chosen,
         network=network,
+        width=width,
+        random_layers=random_layers,
         neuron=neuron,
         time_steps=time_steps,
         sigma=sigma,

@@ -82,9 +82,13 @@ def load_images(plan: StudyPlan, data_dir: str | Path | None) -> tuple[Images, I
 
 def _cost(victim: Victim, answers: Answers) -> float:
     """Return what a victim's missing answers cost, roughly, in gradients of an image."""
+    similarity = answers.plan.similarity
     each = WEIGHT_NOISE_COST if victim.randomization == "weight-noise" else 1
     asked = answers.open_questions(victim)
-    return float(sum(each * _question_cost(victim, question) for question in asked))
+    attacked = sum(each * _question_cost(victim, question) for question in asked)
+    gradients = similarity.draws * (1 + answers.plan.pgd.iterations)
+    compared = len(answers.open_comparisons(victim)) * answers.plan.similarity_images * gradients
+    return float(attacked + compared)
 
 
 def _question_cost(victim: Victim, question: Question) -> int:

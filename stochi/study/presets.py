@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stochi.arguments import check_arguments
+from stochi.study.depth import DepthPlan
 from stochi.study.plan import (
     AutoAttackPlan,
     CurvePlan,
@@ -13,6 +14,7 @@ from stochi.study.plan import (
     StudyPlan,
     TrainingPlan,
 )
+from stochi.study.victims import FLOAT, MEAN
 
 FULL = StudyPlan()
 """Every question, on all of the digits' test images."""
@@ -53,6 +55,35 @@ SMALL = StudyPlan(
     similarity=SimilarityPlan(images=32),
 )
 """What two cores can do with convolutional networks in a few hours."""
+
+
+DEPTH = StudyPlan(
+    data="cifar10",
+    images=100,
+    trials=5,
+    calibration_images=64,
+    defences=("fgsm",),
+    baselines=(),
+    training=TrainingPlan(
+        images=10000,
+        epochs=8,
+        seeds=3,
+        time_steps=4,
+        epsilon=4 / 255,
+        network="sew-resnet19",
+        optimizer="sgd",
+        draws=1,
+    ),
+    pgd=PGDPlan(epsilon=8 / 255, iterations=10, draws=5),
+    square=SquarePlan(images=25, iterations=50),
+    auto_attack=AutoAttackPlan(images=50, iterations=10),
+    ensemble=EnsemblePlan(images=100, iterations=50, draws=2, epsilons=(4 / 255,)),
+    curves=CurvePlan(images=50, epsilons=(), iterations=(), draws=(), sigmas=(), defences=()),
+    similarity=SimilarityPlan(images=32, draws=4),
+    places=(FLOAT, MEAN, "decay", "membrane"),
+    depth=DepthPlan(),
+)
+"""SEW-ResNet19, the RandHet paper's network, with 16 channels: a night on two cores."""
 
 
 def plan_for(data: str, quick: bool) -> StudyPlan:

@@ -53,7 +53,9 @@ def vgg9(
     check_at_least_one(width=width, classes=classes)
     check_vgg_input(input_shape)
     layers = LayerNeurons(neuron, random_layers, LAYERS, batch_norm)
-    stages: OrderedDict[str, nn.Module] = OrderedDict(normalize=layers.normalization(input_shape[0]))
+    stages: OrderedDict[str, nn.Module] = OrderedDict(
+        normalize=layers.normalization(input_shape[0])
+    )
     channels, depth = input_shape[0], 0
     for stage, (factor, count) in enumerate(STAGES, 1):
         for _ in range(count):

@@ -11,7 +11,9 @@ from stochi.study.store import Store
 from stochi.study.victims import BASELINES, NEURONS, Victim
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.randomization import randomize
-from stochi.train.training import TrainingConfig, train_classifier
+from stochi.train.training import train_classifier
+from stochi.train.training_config import TrainingConfig
+from stochi.train.unfinished import UnfinishedTraining
 
 SMALL_IMAGE = 64
 """Largest number of values of an image for which a network has linear layers only."""
@@ -28,13 +30,14 @@ def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store)
     def build() -> nn.Module:
         return build_network(victim, plan, images)
 
-    def fit() -> nn.Module:
+    def fit(unfinished: UnfinishedTraining) -> nn.Module:
         model, _ = train_classifier(
             build,
             images,
             TrainingConfig(seed=victim.seed, epochs=plan.training.epochs),
             defence=choose_defence(victim, plan),
             device=plan.device,
+            keep=unfinished,
         )
         return model
 

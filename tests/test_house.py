@@ -25,6 +25,7 @@ FRONT_DOORS = {
     "parity/check.py:check_parity",
     "parity/ablation/comparison.py:ablate",
     "train/networks.py:small_conv_net",
+    "train/training.py:train_classifier",
     "train/neurons/random_tau_leaky.py:__init__",
     "train/twin/model.py:make_twin",
 }

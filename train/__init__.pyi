@@ -7,10 +7,12 @@ from .fine_tuning import fine_tune as fine_tune
 from .network_config import NetworkConfig as NetworkConfig
 from .networks import RepeatSteps as RepeatSteps
 from .neurons.random_tau_leaky import RandomTauLeaky as RandomTauLeaky
+from .parallel import join_processes as join_processes
 from .randomization import randomize as randomize
-from .training import TrainingConfig as TrainingConfig
 from .training import train_classifier as train_classifier
+from .training_config import TrainingConfig as TrainingConfig
 from .twin.model import FreshDraws as FreshDraws
 from .twin.model import make_twin as make_twin
 from .twin.model import set_draws as set_draws
 from .twin.model import twin_of as twin_of
+from .unfinished import UnfinishedTraining as UnfinishedTraining

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from stochi.files import write_png
 from stochi.study.claims import mean_cosine
+from stochi.study.plan import StudyPlan
 from stochi.study.results import DepthPoint, SimilarityCell
 from stochi.study.variants import OWN, Variant
+from stochi.train.deep_networks.catalogue import DEEP_NETWORKS
 
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.axes import Axes
@@ -21,6 +23,13 @@ AXES = {
 }
 STYLES = {"untrained": ":", "none": "--"}
 """Line of a defence in training; others have a solid one."""
+
+
+def own_variant(plan: StudyPlan) -> Variant:
+    """Return where the networks that were trained stand on the axes."""
+    training = plan.training
+    layers = DEEP_NETWORKS[training.network].layers
+    return Variant(layers, 1.0, training.time_steps, training.width)
 
 
 def draw_cosines(cells: Sequence[SimilarityCell], own: Variant, path: str | Path) -> None:
@@ -85,7 +94,7 @@ def _draw_axis(
 
 
 def draw_draws(points: Sequence[DepthPoint], path: str | Path) -> None:
-    """Draw accuracy under attack against EOT draws, one line a number of random layers, as a PNG."""
+    """Draw accuracy under attack against EOT draws and random layers, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

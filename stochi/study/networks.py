@@ -19,7 +19,9 @@ from stochi.train.deep_networks.catalogue import DEEP_NETWORKS
 from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.neurons.choice import NeuronChoice
 from stochi.train.randomization import randomize
-from stochi.train.training import TrainingConfig, train_classifier
+from stochi.train.training import train_classifier
+from stochi.train.training_config import TrainingConfig
+from stochi.train.unfinished import UnfinishedTraining
 from stochi.turns import generators_kept, seeded
 
 SMALL_IMAGE = 64
@@ -39,7 +41,7 @@ def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store)
     def build() -> nn.Module:
         return build_network(victim, plan, images)
 
-    def fit() -> nn.Module:
+    def fit(unfinished: UnfinishedTraining) -> nn.Module:
         if victim.defence == UNTRAINED:
             return settle(build, images, victim.seed)
         model, _ = train_classifier(
@@ -48,6 +50,7 @@ def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store)
             training_config(victim, plan.training),
             defence=choose_defence(victim, plan),
             device=plan.device,
+            keep=unfinished,
         )
         return model
 

@@ -352,7 +352,7 @@ class StudyPlan:
 
 
 def _not_attacked(defence: str) -> Iterator[str]:
-    """Yield the neurons of networks whose draws are compared, and a plain LIF beside trained ones."""
+    """Yield the neurons of networks that are not attacked; only a trained LIF tells something."""
     for neuron, sampling in NEURONS.items():
         if defence != UNTRAINED or sampling != "mean":
             yield neuron

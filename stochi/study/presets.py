@@ -86,6 +86,40 @@ DEPTH = StudyPlan(
 """SEW-ResNet19, the RandHet paper's network, with 16 channels: a night on two cores."""
 
 
+QUICK_DEPTH = replace(
+    DEPTH,
+    images=20,
+    trials=2,
+    training=replace(DEPTH.training, images=256, epochs=1, seeds=1, time_steps=2, width=4),
+    pgd=PGDPlan(epsilon=8 / 255, iterations=2, draws=2),
+    square=SquarePlan(images=10, iterations=5),
+    auto_attack=AutoAttackPlan(images=10, iterations=2),
+    ensemble=EnsemblePlan(images=10, iterations=4, draws=2),
+    similarity=SimilarityPlan(images=8, draws=2),
+    depth=DepthPlan(
+        layers=(1, 9),
+        sigmas=(4.0,),
+        time_steps=(1,),
+        widths=(8,),
+        attacked_layers=(1,),
+        draws=(1, 5),
+        images=10,
+    ),
+)
+"""A look at the study at depth in minutes, on networks that have hardly learned."""
+
+
+def depth_plan(data: str = "cifar10", *, quick: bool = False) -> StudyPlan:
+    """Return the plan of the study at depth.
+
+    Args:
+        data: name of a data set of images; the RandHet paper has "cifar10".
+        quick: whether to ask only a small part, in minutes.
+    """
+    check_arguments(depth_plan, locals())
+    return replace(QUICK_DEPTH if quick else DEPTH, data=data)
+
+
 def plan_for(data: str, quick: bool) -> StudyPlan:
     """Return the plan for a data set.
 

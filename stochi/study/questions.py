@@ -145,7 +145,7 @@ class Questions:
             "draws": {value: replace(self.climb, draws=value) for value in curves.draws},
         }
 
-    def by_draws(self, depth: DepthPlan, layers: int | None) -> dict[float, Question]:
+    def by_draws(self, depth: DepthPlan, layers: int | None) -> dict[int, Question]:
         """Return the climb at several numbers of EOT draws, on a network with fewer random layers.
 
         Args:

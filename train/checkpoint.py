@@ -46,13 +46,28 @@ def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, Netwo
     Args:
         twin: twin of a network that ``network`` builds.
         network: configuration of that network.
+
+    Raises:
+        InputError: the network normalizes its images.
     """
+    check_can_be_in_floats(network)
     folded = replace(network, batch_norm=False)
     with generators_kept():
         model = folded.build()
     # A twin's other numbers are its neurons' own, which the network has, too.
     model.load_state_dict({**model.state_dict(), **dict(twin.named_parameters())})
     return model.eval(), folded
+
+
+def check_can_be_in_floats(network: NetworkConfig) -> None:
+    """Raise InputError unless :func:`in_floats` takes a network's twin."""
+    if network.normalizes:
+        raise InputError(
+            f"{network.kind} normalizes images inside, in front of zero padding, so a network"
+            " without normalizations cannot take over its twin's weights; tune it in Python with"
+            " stochi.train.fine_tune, and export the result with stochi.export.to_nir, or train"
+            " with --hardware"
+        )
 
 
 def save_checkpoint(

@@ -90,6 +90,11 @@ class NetworkConfig:
         return self.kind.startswith("event-")
 
     @property
+    def normalizes(self) -> bool:
+        """Whether it normalizes its images."""
+        return self.kind in DEEP_NETWORKS and self.batch_norm
+
+    @property
     def neurons(self) -> NeuronChoice:
         """Its kind of neuron, with options."""
         return NeuronChoice(self.neuron, self.sigma, self.sampling, self.input_gain, self.bits)

@@ -180,7 +180,7 @@ def test_a_network_trained_in_the_chip_s_integers_is_kept_in_floats(kind: str) -
     torch.manual_seed(0)
     net = config.build().eval()
     for module in net.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.data *= 8  # so that deep layers spike, without batch norm
     images = some_images(3, *SMALL)
     program = lower(to_nir(net, images))

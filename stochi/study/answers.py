@@ -9,7 +9,7 @@ import torch
 
 from stochi.statistics.worst import take_worst
 from stochi.study.kept import KeptAnswers, as_rows, check_numbers, check_rows
-from stochi.study.keys import answer_key, similarity_key
+from stochi.study.keys import answer_key, similarity_key, weights_key
 from stochi.study.plan import StudyPlan
 from stochi.study.questions import Question, comparisons_about, questions_about
 from stochi.study.store import Key
@@ -48,6 +48,10 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         if sum(answer["by"].values()) != question.images:
             raise ValueError("not as many attacks as images")
 
+    def has_weights(self, victim: Victim) -> bool:
+        """Return whether the store holds a victim's weights."""
+        return self.store.path(weights_key(victim, self.plan), "pt").is_file()
+
     def open_comparisons(self, victim: Victim) -> list[Variant]:
         """Return the variants of a victim whose cosines the store lacks."""
         asked = comparisons_about(victim, self.plan)
@@ -78,7 +82,7 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         The worst is chosen for each image by the first trials, and reported by the last.
 
         Args:
-            questions: of one place; the images that all have are compared.
+            questions: of one place; the images that all have, in each training, are compared.
             every_draw: whether an image counts as right only if it was in every trial.
 
         Returns:
@@ -95,7 +99,9 @@ class Answers(KeptAnswers[StudyPlan, Question]):
             right = torch.stack([right[:, :images] for right in each]).double()
             worst = take_worst(right[:, : -self.plan.trials], right[:, -self.plan.trials :])
             found.append(worst.amin(0) if every_draw else worst.mean(0))
-        return torch.stack(found)
+        # Some attacks, of fewer images, are those of the first training alone.
+        common = min(len(shares) for shares in found)
+        return torch.stack([shares[:common] for shares in found])
 
     def in_a_row(self, victim: Victim, question: Question, showings: int) -> torch.Tensor:
         """Return whether each image was right in each of several showings.

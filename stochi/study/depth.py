@@ -34,8 +34,8 @@ class DepthPlan:
     time_steps: tuple[int, ...] = (1, 2, 8)
     widths: tuple[int, ...] = (8, 32)
     attacked_layers: tuple[int, ...] = (1, 5)
-    draws: tuple[int, ...] = (1, 2, 5, 10, 20)
-    images: int = 50
+    draws: tuple[int, ...] = (1, 2, 10, 20)
+    images: int = 32
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -62,7 +62,7 @@ def training_config(victim: Victim, training: TrainingPlan) -> TrainingConfig:
     config = TrainingConfig(seed=victim.seed, epochs=training.epochs)
     if training.optimizer == "adam":
         return config
-    return replace(config, optimizer="sgd", learning_rate=0.1, weight_decay=1e-4)
+    return replace(config, optimizer="sgd", learning_rate=0.1, weight_decay=1e-4, batch_size=32)
 
 
 def load_variant(

@@ -28,8 +28,8 @@ class TrainingPlan:
         epsilon: ε of adversarial training, in (0, 1].
         network: a deep network, "sew-resnet19" or "vgg9"; "": a small one that suits the images.
         width: number of channels of a deep network's first stage.
-        optimizer: "adam", or "sgd" as in the RandHet paper: a learning rate of 0.1, momentum 0.9,
-            weight decay 1e-4. Both follow half a cosine.
+        optimizer: "adam", or "sgd" as in the RandHet paper, with a learning rate of 0.1, momentum
+            0.9 and weight decay 1e-4, but on batches of 32. Both follow half a cosine.
         draws: number of EOT samples of the attack in adversarial training; None: the defence's own.
     """
 

@@ -14,7 +14,7 @@ from stochi.study.plan import (
     StudyPlan,
     TrainingPlan,
 )
-from stochi.study.victims import FLOAT, MEAN
+from stochi.study.victims import FLOAT
 
 FULL = StudyPlan()
 """Every question, on all of the digits' test images."""
@@ -61,12 +61,12 @@ DEPTH = StudyPlan(
     data="cifar10",
     images=100,
     trials=5,
-    calibration_images=64,
+    calibration_images=8,
     defences=("fgsm",),
     baselines=(),
     training=TrainingPlan(
-        images=10000,
-        epochs=8,
+        images=8000,
+        epochs=5,
         seeds=3,
         time_steps=4,
         epsilon=4 / 255,
@@ -74,13 +74,13 @@ DEPTH = StudyPlan(
         optimizer="sgd",
         draws=1,
     ),
-    pgd=PGDPlan(epsilon=8 / 255, iterations=10, draws=5),
+    pgd=PGDPlan(epsilon=4 / 255, iterations=10, draws=5),
     square=SquarePlan(images=25, iterations=50),
     auto_attack=AutoAttackPlan(images=50, iterations=10),
-    ensemble=EnsemblePlan(images=100, iterations=50, draws=2, epsilons=(4 / 255,)),
+    ensemble=EnsemblePlan(images=100, iterations=50, draws=2, epsilons=(8 / 255,)),
     curves=CurvePlan(images=50, epsilons=(), iterations=(), draws=(), sigmas=(), defences=()),
     similarity=SimilarityPlan(images=32, draws=4),
-    places=(FLOAT, MEAN, "decay", "membrane"),
+    places=(FLOAT, "decay", "membrane"),
     depth=DepthPlan(),
 )
 """SEW-ResNet19, the RandHet paper's network, with 16 channels: a night on two cores."""
@@ -91,10 +91,10 @@ QUICK_DEPTH = replace(
     images=20,
     trials=2,
     training=replace(DEPTH.training, images=256, epochs=1, seeds=1, time_steps=2, width=4),
-    pgd=PGDPlan(epsilon=8 / 255, iterations=2, draws=2),
+    pgd=PGDPlan(epsilon=4 / 255, iterations=2, draws=2),
     square=SquarePlan(images=10, iterations=5),
     auto_attack=AutoAttackPlan(images=10, iterations=2),
-    ensemble=EnsemblePlan(images=10, iterations=4, draws=2),
+    ensemble=EnsemblePlan(images=10, iterations=4, draws=2, epsilons=(8 / 255,)),
     similarity=SimilarityPlan(images=8, draws=2),
     depth=DepthPlan(
         layers=(1, 9),

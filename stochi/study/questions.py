@@ -126,8 +126,12 @@ class Questions:
         return replace(self.climb, epsilon=1.0)
 
     def by_epsilon(self) -> dict[float, Question]:
-        """Return the ensemble at every ε that the plan gives it, by ε."""
-        epsilons = (self.plan.pgd.epsilon, *self.plan.ensemble.epsilons)
+        """Return the ensemble at every ε that the plan gives it, by ε.
+
+        Deep networks, which take long, meet further ε in floats only.
+        """
+        further = () if self.plan.depth and self.place != FLOAT else self.plan.ensemble.epsilons
+        epsilons = (self.plan.pgd.epsilon, *further)
         return {value: replace(self.ensemble, epsilon=value) for value in sorted(epsilons)}
 
     def by_surrogate(self) -> dict[str, Question]:

@@ -13,12 +13,12 @@ import warnings
 import torch
 from torch import nn
 
-from benchmarks.sew_resnet import SewResNet19
 from stochi.commands.console import Output
 from stochi.commands.map import draw_text, layer_rows, summary
 from stochi.deploy import Program, lower, map_cores
 from stochi.export import to_nir
 from stochi.train import NetworkConfig, RandomTauLeaky, RepeatSteps
+from stochi.train.deep_networks.sew_resnet import sew_resnet19
 
 
 def demo() -> nn.Module:
@@ -56,7 +56,7 @@ def main() -> None:
     }
     for channels in chosen.channels:
         name = f"SEW-ResNet19, {channels} channels"
-        networks[name] = (SewResNet19(channels, time_steps=2), (3, 32, 32))
+        networks[name] = (sew_resnet19(width=channels, time_steps=2), (3, 32, 32))
     torch.manual_seed(0)  # the same weights, whatever was drawn before
     networks["5,000 inputs"] = (too_large(), (5000,))
     for name, (network, shape) in networks.items():

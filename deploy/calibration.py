@@ -21,7 +21,12 @@ from scipy import optimize
 from stochi.arguments import check_arguments
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
-from stochi.deploy.lowering.network import lower_network, lower_network_like, make_target
+from stochi.deploy.lowering.network import (
+    lower_network,
+    lower_network_like,
+    make_target,
+    with_stand_in,
+)
 from stochi.deploy.lowering.stand_in import CalibrationWarning, StandIn, make_stand_in
 from stochi.deploy.ranges import warn_of_ranges
 from stochi.errors import InputError, LoweringError, ProgramError
@@ -188,7 +193,7 @@ def fit_network(
         if layer.neuron is not None and layer.neuron.random is not None:
             progress(f"Fitting {layer.name}")
             fitting.fit(layer.name, method)
-    program = fitting.program()
+    program = fitting.found
     fits = tuple(fitting.measure(program, name) for name in fitting.stand_ins)
     for fit in fits if method == "behaviour" else ():
         if abs(fit.rate_error) > RATE_MARGIN:
@@ -226,6 +231,7 @@ class _Fitting:
 
     Attributes:
         stand_ins, amplitudes: what was found, by the layer's name.
+        found: Program with these stand-ins.
     """
 
     def __init__(
@@ -240,11 +246,7 @@ class _Fitting:
         self.noise, self.data = noise, data
         self.stand_ins: dict[str, StandIn] = {}
         self.amplitudes: dict[str, float] = {}
-
-    def program(self, **tried: StandIn) -> Program:
-        """Lower the network with the stand-ins that were found, and those that are tried."""
-        stand_ins = {**self.stand_ins, **tried}
-        return lower_network_like(self.plain, self.network, self.noise, stand_ins)
+        self.found = lower_network_like(plain, network, noise, {})
 
     def fit(self, name: str, method: str) -> None:
         """Find a layer's stand-in, after those of the layers before it."""
@@ -252,9 +254,10 @@ class _Fitting:
         target = _mean(counts)
         largest_scale = scale_with_room(self.plain.layer(name))
         moments = noise_amplitude(self.reference, name, self.data)
+        part = _up_to(self.found, name)
 
         def with_noise(amplitude: float, factor: float) -> tuple[StandIn, Program]:
-            return self._with_room(name, amplitude, largest_scale, factor)
+            return self._with_room(part, name, amplitude, largest_scale, factor)
 
         def excess(log_factor: float, amplitude: float) -> float:
             _, program = with_noise(amplitude, math.exp(log_factor))
@@ -283,6 +286,7 @@ class _Fitting:
         if amplitude > 0:
             self.stand_ins[name], _ = with_noise(amplitude, factor)
             self.amplitudes[name] = amplitude
+            self.found = with_stand_in(self.found, self.network, name, self.stand_ins[name])
 
     def measure(self, program: Program, name: str) -> LayerFit:
         """Compare a layer of the finished Program with the reference, with fresh draws."""
@@ -300,9 +304,9 @@ class _Fitting:
         )
 
     def _with_room(
-        self, name: str, amplitude: float, largest_scale: float, factor: float
+        self, part: Program, name: str, amplitude: float, largest_scale: float, factor: float
     ) -> tuple[StandIn, Program]:
-        """Make a layer's stand-in, and lower the network with it.
+        """Make a layer's stand-in, and lower the layer with it, in the part of a Program up to it.
 
         The scale is halved until the noise and the layer's input fit 24 bits together.
         """
@@ -310,7 +314,7 @@ class _Fitting:
         for _ in range(MOST_HALVINGS):
             tried = make_stand_in(self.noise, amplitude, scale, factor)
             try:
-                return tried, self.program(**{name: tried})
+                return tried, with_stand_in(part, self.network, name, tried)
             except (LoweringError, ProgramError) as error:
                 scale, last_error = scale / 2, error
         assert last_error is not None
@@ -457,6 +461,8 @@ def _mean(counts: torch.Tensor) -> float:
 
 def _up_to(program: Program, name: str) -> Program:
     """Cut a Program after a layer, and read that layer; keep all layers if later ones feed back."""
+    if (program.output, program.readout, program.layers[-1].name) == (name, "spikes", name):
+        return program
     layers = program.layers[: program.index(name) + 1]
     known = {layer.name for layer in layers}
     later = {layer.name for layer in program.layers} - known

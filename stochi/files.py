@@ -124,6 +124,15 @@ def kind_of_file(path: Path) -> str | None:
     return None
 
 
+def is_written_through(target: Path) -> bool:
+    """Return whether a path names a device, a pipe or an open file of this process."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or _own_handle(target) is not None
+
+
 def check_output(path: str | Path | None, *others: str | Path | None) -> None:
     """Raise InputError unless a file can be written there, before its content is computed.
 
@@ -139,7 +148,7 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
     place = os.path.realpath(target)
     if place in [os.path.realpath(other) for other in others if other is not None]:
         raise InputError(f"{target} is another file of this command; write to another name")
-    if _written_through(target):
+    if is_written_through(target):
         return
     try:
         _check_name(Path(place))
@@ -268,7 +277,7 @@ def written_aside(path: str | Path, *, lasting: bool = True) -> Iterator[Path]:
     """
     target = Path(path)
     _check_kind(target)
-    through = _written_through(target)
+    through = is_written_through(target)
     aside = None
     try:
         with temporary_folder() if through else _replaced(target, lasting) as place:
@@ -325,15 +334,6 @@ def _check_kind(target: Path) -> None:
         raise InputError(f"{target}: a folder, not a file; give the name of a file")
     if stat.S_ISBLK(mode) or (stat.S_ISSOCK(mode) and _own_handle(target) is None):
         raise InputError(f"{target}: a disk or a socket, not a file; give the name of a file")
-
-
-def _written_through(target: Path) -> bool:
-    """Return whether a path names a device, a pipe or an open file of this process."""
-    try:
-        mode = target.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or _own_handle(target) is not None
 
 
 def _own_handle(path: Path) -> int | None:

@@ -1,36 +1,30 @@
 """The file of a trained network: its weights and how to build it, without pickled code."""
 
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from stochi.arguments import check_arguments, check_fields
+from stochi.arguments import check_arguments
 from stochi.budget import check_budgets, check_memory
 from stochi.errors import InputError, StochiError, StochiWarning
 from stochi.files import check_plain_file, kind_of_file
 from stochi.not_finite import find_not_finite
 from stochi.tensor_files import digest_of, is_plain, load_torch, save_torch
-from stochi.train.event_networks import event_conv_net, event_mlp
-from stochi.train.networks import small_conv_net
-from stochi.train.neurons.choice import NOISE_STD, OPEN_SHARE, NeuronChoice
+from stochi.train.network_config import NetworkConfig
 from stochi.turns import generators_kept
 
 FORMAT = "stochi-checkpoint"
-VERSION = 5
+VERSION = 6
 CHECKED = 5
 """Version from which on every file has a checksum."""
-READABLE = (1, 2, 3, 4, 5)
-"""Versions up to 4 have no checksum. Version 3 has small conv nets of random-τ neurons only.
-Versions 1 and 2 call time_steps "steps". Version 1 has the shape and classes of the digits."""
-KINDS = ("conv", "event-conv", "event-mlp")
-_LARGEST = 2**20
-"""Largest size of an input, a layer or a sample in time."""
-
-
+READABLE = (1, 2, 3, 4, 5, 6)
+"""Versions up to 5 have no deep networks and no neurons with noise or gates, versions up to 4 no
+checksum. Version 3 has small conv nets of random-τ neurons only. Versions 1 and 2 call time_steps
+"steps". Version 1 has the shape and classes of the digits."""
 _SUM = "sha256"
 
 
@@ -42,120 +36,6 @@ class CheckpointError(StochiError):
     """Error for a checkpoint that is missing, foreign or damaged."""
 
 
-@dataclass(frozen=True)
-class NetworkConfig:
-    """A network of ``stochi train``, and the arguments of the function that builds it.
-
-    Attributes:
-        input_shape, classes: those of the digits by default, also for old checkpoints.
-        time_steps: of a sample.
-        channels: of the two convolutions.
-        sigma, sampling, input_gain, bits: as in :class:`stochi.train.RandomTauLeaky`.
-        batch_norm: whether convolutions have batch norm.
-        kind: "conv" (:func:`stochi.train.networks.small_conv_net`, for images), "event-conv" or
-            "event-mlp" (``event_conv_net`` and ``event_mlp`` of ``stochi.train.event_networks``).
-        neuron: kind of neuron (:class:`stochi.train.neurons.choice.NeuronChoice`).
-        hidden: numbers of neurons of the MLP's two layers.
-        noise_std: as in :class:`stochi.train.NoisyLeaky`, for the kind "noisy".
-        open_share: as in :class:`stochi.train.GatedLeaky`, for the kind "gated".
-    """
-
-    input_shape: tuple[int, int, int] = (1, 8, 8)
-    classes: int = 10
-    time_steps: int = 8
-    channels: tuple[int, int] = (16, 32)
-    sigma: float = 1.0
-    sampling: str = "step"
-    input_gain: str = "coupled"
-    bits: int | None = None
-    batch_norm: bool = True
-    kind: str = "conv"
-    neuron: str = "random"
-    hidden: tuple[int, int] = (128, 128)
-    noise_std: float = NOISE_STD
-    open_share: float = OPEN_SHARE
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        if self.kind not in KINDS:
-            raise InputError(f"kind is {self.kind!r}; choose from {', '.join(KINDS)}")
-        for name in ("input_shape", "channels", "hidden"):
-            for size in getattr(self, name):
-                _check_size(name, size)
-        _check_size("classes", self.classes)
-        _check_size("time_steps", self.time_steps)
-        _ = self.neurons  # which checks its options
-
-    @property
-    def weights(self) -> int:
-        """Number of weights between its layers."""
-        inputs, height, width = self.input_shape
-        first, second = self.channels
-        if self.kind == "event-mlp":
-            first, second = self.hidden
-            pooled = (height // min(2, height)) * (width // min(2, width))
-            return inputs * pooled * first + first * second + second * self.classes
-        if self.kind == "event-conv":
-            left = ((height + 1) // 2 // 4) * ((width + 1) // 2 // 4)
-            return 25 * inputs * first + 9 * first * second + second * left * self.classes
-        left = (height // 2) * (width // 2)
-        return 9 * inputs * first + 9 * first * second + second * left * self.classes
-
-    @property
-    def events(self) -> bool:
-        """Whether it takes events (time steps, batch, *shape), not images."""
-        return self.kind != "conv"
-
-    @property
-    def neurons(self) -> NeuronChoice:
-        """Its kind of neuron, with options."""
-        own = self.sigma, self.sampling, self.input_gain, self.bits
-        return NeuronChoice(self.neuron, *own, self.noise_std, self.open_share)
-
-    def build(self) -> nn.Module:
-        """Build the untrained network, with weights from torch's global generator."""
-        if self.kind == "event-mlp":
-            return event_mlp(
-                self.input_shape,
-                self.classes,
-                time_steps=self.time_steps,
-                hidden=self.hidden,
-                neuron=self.neurons,
-            )
-        if self.kind == "event-conv":
-            return event_conv_net(
-                self.input_shape,
-                self.classes,
-                time_steps=self.time_steps,
-                channels=self.channels,
-                neuron=self.neurons,
-                batch_norm=self.batch_norm,
-            )
-        arguments = asdict(self)
-        for name in ("kind", "hidden", "noise_std", "open_share"):
-            del arguments[name]
-        arguments["neuron"] = self.neurons
-        return small_conv_net(**arguments)
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "NetworkConfig":
-        """Read the configuration from a checkpoint of this version or an older one.
-
-        Raises:
-            InputError: a value has the wrong type, or is out of range.
-            TypeError: there is a value with an unknown name.
-        """
-        if not isinstance(values, dict):
-            raise InputError(f"the network is a value of type {type(values).__name__}")
-        arguments = dict(values)
-        if "steps" in arguments:
-            arguments["time_steps"] = arguments.pop("steps")
-        for name in ("input_shape", "channels", "hidden"):
-            if isinstance(arguments.get(name), list):
-                arguments[name] = tuple(arguments[name])
-        return NetworkConfig(**arguments)
-
-
 def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, NetworkConfig]:
     """Return the float network with a twin's weights, in eval mode, and its configuration.
 
@@ -164,13 +44,28 @@ def in_floats(twin: nn.Module, network: NetworkConfig) -> tuple[nn.Module, Netwo
     Args:
         twin: twin of a network that ``network`` builds.
         network: configuration of that network.
+
+    Raises:
+        InputError: the network normalizes its images.
     """
+    check_can_be_in_floats(network)
     folded = replace(network, batch_norm=False)
     with generators_kept():
         model = folded.build()
     # A twin's other numbers are its neurons' own, which the network has, too.
     model.load_state_dict({**model.state_dict(), **dict(twin.named_parameters())})
     return model.eval(), folded
+
+
+def check_can_be_in_floats(network: NetworkConfig) -> None:
+    """Raise InputError unless :func:`in_floats` takes a network's twin."""
+    if network.normalizes:
+        raise InputError(
+            f"{network.kind} normalizes images inside, in front of zero padding, so a network"
+            " without normalizations cannot take over its twin's weights; tune it in Python with"
+            " stochi.train.fine_tune, and export the result with stochi.export.to_nir, or train"
+            " with --hardware"
+        )
 
 
 def save_checkpoint(
@@ -307,8 +202,3 @@ def _build(content: dict[str, Any]) -> nn.Module:
         model = network.build()
     model.load_state_dict(weights)
     return model
-
-
-def _check_size(name: str, size: int) -> None:
-    if not 1 <= size <= _LARGEST:
-        raise InputError(f"{name} is {size!r}; whole numbers from 1 to {_LARGEST} are possible")

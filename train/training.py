@@ -1,87 +1,36 @@
 """Training a classifier: seeded, with early stopping on held-out training samples."""
 
+import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
 import torch
 from torch import nn
 
-from stochi.arguments import check_arguments, check_fields
+from stochi.arguments import check_arguments
 from stochi.data.batches import Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of
-from stochi.errors import InputError, check_at_least_one, check_not_negative
+from stochi.errors import InputError
 from stochi.modes import in_eval_mode
+from stochi.tensor_files import digest_of
 from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
-from stochi.turns import seeded
+from stochi.train.parallel import Processes, parts_added_up
+from stochi.train.training_config import TrainingConfig
+from stochi.train.training_run import BegunEpoch, Epoch, TrainingRun
+from stochi.train.twin.model import FreshDraws
+from stochi.train.unfinished import UnfinishedTraining
+from stochi.turns import generators_kept, seeded
 
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Options of training, recorded in the checkpoint.
-
-    Attributes:
-        seed: seed of the initial weights, the order of the samples and the neurons' draws, at
-            least 0.
-        epochs: largest number of epochs, at least 1.
-        batch_size: number of samples per training step, at least 1.
-        learning_rate: Adam's learning rate at the start.
-        patience: number of epochs without a higher validation accuracy after which training stops,
-            at least 1.
-        validation_share: n, if one sample in n of the training set is held out for validation.
-        shift: largest number of pixels, at least 0, by which a training sample is moved at random,
-            anew in every epoch; 0 leaves all where they are.
-
-    Raises:
-        InputError: a value is out of range.
-    """
-
-    seed: int = 0
-    epochs: int = 25
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    patience: int = 8
-    validation_share: int = 8
-    shift: int = 0
-
-    @staticmethod
-    def for_events(seed: int = 0, epochs: int = 25, patience: int = 8) -> "TrainingConfig":
-        """Return options that suit a few hundred recordings of events (docs/events.md)."""
-        return TrainingConfig(
-            seed, epochs, batch_size=32, learning_rate=5e-3, patience=patience, shift=1
-        )
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}; it must be a whole number of at least 0")
-        if self.shift < 0:
-            raise InputError(f"shift is {self.shift}; it counts pixels and must be at least 0")
-        check_at_least_one(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            patience=self.patience,
-            validation_share=self.validation_share,
-        )
-        check_not_negative(learning_rate=self.learning_rate)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Results of one epoch.
-
-    Attributes:
-        number: counted from 1.
-        loss: mean loss on the training samples.
-        validation_accuracy: share of the validation samples classified correctly, after the epoch.
-    """
-
-    number: int
-    loss: float
-    validation_accuracy: float
+_DIGESTED = 64
+"""Number of samples that tell one training set from another."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def train_classifier(
@@ -93,8 +42,10 @@ def train_classifier(
     device: str | torch.device = "cpu",
     progress: Callable[[Epoch], None] | None = None,
     batch_progress: Callable[[int, int], None] = lambda done, total: None,
+    keep: UnfinishedTraining | None = None,
+    processes: Processes | None = None,
 ) -> tuple[nn.Module, list[Epoch]]:
-    """Build a network and train it with Adam, cosine decay and cross-entropy on its logits.
+    """Build a network and train it, with cosine decay and cross-entropy on its logits.
 
     Keeps the weights of the epoch with the best accuracy on the validation samples, which no attack
     has changed. torch's global generator is seeded for the training and restored afterwards.
@@ -109,40 +60,42 @@ def train_classifier(
         progress: called after every epoch.
         batch_progress: called after every batch with the numbers of finished batches and of all
             batches in this epoch.
+        keep: file in which the training is kept, and from which it goes on if it was interrupted.
+        processes: the processes that share the batches (``stochi.train.join_processes``); this one
+            alone, if not given. Their device counts.
 
     Returns:
         The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: there are too few samples, or the defence does not fit network or samples.
+        InputError: there are too few samples, the defence does not fit network or samples, or the
+            file of ``keep`` belongs to another training.
     """
     check_arguments(train_classifier, locals())
     defence = Defence() if defence is None else defence
+    processes = Processes() if processes is None else processes
+    place = check_device(device if processes.device is None else processes.device)
     _check_defence(defence, samples)
+    if config.batch_size < processes.count:
+        raise InputError(
+            f"batch_size is {config.batch_size}, and {processes.count} processes share a batch;"
+            " take one sample for each at least"
+        )
     held_out = _count_held_out(samples, config.validation_share)
     samples = _with_mixed_front(samples, held_out, config.validation_share)
-    samples = samples.to(check_device(device)) if isinstance(samples, Samples) else samples
+    samples = samples.to(place) if isinstance(samples, Samples) else samples
+    task = _Task(samples, held_out, config, defence, processes)
     with seeded(config.seed):
-        model = build().to(device)
-        optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)
-        history: list[Epoch] = []
-        best, best_weights = -1.0, model.state_dict()
-        for number in range(1, config.epochs + 1):
-            loss = _train_epoch(
-                model, samples, held_out, optimizer, config, defence, batch_progress
-            )
-            schedule.step()
-            history.append(Epoch(number, loss, measure_accuracy(model, samples.first(held_out))))
-            if progress is not None:
-                progress(history[-1])
-            if history[-1].validation_accuracy > best:
-                best = history[-1].validation_accuracy
-                best_weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
-            if number - max(history, key=lambda e: e.validation_accuracy).number >= config.patience:
-                break
-        model.load_state_dict(best_weights)
-    return model.eval(), history
+        run, keeper = _begin(build, task, place, keep)
+        with processes.together(run.model):
+            loss = processes.wrap(_Loss(run.model, defence))
+            while not run.is_finished(config):
+                _train_epoch(run, loss, task, keeper, batch_progress)
+                keeper.keep(run)
+                if progress is not None:
+                    progress(run.history[-1])
+        run.model.load_state_dict(run.best_weights)
+    return run.model.eval(), run.history
 
 
 def measure_accuracy(model: nn.Module, samples: Labelled, batch_size: int = 512) -> float:
@@ -184,7 +137,12 @@ def _with_mixed_front(samples: Labelled, held_out: int, validation_share: int) -
     front = torch.zeros(len(samples), dtype=torch.bool)
     front[rows[::validation_share][:held_out]] = True
     mixed = torch.cat([rows[front], rows[~front]])
-    return samples.rearranged(mixed) if isinstance(samples, EventSet) else samples.select(mixed)
+    return _select(samples, mixed)
+
+
+def _select(samples: Labelled, rows: torch.Tensor) -> Labelled:
+    """Return the samples with these numbers, without reading recordings."""
+    return samples.rearranged(rows) if isinstance(samples, EventSet) else samples.select(rows)
 
 
 def _check_defence(defence: Defence, samples: Labelled) -> None:
@@ -201,27 +159,180 @@ def _check_defence(defence: Defence, samples: Labelled) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What a training works with and does not change.
+
+    Attributes:
+        held_out: number of samples, from the front, for validation.
+    """
+
+    samples: Labelled
+    held_out: int
+    config: TrainingConfig
+    defence: Defence
+    processes: Processes
+
+    def about(self, model: nn.Module, device: torch.device) -> dict[str, Any]:
+        """Return what the numbers of a training depend on, as plain values."""
+        rows = torch.linspace(0, len(self.samples) - 1, _DIGESTED).long()
+        content = [self.samples.labels.cpu(), self.samples.select(rows).inputs.cpu()]
+        modules = _ADDRESS.sub("", repr(model))
+        return {
+            "training": self.config.to_json(),
+            "defence": self.defence.as_dict(),
+            "device": device.type,
+            "processes": self.processes.count,
+            "samples": {"number": len(self.samples), "sha256": digest_of(content)[:12]},
+            "modules": {"sha256": sha256(modules.encode()).hexdigest()[:12]},
+        }
+
+
+class _Loss(nn.Module):
+    """A defence's loss as a module, so that torch can average its gradients over processes."""
+
+    def __init__(self, model: nn.Module, defence: Defence) -> None:
+        super().__init__()
+        self.model = model
+        self.defence = defence
+
+    def forward(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss; attacks run on the model itself."""
+        return self.defence.loss(self.model, inputs, labels)
+
+
+class _Keeper:
+    """Keeps a run in its file, if it has one; of several processes, the first one does."""
+
+    def __init__(self, place: UnfinishedTraining | None, about: dict[str, Any]) -> None:
+        self.place = place
+        self.about = about
+        self.kept = time.monotonic()
+
+    def keep(self, run: TrainingRun) -> None:
+        """Keep a run."""
+        if self.place is not None:
+            self.place.keep(self.about, run.state())
+            self.kept = time.monotonic()
+
+    def keep_if_due(self, run: TrainingRun) -> None:
+        """Keep a run if that was long ago."""
+        if self.place is not None and time.monotonic() - self.kept >= self.place.seconds:
+            self.keep(run)
+
+
+def _begin(
+    build: Callable[[], nn.Module],
+    task: _Task,
+    device: torch.device,
+    place: UnfinishedTraining | None,
+) -> tuple[TrainingRun, _Keeper]:
+    """Return a run from the start, or from where it was kept, and what keeps it."""
+    config, processes = task.config, task.processes
+
+    def begin() -> TrainingRun:
+        model = build().to(device)
+        if processes.count > 1 and any(
+            getattr(module, "sampling", None) == "fixed" for module in model.modules()
+        ):
+            _draw_once(model, task)
+        return TrainingRun.begin(model, config)
+
+    run = begin()
+    if place is None:
+        return run, _Keeper(None, {})
+    about = task.about(run.model, device)
+    processes.wait()  # for the first one, which may have removed an older file
+    state = place.load(about)
+    if state is not None:
+        try:
+            run.load(state)
+            _check_rows(run.epoch, task)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            place.warn_of_damage(error)
+            torch.manual_seed(config.seed)
+            run = begin()
+    begun = 0 if run.epoch is None else run.epoch.batches
+    processes.check_alike(f"{place.path}: what it holds", f"{len(run.history)} {begun}")
+    if run.history or begun:
+        batches = f" and {begun} batches" if begun else ""
+        place.report(f"Going on after {len(run.history)} epochs{batches}, from {place.path}")
+    return run, _Keeper(place if processes.is_first else None, about)
+
+
+@torch.no_grad()
+def _draw_once(model: nn.Module, task: _Task) -> None:
+    """Show a network a sample, so that what it draws once for ever is the same in all processes."""
+    shown = task.samples.select(torch.arange(1)).to(device_of(model))
+    with generators_kept():
+        model.eval()(shown.inputs)
+
+
+def _check_rows(epoch: BegunEpoch | None, task: _Task) -> None:
+    """Raise ValueError unless a kept epoch has each sample of the training once."""
+    numbers = torch.arange(task.held_out, len(task.samples))
+    if epoch is not None and not torch.equal(epoch.rows.sort().values, numbers):
+        raise ValueError("its samples are others")
+
+
 def _train_epoch(
-    model: nn.Module,
-    samples: Labelled,
-    held_out: int,
-    optimizer: torch.optim.Optimizer,
-    config: TrainingConfig,
-    defence: Defence,
+    run: TrainingRun,
+    loss: nn.Module,
+    task: _Task,
+    keeper: _Keeper,
     progress: Callable[[int, int], None],
-) -> float:
-    """Train for one epoch on what follows the samples held out, and return the mean loss."""
-    model.train()
-    count, device = len(samples) - held_out, device_of(model)
-    batches = (torch.randperm(count) + held_out).split(config.batch_size)
-    total = 0.0
-    for number, rows in enumerate(batches, 1):
-        batch = shift_at_random(samples.select(rows).to(device), config.shift)
-        loss = defence.loss(model, batch.inputs, batch.labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        defence.after_step(model)
-        total += float(loss.detach()) * len(rows)
-        progress(number, len(batches))
-    return total / count
+) -> None:
+    """Train for an epoch, or its rest, on what follows the samples held out; then validate."""
+    run.model.train()
+    count = len(task.samples) - task.held_out
+    if run.epoch is None:
+        run.epoch = BegunEpoch(torch.randperm(count) + task.held_out)
+    batches = run.epoch.rows.split(task.config.batch_size)
+    for number in range(run.epoch.batches, len(batches)):
+        run.epoch.loss += _train_batch(run, loss, task, batches[number])
+        run.epoch.batches += 1
+        progress(number + 1, len(batches))
+        keeper.keep_if_due(run)
+    run.schedule.step()
+    run.finish_epoch(run.epoch.loss / count, _validate(run, task))
+
+
+def _train_batch(run: TrainingRun, loss: nn.Module, task: _Task, rows: torch.Tensor) -> float:
+    """Take a step of training, and return the sum of the losses of the batch's samples."""
+    config, processes, device = task.config, task.processes, device_of(run.model)
+    batch = shift_at_random(task.samples.select(rows).to(device), config.shift)
+    parts, total = processes.parts(len(rows), config.micro_batch), 0.0
+    assert run.epoch is not None
+    with processes.own_draws(config.seed, len(run.history), run.epoch.batches):
+        for number, part in enumerate(parts):
+            whole = len(part) == len(rows)
+            shown = batch if whole else batch.select(part)
+            _begin_draws_at(run.model, int(part[0]))
+            with parts_added_up(loss, number == len(parts) - 1):
+                found = loss(shown.inputs, shown.labels)
+                if not number:
+                    run.optimizer.zero_grad()
+                (found if whole else found * processes.weight(len(part), len(rows))).backward()
+            total += float(found.detach()) * len(part)
+    run.optimizer.step()
+    task.defence.after_step(run.model)
+    return processes.sum_over(total, sum(map(len, parts)), len(rows))
+
+
+def _begin_draws_at(model: nn.Module, first_sample: int) -> None:
+    """Let a twin draw what it draws for these samples of a whole batch."""
+    for module in model.modules():
+        if isinstance(module, FreshDraws):
+            module.first_sample = first_sample
+
+
+def _validate(run: TrainingRun, task: _Task) -> float:
+    """Return the share of the validation samples that the network classifies correctly."""
+    shown, processes = task.samples.first(task.held_out), task.processes
+    _begin_draws_at(run.model, 0)
+    if processes.count == 1:
+        return measure_accuracy(run.model, shown)
+    (own,) = processes.parts(task.held_out)
+    with processes.own_draws(task.config.seed, len(run.history)):
+        right = int(are_right(run.model, _select(shown, own)).sum())
+    return processes.sum_over(right, len(own), task.held_out) / task.held_out

@@ -97,6 +97,25 @@ def lower_network_like(
         return lower_network(network, replace(program.target, noise=noise), stand_ins)
 
 
+def with_stand_in(program: Program, network: RealNetwork, name: str, stand_in: StandIn) -> Program:
+    """Return a Program of a network with one layer lowered anew, with another stand-in.
+
+    Args:
+        program: all of the network, or a part of it.
+        name: the layer's name.
+
+    Raises:
+        LoweringError: the layer does not fit the chip.
+    """
+    real = next(layer for layer in network.layers if layer.name == name)
+    with warnings.catch_warnings():
+        for merged in (MergedDecays, MergedThresholds):
+            warnings.simplefilter("ignore", merged)
+        lowered = lower_layer(real, program.target, stand_in)
+    layers = (lowered if layer.name == name else layer for layer in program.layers)
+    return replace(program, layers=tuple(layers))
+
+
 def readout_of(neuron: RealNeuron | None) -> str:
     """Return how a layer is read; see :class:`stochi.program.network.Network`.
 

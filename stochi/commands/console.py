@@ -14,10 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from stochi.commands.time_left import TimeLeft, in_words
 from stochi.plain_text import escape_lines, escape_message, escape_text
 
 WIDEST = 1000
 """Columns of text, far more than any table has."""
+_LINE = 60
+"""Columns that a counter's line takes at least, so that a shorter one covers a longer one."""
 
 
 class Output:
@@ -31,20 +34,26 @@ class Output:
         self.result = Console(file=sys.stdout, quiet=as_json, highlight=False, width=width)
         self.status = Console(stderr=True, quiet=as_json, highlight=False, soft_wrap=True)
 
+    def silence(self) -> None:
+        """Print nothing any more: another process of this command does."""
+        self.as_json, self.result.quiet, self.status.quiet = False, True, True
+
     def progress(self, message: str) -> None:
         """Print a line of progress, with the seconds since the start."""
         seconds = time.perf_counter() - self.started
         self.status.print(f"[dim]{seconds:6.1f} s[/dim]  {escape(escape_text(message))}")
 
     def counter(self, what: str) -> Callable[[int, int], None]:
-        """Return a (done, total) callback that rewrites one line on a terminal."""
+        """Return a (done, total) callback that rewrites one line on a terminal, with time left."""
+        left = TimeLeft()
 
         def show(done: int, total: int) -> None:
+            seconds = left.after(done, total)
             if self.status.is_terminal:
-                what_shown = escape(escape_text(what))
-                self.status.print(f"  {what_shown}: {done} of {total}", end="\r")
+                line = f"  {escape_text(what)}: {done} of {total}, {in_words(seconds)} left"
+                self.status.print(escape(f"{line:{_LINE}}"), end="\r")
                 if done == total:
-                    self.status.print(" " * 60, end="\r")
+                    self.status.print(" " * _LINE, end="\r")
 
         return show
 

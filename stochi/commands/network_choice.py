@@ -11,11 +11,27 @@ if TYPE_CHECKING:
     from stochi.data.catalogue import DataSet
     from stochi.train import NetworkConfig
 
-NETWORKS = ("conv", "mlp")
+NETWORKS = ("conv", "mlp", "sew-resnet19", "vgg9")
 
 NetworkOption = Annotated[
     str,
-    typer.Option(help="conv: two convolutions; or mlp: two linear layers, for events only."),
+    typer.Option(
+        help="conv: two convolutions; mlp: two linear layers, for events only; sew-resnet19 or"
+        " vgg9: deep ones, for images only."
+    ),
+]
+WidthOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of channels of a deep network's first stage, 16 by default; the RandHet-SNN"
+        " paper has 128."
+    ),
+]
+RandomLayersOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of layers of a deep network, from the input on, that draw τ; all by default."
+    ),
 ]
 NeuronOption = Annotated[
     str,
@@ -64,6 +80,8 @@ def choose_network(
     chosen: "DataSet",
     *,
     network: str,
+    width: int | None,
+    random_layers: int | None,
     neuron: str,
     time_steps: int | None,
     sigma: float,
@@ -80,6 +98,7 @@ def choose_network(
         InputError: an option is out of range or has no effect.
     """
     from stochi.train import NetworkConfig
+    from stochi.train.deep_networks.catalogue import DEEP_NETWORKS
     from stochi.train.networks import check_time_steps
 
     if network not in NETWORKS:
@@ -88,6 +107,14 @@ def choose_network(
         raise InputError(
             f"--network mlp is for events, and {chosen.name} consists of images; leave it out"
         )
+    deep = network in DEEP_NETWORKS
+    if deep and chosen.events:
+        raise InputError(
+            f"--network {network} is for images, and {chosen.name} consists of events; choose conv"
+            " or mlp"
+        )
+    if not deep:
+        refuse(context, ("width", "random_layers"), f"it is for deep networks, not {network}")
     time_steps = (chosen.time_steps or 8) if time_steps is None else time_steps
     check_time_steps(time_steps)
     found = NetworkConfig(
@@ -103,6 +130,8 @@ def choose_network(
         neuron=neuron,
         noise_std=noise_std,
         open_share=open_share,
+        width=16 if width is None else width,
+        random_layers=random_layers,
     )
     _check_neuron(context, found)
     return found
@@ -112,12 +141,16 @@ def _check_neuron(context: typer.Context, network: "NetworkConfig") -> None:
     """Raise InputError if an option of the neurons is out of range or has no effect."""
     neuron = network.neurons  # which checks the options
     if neuron.kind != "random":
-        options = ("sigma", "sampling", "input_gain", "bits")
+        options = ("sigma", "sampling", "input_gain", "bits", "random_layers")
         refuse(context, options, f"it is for random decays, and --neuron {neuron.kind} draws none")
     for option, kind in (("noise_std", "noisy"), ("open_share", "gated")):
         if neuron.kind != kind:
             refuse(context, (option,), f"it is for --neuron {kind}, and this is {neuron.kind}")
     if neuron.kind == "random" and neuron.sampling == "mean":
-        without_effect = {"sigma": was_given(context, "sigma"), "bits": neuron.bits is not None}
+        without_effect = {
+            "sigma": was_given(context, "sigma"),
+            "bits": neuron.bits is not None,
+            "random-layers": network.random_layers is not None,
+        }
         for name in (name for name, given in without_effect.items() if given):
             raise InputError(f"--{name} is for random decays; --sampling mean draws none")

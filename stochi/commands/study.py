@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.options import DataDirOption, DataOption, DeviceOption, JsonOption, refuse
+from stochi.commands.options import (
+    DataDirOption,
+    DataOption,
+    DeviceOption,
+    JsonOption,
+    refuse,
+    was_given,
+)
 from stochi.commands.stopping import advised
+from stochi.errors import InputError
 
 if TYPE_CHECKING:
     from stochi.study import EventStudyPlan, StudyPlan
     from stochi.study.layout import Table
+
+PLANS = ("standard", "depth")
 
 OutOption = Annotated[
     Path,
@@ -21,6 +31,13 @@ OutOption = Annotated[
 ]
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="Conduct a small part of the study, in minutes.")
+]
+PlanOption = Annotated[
+    str,
+    typer.Option(
+        help="standard: small networks, every defence; or depth: SEW-ResNet19, the network of the"
+        " RandHet paper, with draws compared at every depth; on CIFAR-10 by default."
+    ),
 ]
 SeedsOption = Annotated[
     int | None,
@@ -65,6 +82,7 @@ def study_command(
     *,
     out: OutOption = Path("runs/study"),
     quick: QuickOption = False,
+    plan: PlanOption = "standard",
     seeds: SeedsOption = None,
     epsilon: EpsilonOption = None,
     training_epsilon: TrainingEpsilonOption = None,
@@ -86,6 +104,9 @@ def study_command(
     On events, the attacks insert, delete and move events, and patterns are trained for all
     recordings: universal perturbations and patches.
 
+    With --plan depth, SEW-ResNet19 is trained and attacked, and draws are compared as more of its
+    layers draw τ, with other σ, and with more time steps.
+
     Every answer is kept as soon as it is found: after a stop, the same command continues. Ctrl-C
     and SIGTERM stop it with all its processes.
     """
@@ -94,8 +115,13 @@ def study_command(
     from stochi.data.catalogue import find_data_set
 
     output = Output(as_json)
+    deep = _is_deep(plan)
+    if deep and not was_given(context, "data"):
+        data = "cifar10"
     events = find_data_set(data).events
     if events:
+        if deep:
+            raise InputError(f"--plan depth is for images, and {data} consists of events")
         refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
     how = _How(out, data_dir, processes or joblib.cpu_count(), output)
     sizes = {"epochs": epochs, "seeds": seeds}
@@ -108,18 +134,26 @@ def study_command(
             on_events = event_plan_for(data, quick).with_options(**counts, **sizes, device=device)
             found = _study_events(how, on_events)
         else:
-            from stochi.study import plan_for
+            from stochi.study import depth_plan, plan_for
 
             counts = {"images": images, "training_images": training_images}
-            plan = plan_for(data, quick).with_options(
+            chosen = depth_plan(data, quick=quick) if deep else plan_for(data, quick)
+            on_images = chosen.with_options(
                 epsilon=epsilon,
                 training_epsilon=training_epsilon,
                 device=device,
                 **counts,
                 **sizes,
             )
-            found = _study_images(how, plan)
+            found = _study_images(how, on_images)
     _finish(how, found)
+
+
+def _is_deep(plan: str) -> bool:
+    """Return whether a plan is the study at depth; raise InputError for an unknown one."""
+    if plan not in PLANS:
+        raise InputError(f"--plan is {plan!r}; choose from {', '.join(PLANS)}")
+    return plan == "depth"
 
 
 @dataclass(frozen=True)
@@ -164,6 +198,7 @@ class _Found:
 def _study_images(how: _How, plan: "StudyPlan") -> _Found:
     """Conduct a study on images and draw its figures."""
     from stochi.study import conduct
+    from stochi.study.depth_figures import draw_cosines, draw_draws, own_variant
     from stochi.study.figures import draw_curves, draw_similarities
     from stochi.study.tables import make_tables
 
@@ -174,9 +209,14 @@ def _study_images(how: _How, plan: "StudyPlan") -> _Found:
         processes=how.processes,
         progress=how.output.progress,
     )
-    figures = ["curves.png", "similarities.png"]
-    draw_curves(results.curves, how.out / figures[0])
-    draw_similarities(results.similarities, how.out / figures[1])
+    if plan.depth is None:
+        figures = ["curves.png", "similarities.png"]
+        draw_curves(results.curves, how.out / figures[0])
+        draw_similarities(results.similarities, how.out / figures[1])
+    else:
+        figures = ["cosines.png", "draws.png"]
+        draw_cosines(results.similarities, own_variant(plan), how.out / figures[0])
+        draw_draws(results.draws_by_depth, how.out / figures[1])
     return _Found(make_tables(results), results.to_json(), figures, bool(results.masking))
 
 

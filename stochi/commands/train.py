@@ -1,6 +1,7 @@
 """``stochi train``, a new network."""
 
-from dataclasses import asdict, dataclass
+import warnings
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +16,11 @@ from stochi.commands.network_choice import (
     NeuronOption,
     NoiseStdOption,
     OpenShareOption,
+    RandomLayersOption,
     SamplingOption,
     SigmaOption,
     TimeStepsOption,
+    WidthOption,
     choose_network,
 )
 from stochi.commands.options import (
@@ -28,18 +31,24 @@ from stochi.commands.options import (
     JsonOption,
     TrainingSeedOption,
 )
+from stochi.commands.stopping import advised
+from stochi.commands.time_left import TimeLeft, in_words
 from stochi.devices import check_device
 from stochi.errors import InputError
-from stochi.files import check_output
+from stochi.files import check_output, is_written_through
 
 if TYPE_CHECKING:
     from torch import nn
 
     from stochi.data.batches import Labelled
     from stochi.data.catalogue import DataSet
-    from stochi.train import NetworkConfig, TrainingConfig
+    from stochi.train import NetworkConfig, TrainingConfig, UnfinishedTraining
     from stochi.train.defences.defence import Defence
-    from stochi.train.training import Epoch
+    from stochi.train.parallel import Processes
+    from stochi.train.training_run import Epoch
+
+SGD = {"learning_rate": 0.1, "weight_decay": 1e-4}
+"""Defaults of --optimizer sgd, those of RandHet-SNN's training."""
 
 EpochsOption = Annotated[int, typer.Option(help="Largest number of passes over the training set.")]
 PatienceOption = Annotated[
@@ -83,6 +92,39 @@ SurrogateOption = Annotated[
         " like atan-25."
     ),
 ]
+OptimizerOption = Annotated[
+    str, typer.Option(help="adam, or sgd (with momentum); both with a cosine schedule.")
+]
+LearningRateOption = Annotated[
+    float | None,
+    typer.Option(help="Learning rate at the start; 0.003 by default (events: 0.005), sgd: 0.1."),
+]
+BatchSizeOption = Annotated[
+    int | None,
+    typer.Option(help="Number of samples of a training step; 64 by default, 32 on events."),
+]
+MomentumOption = Annotated[
+    float | None, typer.Option(help="Momentum of sgd, from 0 to below 1; 0.9 by default.")
+]
+WeightDecayOption = Annotated[
+    float | None,
+    typer.Option(help="Share of the weights added to gradients; 0 by default, sgd: 0.0001."),
+]
+MicroBatchOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Compute the gradients of this number of samples at once, which takes less memory, and"
+        " add them up to those of the batch; batch norms then see the smaller parts."
+    ),
+]
+TrainingImagesOption = Annotated[
+    int | None,
+    typer.Option(help="Number of training samples, from the front; all by default."),
+]
+RestartOption = Annotated[
+    bool,
+    typer.Option("--restart", help="Begin anew, also if an interrupted training could go on."),
+]
 
 
 @dataclass(frozen=True)
@@ -93,6 +135,7 @@ class _Recipe:
         defence: None for plain training.
         hardware: whether the twin is trained.
         data: the data set's name.
+        training_images: number of training samples, None for all.
     """
 
     network: "NetworkConfig"
@@ -100,10 +143,12 @@ class _Recipe:
     defence: "Defence | None"
     hardware: bool
     data: str
+    training_images: int | None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values of what is not in the configurations."""
-        return {
+        some = {"training_images": self.training_images} if self.training_images else {}
+        return some | {
             "data": self.data,
             "hardware": self.hardware,
             "defence": None if self.defence is None else self.defence.as_dict(),
@@ -118,6 +163,8 @@ def train_command(
     epochs: EpochsOption = 25,
     patience: PatienceOption = 8,
     network: NetworkOption = "conv",
+    width: WidthOption = None,
+    random_layers: RandomLayersOption = None,
     neuron: NeuronOption = "random",
     time_steps: TimeStepsOption = None,
     sigma: SigmaOption = 1.0,
@@ -131,17 +178,27 @@ def train_command(
     epsilon: EpsilonOption = None,
     flips: FlipsOption = None,
     surrogate: SurrogateOption = None,
+    optimizer: OptimizerOption = "adam",
+    learning_rate: LearningRateOption = None,
+    batch_size: BatchSizeOption = None,
+    momentum: MomentumOption = None,
+    weight_decay: WeightDecayOption = None,
+    micro_batch: MicroBatchOption = None,
+    training_images: TrainingImagesOption = None,
+    restart: RestartOption = False,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a small network, made for the data set's samples and classes.
+    """Train a network, made for the data set's samples and classes.
 
     Its neurons draw τ unless told otherwise. With --hardware the twin is trained in place of the
     float model. The checkpoint holds a float model in both cases, for 'stochi export'.
+
+    If it is interrupted, the same command goes on after the last epoch. Several processes that
+    torchrun starts share the training: docs/training.md.
     """
-    from stochi.data.batches import held_if_small
     from stochi.data.catalogue import find_data_set
 
     output = Output(as_json)
@@ -149,11 +206,20 @@ def train_command(
     options = {"epsilon": epsilon, "flips": flips, "surrogate": surrogate}
     chosen_defence = _choose_defence(defence, options)
     chosen = find_data_set(data)
-    config = _choose_training(chosen, seed, epochs, patience)
+    base = _choose_training(chosen, seed, epochs, patience)
+    learning = {
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "micro_batch": micro_batch,
+    }
     built = choose_network(
         context,
         chosen,
         network=network,
+        width=width,
+        random_layers=random_layers,
         neuron=neuron,
         time_steps=time_steps,
         sigma=sigma,
@@ -165,10 +231,68 @@ def train_command(
         batch_norm=not hardware,
     )
     check_device(device)
-    training, test = chosen.parts(data_dir, built.time_steps)
-    recipe = _Recipe(built, config, chosen_defence, hardware, data)
-    model, history = _train(output, recipe, held_if_small(training), device)
-    _finish(output, recipe, model, history, test, out)
+    config = _with_optimizer(base, optimizer, learning)
+    recipe = _Recipe(built, config, chosen_defence, hardware, data, training_images)
+    _run(output, recipe, chosen, data_dir=data_dir, device=device, out=out, restart=restart)
+
+
+def _run(
+    output: Output,
+    recipe: _Recipe,
+    chosen: "DataSet",
+    *,
+    data_dir: Path | None,
+    device: str,
+    out: Path,
+    restart: bool,
+) -> None:
+    """Read the data, train, and let the first process finish."""
+    from stochi.data.batches import held_if_small
+    from stochi.train import join_processes
+
+    keep = _choose_place(output, recipe, out)
+    training, test = chosen.parts(data_dir, recipe.network.time_steps)
+    if recipe.training_images is not None:
+        training = training.first(recipe.training_images)
+    with join_processes(device) as processes:
+        if not processes.is_first:
+            output.silence()
+            warnings.simplefilter("ignore")
+        elif restart and keep is not None:
+            keep.remove()
+        with advised(_advice(keep)):
+            model, history = _train(
+                output, recipe, held_if_small(training), device, keep, processes
+            )
+    if processes.is_first:
+        _finish(output, recipe, model, history, test, out)
+        if keep is not None:
+            keep.remove()
+
+
+def _advice(keep: "UnfinishedTraining | None") -> str:
+    """Return the line that a stopped training ends with."""
+    if keep is None:
+        return "stopped"
+    return f"stopped; the same command goes on after the last epoch that {keep.path} holds, if any"
+
+
+def _choose_place(output: Output, recipe: _Recipe, out: Path) -> "UnfinishedTraining | None":
+    """Return where the training is kept, beside its checkpoint if that is a file."""
+    from stochi.train.unfinished import ENDING, UnfinishedTraining
+
+    if is_written_through(out):
+        return None
+    path = out.with_name(out.name + ENDING)
+    check_output(path, out)
+    about = {"network": asdict(recipe.network), **recipe.to_json()}
+    del about["defence"]  # which the training adds
+    return UnfinishedTraining(
+        path,
+        about,
+        way_out="give the same to go on with it, --restart to begin anew, or another --out",
+        report=output.progress,
+    )
 
 
 def _choose_training(chosen: "DataSet", seed: int, epochs: int, patience: int) -> "TrainingConfig":
@@ -176,6 +300,21 @@ def _choose_training(chosen: "DataSet", seed: int, epochs: int, patience: int) -
 
     make = TrainingConfig.for_events if chosen.events else TrainingConfig
     return make(seed=seed, epochs=epochs, patience=patience)
+
+
+def _with_optimizer(
+    base: "TrainingConfig", optimizer: str, options: "dict[str, Any]"
+) -> "TrainingConfig":
+    """Return options of training with an optimizer, and those of its options that were given.
+
+    Raises:
+        InputError: a value is unknown or out of range, or has no effect.
+    """
+    given = {option: value for option, value in options.items() if value is not None}
+    if optimizer != "sgd" and "momentum" in given:
+        raise InputError("--momentum: it is for --optimizer sgd; leave it out")
+    defaults = SGD if optimizer == "sgd" else {}
+    return replace(base, optimizer=optimizer, **{**defaults, **given})
 
 
 def _choose_defence(name: str | None, options: dict[str, float | str | None]) -> "Defence | None":
@@ -202,7 +341,12 @@ def _choose_defence(name: str | None, options: dict[str, float | str | None]) ->
 
 
 def _train(
-    output: Output, recipe: _Recipe, samples: "Labelled", device: str
+    output: Output,
+    recipe: _Recipe,
+    samples: "Labelled",
+    device: str,
+    keep: "UnfinishedTraining | None",
+    processes: "Processes",
 ) -> "tuple[nn.Module, list[Epoch]]":
     """Train the float model, or the twin, and report every epoch."""
     import torch
@@ -215,10 +359,14 @@ def _train(
         f" most {config.epochs} epochs, seed {config.seed}"
     )
 
+    left = TimeLeft()
+
     def show(epoch: "Epoch") -> None:
+        seconds = left.after(epoch.number, config.epochs)
         output.progress(
             f"epoch {epoch.number:3d}  loss {epoch.loss:.4f}"
             f"  validation accuracy {epoch.validation_accuracy:.1%}"
+            f"  at most about {in_words(seconds)} left"
         )
 
     def build() -> "nn.Module":
@@ -237,6 +385,8 @@ def _train(
         device=device,
         progress=show,
         batch_progress=output.counter("batches of this epoch"),
+        keep=keep,
+        processes=processes,
     )
     kept = max(history, key=lambda epoch: epoch.validation_accuracy).number
     output.progress(f"The weights of epoch {kept} of {len(history)} were the best, and are kept")
@@ -263,7 +413,7 @@ def _finish(
     network = recipe.network
     if recipe.hardware:
         model, network = in_floats(model.get_submodule("model"), network)
-    config, epochs = asdict(recipe.config), [asdict(epoch) for epoch in history]
+    config, epochs = recipe.config.to_json(), [asdict(epoch) for epoch in history]
     save_checkpoint(out, model, network, {**config, **recipe.to_json(), "history": epochs})
     output.line(
         f"Test accuracy {found.value:.1%} [{found.low:.1%}, {found.high:.1%}] on {len(test)}"

@@ -47,13 +47,14 @@ def tune_command(
     from stochi.data.catalogue import find_data_set
     from stochi.program import Program
     from stochi.train import FineTuningConfig, fine_tune, save_checkpoint
-    from stochi.train.checkpoint import in_floats
+    from stochi.train.checkpoint import check_can_be_in_floats, in_floats
 
     output = Output(as_json)
     check_output(out, checkpoint, program)
     check_device(device)
     config = FineTuningConfig(seed=seed, epochs=epochs)
     model, network = load_network(checkpoint)
+    check_can_be_in_floats(network)
     lowered = Program.load(program)
     chosen = find_data_set(data)
     check_kind(chosen, Taken.by_program(program, lowered))

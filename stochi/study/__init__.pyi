@@ -1,3 +1,4 @@
+from .depth import DepthPlan as DepthPlan
 from .events.execution import conduct_events as conduct_events
 from .events.plan import AttackPlan as AttackPlan
 from .events.plan import EventStudyPlan as EventStudyPlan
@@ -14,5 +15,6 @@ from .plan import SimilarityPlan as SimilarityPlan
 from .plan import SquarePlan as SquarePlan
 from .plan import StudyPlan as StudyPlan
 from .plan import TrainingPlan as TrainingPlan
+from .presets import depth_plan as depth_plan
 from .presets import plan_for as plan_for
 from .results import StudyResults as StudyResults

@@ -9,10 +9,11 @@ import torch
 
 from stochi.statistics.worst import take_worst
 from stochi.study.kept import KeptAnswers, as_rows, check_numbers, check_rows
-from stochi.study.keys import answer_key, similarity_key
+from stochi.study.keys import answer_key, similarity_key, weights_key
 from stochi.study.plan import StudyPlan
-from stochi.study.questions import Question, questions_about
+from stochi.study.questions import Question, comparisons_about, questions_about
 from stochi.study.store import Key
+from stochi.study.variants import Variant
 from stochi.study.victims import Victim
 
 
@@ -47,11 +48,14 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         if sum(answer["by"].values()) != question.images:
             raise ValueError("not as many attacks as images")
 
-    def needs_cosines(self, victim: Victim) -> bool:
-        """Return whether the plan asks for a victim's cosines and the store lacks them."""
-        if not self.plan.has_curves(victim):
-            return False
-        return self._find_cosines(victim) is None
+    def has_weights(self, victim: Victim) -> bool:
+        """Return whether the store holds a victim's weights."""
+        return self.store.path(weights_key(victim, self.plan), "pt").is_file()
+
+    def open_comparisons(self, victim: Victim) -> list[Variant]:
+        """Return the variants of a victim whose cosines the store lacks."""
+        asked = comparisons_about(victim, self.plan)
+        return [variant for variant in asked if self._find_cosines(victim, variant) is None]
 
     def keep(
         self, victim: Victim, question: Question, right: torch.Tensor, by: Sequence[str]
@@ -65,10 +69,10 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         answer = {"right": as_rows(right), "by": dict(Counter(by))}
         self.store.put(self.key(victim, question), answer)
 
-    def keep_cosines(self, victim: Victim, cosines: Cosines) -> None:
-        """Keep a victim's cosines."""
+    def keep_cosines(self, victim: Victim, variant: Variant, cosines: Cosines) -> None:
+        """Keep the cosines of a variant of a victim."""
         answer = {"gradient": cosines.gradient, "perturbation": cosines.perturbation}
-        self.store.put(similarity_key(victim, self.plan), answer)
+        self.store.put(similarity_key(victim, self.plan, variant), answer)
 
     def shares(
         self, victim: Victim, questions: Sequence[Question], every_draw: bool = False
@@ -78,7 +82,7 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         The worst is chosen for each image by the first trials, and reported by the last.
 
         Args:
-            questions: of one place; the images that all have are compared.
+            questions: of one place; the images that all have, in each training, are compared.
             every_draw: whether an image counts as right only if it was in every trial.
 
         Returns:
@@ -95,7 +99,9 @@ class Answers(KeptAnswers[StudyPlan, Question]):
             right = torch.stack([right[:, :images] for right in each]).double()
             worst = take_worst(right[:, : -self.plan.trials], right[:, -self.plan.trials :])
             found.append(worst.amin(0) if every_draw else worst.mean(0))
-        return torch.stack(found)
+        # Some attacks, of fewer images, are those of the first training alone.
+        common = min(len(shares) for shares in found)
+        return torch.stack([shares[:common] for shares in found])
 
     def in_a_row(self, victim: Victim, question: Question, showings: int) -> torch.Tensor:
         """Return whether each image was right in each of several showings.
@@ -123,19 +129,20 @@ class Answers(KeptAnswers[StudyPlan, Question]):
             total.update(self.answer(trained, question)["by"])
         return {name: count / total.total() for name, count in sorted(total.items())}
 
-    def cosines(self, victim: Victim) -> Cosines:
-        """Return a victim's cosines.
+    def cosines(self, victim: Victim, variant: Variant) -> Cosines:
+        """Return the cosines of a variant of a victim.
 
         Raises:
             InputError: they are missing.
         """
-        answer = self._find_cosines(victim)
+        answer = self._find_cosines(victim, variant)
         if answer is None:
             raise self.unfinished(victim)
         return Cosines(tuple(answer["gradient"]), tuple(answer["perturbation"]))
 
-    def _find_cosines(self, victim: Victim) -> dict[str, Any] | None:
-        return self.store.get(similarity_key(victim, self.plan), self._check_cosines)
+    def _find_cosines(self, victim: Victim, variant: Variant) -> dict[str, Any] | None:
+        key = similarity_key(victim, self.plan, variant)
+        return self.store.get(key, self._check_cosines)
 
     def _check_cosines(self, answer: dict[str, Any]) -> None:
         for name in ("gradient", "perturbation"):

@@ -15,16 +15,18 @@ from stochi.statistics.intervals import (
     estimate_over_trainings,
 )
 from stochi.study.answers import Answers
-from stochi.study.questions import Question, Questions, questions_about
+from stochi.study.questions import Question, Questions, comparisons_about, questions_about
 from stochi.study.results import (
     AccuracyCell,
     CurvePoint,
+    DepthPoint,
     DifferenceCell,
     MaskingCell,
     SimilarityCell,
     StudyResults,
     WinnerCell,
 )
+from stochi.study.variants import Variant
 from stochi.study.victims import FLOAT, Victim
 
 CLEAN, SNN, TRANSFERRED = "clean", "AutoAttack snn", "transferred"
@@ -46,7 +48,7 @@ def evaluate(answers: Answers) -> StudyResults:
     shares = {
         (victim, place): _shares(answers, victim, place)
         for victim in _victims(answers)
-        for place in victim.places
+        for place in answers.plan.places_of(victim)
     }
     in_a_row = {
         (victim, place): _showings(answers, victim, place)
@@ -55,7 +57,7 @@ def evaluate(answers: Answers) -> StudyResults:
     }
     return StudyResults(
         plan=answers.plan,
-        table=tuple(_accuracies(shares)),
+        table=(*_accuracies(shares), *_clean_only(answers)),
         weaker=tuple(_asked_once(answers, lambda questions: questions.weaker())),
         surrogates=tuple(_asked_once(answers, lambda questions: questions.by_surrogate())),
         against_lif=tuple(_against_lif(shares)),
@@ -67,12 +69,23 @@ def evaluate(answers: Answers) -> StudyResults:
         curves=(*_curves(answers), *_sigma_curves(answers)),
         converged=tuple(_converged(answers)),
         similarities=tuple(_similarities(answers)),
+        draws_by_depth=tuple(_draws_by_depth(answers)),
     )
 
 
 def _victims(answers: Answers) -> list[Victim]:
-    """Return each kind of victim once, with seed 0."""
-    return [victim for victim in answers.plan.victims() if victim.seed == 0]
+    """Return each kind of victim that is attacked once, with seed 0."""
+    plan = answers.plan
+    return [victim for victim in plan.victims() if victim.seed == 0 and plan.attacks(victim)]
+
+
+def _clean_only(answers: Answers) -> Iterator[AccuracyCell]:
+    """Yield the accuracies of networks that are trained and not attacked."""
+    for victim in answers.plan.victims():
+        if not answers.plan.attacks(victim):
+            for question in questions_about(victim, answers.plan):
+                right = answers.shares(victim, [question])
+                yield _accuracy_cell(victim, question.place, CLEAN, right)
 
 
 def _shares(answers: Answers, victim: Victim, place: str) -> Shares:
@@ -125,7 +138,7 @@ def _asked_once(
     """Yield the accuracies of the first training under further attacks."""
     for victim in _victims(answers):
         asked = set(questions_about(victim, answers.plan))
-        for place in victim.places:
+        for place in answers.plan.places_of(victim):
             for column, question in columns(Questions(answers.plan, place)).items():
                 if question in asked:
                     right = answers.shares(victim, [question])[:1]
@@ -176,14 +189,14 @@ def _against_float(shares: AllShares) -> Iterator[DifferenceCell]:
 
 def _winners(answers: Answers) -> Iterator[WinnerCell]:
     for victim in _victims(answers):
-        for place in victim.places:
+        for place in answers.plan.places_of(victim):
             shares = answers.winners(victim, Questions(answers.plan, place).ensemble)
             yield WinnerCell(victim.defence, victim.title, place, shares)
 
 
 def _masking(answers: Answers) -> Iterator[MaskingCell]:
     for victim in _victims(answers):
-        for place in victim.places:
+        for place in answers.plan.places_of(victim):
             questions, asked = Questions(answers.plan, place), questions_about(victim, answers.plan)
             if questions.fgsm in asked or questions.climb in asked:
                 for finding in _signs(answers, victim, place):
@@ -247,7 +260,7 @@ def _by_budget(
 def _curves(answers: Answers) -> Iterator[CurvePoint]:
     for victim in _victims(answers):
         if answers.plan.has_curves(victim):
-            for place in victim.places:
+            for place in answers.plan.places_of(victim):
                 for axis, by_value in _by_budget(answers, victim, place).items():
                     for value, right in by_value.items():
                         yield _point(victim, place, axis, value, right)
@@ -257,7 +270,7 @@ def _converged(answers: Answers) -> Iterator[DifferenceCell]:
     """Yield what each larger number of iterations changes, in pairs of neighbours."""
     for victim in _victims(answers):
         if answers.plan.has_curves(victim):
-            for place in victim.places:
+            for place in answers.plan.places_of(victim):
                 by_value = _by_budget(answers, victim, place)["iterations"]
                 for fewer, more in zip(list(by_value), list(by_value)[1:], strict=False):
                     column = f"{more:g} − {fewer:g}"
@@ -267,7 +280,7 @@ def _converged(answers: Answers) -> Iterator[DifferenceCell]:
 def _sigma_curves(answers: Answers) -> Iterator[CurvePoint]:
     for victim in _victims(answers):
         if victim.neuron == "RandHet-SNN" and victim.defence in answers.plan.curves.defences:
-            for place in victim.places:
+            for place in answers.plan.places_of(victim):
                 right = answers.shares(victim, [Questions(answers.plan, place).ensemble])[:1]
                 yield _point(replace(victim, sigma=1.0), place, "sigma", victim.sigma, right)
 
@@ -278,9 +291,22 @@ def _point(victim: Victim, place: str, axis: str, value: float, right: torch.Ten
 
 
 def _similarities(answers: Answers) -> Iterator[SimilarityCell]:
-    for victim in _victims(answers):
-        if answers.plan.has_curves(victim):
-            cosines = answers.cosines(victim)
+    for victim in answers.plan.victims():
+        for variant in comparisons_about(victim, answers.plan):
+            cosines = answers.cosines(victim, variant)
             yield SimilarityCell(
-                victim.defence, victim.title, cosines.gradient, cosines.perturbation
+                victim.defence, victim.title, variant, cosines.gradient, cosines.perturbation
             )
+
+
+def _draws_by_depth(answers: Answers) -> Iterator[DepthPoint]:
+    """Yield accuracy under one attack against its EOT draws and the number of random layers."""
+    depth, plan = answers.plan.depth, answers.plan
+    for victim in _victims(answers):
+        if depth is not None and plan.varies_depth(victim):
+            for layers in (*depth.attacked_layers, None):
+                asked = Questions(plan, FLOAT).by_draws(depth, layers)
+                for count, question in asked.items():
+                    accuracy = estimate_accuracy(answers.shares(victim, [question])[:1])
+                    variant = Variant(random_layers=layers)
+                    yield DepthPoint(victim.defence, victim.title, variant, count, accuracy)

@@ -1,6 +1,7 @@
 """Answers about one victim: it is trained, lowered, attacked and run."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import nn
@@ -13,10 +14,12 @@ from stochi.data.images import Images
 from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 from stochi.parity.attacked import run_attack
 from stochi.study.answers import Answers, Cosines
-from stochi.study.networks import load_or_train
+from stochi.study.networks import load_or_train, load_variant
 from stochi.study.questions import Question
 from stochi.study.similarity import gradient_similarities, perturbation_similarities
 from stochi.study.trained import TrainedNetwork
+from stochi.study.variants import OWN as OWN_NETWORK
+from stochi.study.variants import Variant
 from stochi.study.victims import FLOAT, Victim
 from stochi.turns import seeded
 
@@ -34,15 +37,16 @@ def examine(victim: Victim, answers: Answers, training: Images, test: Images) ->
     Returns:
         The number of answers that were missing.
     """
-    open_questions, needs_cosines = answers.open_questions(victim), answers.needs_cosines(victim)
-    if not open_questions and not needs_cosines:
+    open_questions = answers.open_questions(victim)
+    comparisons = answers.open_comparisons(victim)
+    if not open_questions and not comparisons:
         return 0
     examination = _Examination(victim, answers, training, test)
     for question in open_questions:
         answers.keep(victim, question, *examination.answer(question))
-    if needs_cosines:
-        answers.keep_cosines(victim, examination.compare_draws())
-    return len(open_questions) + needs_cosines
+    for variant in comparisons:
+        answers.keep_cosines(victim, variant, examination.compare_draws(variant))
+    return len(open_questions) + len(comparisons)
 
 
 class _Examination:
@@ -50,6 +54,7 @@ class _Examination:
 
     def __init__(self, victim: Victim, answers: Answers, training: Images, test: Images) -> None:
         self.plan, self.test = answers.plan, test
+        self.load_variant = partial(load_variant, victim, answers.plan, training, answers.store)
         self.trained = TrainedNetwork(
             load_or_train(victim, answers.plan, training, answers.store),
             training.up_to(answers.plan.calibration_images),
@@ -65,9 +70,9 @@ class _Examination:
             (all_trials, images) bool, and a name for each image.
         """
         images, found = self.test.first(question.images), self.make_images(question)
-        shown = images.with_inputs(found.inputs)
+        shown, trained = images.with_inputs(found.inputs), self.trained_for(question)
         right = [
-            self.trained.predict(question.place, shown, trial) == images.labels
+            trained.predict(question.place, shown, trial) == images.labels
             for trial in range(self.plan.all_trials)
         ]
         return torch.stack(right), found.by
@@ -83,13 +88,23 @@ class _Examination:
         if question.made_on == FLOAT or question.place == FLOAT:
             on_float = replace(question, place=FLOAT, made_on="own")
             if on_float not in self.attacked_on_float:
-                self.attacked_on_float[on_float] = _attack(on_float, self.trained.model, images)
+                surface = self.trained_for(question).model
+                self.attacked_on_float[on_float] = _attack(on_float, surface, images)
             return self.attacked_on_float[on_float]
         surface = self.trained.make_surface(question.place, question.attack == "square")
         return _attack(question, surface, images)
 
-    def compare_draws(self) -> Cosines:
-        """Return the cosines between draws of the float model."""
+    def trained_for(self, question: Question) -> TrainedNetwork:
+        """Return the trained network that a question is about."""
+        if question.random_layers is None:
+            return self.trained
+        model = self.load_variant(Variant(random_layers=question.random_layers))
+        trained = self.trained
+        return TrainedNetwork(model, trained.calibration, trained.seed, trained.device)
+
+    def compare_draws(self, variant: Variant) -> Cosines:
+        """Return the cosines between draws of a variant of the float model."""
+        model = self.trained.model if variant == OWN_NETWORK else self.load_variant(variant)
         draws, device = self.plan.similarity.draws, torch.device(self.plan.device)
         images = self.test.first(self.plan.similarity_images).to(device)
         pgd = PGD(
@@ -100,8 +115,8 @@ class _Examination:
             draws=1,
         )
         with seeded(ATTACK_SEED):
-            gradients = gradient_similarities(self.trained.model, images, draws)
-        perturbations = perturbation_similarities(self.trained.model, images, pgd, draws)
+            gradients = gradient_similarities(model, images, draws)
+        perturbations = perturbation_similarities(model, images, pgd, draws)
         return Cosines(tuple(gradients.tolist()), tuple(perturbations.tolist()))
 
 

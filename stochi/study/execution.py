@@ -10,6 +10,7 @@ from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
 from stochi.files import check_output_folder
 from stochi.study.answers import Answers
+from stochi.study.defences import choose_defence
 from stochi.study.evaluation import evaluate
 from stochi.study.examination import examine
 from stochi.study.plan import StudyPlan
@@ -57,7 +58,10 @@ def conduct(
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))
     costs = {victim: _cost(victim, answers) for victim in plan.victims()}
-    missing = sum(len(answers.open_questions(victim)) for victim in costs)
+    missing = sum(
+        len(answers.open_questions(victim)) + len(answers.open_comparisons(victim))
+        for victim in costs
+    )
     progress(f"{len(costs)} networks, {missing} answers to find; the costliest come first")
     find = partial(examine, answers=answers, training=training, test=test)
     with kept_tidy(folder):
@@ -85,9 +89,17 @@ def load_images(plan: StudyPlan, data_dir: str | Path | None) -> tuple[Images, I
 
 def _cost(victim: Victim, answers: Answers) -> float:
     """Return what a victim's missing answers cost, roughly, in gradients of an image."""
+    plan = answers.plan
+    asked, comparisons = answers.open_questions(victim), answers.open_comparisons(victim)
     each = WEIGHT_NOISE_COST if victim.randomization == "weight-noise" else 1
-    asked = answers.open_questions(victim)
-    return float(sum(each * _question_cost(victim, question) for question in asked))
+    attacked = sum(each * _question_cost(victim, question) for question in asked)
+    gradients = plan.similarity.draws * (1 + plan.pgd.iterations)
+    compared = len(comparisons) * plan.similarity_images * gradients
+    trained = 0
+    if (asked or comparisons) and not answers.has_weights(victim):
+        passes = 1 if choose_defence(victim, plan) is None else 2
+        trained = passes * plan.training.images * plan.training.epochs
+    return float(trained + attacked + compared)
 
 
 def _question_cost(victim: Victim, question: Question) -> int:

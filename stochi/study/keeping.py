@@ -5,13 +5,17 @@ from collections.abc import Callable
 from torch import nn
 
 from stochi.study.store import Key, Store
+from stochi.train.unfinished import ENDING, UnfinishedTraining
 from stochi.turns import generators_kept
 
+Fit = Callable[[UnfinishedTraining], nn.Module]
+"""Builds and trains a network, keeping it while it is trained."""
 
-def load_or_fit(
-    store: Store, key: Key, build: Callable[[], nn.Module], fit: Callable[[], nn.Module]
-) -> nn.Module:
+
+def load_or_fit(store: Store, key: Key, build: Callable[[], nn.Module], fit: Fit) -> nn.Module:
     """Return a network in eval mode with the stored weights, or fit it and store its weights.
+
+    A training that was interrupted goes on where the store has it.
 
     Args:
         build: builds the network, with weights from torch's global generator.
@@ -26,6 +30,8 @@ def load_or_fit(
             return model.eval()
         except (RuntimeError, TypeError, ValueError) as error:
             store.set_aside(store.path(key, "pt"), error)
-    model = fit()
+    unfinished = UnfinishedTraining(store.path(key, ENDING.removeprefix(".")), key)
+    model = fit(unfinished)
     store.put_tensors(key, model.state_dict())
+    unfinished.remove()
     return model.eval()

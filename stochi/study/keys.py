@@ -7,9 +7,10 @@ those in the code, ``steps`` for iterations.
 
 from stochi.program.target import NOISE_TARGETS
 from stochi.study.defences import choose_defence
-from stochi.study.plan import StudyPlan
+from stochi.study.plan import StudyPlan, TrainingPlan
 from stochi.study.questions import Question
 from stochi.study.store import Key
+from stochi.study.variants import OWN, Variant
 from stochi.study.victims import BASELINES, FLOAT, MEAN, Victim
 
 FORMAT = 3
@@ -42,7 +43,8 @@ def answer_key(victim: Victim, plan: StudyPlan, question: Question) -> Key:
     if question.place not in (FLOAT, MEAN):
         key["calibration_images"] = plan.calibration_images
         key["chip_format"] = CHIP_FORMAT
-    return key | generator_format(question.place)
+    variant = Variant(random_layers=question.random_layers)
+    return key | generator_format(question.place) | _varied(variant)
 
 
 def generator_format(place: str) -> dict[str, object]:
@@ -50,9 +52,9 @@ def generator_format(place: str) -> dict[str, object]:
     return {"generator_format": GENERATOR_FORMAT} if place in NOISE_TARGETS else {}
 
 
-def similarity_key(victim: Victim, plan: StudyPlan) -> Key:
-    """Return all that the cosines between draws depend on."""
-    return {
+def similarity_key(victim: Victim, plan: StudyPlan, variant: Variant = OWN) -> Key:
+    """Return all that the cosines between a variant's draws depend on."""
+    return _varied(variant) | {
         "format": COSINES_FORMAT,
         "training": _training(victim, plan),
         "similarity": {
@@ -64,6 +66,11 @@ def similarity_key(victim: Victim, plan: StudyPlan) -> Key:
     }
 
 
+def _varied(variant: Variant) -> dict[str, object]:
+    """Return what a variant changes, if it changes anything."""
+    return {} if variant == OWN else {"variant": variant.to_json()}
+
+
 def weights_key(victim: Victim, plan: StudyPlan) -> Key:
     """Return all that a victim's weights depend on."""
     return {"weights": _training(victim, plan)}
@@ -73,19 +80,33 @@ def _training(victim: Victim, plan: StudyPlan) -> Key:
     defence = choose_defence(victim, plan)
     # A GPU rounds other sums, so its weights are others; keys of the CPU came before devices.
     where = {} if plan.device == "cpu" else {"device": plan.device}
-    return where | {
-        "weights_format": WEIGHTS_FORMAT,
-        "victim": {
-            "neuron": victim.neuron,
-            "defence": victim.defence,
-            "randomization": victim.randomization,
-            "sigma": victim.sigma,
-            "seed": victim.seed,
-        },
-        "data": plan.data,
-        "time_steps": plan.training.time_steps,
-        "training_images": plan.training.images,
-        "epochs": plan.training.epochs,
-        "defence": None if defence is None else defence.as_dict(),
-        "strength": BASELINES.get(victim.randomization),
-    }
+    return (
+        where
+        | _recipe(plan.training)
+        | {
+            "weights_format": WEIGHTS_FORMAT,
+            "victim": {
+                "neuron": victim.neuron,
+                "defence": victim.defence,
+                "randomization": victim.randomization,
+                "sigma": victim.sigma,
+                "seed": victim.seed,
+            },
+            "data": plan.data,
+            "time_steps": plan.training.time_steps,
+            "training_images": plan.training.images,
+            "epochs": plan.training.epochs,
+            "defence": None if defence is None else defence.as_dict(),
+            "strength": BASELINES.get(victim.randomization),
+        }
+    )
+
+
+def _recipe(training: TrainingPlan) -> dict[str, object]:
+    """Return what differs from the networks and the optimizer that came first."""
+    found: dict[str, object] = {}
+    if training.network:
+        found["network"] = {"kind": training.network, "width": training.width}
+    if training.optimizer != "adam":
+        found["optimizer"] = training.optimizer
+    return found

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field, replace
 from stochi.arguments import check_fields
 from stochi.devices import check_device
 from stochi.errors import InputError, check_at_least_one
+from stochi.study.depth import DepthPlan
 from stochi.study.options import given
 from stochi.study.trials import CHOOSING
-from stochi.study.victims import BASELINES, DEFENCES, NEURONS, Victim
+from stochi.study.victims import BASELINES, DEFENCES, NEURONS, PLACES, UNTRAINED, Victim
+from stochi.train.deep_networks.catalogue import DEEP_NETWORKS
+from stochi.train.deep_networks.units import check_random_layers
+from stochi.train.training_config import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,11 @@ class TrainingPlan:
             networks with another σ are trained once.
         time_steps: number of time steps that an image is shown.
         epsilon: ε of adversarial training, in (0, 1].
+        network: a deep network, "sew-resnet19" or "vgg9"; "": a small one that suits the images.
+        width: number of channels of a deep network's first stage.
+        optimizer: "adam", or "sgd" as in the RandHet paper, with a learning rate of 0.1, momentum
+            0.9 and weight decay 1e-4, but on batches of 32. Both follow half a cosine.
+        draws: number of EOT samples of the attack in adversarial training; None: the defence's own.
     """
 
     images: int = 1438
@@ -29,6 +38,10 @@ class TrainingPlan:
     seeds: int = 3
     time_steps: int = 8
     epsilon: float = 25 / 255
+    network: str = ""
+    width: int = 16
+    optimizer: str = "adam"
+    draws: int | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -37,7 +50,12 @@ class TrainingPlan:
             epochs=self.epochs,
             seeds=self.seeds,
             time_steps=self.time_steps,
+            width=self.width,
+            training_draws=given(self.draws, 1),
         )
+        if self.network:
+            _check_names("network", (self.network,), tuple(DEEP_NETWORKS))
+        _check_names("optimizer", (self.optimizer,), OPTIMIZERS)
         _check_epsilon("training_epsilon", self.epsilon)
 
 
@@ -186,6 +204,9 @@ class StudyPlan:
         ensemble: the attack that the study judges by.
         curves: the values over which an attack's budget and σ are varied.
         similarity: the comparison of draws.
+        places: where networks run, of "float", "mean" (λ at its mean) and the stand-ins on the
+            chip; a plain LIF, which has one chip, runs in floats and on that.
+        depth: what is asked about depth; None: nothing.
         device: where networks are trained, attacked and run, "cpu" or "cuda".
 
     Raises:
@@ -206,6 +227,8 @@ class StudyPlan:
     ensemble: EnsemblePlan = field(default_factory=EnsemblePlan)
     curves: CurvePlan = field(default_factory=CurvePlan)
     similarity: SimilarityPlan = field(default_factory=SimilarityPlan)
+    places: tuple[str, ...] = PLACES
+    depth: DepthPlan | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -217,6 +240,9 @@ class StudyPlan:
         _check_names("defences", self.defences, DEFENCES)
         _check_names("curve_defences", self.curves.defences, self.defences)
         _check_names("baselines", self.baselines, tuple(BASELINES))
+        _check_names("places", self.places, PLACES)
+        if self.depth is not None:
+            _check_depth(self.depth, self.training)
 
     def with_options(
         self,
@@ -269,11 +295,30 @@ class StudyPlan:
                 yield Victim("LIF", defence, randomization)
             for sigma in self.curves.sigmas:
                 yield Victim("RandHet-SNN", defence, sigma=sigma)
+        if self.depth is not None:
+            for defence in self.depth.compared:
+                if defence not in self.defences:
+                    yield from (Victim(neuron, defence) for neuron in _not_attacked(defence))
+
+    def attacks(self, victim: Victim) -> bool:
+        """Return whether a network is attacked; others only have their draws compared."""
+        return victim.defence in self.defences
+
+    def places_of(self, victim: Victim) -> tuple[str, ...]:
+        """Return the places where a network runs."""
+        if not victim.random_tau:
+            return victim.places
+        return tuple(place for place in victim.places if place in self.places)
 
     def has_curves(self, victim: Victim) -> bool:
         """Return whether an attack's budget is varied on this network."""
         plain = not victim.randomization and victim.sigma == 1.0 and victim.seed == 0
         return plain and victim.defence in self.curves.defences
+
+    def varies_depth(self, victim: Victim) -> bool:
+        """Return whether depth is varied on this network: a random-τ one, of the first training."""
+        first = victim.random_tau and victim.seed == 0 and victim.sigma == 1.0
+        return self.depth is not None and first and victim.defence in self.depth.compared
 
     @property
     def all_trials(self) -> int:
@@ -304,6 +349,23 @@ class StudyPlan:
     def similarity_images(self) -> int:
         """Number of images on which draws are compared."""
         return min(self.similarity.images, self.images)
+
+
+def _not_attacked(defence: str) -> Iterator[str]:
+    """Yield the neurons of networks that are not attacked; only a trained LIF tells something."""
+    for neuron, sampling in NEURONS.items():
+        if defence != UNTRAINED or sampling != "mean":
+            yield neuron
+
+
+def _check_depth(depth: DepthPlan, training: TrainingPlan) -> None:
+    """Raise InputError unless the networks can be varied as a plan says."""
+    _check_names("compared defences", depth.compared, (UNTRAINED, *DEFENCES))
+    if not training.network:
+        raise InputError("depth needs a deep network: set the training's network")
+    deep = DEEP_NETWORKS[training.network]
+    for count in (*depth.layers, *depth.attacked_layers):
+        check_random_layers(count, deep.layers)
 
 
 def _check_epsilon(name: str, epsilon: float) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stochi.arguments import check_arguments
+from stochi.study.depth import DepthPlan
 from stochi.study.plan import (
     AutoAttackPlan,
     CurvePlan,
@@ -13,6 +14,7 @@ from stochi.study.plan import (
     StudyPlan,
     TrainingPlan,
 )
+from stochi.study.victims import FLOAT
 
 FULL = StudyPlan()
 """Every question, on all of the digits' test images."""
@@ -53,6 +55,69 @@ SMALL = StudyPlan(
     similarity=SimilarityPlan(images=32),
 )
 """What two cores can do with convolutional networks in a few hours."""
+
+
+DEPTH = StudyPlan(
+    data="cifar10",
+    images=100,
+    trials=5,
+    calibration_images=8,
+    defences=("fgsm",),
+    baselines=(),
+    training=TrainingPlan(
+        images=8000,
+        epochs=5,
+        seeds=3,
+        time_steps=4,
+        epsilon=4 / 255,
+        network="sew-resnet19",
+        optimizer="sgd",
+        draws=1,
+    ),
+    pgd=PGDPlan(epsilon=4 / 255, iterations=10, draws=5),
+    square=SquarePlan(images=25, iterations=50),
+    auto_attack=AutoAttackPlan(images=50, iterations=10),
+    ensemble=EnsemblePlan(images=100, iterations=50, draws=2, epsilons=(8 / 255,)),
+    curves=CurvePlan(images=50, epsilons=(), iterations=(), draws=(), sigmas=(), defences=()),
+    similarity=SimilarityPlan(images=32, draws=4),
+    places=(FLOAT, "decay", "membrane"),
+    depth=DepthPlan(),
+)
+"""SEW-ResNet19, the RandHet paper's network, with 16 channels: a night on two cores."""
+
+
+QUICK_DEPTH = replace(
+    DEPTH,
+    images=20,
+    trials=2,
+    training=replace(DEPTH.training, images=256, epochs=1, seeds=1, time_steps=2, width=4),
+    pgd=PGDPlan(epsilon=4 / 255, iterations=2, draws=2),
+    square=SquarePlan(images=10, iterations=5),
+    auto_attack=AutoAttackPlan(images=10, iterations=2),
+    ensemble=EnsemblePlan(images=10, iterations=4, draws=2, epsilons=(8 / 255,)),
+    similarity=SimilarityPlan(images=8, draws=2),
+    depth=DepthPlan(
+        layers=(1, 9),
+        sigmas=(4.0,),
+        time_steps=(1,),
+        widths=(8,),
+        attacked_layers=(1,),
+        draws=(1, 5),
+        images=10,
+    ),
+)
+"""A look at the study at depth in minutes, on networks that have hardly learned."""
+
+
+def depth_plan(data: str = "cifar10", *, quick: bool = False) -> StudyPlan:
+    """Return the plan of the study at depth.
+
+    Args:
+        data: name of a data set of images; the RandHet paper has "cifar10".
+        quick: whether to ask only a small part, in minutes.
+    """
+    check_arguments(depth_plan, locals())
+    return replace(QUICK_DEPTH if quick else DEPTH, data=data)
 
 
 def plan_for(data: str, quick: bool) -> StudyPlan:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, replace
 
 from stochi.attacks.auto_attack import SHARP
 from stochi.attacks.surrogates.choice import ADAPTIVE, OWN
+from stochi.study.depth import DepthPlan
 from stochi.study.plan import StudyPlan
-from stochi.study.victims import FLOAT, Victim
+from stochi.study.variants import OWN as OWN_NETWORK
+from stochi.study.variants import Variant
+from stochi.study.victims import FLOAT, UNTRAINED, Victim
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Question:
         draws: EOT samples of the attack.
         images: number of images, from the front of the test set.
         surrogates: the surrogates that the attack is told to follow.
+        random_layers: number of layers that draw λ, on the float model only; None: all.
     """
 
     place: str
@@ -32,6 +36,7 @@ class Question:
     draws: int = 0
     images: int = 0
     surrogates: str = OWN
+    random_layers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,12 @@ class Questions:
         return replace(self.climb, epsilon=1.0)
 
     def by_epsilon(self) -> dict[float, Question]:
-        """Return the ensemble at every ε that the plan gives it, by ε."""
-        epsilons = (self.plan.pgd.epsilon, *self.plan.ensemble.epsilons)
+        """Return the ensemble at every ε that the plan gives it, by ε.
+
+        Deep networks, which take long, meet further ε in floats only.
+        """
+        further = () if self.plan.depth and self.place != FLOAT else self.plan.ensemble.epsilons
+        epsilons = (self.plan.pgd.epsilon, *further)
         return {value: replace(self.ensemble, epsilon=value) for value in sorted(epsilons)}
 
     def by_surrogate(self) -> dict[str, Question]:
@@ -139,6 +148,16 @@ class Questions:
             },
             "draws": {value: replace(self.climb, draws=value) for value in curves.draws},
         }
+
+    def by_draws(self, depth: DepthPlan, layers: int | None) -> dict[int, Question]:
+        """Return the climb at several numbers of EOT draws, on a network with fewer random layers.
+
+        Args:
+            layers: number of layers that draw λ; None: all.
+        """
+        images = min(depth.images, self.plan.images)
+        first = replace(self.climb, images=images, random_layers=layers)
+        return {count: replace(first, draws=count) for count in depth.draws}
 
     def strongest(self) -> list[Question]:
         """Return the attacks whose worst is reported, those of every training seed.
@@ -165,8 +184,10 @@ def questions_about(victim: Victim, plan: StudyPlan) -> list[Question]:
     Accuracy under the strongest attacks is asked of every training seed, the rest of the first;
     weaker attacks are run in floats and on the chip that draws as the network does.
     """
+    if not plan.attacks(victim):
+        return [] if victim.defence == UNTRAINED else [Questions(plan, FLOAT).clean]
     found: dict[Question, None] = {}
-    for place in victim.places:
+    for place in plan.places_of(victim):
         questions = Questions(plan, place)
         asked = [questions.clean, *questions.strongest()]
         if victim.sigma == 1.0 and not victim.randomization:
@@ -180,4 +201,15 @@ def questions_about(victim: Victim, plan: StudyPlan) -> list[Question]:
             asked += [q for varied in questions.curves().values() for q in varied.values()]
             asked.append(questions.climb)
         found.update(dict.fromkeys(asked))
+    if plan.depth is not None and plan.varies_depth(victim):
+        for layers in (*plan.depth.attacked_layers, None):
+            by_draws = Questions(plan, FLOAT).by_draws(plan.depth, layers)
+            found.update(dict.fromkeys(by_draws.values()))
     return list(found)
+
+
+def comparisons_about(victim: Victim, plan: StudyPlan) -> list[Variant]:
+    """Return the networks with a victim's weights whose draws a plan compares."""
+    if plan.depth is not None and plan.varies_depth(victim):
+        return plan.depth.variants(victim.defence)
+    return [OWN_NETWORK] if plan.has_curves(victim) else []

@@ -7,6 +7,7 @@ from stochi.attacks.masking import Finding
 from stochi.statistics.intervals import Estimate
 from stochi.study.plain import as_plain
 from stochi.study.plan import StudyPlan
+from stochi.study.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -103,17 +104,50 @@ class SimilarityCell:
 
     Attributes:
         defence, network: as in :class:`AccuracyCell`.
+        variant: what differs from that network.
         gradient: cosines between gradients.
         perturbation: cosines between perturbations of PGD.
     """
 
     defence: str
     network: str
+    variant: Variant
     gradient: tuple[float, ...]
     perturbation: tuple[float, ...]
 
 
-Cell = AccuracyCell | DifferenceCell | WinnerCell | MaskingCell | CurvePoint | SimilarityCell
+@dataclass(frozen=True)
+class DepthPoint:
+    """Accuracy of the float model under one attack, by EOT draws and random layers.
+
+    Attributes:
+        defence, network: as in :class:`AccuracyCell`.
+        variant: how many layers draw.
+        draws: number of EOT draws.
+        accuracy: the accuracy with Wilson's interval.
+    """
+
+    defence: str
+    network: str
+    variant: Variant
+    draws: int
+    accuracy: Estimate
+
+    @property
+    def column(self) -> str:
+        """Head of its column."""
+        return f"{self.draws} draws" if self.draws > 1 else "1 draw"
+
+
+Cell = (
+    DepthPoint
+    | AccuracyCell
+    | DifferenceCell
+    | WinnerCell
+    | MaskingCell
+    | CurvePoint
+    | SimilarityCell
+)
 
 
 @dataclass(frozen=True)
@@ -140,6 +174,7 @@ class StudyResults:
         curves: accuracy against an attack's ε, iterations and EOT draws, and against σ.
         converged: how much more iterations still gain, for each of the curves against them.
         similarities: cosines between draws.
+        draws_by_depth: accuracy against EOT draws, for several numbers of random layers.
     """
 
     plan: StudyPlan
@@ -155,6 +190,7 @@ class StudyResults:
     curves: tuple[CurvePoint, ...]
     converged: tuple[DifferenceCell, ...]
     similarities: tuple[SimilarityCell, ...]
+    draws_by_depth: tuple[DepthPoint, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plan and results as plain values, for ``json.dumps``."""

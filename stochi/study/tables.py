@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
-
-from stochi.statistics.intervals import estimate_mean
+from stochi.study.claims import claim_rows, mean_cosine
 from stochi.study.layout import PLACES, Table, across, percent, points, wrap
 from stochi.study.plan import StudyPlan
 from stochi.study.results import (
     AccuracyCell,
+    DepthPoint,
     DifferenceCell,
     MaskingCell,
     SimilarityCell,
@@ -73,9 +72,15 @@ def make_tables(results: StudyResults) -> list[Table]:
         Table(
             "Cosine between two draws, first training, mean over images",
             similarity_rows(results.similarities),
-            2,
+            3,
         ),
     ]
+    if results.draws_by_depth:
+        title = (
+            f"Accuracy by EOT draws and random layers, first training, %\n{describe_climb(plan)}"
+        )
+        tables.append(Table(f"{title}, draws varied", depth_rows(results.draws_by_depth), 3))
+        tables.append(Table("The paper's claims, and what was found", claim_rows(results), 2))
     if results.masking:
         tables.append(Table("Signs of masked gradients", masking_rows(results.masking), 4))
     return tables
@@ -149,15 +154,23 @@ def masking_rows(cells: Sequence[MaskingCell]) -> list[list[str]]:
 
 def similarity_rows(cells: Sequence[SimilarityCell]) -> list[list[str]]:
     """Return mean cosines between draws, with 95 % intervals."""
-    rows = [["defence", "network", "gradients", "perturbations"]]
+    rows = [["defence", "network", "but for", "gradients", "perturbations"]]
     for cell in cells:
-        means = [
-            estimate_mean(torch.tensor(cosines, dtype=torch.float64), 1)
-            for cosines in (cell.gradient, cell.perturbation)
-        ]
+        means = [mean_cosine(cosines) for cosines in (cell.gradient, cell.perturbation)]
         texts = [f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]" for mean in means]
-        rows.append([cell.defence, cell.network, *texts])
+        rows.append([cell.defence, cell.network, cell.variant.title or "–", *texts])
     return rows
+
+
+def depth_rows(points: Sequence[DepthPoint]) -> list[list[str]]:
+    """Return networks and numbers of random layers down, EOT draws across, in %."""
+
+    def line_of(point: DepthPoint) -> list[str]:
+        layers = point.variant.random_layers
+        return [point.defence, point.network, "all" if layers is None else str(layers)]
+
+    heads = ["defence", "network", "random layers"]
+    return across(points, heads, line_of, lambda point: percent(point.accuracy, None))
 
 
 def _place_of(cell: AccuracyCell | DifferenceCell) -> list[str]:

@@ -10,6 +10,8 @@ NEURONS = {
 """The paper's name of a network → when its neurons draw λ."""
 DEFENCES = ("none", "fgsm", "fgsm-sharp", "pgd", "pgd-sharp", "rat", "sr", "hire")
 """The defences in training; the sharp ones attack through the attacker's sharp surrogate."""
+UNTRAINED = "untrained"
+"""The defence of a network that is not trained."""
 BASELINES = {"weight-noise": 0.25, "spike-pruning": 0.2, "input-noise": 0.1, "resize-pad": 0.25}
 """Randomization of a plain LIF network → its strength; see ``stochi.train.randomization``."""
 FLOAT = "float"
@@ -18,6 +20,8 @@ MEAN = "mean"
 """The place of the float model's weights with λ at its mean: what its noise is worth."""
 STAND_INS = ("decay", "membrane", "none")
 """The chip's noise in place of drawing τ; see docs/noise.md."""
+PLACES = (FLOAT, MEAN, *STAND_INS)
+"""All places."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Victim:
 
     Attributes:
         neuron: a key of ``NEURONS``.
-        defence: the defence in training, one of ``DEFENCES``.
+        defence: the defence in training, one of ``DEFENCES``, or "untrained".
         randomization: a key of ``BASELINES``, or "" for none.
         sigma: spread of λ's logit.
         seed: seed of the training.
@@ -52,7 +56,7 @@ class Victim:
         """
         if self.randomization:
             return (FLOAT,)
-        return (FLOAT, MEAN, *self.stand_ins) if self.random_tau else (FLOAT, *self.stand_ins)
+        return PLACES if self.random_tau else (FLOAT, *self.stand_ins)
 
     @property
     def stand_ins(self) -> tuple[str, ...]:

@@ -801,6 +801,20 @@ CALLS: dict[str, Callable[[World], Call]] = {
             "patience": 1,
             "validation_share": 2,
             "shift": 0,
+            "optimizer": "sgd",
+            "momentum": 0.5,
+            "weight_decay": 1e-4,
+            "micro_batch": 2,
+        },
+    ),
+    "train.UnfinishedTraining": lambda w: Call(
+        train.UnfinishedTraining,
+        {
+            "path": w.folder / "m.unfinished",
+            "about": {"network": "mine"},
+            "seconds": 60.0,
+            "way_out": "remove it",
+            "report": print,
         },
     ),
     "train.fine_tune": lambda w: Call(
@@ -813,6 +827,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
             "device": "cpu",
         },
     ),
+    "train.join_processes": lambda w: Call(train.join_processes, {"device": "cpu"}),
     "train.load_checkpoint": lambda w: Call(train.load_checkpoint, {"path": w.file("network.pt")}),
     "train.make_defence": lambda w: Call(train.make_defence, {"name": "fgsm", "epsilon": 0.1}),
     "train.make_twin": lambda w: Call(
@@ -853,6 +868,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
             "defence": None,
             "device": "cpu",
             "progress": None,
+            "keep": train.UnfinishedTraining(w.folder / "kept"),
+            "processes": None,
         },
     ),
     "train.twin_of": lambda w: Call(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stochi.train.checkpoint import NetworkConfig, load_checkpoint
+from stochi.train import NetworkConfig, load_checkpoint
 from tests.commands.conftest import Run
 from tests.data.files import write_cifar100, write_mnist
 

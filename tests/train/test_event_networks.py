@@ -16,8 +16,8 @@ from stochi.parity import check_parity
 from stochi.sim import run
 from stochi.train import NetworkConfig, load_checkpoint, make_defence, save_checkpoint
 from stochi.train.augmentation import shift_at_random
-from stochi.train.checkpoint import KINDS
 from stochi.train.event_networks import event_conv_net, event_mlp
+from stochi.train.network_config import KINDS
 from stochi.train.neurons.choice import NEURONS, NeuronChoice
 from stochi.train.training import (
     TrainingConfig,

@@ -7,9 +7,9 @@ import torch
 from stochi.data import Images, load_digits
 from stochi.errors import InputError
 from stochi.tensor_files import digest_of
+from stochi.train import NetworkConfig
 from stochi.train.checkpoint import (
     CheckpointError,
-    NetworkConfig,
     UncheckedCheckpoint,
     load_checkpoint,
     save_checkpoint,

@@ -228,6 +228,10 @@ class FreshDraws(nn.Module):
 
     An attacker who optimizes over the randomness wraps the twin in this class. ``seed`` should
     differ from the victim's seed, because no attacker knows the victim's draws.
+
+    Attributes:
+        calls: number of calls so far, the trial of the next one.
+        first_sample: number of the first sample of the next inputs, which are a part of a batch.
     """
 
     def __init__(self, model: nn.Module, seed: int) -> None:
@@ -237,6 +241,7 @@ class FreshDraws(nn.Module):
         self.model = model
         self.seed = seed
         self.calls = 0
+        self.first_sample = 0
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Run the twin with the draws of the next trial."""
@@ -245,5 +250,6 @@ class FreshDraws(nn.Module):
 
     def draw(self) -> None:
         """Go on to the draws of the next trial."""
-        set_draws(self.model, seed=self.seed, trial=self.calls)
+        draws = {"trial": self.calls, "first_sample": self.first_sample}
+        set_draws(self.model, seed=self.seed, **draws)
         self.calls += 1

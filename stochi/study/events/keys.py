@@ -10,7 +10,7 @@ from stochi.study.events.questions import NOISE, EventQuestion, Shown
 from stochi.study.keys import CHIP_FORMAT, generator_format
 from stochi.study.store import Key
 from stochi.study.victims import FLOAT, Victim
-from stochi.train.training import TrainingConfig
+from stochi.train.training_config import TrainingConfig
 
 FORMAT, PATTERN_FORMAT = 1, 2
 """Versions of answers about attacks and patterns, raised if a question gets another answer."""
@@ -75,6 +75,6 @@ def _training(victim: Victim, plan: EventStudyPlan) -> Key:
         "data": plan.data,
         "network": plan.training.network,
         "training_samples": plan.training.samples,
-        "config": asdict(config),
+        "config": config.to_json(),
         "device": plan.device,
     }

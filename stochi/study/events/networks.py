@@ -10,7 +10,9 @@ from stochi.study.keeping import load_or_fit
 from stochi.study.store import Store
 from stochi.study.victims import NEURONS, Victim
 from stochi.train import NetworkConfig
-from stochi.train.training import TrainingConfig, train_classifier
+from stochi.train.training import train_classifier
+from stochi.train.training_config import TrainingConfig
+from stochi.train.unfinished import UnfinishedTraining
 
 
 def load_or_train(
@@ -24,9 +26,12 @@ def load_or_train(
     """
     config = network_config(victim, plan)
 
-    def fit() -> nn.Module:
+    def fit(unfinished: UnfinishedTraining) -> nn.Module:
         options = TrainingConfig.for_events(victim.seed, plan.training.epochs)
-        return train_classifier(config.build, training, options, device=plan.device)[0]
+        model, _ = train_classifier(
+            config.build, training, options, device=plan.device, keep=unfinished
+        )
+        return model
 
     return load_or_fit(store, weights_key(victim, plan), config.build, fit).to(plan.device)
 

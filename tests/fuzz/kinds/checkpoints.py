@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from stochi.tensor_files import digest_of
-from stochi.train.checkpoint import NetworkConfig, load_checkpoint, save_checkpoint
+from stochi.train import NetworkConfig, load_checkpoint, save_checkpoint
 from tests.fuzz import hostile
 from tests.fuzz.kind import Kind
 from tests.fuzz.mutation import damage
@@ -18,6 +18,8 @@ _NETWORKS = (
     NetworkConfig(input_shape=(1, 4, 4), classes=3, time_steps=2, channels=(2, 2)),
     NetworkConfig((2, 4, 4), 3, 2, kind="event-mlp", neuron="plain", hidden=(4, 3)),
     NetworkConfig((2, 8, 8), 3, 2, (2, 2), kind="event-conv", neuron="cuba", batch_norm=False),
+    NetworkConfig((1, 8, 8), 3, 2, kind="sew-resnet19", width=1, random_layers=4),
+    NetworkConfig((1, 8, 8), 3, 2, kind="vgg9", width=1),
 )
 _ALTERED = "altered"
 """Mark of a file that was altered under a checksum made anew."""

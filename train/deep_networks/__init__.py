@@ -1,0 +1,1 @@
+"""Deep networks for images, of any width, with normalization inside."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -129,8 +130,10 @@ class Processes:
         """Return a module that computes a loss, whose gradients are averaged over the processes."""
         if self.group is None:
             return loss
-        # Buffers are the same already: running statistics are of whole batches.
-        return DistributedDataParallel(loss, process_group=self.group, broadcast_buffers=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of the option's new name
+            # Running statistics are of whole batches already; membranes have other shapes.
+            return DistributedDataParallel(loss, process_group=self.group, broadcast_buffers=False)
 
     def together(self, model: nn.Module) -> AbstractContextManager[None]:
         """Let a model's batch norms see whole batches while inside."""

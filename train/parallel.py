@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from stochi.arguments import check_arguments
+from stochi.arguments import check_arguments, shown
 from stochi.devices import check_device
 from stochi.errors import InputError, StochiError
 from stochi.train.synchronization import synchronized_norms
@@ -167,7 +167,10 @@ def join_processes(device: str | torch.device = "cpu") -> Iterator[Processes]:
     if count == 1:
         yield Processes()
         return
-    rank, local = _number("RANK"), _number("LOCAL_RANK", 0)
+    rank, local = _number("RANK", below=count), _number("LOCAL_RANK", 0)
+    _number("MASTER_PORT", below=2**16)
+    if not os.environ.get("MASTER_ADDR"):
+        raise _damaged("MASTER_ADDR")
     if place.type == "cuda":
         if local >= torch.cuda.device_count():
             raise InputError(
@@ -194,12 +197,20 @@ def join_processes(device: str | torch.device = "cpu") -> Iterator[Processes]:
         ) from error
 
 
-def _number(name: str, default: int | None = None) -> int:
-    """Return a number that torchrun has put into the environment."""
+def _number(name: str, default: int | None = None, *, below: int = 2**31) -> int:
+    """Return a number that torchrun has put into the environment.
+
+    Raises:
+        InputError: it is missing, or out of range.
+    """
     given = os.environ.get(name, "" if default is None else str(default))
-    if not given.isdecimal() or (name == "WORLD_SIZE" and int(given) < 1):
-        raise InputError(
-            f"the environment variable {name} is {given!r}, not the number that torchrun sets;"
-            " start with torchrun, or unset WORLD_SIZE"
-        )
+    if not given.isdecimal() or not int(name == "WORLD_SIZE") <= int(given) < below:
+        raise _damaged(name)
     return int(given)
+
+
+def _damaged(name: str) -> InputError:
+    return InputError(
+        f"the environment variable {name} is {shown(os.environ.get(name, ''))}, not what torchrun"
+        " sets; start with torchrun, or unset WORLD_SIZE"
+    )

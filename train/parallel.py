@@ -47,6 +47,14 @@ class Processes:
         """Whether this is the process that writes and prints."""
         return self.rank == 0
 
+    def check_batch_size(self, batch_size: int) -> None:
+        """Raise InputError unless a batch has a sample for each process."""
+        if batch_size < self.count:
+            raise InputError(
+                f"batch_size is {batch_size}, and {self.count} processes share a batch; take one"
+                " sample for each at least"
+            )
+
     def parts(self, samples: int, largest: int | None = None) -> Sequence[torch.Tensor]:
         """Return the numbers of this process's samples of a batch, part by part.
 

@@ -77,11 +77,7 @@ def train_classifier(
     processes = Processes() if processes is None else processes
     place = check_device(device if processes.device is None else processes.device)
     _check_defence(defence, samples)
-    if config.batch_size < processes.count:
-        raise InputError(
-            f"batch_size is {config.batch_size}, and {processes.count} processes share a batch;"
-            " take one sample for each at least"
-        )
+    processes.check_batch_size(config.batch_size)
     held_out = _count_held_out(samples, config.validation_share)
     samples = _with_mixed_front(samples, held_out, config.validation_share)
     samples = samples.to(place) if isinstance(samples, Samples) else samples

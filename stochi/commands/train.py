@@ -197,7 +197,6 @@ def train_command(
     options = {"epsilon": epsilon, "flips": flips, "surrogate": surrogate}
     chosen_defence = _choose_defence(defence, options)
     chosen = find_data_set(data)
-    base = _choose_training(chosen, seed, epochs, patience)
     built = choose_network(
         context,
         chosen,
@@ -210,7 +209,7 @@ def train_command(
         bits=bits,
         batch_norm=not hardware,
     )
-    config = _with_optimizer(base, optimizer, context.params)
+    config = _choose_training(chosen, context.params)
     recipe = _Recipe(built, config, chosen_defence, hardware, data, training_images)
     output = Output(as_json)
     _run(output, recipe, chosen, data_dir=data_dir, device=device, out=out, restart=restart)
@@ -277,29 +276,24 @@ def _choose_place(output: Output, recipe: _Recipe, out: Path) -> "UnfinishedTrai
     )
 
 
-def _choose_training(chosen: "DataSet", seed: int, epochs: int, patience: int) -> "TrainingConfig":
-    from stochi.train import TrainingConfig
-
-    make = TrainingConfig.for_events if chosen.events else TrainingConfig
-    return make(seed=seed, epochs=epochs, patience=patience)
-
-
-def _with_optimizer(
-    base: "TrainingConfig", optimizer: str, options: "dict[str, Any]"
-) -> "TrainingConfig":
-    """Return options of training with an optimizer, and those of its options that were given.
+def _choose_training(chosen: "DataSet", options: dict[str, Any]) -> "TrainingConfig":
+    """Return the options of training that suit a data set, with those that were given.
 
     Args:
-        options: values of all of the command's options.
+        options: values of all of the command's options, by their names.
 
     Raises:
         InputError: a value is unknown or out of range, or has no effect.
     """
+    from stochi.train import TrainingConfig
+
+    make = TrainingConfig.for_events if chosen.events else TrainingConfig
+    base = make(**{name: options[name] for name in ("seed", "epochs", "patience")})
     given = {name: options[name] for name in LEARNING if options[name] is not None}
-    if optimizer != "sgd" and "momentum" in given:
+    if options["optimizer"] != "sgd" and "momentum" in given:
         raise InputError("--momentum: it is for --optimizer sgd; leave it out")
-    defaults = SGD if optimizer == "sgd" else {}
-    return replace(base, optimizer=optimizer, **{**defaults, **given})
+    defaults = SGD if options["optimizer"] == "sgd" else {}
+    return replace(base, optimizer=options["optimizer"], **{**defaults, **given})
 
 
 def _choose_defence(name: str | None, options: dict[str, float | str | None]) -> "Defence | None":

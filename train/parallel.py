@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from stochi.arguments import check_arguments
+from stochi.arguments import check_arguments, shown
 from stochi.devices import check_device
 from stochi.errors import InputError, StochiError
 from stochi.train.synchronization import synchronized_norms
@@ -45,6 +46,14 @@ class Processes:
     def is_first(self) -> bool:
         """Whether this is the process that writes and prints."""
         return self.rank == 0
+
+    def check_batch_size(self, batch_size: int) -> None:
+        """Raise InputError unless a batch has a sample for each process."""
+        if batch_size < self.count:
+            raise InputError(
+                f"batch_size is {batch_size}, and {self.count} processes share a batch; take one"
+                " sample for each at least"
+            )
 
     def parts(self, samples: int, largest: int | None = None) -> Sequence[torch.Tensor]:
         """Return the numbers of this process's samples of a batch, part by part.
@@ -129,8 +138,10 @@ class Processes:
         """Return a module that computes a loss, whose gradients are averaged over the processes."""
         if self.group is None:
             return loss
-        # Buffers are the same already: running statistics are of whole batches.
-        return DistributedDataParallel(loss, process_group=self.group, broadcast_buffers=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of the option's new name
+            # Running statistics are of whole batches already; membranes have other shapes.
+            return DistributedDataParallel(loss, process_group=self.group, broadcast_buffers=False)
 
     def together(self, model: nn.Module) -> AbstractContextManager[None]:
         """Let a model's batch norms see whole batches while inside."""
@@ -164,7 +175,10 @@ def join_processes(device: str | torch.device = "cpu") -> Iterator[Processes]:
     if count == 1:
         yield Processes()
         return
-    rank, local = _number("RANK"), _number("LOCAL_RANK", 0)
+    rank, local = _number("RANK", below=count), _number("LOCAL_RANK", 0)
+    _number("MASTER_PORT", below=2**16)
+    if not os.environ.get("MASTER_ADDR"):
+        raise _damaged("MASTER_ADDR")
     if place.type == "cuda":
         if local >= torch.cuda.device_count():
             raise InputError(
@@ -191,12 +205,20 @@ def join_processes(device: str | torch.device = "cpu") -> Iterator[Processes]:
         ) from error
 
 
-def _number(name: str, default: int | None = None) -> int:
-    """Return a number that torchrun has put into the environment."""
+def _number(name: str, default: int | None = None, *, below: int = 2**31) -> int:
+    """Return a number that torchrun has put into the environment.
+
+    Raises:
+        InputError: it is missing, or out of range.
+    """
     given = os.environ.get(name, "" if default is None else str(default))
-    if not given.isdecimal() or (name == "WORLD_SIZE" and int(given) < 1):
-        raise InputError(
-            f"the environment variable {name} is {given!r}, not the number that torchrun sets;"
-            " start with torchrun, or unset WORLD_SIZE"
-        )
+    if not given.isdecimal() or not int(name == "WORLD_SIZE") <= int(given) < below:
+        raise _damaged(name)
     return int(given)
+
+
+def _damaged(name: str) -> InputError:
+    return InputError(
+        f"the environment variable {name} is {shown(os.environ.get(name, ''))}, not what torchrun"
+        " sets; start with torchrun, or unset WORLD_SIZE"
+    )

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
+from torch.autograd import Function
 from torch.distributed import ProcessGroup
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import SyncBatchNorm, _BatchNorm
 
 
@@ -41,19 +43,42 @@ def _normalize(norm: _BatchNorm, group: ProcessGroup, inputs: torch.Tensor) -> t
         return type(norm).forward(norm, inputs)
     norm._check_input_dim(inputs)
     rows = inputs.transpose(0, 1).flatten(1)
-    count = rows.new_full((1,), rows.shape[1])
-    *sums, count = all_reduce(torch.cat([rows.sum(1), count]), group=group).split([len(rows), 1])
+    counts = rows.new_full((1,), rows.shape[1])
+    sums, counts = _sum_over(torch.cat([rows.sum(1), counts]), group).split([len(rows), 1])
+    count = float(counts.detach())
     shape = (1, -1) + (1,) * (inputs.dim() - 2)
-    mean = sums[0] / count
+    mean = sums / count
     centred = inputs - mean.view(shape)
     squares = centred.square().transpose(0, 1).flatten(1).sum(1)
-    variance = all_reduce(squares, group=group) / count
-    _update(norm, mean.detach(), variance.detach(), float(count))
+    variance = _sum_over(squares, group) / count
+    _update(norm, mean.detach(), variance.detach(), count)
     scale = torch.rsqrt(variance + norm.eps)
     if norm.weight is not None:
         scale = scale * norm.weight
     normed = centred * scale.view(shape)
     return normed if norm.bias is None else normed + norm.bias.view(shape)
+
+
+class _Sum(Function):
+    """The sum of a tensor over processes, whose gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(context: Any, values: torch.Tensor, group: ProcessGroup) -> torch.Tensor:
+        """Return the sum."""
+        context.group = group
+        total = values.clone()
+        dist.all_reduce(total, group=group)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        """Return the gradient of the values, which itself has gradients."""
+        return _sum_over(gradients[0], context.group), None
+
+
+def _sum_over(values: torch.Tensor, group: ProcessGroup) -> torch.Tensor:
+    found: torch.Tensor = _Sum.apply(values, group)
+    return found
 
 
 @torch.no_grad()

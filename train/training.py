@@ -30,6 +30,7 @@ from stochi.turns import generators_kept, seeded
 
 _DIGESTED = 64
 """Number of samples that tell one training set from another."""
+_PLAIN = (str, int, float, bool, tuple)
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -76,11 +77,7 @@ def train_classifier(
     processes = Processes() if processes is None else processes
     place = check_device(device if processes.device is None else processes.device)
     _check_defence(defence, samples)
-    if config.batch_size < processes.count:
-        raise InputError(
-            f"batch_size is {config.batch_size}, and {processes.count} processes share a batch;"
-            " take one sample for each at least"
-        )
+    processes.check_batch_size(config.batch_size)
     held_out = _count_held_out(samples, config.validation_share)
     samples = _with_mixed_front(samples, held_out, config.validation_share)
     samples = samples.to(place) if isinstance(samples, Samples) else samples
@@ -177,15 +174,23 @@ class _Task:
         """Return what the numbers of a training depend on, as plain values."""
         rows = torch.linspace(0, len(self.samples) - 1, _DIGESTED).long()
         content = [self.samples.labels.cpu(), self.samples.select(rows).inputs.cpu()]
-        modules = _ADDRESS.sub("", repr(model))
         return {
             "training": self.config.to_json(),
             "defence": self.defence.as_dict(),
             "device": device.type,
             "processes": self.processes.count,
             "samples": {"number": len(self.samples), "sha256": digest_of(content)[:12]},
-            "modules": {"sha256": sha256(modules.encode()).hexdigest()[:12]},
+            "modules": {"sha256": sha256(_describe(model).encode()).hexdigest()[:12]},
         }
+
+
+def _describe(model: nn.Module) -> str:
+    """Return a new network's modules and their plain attributes, such as options."""
+    options = [
+        (name, sorted((key, value) for key, value in vars(module).items() if type(value) in _PLAIN))
+        for name, module in model.named_modules()
+    ]
+    return _ADDRESS.sub("", f"{model!r} {options}")
 
 
 class _Loss(nn.Module):
@@ -247,7 +252,7 @@ def _begin(
     if state is not None:
         try:
             run.load(state)
-            _check_rows(run.epoch, task)
+            _check_epoch(run.epoch, task)
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             place.warn_of_damage(error)
             torch.manual_seed(config.seed)
@@ -268,10 +273,13 @@ def _draw_once(model: nn.Module, task: _Task) -> None:
         model.eval()(shown.inputs)
 
 
-def _check_rows(epoch: BegunEpoch | None, task: _Task) -> None:
+def _check_epoch(epoch: BegunEpoch | None, task: _Task) -> None:
     """Raise ValueError unless a kept epoch has each sample of the training once."""
+    if epoch is None:
+        return
     numbers = torch.arange(task.held_out, len(task.samples))
-    if epoch is not None and not torch.equal(epoch.rows.sort().values, numbers):
+    batches = -(-len(numbers) // task.config.batch_size)
+    if not torch.equal(epoch.rows.sort().values, numbers) or not 0 <= epoch.batches <= batches:
         raise ValueError("its samples are others")
 
 
@@ -329,10 +337,10 @@ def _begin_draws_at(model: nn.Module, first_sample: int) -> None:
 def _validate(run: TrainingRun, task: _Task) -> float:
     """Return the share of the validation samples that the network classifies correctly."""
     shown, processes = task.samples.first(task.held_out), task.processes
-    _begin_draws_at(run.model, 0)
+    (own,) = processes.parts(task.held_out)
+    _begin_draws_at(run.model, int(own[0]))
     if processes.count == 1:
         return measure_accuracy(run.model, shown)
-    (own,) = processes.parts(task.held_out)
     with processes.own_draws(task.config.seed, len(run.history)):
         right = int(are_right(run.model, _select(shown, own)).sum())
     return processes.sum_over(right, len(own), task.held_out) / task.held_out

@@ -125,7 +125,10 @@ class TrainingRun:
         self.best_weights = {
             name: values.to(device) for name, values in state["best_weights"].items()
         }
-        self.epoch = None if state["epoch"] is None else BegunEpoch(**state["epoch"])
+        begun = state["epoch"]
+        self.epoch = begun and BegunEpoch(
+            begun["rows"], int(begun["batches"]), float(begun["loss"])
+        )
         for name, one in _drawing(self.model).items():
             one.calls = state["draws"][name]
         torch.set_rng_state(state["generator"])

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from stochi.train.parallel import Processes
     from stochi.train.training_run import Epoch
 
+LEARNING = ("learning_rate", "batch_size", "momentum", "weight_decay", "micro_batch")
+"""Options that replace fields of the configuration."""
 SGD = {"learning_rate": 0.1, "weight_decay": 1e-4}
 """Defaults of --optimizer sgd, those of RandHet-SNN's training."""
 
@@ -196,24 +198,13 @@ def train_command(
     Its neurons draw τ unless told otherwise. With --hardware the twin is trained in place of the
     float model. The checkpoint holds a float model in both cases, for 'stochi export'.
 
-    If it is interrupted, the same command goes on after the last epoch. Several processes that
-    torchrun starts share the training: docs/training.md.
+    If it is interrupted, the same command goes on with it. torchrun trains in several processes.
     """
     from stochi.data.catalogue import find_data_set
 
-    output = Output(as_json)
-    check_output(out)
     options = {"epsilon": epsilon, "flips": flips, "surrogate": surrogate}
     chosen_defence = _choose_defence(defence, options)
     chosen = find_data_set(data)
-    base = _choose_training(chosen, seed, epochs, patience)
-    learning = {
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "momentum": momentum,
-        "weight_decay": weight_decay,
-        "micro_batch": micro_batch,
-    }
     built = choose_network(
         context,
         chosen,
@@ -230,9 +221,9 @@ def train_command(
         open_share=open_share,
         batch_norm=not hardware,
     )
-    check_device(device)
-    config = _with_optimizer(base, optimizer, learning)
+    config = _choose_training(chosen, context.params)
     recipe = _Recipe(built, config, chosen_defence, hardware, data, training_images)
+    output = Output(as_json)
     _run(output, recipe, chosen, data_dir=data_dir, device=device, out=out, restart=restart)
 
 
@@ -250,6 +241,8 @@ def _run(
     from stochi.data.batches import held_if_small
     from stochi.train import join_processes
 
+    check_output(out)
+    check_device(device)
     keep = _choose_place(output, recipe, out)
     training, test = chosen.parts(data_dir, recipe.network.time_steps)
     if recipe.training_images is not None:
@@ -295,26 +288,24 @@ def _choose_place(output: Output, recipe: _Recipe, out: Path) -> "UnfinishedTrai
     )
 
 
-def _choose_training(chosen: "DataSet", seed: int, epochs: int, patience: int) -> "TrainingConfig":
-    from stochi.train import TrainingConfig
+def _choose_training(chosen: "DataSet", options: dict[str, Any]) -> "TrainingConfig":
+    """Return the options of training that suit a data set, with those that were given.
 
-    make = TrainingConfig.for_events if chosen.events else TrainingConfig
-    return make(seed=seed, epochs=epochs, patience=patience)
-
-
-def _with_optimizer(
-    base: "TrainingConfig", optimizer: str, options: "dict[str, Any]"
-) -> "TrainingConfig":
-    """Return options of training with an optimizer, and those of its options that were given.
+    Args:
+        options: values of all of the command's options, by their names.
 
     Raises:
         InputError: a value is unknown or out of range, or has no effect.
     """
-    given = {option: value for option, value in options.items() if value is not None}
-    if optimizer != "sgd" and "momentum" in given:
+    from stochi.train import TrainingConfig
+
+    make = TrainingConfig.for_events if chosen.events else TrainingConfig
+    base = make(**{name: options[name] for name in ("seed", "epochs", "patience")})
+    given = {name: options[name] for name in LEARNING if options[name] is not None}
+    if options["optimizer"] != "sgd" and "momentum" in given:
         raise InputError("--momentum: it is for --optimizer sgd; leave it out")
-    defaults = SGD if optimizer == "sgd" else {}
-    return replace(base, optimizer=optimizer, **{**defaults, **given})
+    defaults = SGD if options["optimizer"] == "sgd" else {}
+    return replace(base, optimizer=options["optimizer"], **{**defaults, **given})
 
 
 def _choose_defence(name: str | None, options: dict[str, float | str | None]) -> "Defence | None":

@@ -85,7 +85,7 @@ def _ask(source: Path, form: Form, request: dict[str, Any]) -> dict[str, Any]:
         if request["path"] is None:
             check_memory(2 * os.fstat(handle).st_size, f"{source}", form.error)  # with a copy
         reader = subprocess.Popen(
-            [sys.executable, "-I", "-c", _CODE.format(path=sys.path), json.dumps(request)],
+            [sys.executable, "-IB", "-c", _CODE.format(path=sys.path), json.dumps(request)],
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

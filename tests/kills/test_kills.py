@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills.campaign import COMMANDS, SIGNALS, kill_often
+from tests.kills.campaign import COMMANDS, SIGNALS, is_whole_training, kill_often
 from tests.kills.scene import Scene
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -18,6 +18,24 @@ def test_a_killed_training_leaves_nothing(tmp_path: Path, how: signal.Signals) -
     scene = Scene(COMMANDS["train"], tmp_path / "scene", usual=frozenset({"torchinductor_root"}))
     assert scene.kill(how, after=0.5) == []
     assert scene.results() == {}
+
+
+def test_a_killed_training_leaves_itself_and_goes_on(tmp_path: Path) -> None:
+    words = ["train", "--epochs", "40", "--patience", "40", "--time-steps", "2", "--out", "m.pt"]
+    scene = Scene(words, tmp_path / "scene", usual=frozenset({"torchinductor_root"}))
+    process = scene.start()
+    kept = scene.work / "m.pt.unfinished"
+    while not kept.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    found = [name for name in scene.results() if ".stochi-" not in name]
+    assert found == ["m.pt.unfinished"] and is_whole_training(kept)
+    kept.write_bytes(kept.read_bytes()[:-1])
+    with pytest.raises(Exception):  # noqa: B017, torch raises many kinds
+        is_whole_training(kept)
+    assert not is_whole_training(scene.folder / "stderr")
 
 
 def test_the_scene_sees_what_is_left(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from stochi.train.checkpoint import (
     save_checkpoint,
 )
 from stochi.train.training import TrainingConfig, measure_accuracy, train_classifier
+from stochi.turns import seeded
+from tests.train.trainings import TRAININGS
 
 SMALL = NetworkConfig(time_steps=3, channels=(4, 8))
 
@@ -201,3 +205,60 @@ def test_bad_configurations_are_errors(digits: tuple[Images, Images]) -> None:
         train_classifier(SMALL.build, digits[0].first(3), TrainingConfig())
     with pytest.raises(InputError, match="9999"):
         digits[0].first(9999)
+
+
+def test_sgd_is_the_published_recurrence() -> None:
+    """Momentum and L2 decay by hand, with the learning rate on half a cosine."""
+    training = replace(TRAININGS["plain"](), images=40)
+    config = replace(training.config, epochs=2, batch_size=35, momentum=0.8, shift=0)
+    training = replace(training, config=config)
+    with seeded(config.seed):
+        net = training.build()
+        speed = {name: torch.zeros_like(w) for name, w in net.named_parameters()}
+        for epoch in range(2):
+            rows = torch.randperm(35) + 5
+            batch = training.samples.select(rows)
+            loss = torch.nn.functional.cross_entropy(net.train()(batch.inputs), batch.labels)
+            net.zero_grad()
+            loss.backward()
+            rate = config.learning_rate * (1 + math.cos(math.pi * epoch / 2)) / 2
+            with torch.no_grad():
+                for name, w in net.named_parameters():
+                    assert w.grad is not None
+                    speed[name].mul_(0.8).add_(w.grad + config.weight_decay * w)
+                    w.sub_(rate * speed[name])
+        found, history = training.run()
+    best = max(history, key=lambda one: one.validation_accuracy).number
+    assert best in (1, 2)
+    if best == 2:
+        torch.testing.assert_close(dict(found.state_dict()), dict(net.state_dict()))
+    assert history[1].loss == pytest.approx(float(loss.detach()), rel=1e-5)
+
+
+def test_parts_of_a_batch_add_up_to_it_and_batch_norms_see_the_parts() -> None:
+    losses = {}
+    for name in ("plain", "normed"):
+        training = TRAININGS[name]()
+        for micro_batch in (None, 5, 99):
+            config = replace(training.config, micro_batch=micro_batch)
+            _, history = replace(training, config=config).run()
+            losses[name, micro_batch] = [epoch.loss for epoch in history]
+    assert losses["plain", 5] == pytest.approx(losses["plain", None], rel=1e-5)
+    assert losses["plain", 99] == losses["plain", None]
+    assert losses["normed", 99] == losses["normed", None]
+    assert losses["normed", 5] != pytest.approx(losses["normed", None], rel=1e-3)
+
+
+def test_options_that_came_later_are_recorded_only_if_given() -> None:
+    first = {"seed", "epochs", "batch_size", "learning_rate", "patience", "validation_share"}
+    assert TrainingConfig().to_json().keys() == first | {"shift"}
+    given = TrainingConfig(optimizer="sgd", momentum=0.5, micro_batch=4)
+    found = given.to_json()
+    assert found.keys() - first == {"shift", "optimizer", "momentum", "micro_batch"}
+    assert TrainingConfig(**found) == given
+
+
+def test_more_bad_configurations_are_errors() -> None:
+    for bad in ({"optimizer": "x"}, {"momentum": 1.0}, {"weight_decay": -1.0}, {"micro_batch": 0}):
+        with pytest.raises(InputError, match=next(iter(bad))):
+            TrainingConfig(**bad)  # type: ignore[arg-type]

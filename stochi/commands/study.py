@@ -58,6 +58,14 @@ EpochsOption = Annotated[
 ProcessesOption = Annotated[
     int, typer.Option(help="Number of networks examined at a time; 0: one per core.")
 ]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Give the work to the Dask cluster of this scheduler, such as tcp://HOST:8786, and"
+        " only keep the results here; needs stochi[dask], see docs/cluster.md.",
+    ),
+]
 
 
 def study_command(
@@ -72,6 +80,7 @@ def study_command(
     training_images: TrainingImagesOption = None,
     epochs: EpochsOption = None,
     processes: ProcessesOption = 0,
+    scheduler: SchedulerOption = None,
     device: DeviceOption = "cpu",
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
@@ -92,12 +101,16 @@ def study_command(
     import joblib
 
     from stochi.data.catalogue import find_data_set
+    from stochi.study.backends import OWN, check_address
 
     output = Output(as_json)
     events = find_data_set(data).events
     if events:
         refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
-    how = _How(out, data_dir, processes or joblib.cpu_count(), output)
+    if scheduler is not None:
+        check_address(scheduler)
+        refuse(context, ("processes",), "the cluster's workers do the work")
+    how = _How(out, data_dir, processes or joblib.cpu_count(), scheduler or OWN, output)
     sizes = {"epochs": epochs, "seeds": seeds}
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
     with advised(advice):
@@ -130,12 +143,14 @@ class _How:
         out: folder of answers, tables and figures.
         data_dir: folder of the data set's files.
         processes: number of networks examined at a time.
+        backend: where the work is done.
         output: the command's output.
     """
 
     out: Path
     data_dir: Path | None
     processes: int
+    backend: str
     output: Output
 
     def __post_init__(self) -> None:
@@ -172,6 +187,7 @@ def _study_images(how: _How, plan: "StudyPlan") -> _Found:
         how.out / "answers",
         how.data_dir,
         processes=how.processes,
+        backend=how.backend,
         progress=how.output.progress,
     )
     figures = ["curves.png", "similarities.png"]
@@ -188,7 +204,12 @@ def _study_events(how: _How, plan: "EventStudyPlan") -> _Found:
 
     folder = how.out / "answers"
     results = conduct_events(
-        plan, folder, how.data_dir, processes=how.processes, progress=how.output.progress
+        plan,
+        folder,
+        how.data_dir,
+        processes=how.processes,
+        backend=how.backend,
+        progress=how.output.progress,
     )
     draw_success(results, how.out / "success.png")
     figures = ["success.png", *draw_patterns(plan, folder, how.out)]

@@ -1,5 +1,6 @@
 """Answers about one victim: it is trained, lowered, attacked and run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -37,12 +38,40 @@ def examine(victim: Victim, answers: Answers, training: Images, test: Images) ->
     open_questions, needs_cosines = answers.open_questions(victim), answers.needs_cosines(victim)
     if not open_questions and not needs_cosines:
         return 0
-    examination = _Examination(victim, answers, training, test)
-    for question in open_questions:
-        answers.keep(victim, question, *examination.answer(question))
-    if needs_cosines:
-        answers.keep_cosines(victim, examination.compare_draws())
+    find_answers(victim, open_questions, needs_cosines, answers, training, test)
     return len(open_questions) + needs_cosines
+
+
+def find_answers(
+    victim: Victim,
+    questions: Sequence[Question],
+    cosines: bool,
+    answers: Answers,
+    training: Images,
+    test: Images,
+) -> None:
+    """Find and keep answers about a victim, in the order of the questions.
+
+    Args:
+        cosines: whether to find its cosines, too.
+        answers: where they are kept, and its weights are kept or found.
+        training, test: the plan's training and test images.
+    """
+    examination = _Examination(victim, answers, training, test)
+    for question in questions:
+        answers.keep(victim, question, *examination.answer(question))
+    if cosines:
+        answers.keep_cosines(victim, examination.compare_draws())
+
+
+def made_as(question: Question) -> Question:
+    """Return the question about the float model that has the same images, or the question itself.
+
+    Attacks on the float model are made once, for the float model itself and for transfer.
+    """
+    if question.attack != "clean" and FLOAT in (question.made_on, question.place):
+        return replace(question, place=FLOAT, made_on="own")
+    return question
 
 
 class _Examination:
@@ -73,15 +102,12 @@ class _Examination:
         return torch.stack(right), found.by
 
     def make_images(self, question: Question) -> Chosen:
-        """Return a question's images, attacked on the model that the question names.
-
-        Attacks on the float model are made once, for the float model itself and for transfer.
-        """
+        """Return a question's images, attacked on the model that the question names."""
         images = self.test.first(question.images)
         if question.attack == "clean":
             return Chosen(images.inputs, ("clean",) * len(images))
-        if question.made_on == FLOAT or question.place == FLOAT:
-            on_float = replace(question, place=FLOAT, made_on="own")
+        on_float = made_as(question)
+        if on_float.place == FLOAT:
             if on_float not in self.attacked_on_float:
                 self.attacked_on_float[on_float] = _attack(on_float, self.trained.model, images)
             return self.attacked_on_float[on_float]

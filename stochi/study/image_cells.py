@@ -1,0 +1,74 @@
+"""The cells of a study on images: trainings, then answers about each network."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from stochi.data.images import Images
+from stochi.study.answers import Answers
+from stochi.study.cells import CELLS, Cell, in_chunks
+from stochi.study.costs import answers_cost, cosines_cost, training_cost
+from stochi.study.examination import find_answers, made_as
+from stochi.study.keys import weights_key
+from stochi.study.networks import load_or_train
+from stochi.study.plan import StudyPlan
+from stochi.study.questions import Question
+from stochi.study.store import Store
+from stochi.study.victims import Victim
+
+
+def list_cells(answers: Answers) -> list[Cell]:
+    """Return cells that find all answers which the store lacks.
+
+    Args:
+        answers: the plan's answers so far.
+    """
+    asked = {victim: answers.open_questions(victim) for victim in answers.plan.victims()}
+    least = sum(answers_cost(victim, about) for victim, about in asked.items()) / CELLS
+    return [
+        cell for victim, about in asked.items() for cell in _cells(victim, about, answers, least)
+    ]
+
+
+def _cells(
+    victim: Victim, questions: Sequence[Question], answers: Answers, least: float
+) -> Iterator[Cell]:
+    plan, cosines = answers.plan, answers.needs_cosines(victim)
+    if not questions and not cosines:
+        return
+    key = weights_key(victim, plan)
+    needs = frozenset([answers.store.path(key, "pt").name])
+    if answers.store.get_tensors(key) is None:
+        yield Cell(
+            f"{victim.full_title}: training", partial(_train, plan, victim), training_cost(plan)
+        )
+    cost: Callable[[Sequence[Question]], float] = partial(answers_cost, victim)
+    for chunk in in_chunks(_groups(questions), cost, least):
+        work = partial(_find, plan, victim, chunk, False)
+        yield Cell(f"{victim.full_title}: {len(chunk)} answers", work, cost(chunk), needs)
+    if cosines:
+        work = partial(_find, plan, victim, [], True)
+        yield Cell(f"{victim.full_title}: cosines", work, cosines_cost(plan), needs)
+
+
+def _groups(questions: Sequence[Question]) -> list[list[Question]]:
+    """Return the questions, those together that have the same images."""
+    groups: dict[Question, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(made_as(question), []).append(question)
+    return list(groups.values())
+
+
+def _train(plan: StudyPlan, victim: Victim, store: Store, training: Images, _: Images) -> None:
+    load_or_train(victim, plan, training, store)
+
+
+def _find(
+    plan: StudyPlan,
+    victim: Victim,
+    questions: Sequence[Question],
+    cosines: bool,
+    store: Store,
+    training: Images,
+    test: Images,
+) -> None:
+    find_answers(victim, questions, cosines, Answers(plan, store), training, test)

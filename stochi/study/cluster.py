@@ -117,6 +117,7 @@ class _Run:
             for future in self._finished():
                 cell = self.busy.pop(future)
                 files, by = self._result(future, cell)
+                future.release()  # Dask would make the result again if its worker were lost
                 yield Done(cell, files, by)
         again = self.begun.total() - len(self.begun)
         self.progress(f"{number} cells were begun, {again} of them again after a loss")

@@ -42,9 +42,10 @@ def _cells(
             f"{victim.full_title}: training", partial(_train, plan, victim), training_cost(plan)
         )
     cost: Callable[[Sequence[Question]], float] = partial(answers_cost, victim)
-    for chunk in in_chunks(_groups(questions), cost, least):
-        work = partial(_find, plan, victim, chunk, False)
-        yield Cell(f"{victim.full_title}: {len(chunk)} answers", work, cost(chunk), needs)
+    chunks = list(in_chunks(_groups(questions), cost, least))
+    for number, chunk in enumerate(chunks, 1):
+        title = f"{victim.full_title}: part {number} of {len(chunks)}, {len(chunk)} answers"
+        yield Cell(title, partial(_find, plan, victim, chunk, False), cost(chunk), needs)
     if cosines:
         work = partial(_find, plan, victim, [], True)
         yield Cell(f"{victim.full_title}: cosines", work, cosines_cost(plan), needs)

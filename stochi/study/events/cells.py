@@ -48,12 +48,14 @@ def _cells(
         cost = training_cost(plan)
         yield Cell(f"{victim.full_title}: training", partial(_train, plan, victim), cost)
     cost_of: Callable[[Sequence[Part]], float] = partial(_cost, victim)
-    for chunk in in_chunks(_groups(parts), cost_of, least):
+    chunks = list(in_chunks(_groups(parts), cost_of, least))
+    for number, chunk in enumerate(chunks, 1):
         makes, questions = _divided(chunk)
         made = {_name(victim, q.shown, answers) for q in questions if q.shown.network}
         made -= {_name(victim, shown, answers) for shown in makes}
+        part = f"part {number} of {len(chunks)}"
         yield Cell(
-            f"{victim.full_title}: {len(makes)} made, {len(questions)} answers",
+            f"{victim.full_title}: {part}, {len(makes)} attacks, {len(questions)} answers",
             partial(_find, plan, victim, makes, questions),
             cost_of(chunk),
             frozenset([answers.store.path(key, "pt").name, *made]),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stochi.errors import InputError, StochiError, first_line
 from stochi.study.cells import Cell, Done, Waiting, Work
+from stochi.study.cluster_checks import ClusterError, check_scheduler, find_processor
 from stochi.study.cluster_worker import do_on_worker
 from stochi.study.crews import Crew
 from stochi.study.versions import list_versions
@@ -22,10 +23,6 @@ SECONDS_TO_CONNECT = 10
 SECONDS_BETWEEN_LOOKS = 1.0
 LARGEST = "100 GiB"
 """Size of a task from which Dask would warn; the samples travel in one, once."""
-
-
-class ClusterError(StochiError):
-    """Error for a cluster that lost its scheduler, or cannot do a study's work."""
 
 
 def on_cluster(
@@ -90,14 +87,14 @@ class _Run:
     ) -> None:
         self.client, self.address, self.progress = client, address, progress
         self.name = f"stochi-{secrets.token_hex(4)}"
+        check_scheduler(client, address)
         self.versions = list_versions()
-        # As a task and not scattered: if all its workers are lost, the scheduler makes it again.
-        content = pickle.dumps(work)
-        self.crew = client.submit(Crew, content, key=f"{self.name}-samples", pure=False)
+        self.content = pickle.dumps(work)
+        self.crew: Future | None = None
         self.busy: dict[Future, Cell] = {}
         self.places: dict[str, str] = {}
         self.begun: Counter[str] = Counter()
-        self.processors: dict[str, str] = {}
+        self.processors: set[str] = set()
         self.workers: dict[str, int] | None = None
         client.subscribe_topic(self.name, self._note)
 
@@ -123,6 +120,10 @@ class _Run:
         self.progress(f"{number} cells were begun, {again} of them again after a loss")
 
     def _submit(self, key: str, worker: str, cell: Cell, task: bytes) -> None:
+        if self.crew is None:  # by now, a worker has been looked at
+            # Not scattered: if all workers that have it are lost, the scheduler makes a task again.
+            name = f"{self.name}-samples"
+            self.crew = self.client.submit(Crew, self.content, key=name, pure=False)
         future = self.client.submit(
             do_on_worker,
             self.crew,
@@ -170,17 +171,13 @@ class _Run:
                 f"{cell.title}: each worker that did it was lost; it may have run out of memory:"
                 " give workers more, or run fewer on a machine"
             ) from error
-        except ImportError as error:
-            raise ClusterError(
-                f"{self.address}: a worker or the scheduler cannot import Stochi"
-                f" ({first_line(error)}); install the same version there"
-            ) from error
 
     def _look_at_workers(self) -> None:
         """Tell which workers joined or were lost."""
         now, before = dict(self.client.nthreads()), self.workers or {}
         for worker in sorted(now.keys() - before.keys()):
             self.progress(f"worker {worker} has joined; threads: {now[worker]}")
+            self._note_processor(find_processor(self.client, worker))
         for worker in sorted(before.keys() - now.keys()):
             at = [cell.title for future, cell in self.busy.items() if self._is_at(future, worker)]
             again = f", and with it, to be done again: {'; '.join(at)}" if at else ""
@@ -188,6 +185,17 @@ class _Run:
         if not now and (before or self.workers is None):
             self.progress(f"no workers; waiting for some (dask worker {self.address})")
         self.workers = now
+
+    def _note_processor(self, processor: str | None) -> None:
+        """Tell if the workers' processors differ."""
+        if processor is None or processor in self.processors:
+            return
+        self.processors.add(processor)
+        if len(self.processors) > 1:
+            self.progress(
+                f"processors differ ({', '.join(sorted(self.processors))}): where they round sums"
+                " otherwise, answers differ from those of a single machine"
+            )
 
     def _is_at(self, future: "Future", worker: str) -> bool:
         return bool(self.places[future.key] == worker) and not future.done()
@@ -197,4 +205,3 @@ class _Run:
         key, worker = event[1]["cell"], event[1]["worker"]
         self.places[key] = worker
         self.begun[key] += 1
-        self.processors[worker] = event[1]["processor"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from stochi.errors import StochiError
 from stochi.study.crews import Crew
-from stochi.study.versions import list_versions, name_processor
+from stochi.study.versions import list_versions
 
 
 class VersionError(StochiError):
@@ -33,7 +33,7 @@ def do_on_worker(
     worker = get_worker()
     check_versions(versions, worker.address)
     key = worker.get_current_task()
-    worker.log_event(topic, {"cell": key, "worker": worker.address, "processor": name_processor()})
+    worker.log_event(topic, {"cell": key, "worker": worker.address})
 
     def is_wanted() -> bool:
         state = worker.state.tasks.get(key)

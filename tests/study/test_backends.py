@@ -49,7 +49,7 @@ def test_what_goes_wrong_there_is_raised_here(tmp_path: Path, backend: str) -> N
     cells = [*make_cells(tmp_path, 3, 0.01), Cell("wrong", fail, 9.0)]
     with (
         joblib.parallel_config(backend=backend, n_jobs=2),
-        pytest.raises(InputError, match="^the 3rd network is missing$"),
+        pytest.raises(InputError, match=r"^the 3rd network is missing$"),
     ):
         spread_cells(tmp_path, cells, on_joblib)
 

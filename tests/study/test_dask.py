@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 
+from benchmarks.support.machines import Machines, machines
 from stochi.errors import InputError
 from stochi.study import cluster, conduct, conduct_events, image_cells
 from stochi.study.backends import choose_carry
@@ -20,7 +21,6 @@ from stochi.study.cells import Carry, Cell, Waiting, do_task
 from stochi.study.events import cells as event_cells
 from tests.kills.scene import ROOT, list_session
 from tests.study.events.tiny import TINY as TINY_EVENTS
-from tests.study.machines import Machines, machines
 from tests.study.pieces import SAMPLES, expected, fail, make_cells, read_files, spread_cells
 from tests.study.test_backends import SMALL
 
@@ -60,7 +60,7 @@ def killing(
             while not busy:
                 busy = [worker for worker, cells in client.processing().items() if cells]
         time.sleep(0.5)  # it has begun by then
-        running.processes[running.worker_at(busy[0])].kill()
+        running.kill(running.worker_at(busy[0]))
         then()
 
     def progress(line: str) -> None:
@@ -93,7 +93,7 @@ def test_a_cluster_does_every_cell_once(three: Machines, tmp_path: Path) -> None
 
 def test_what_goes_wrong_on_a_worker_is_raised_here(three: Machines, tmp_path: Path) -> None:
     cells = [*make_cells(tmp_path, 3, 0.01), Cell("wrong", fail, 9.0)]
-    with pytest.raises(InputError, match="^the 3rd network is missing$"):
+    with pytest.raises(InputError, match=r"^the 3rd network is missing$"):
         spread_cells(tmp_path, cells, carry_to(three))
 
 
@@ -155,7 +155,7 @@ def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
 
         def progress(line: str) -> None:
             if line.startswith("2 of"):
-                running.processes["scheduler"].kill()
+                running.kill("scheduler")
 
         cells = make_cells(tmp_path / "a", 9, 0.5)
         begun = time.monotonic()

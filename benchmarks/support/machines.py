@@ -9,10 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.kills.scene import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
-SCHEDULER = ["-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+"""Longest wait for a line of a log."""
+SCHEDULER = [
+    "-m",
+    "distributed.cli.dask_scheduler",
+    "--host",
+    "127.0.0.1",
+    "--port",
+    "0",
+    "--no-dashboard",
+]
 WORKER = ["-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny"]
 
 
@@ -63,6 +71,11 @@ class Machines:
             time.sleep(0.1)
         raise AssertionError(f"no {text!r} in the log of {name}: {self.log(name)[-2000:]}")
 
+    def kill(self, name: str) -> None:
+        """Kill a process, as the system does when memory runs out."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+
     def worker_at(self, address: str) -> str:
         """Return the name of the worker with an address."""
         return next(n for n in self.processes if n != "scheduler" and address in self.log(n))
@@ -73,7 +86,7 @@ def machines(folder: Path, workers: int) -> Iterator[Machines]:
     """Start a scheduler and workers, and kill them at the end."""
     cluster = Machines(folder)
     try:
-        cluster.start("scheduler", SCHEDULER + ["--no-dashboard"])
+        cluster.start("scheduler", SCHEDULER)
         line = cluster.wait_for("scheduler", "Scheduler at:")
         cluster.address = line.split()[-1]
         for number in range(workers):

@@ -100,21 +100,12 @@ def study_command(
     """
     import joblib
 
-    from stochi.data.catalogue import find_data_set
-    from stochi.study.backends import OWN, check_address
-
-    output = Output(as_json)
-    events = find_data_set(data).events
-    if events:
-        refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
-    if scheduler is not None:
-        check_address(scheduler)
-        refuse(context, ("processes",), "the cluster's workers do the work")
-    how = _How(out, data_dir, processes or joblib.cpu_count(), scheduler or OWN, output)
+    output, backend = Output(as_json), _choose_backend(context, scheduler)
+    how = _How(out, data_dir, processes or joblib.cpu_count(), backend, output)
     sizes = {"epochs": epochs, "seeds": seeds}
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
     with advised(advice):
-        if events:
+        if _has_events(context, data):
             from stochi.study import event_plan_for
 
             counts = {"samples": images, "training_samples": training_images}
@@ -133,6 +124,27 @@ def study_command(
             )
             found = _study_images(how, plan)
     _finish(how, found)
+
+
+def _has_events(context: typer.Context, data: str) -> bool:
+    """Return whether a data set consists of events, which no option about images goes with."""
+    from stochi.data.catalogue import find_data_set
+
+    events = find_data_set(data).events
+    if events:
+        refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
+    return events
+
+
+def _choose_backend(context: typer.Context, scheduler: str | None) -> str:
+    """Return where the work is done."""
+    from stochi.study.backends import OWN, check_address
+
+    if scheduler is None:
+        return OWN
+    check_address(scheduler)
+    refuse(context, ("processes",), "the cluster's workers do the work")
+    return scheduler
 
 
 @dataclass(frozen=True)

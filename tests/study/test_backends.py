@@ -1,6 +1,7 @@
 """A study's cells on other back ends than its own processes."""
 
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from stochi.study.backends import choose_carry
 from stochi.study.cells import Cell, Waiting, in_chunks
 from stochi.study.cluster_worker import VersionError, check_versions
 from stochi.study.joblib_rounds import on_joblib
-from stochi.study.store import Store
+from stochi.study.store import DamagedAnswer, Store
 from stochi.study.versions import list_versions
+from stochi.study.workers import in_processes
 from tests.study.events.tiny import TINY as TINY_EVENTS
 from tests.study.pieces import expected, fail, make_cells, read_files, spread_cells
 from tests.study.test_study import TINY
@@ -121,3 +123,16 @@ def test_a_study_on_a_joblib_back_end_has_the_same_bytes(
     with joblib.parallel_config(backend="loky", n_jobs=2):
         assert conduct(SMALL, tmp_path / "loky", backend="joblib") == alone
     assert read_files(tmp_path / "loky") == read_files(tmp_path / "alone")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::stochi.deploy.CalibrationWarning")
+def test_two_commands_on_one_folder_damage_nothing(tmp_path: Path) -> None:
+    places = [tmp_path / "one", tmp_path / "shared", tmp_path / "shared"]
+    list(in_processes(conduct_small, places, 3))
+    assert read_files(tmp_path / "shared") == read_files(tmp_path / "one")
+
+
+def conduct_small(folder: Path) -> None:
+    warnings.simplefilter("error", DamagedAnswer)
+    conduct(SMALL, folder)

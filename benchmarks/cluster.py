@@ -2,45 +2,43 @@
 
     python -m benchmarks.cluster
 
-It starts a scheduler and three workers, runs ``stochi study --scheduler``, kills a worker with
-SIGKILL in the middle of a cell, runs the same study in one process, and compares all files.
+It starts a scheduler and three workers, gives them a small study, kills a worker with SIGKILL in
+the middle of a cell, conducts the same study in one process, and compares all files.
 """
 
 import argparse
-import os
+import re
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.support.machines import ROOT, Machines, machines
+from benchmarks.support.machines import Machines, machines
+from stochi.study import AutoAttackPlan, EnsemblePlan, PGDPlan, SquarePlan, conduct, plan_for
+from stochi.study.plan import StudyPlan
 
-STUDY = "study --quick --images 5 --training-images 200 --epochs 1"
 
-
-def run(words: str, folder: Path, report: Callable[[str], None]) -> float:
-    """Run ``stochi`` in a folder, report its lines of progress, and return the seconds it took."""
-    print(f"$ stochi {words}", flush=True)
-    begun = time.monotonic()
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "stochi", *words.split()],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as command:
-        assert command.stderr is not None
-        for line in command.stderr:
-            report(line.rstrip())
-    if command.returncode:
-        sys.exit(f"status {command.returncode}")
-    return time.monotonic() - begun
+def make_plan() -> StudyPlan:
+    """Return the plan of three networks, each under all attacks of the study, with few steps."""
+    quick = plan_for("digits", quick=True)
+    return replace(
+        quick,
+        images=8,
+        trials=2,
+        calibration_images=4,
+        defences=("none",),
+        baselines=(),
+        training=replace(quick.training, images=200, epochs=2),
+        pgd=PGDPlan(iterations=4, draws=2),
+        square=SquarePlan(images=4, iterations=4),
+        auto_attack=AutoAttackPlan(iterations=4),
+        ensemble=EnsemblePlan(iterations=4),
+        curves=replace(quick.curves, defences=(), sigmas=()),
+    )
 
 
 def kill_a_worker(cluster: Machines) -> None:
@@ -53,7 +51,7 @@ def kill_a_worker(cluster: Machines) -> None:
             busy = [worker for worker, cells in client.processing().items() if cells]
     time.sleep(1)
     process = cluster.processes[cluster.worker_at(busy[0])]
-    print(f"  $ kill -{signal.SIGKILL:d} {process.pid}  # the worker {busy[0]}", flush=True)
+    print(f"          kill -{signal.SIGKILL:d} {process.pid}  # the worker {busy[0]}", flush=True)
     cluster.kill(cluster.worker_at(busy[0]))
 
 
@@ -64,27 +62,26 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 
 def main() -> None:
-    """Run both studies and compare them."""
+    """Conduct both studies and compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", default=STUDY, help="words after 'stochi'")
     parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--kill-after", type=int, default=15, help="number of cells")
+    parser.add_argument("--kill-after", type=int, default=4, help="number of cells")
     options = parser.parse_args()
+    warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, begun = Path(name), time.monotonic()
         (folder / "machines").mkdir()
         with machines(folder / "machines", options.workers) as cluster:
 
             def report(line: str) -> None:
-                print(f"  {line}", flush=True)
-                if line.startswith(f"{options.kill_after} of "):
+                print(f"{time.monotonic() - begun:6.1f} s  {line}", flush=True)
+                if re.match(rf"{options.kill_after} of \d+ cells", line):
                     threading.Thread(target=kill_a_worker, args=[cluster], daemon=True).start()
 
-            words = f"{options.study} --scheduler {cluster.address} --out cluster"
-            seconds = run(words, folder, report)
-        print(f"{seconds:.0f} s with {options.workers} workers, one of them killed")
-        alone = run(f"{options.study} --processes 1 --out alone", folder, lambda line: None)
-        print(f"{alone:.0f} s with a single process")
+            print(f'conduct(plan, "cluster", backend="{cluster.address}")', flush=True)
+            conduct(make_plan(), folder / "cluster", backend=cluster.address, progress=report)
+        print('conduct(plan, "alone")', flush=True)
+        conduct(make_plan(), folder / "alone")
         found, expected = read_files(folder / "cluster"), read_files(folder / "alone")
         other = [name for name in {*found, *expected} if found.get(name) != expected.get(name)]
         print(f"{len(expected) - len(other)} files equal, {len(other)} not", *sorted(other))

@@ -14,6 +14,8 @@ from stochi.temporary import temporary_folder
 Group = TypeVar("Group")
 CELLS = 200
 """Number of cells that the answers of a study are divided into, at most, beside one a network."""
+LEAST = 1000.0
+"""Smallest cost of a cell, in gradients of a sample: each lowers and calibrates its network again."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,15 @@ def do_task(task: Task, training: Any, test: Any) -> dict[str, bytes]:
         task.cell.work(Store(folder), training, test)
         found = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     return {name: content for name, content in found.items() if task.files.get(name) != content}
+
+
+def least_cost(total: float) -> float:
+    """Return what a cell costs at least, if there is as much to ask about its network.
+
+    Args:
+        total: cost of all answers of the study.
+    """
+    return max(total / CELLS, LEAST)
 
 
 def in_chunks(

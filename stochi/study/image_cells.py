@@ -5,7 +5,7 @@ from functools import partial
 
 from stochi.data.images import Images
 from stochi.study.answers import Answers
-from stochi.study.cells import CELLS, Cell, in_chunks
+from stochi.study.cells import Cell, in_chunks, least_cost
 from stochi.study.costs import answers_cost, cosines_cost, training_cost
 from stochi.study.examination import find_answers, made_as
 from stochi.study.keys import weights_key
@@ -23,7 +23,7 @@ def list_cells(answers: Answers) -> list[Cell]:
         answers: the plan's answers so far.
     """
     asked = {victim: answers.open_questions(victim) for victim in answers.plan.victims()}
-    least = sum(answers_cost(victim, about) for victim, about in asked.items()) / CELLS
+    least = least_cost(sum(answers_cost(victim, about) for victim, about in asked.items()))
     return [
         cell for victim, about in asked.items() for cell in _cells(victim, about, answers, least)
     ]

@@ -9,7 +9,7 @@ import joblib
 import pytest
 
 from stochi.errors import InputError
-from stochi.study import conduct, conduct_events, image_cells
+from stochi.study import cells, conduct, conduct_events
 from stochi.study.backends import choose_carry
 from stochi.study.cells import Cell, Waiting, in_chunks
 from stochi.study.cluster_worker import VersionError, check_versions
@@ -37,8 +37,8 @@ SMALL = replace(
 def test_any_joblib_back_end_does_every_cell_once(tmp_path: Path, backend: str) -> None:
     lines: list[str] = []
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        cells = make_cells(tmp_path / "a", 7, 0.01)
-        found = spread_cells(tmp_path / "a", cells, on_joblib, lines.append)
+        seven = make_cells(tmp_path / "a", 7, 0.01)
+        found = spread_cells(tmp_path / "a", seven, on_joblib, lines.append)
     assert found == expected(tmp_path / "b", 7)
     assert lines[0].startswith("1 of 7 cells: part 0; about")
     assert sorted(line.split(": ")[1].split(";")[0] for line in lines) == [
@@ -48,12 +48,12 @@ def test_any_joblib_back_end_does_every_cell_once(tmp_path: Path, backend: str) 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_what_goes_wrong_there_is_raised_here(tmp_path: Path, backend: str) -> None:
-    cells = [*make_cells(tmp_path, 3, 0.01), Cell("wrong", fail, 9.0)]
+    wrong = [*make_cells(tmp_path, 3, 0.01), Cell("wrong", fail, 9.0)]
     with (
         joblib.parallel_config(backend=backend, n_jobs=2),
         pytest.raises(InputError, match=r"^the 3rd network is missing$"),
     ):
-        spread_cells(tmp_path, cells, on_joblib)
+        spread_cells(tmp_path, wrong, on_joblib)
 
 
 def test_cells_that_others_wait_for_come_first_then_the_costliest(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_cells_that_others_wait_for_come_first_then_the_costliest(tmp_path: Path
         pass
 
     needs = frozenset(["a"])
-    cells = [Cell("x", work, 5, needs), Cell("y", work, 1), Cell("z", work, 9, needs)]
-    waiting = Waiting(cells, tmp_path)
+    three = [Cell("x", work, 5, needs), Cell("y", work, 1), Cell("z", work, 9, needs)]
+    waiting = Waiting(three, tmp_path)
     first = waiting.take()
     assert first is not None and first.cell.title == "y" and waiting.take() is None
     assert waiting.missing() == ["a"]
@@ -74,9 +74,9 @@ def test_cells_that_others_wait_for_come_first_then_the_costliest(tmp_path: Path
 
 
 def test_a_file_that_was_deleted_meanwhile_is_named(tmp_path: Path) -> None:
-    cells = make_cells(tmp_path, 3, 0)[1:]
+    orphans = make_cells(tmp_path, 3, 0)[1:]
     with pytest.raises(InputError, match=r"lacks [0-9a-f]{24}\.json, which was deleted"):
-        spread_cells(tmp_path, cells, on_joblib)
+        spread_cells(tmp_path, orphans, on_joblib)
 
 
 def test_chunks_hold_every_group_whole_and_cost_enough() -> None:
@@ -118,7 +118,8 @@ def test_a_worker_with_another_version_is_named() -> None:
 def test_a_study_on_a_joblib_back_end_has_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_cells, "CELLS", 12)
+    monkeypatch.setattr(cells, "CELLS", 12)
+    monkeypatch.setattr(cells, "LEAST", 0)
     alone = conduct(SMALL, tmp_path / "alone")
     with joblib.parallel_config(backend="loky", n_jobs=2):
         assert conduct(SMALL, tmp_path / "loky", backend="joblib") == alone

@@ -15,10 +15,9 @@ import pytest
 
 from benchmarks.support.machines import Machines, machines
 from stochi.errors import InputError
-from stochi.study import cluster, conduct, conduct_events, image_cells
+from stochi.study import cells, cluster, conduct, conduct_events
 from stochi.study.backends import choose_carry
 from stochi.study.cells import Carry, Cell, Waiting, do_task
-from stochi.study.events import cells as event_cells
 from tests.kills.scene import ROOT, list_session
 from tests.study.events.tiny import TINY as TINY_EVENTS
 from tests.study.pieces import SAMPLES, expected, fail, make_cells, read_files, spread_cells
@@ -80,8 +79,9 @@ def wait_until(holds: Callable[[], bool], seconds: float = 5) -> bool:
 
 def test_a_cluster_does_every_cell_once(three: Machines, tmp_path: Path) -> None:
     lines: list[str] = []
-    cells = make_cells(tmp_path / "a", 8, 0.05)
-    found = spread_cells(tmp_path / "a", cells, carry_to(three, lines), lines.append)
+    found = spread_cells(
+        tmp_path / "a", make_cells(tmp_path / "a", 8, 0.05), carry_to(three, lines), lines.append
+    )
     assert found == expected(tmp_path / "b", 8)
     workers = done_by(lines)
     assert len(workers) == 8 and {three.worker_at(by) for by in workers.values()} <= {
@@ -92,17 +92,17 @@ def test_a_cluster_does_every_cell_once(three: Machines, tmp_path: Path) -> None
 
 
 def test_what_goes_wrong_on_a_worker_is_raised_here(three: Machines, tmp_path: Path) -> None:
-    cells = [*make_cells(tmp_path, 3, 0.01), Cell("wrong", fail, 9.0)]
+    wrong = [*make_cells(tmp_path, 3, 0.01), Cell("wrong", fail, 9.0)]
     with pytest.raises(InputError, match=r"^the 3rd network is missing$"):
-        spread_cells(tmp_path, cells, carry_to(three))
+        spread_cells(tmp_path, wrong, carry_to(three))
 
 
 def test_work_that_nobody_waits_for_ends_and_leaves_the_workers_free(
     three: Machines, tmp_path: Path
 ) -> None:
-    cells = make_cells(tmp_path, 1, 0) + make_cells(tmp_path, 6, 60)[1:]
+    long = make_cells(tmp_path, 1, 0) + make_cells(tmp_path, 6, 60)[1:]
     work = partial(do_task, training=SAMPLES[0], test=SAMPLES[1])
-    with closing(carry_to(three)(work, Waiting(cells, tmp_path))) as coming:
+    with closing(carry_to(three)(work, Waiting(long, tmp_path))) as coming:
         done = next(coming)
         for name, content in done.files.items():
             (tmp_path / name).write_bytes(content)
@@ -157,10 +157,10 @@ def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
             if line.startswith("2 of"):
                 running.kill("scheduler")
 
-        cells = make_cells(tmp_path / "a", 9, 0.5)
+        nine = make_cells(tmp_path / "a", 9, 0.5)
         begun = time.monotonic()
         with pytest.raises(cluster.ClusterError, match="the scheduler is gone, or its cells were"):
-            spread_cells(tmp_path / "a", cells, carry_to(running), progress)
+            spread_cells(tmp_path / "a", nine, carry_to(running), progress)
         assert time.monotonic() - begun < 60
         kept = read_files(tmp_path / "a").items()
         assert len(kept) >= 2 and kept <= expected(tmp_path / "b", 9).items()
@@ -180,8 +180,8 @@ def test_no_scheduler_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_study_with_a_killed_worker_has_the_bytes_of_one_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: bool
 ) -> None:
-    monkeypatch.setattr(image_cells, "CELLS", 20)
-    monkeypatch.setattr(event_cells, "CELLS", 20)
+    monkeypatch.setattr(cells, "CELLS", 20)
+    monkeypatch.setattr(cells, "LEAST", 0)
     lines: list[str] = []
     (tmp_path / "machines").mkdir()
     with machines(tmp_path / "machines", 3) as running:

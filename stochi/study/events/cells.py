@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from stochi.data.streams import Streams
-from stochi.study.cells import CELLS, Cell, in_chunks
+from stochi.study.cells import Cell, in_chunks, least_cost
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.costs import training_cost, work_cost
 from stochi.study.events.examination import find_answers, open_work
@@ -26,7 +26,7 @@ def list_cells(answers: EventAnswers) -> list[Cell]:
         answers: the plan's answers so far.
     """
     work = {victim: _work(victim, answers) for victim in answers.plan.victims()}
-    least = sum(_cost(victim, parts) for victim, parts in work.items()) / CELLS
+    least = least_cost(sum(_cost(victim, parts) for victim, parts in work.items()))
     return [
         cell for victim, parts in work.items() for cell in _cells(victim, parts, answers, least)
     ]

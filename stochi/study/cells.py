@@ -15,7 +15,7 @@ Group = TypeVar("Group")
 CELLS = 200
 """Number of cells that the answers of a study are divided into, at most, beside one a network."""
 LEAST = 1000.0
-"""Smallest cost of a cell, in gradients of a sample: each lowers and calibrates its network again."""
+"""Smallest cost of a cell, in gradients of a sample; each lowers and calibrates its network."""
 
 
 @dataclass(frozen=True)

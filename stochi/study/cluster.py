@@ -94,6 +94,7 @@ class _Run:
         self.busy: dict[Future, Cell] = {}
         self.places: dict[str, str] = {}
         self.begun: Counter[str] = Counter()
+        self.again = 0
         self.processors: set[str] = set()
         self.workers: dict[str, int] | None = None
         client.subscribe_topic(self.name, self._note)
@@ -116,8 +117,8 @@ class _Run:
                 files, by = self._result(future, cell)
                 future.release()  # Dask would make the result again if its worker were lost
                 yield Done(cell, files, by)
-        again = self.begun.total() - len(self.begun)
-        self.progress(f"{number} cells were begun, {again} of them again after a loss")
+        twice = max(0, self.begun.total() - len(self.begun) - self.again)
+        self.progress(f"{number} cells: {self.again} done again after a loss, {twice} without one")
 
     def _submit(self, key: str, worker: str, cell: Cell, task: bytes) -> None:
         if self.crew is None:  # by now, a worker has been looked at
@@ -180,6 +181,7 @@ class _Run:
             self._note_processor(find_processor(self.client, worker))
         for worker in sorted(before.keys() - now.keys()):
             at = [cell.title for future, cell in self.busy.items() if self._is_at(future, worker)]
+            self.again += len(at)
             again = f", and with it, to be done again: {'; '.join(at)}" if at else ""
             self.progress(f"worker {worker} is lost{again}")
         if not now and (before or self.workers is None):

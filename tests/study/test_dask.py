@@ -40,7 +40,7 @@ def carry_to(running: Machines, lines: list[str] | None = None) -> Carry:
 
 def done_by(lines: list[str]) -> dict[str, str]:
     """Title of each cell that is done → the address of its worker; each is done once."""
-    split = [line.split(" cells: ")[1].split(";")[0] for line in lines if " cells: " in line]
+    split = [line.split(" cells: ")[1].split(";")[0] for line in lines if ", by " in line]
     found = dict(one.rsplit(", by ", 1) for one in split)
     assert len(found) == len(split)
     return found
@@ -88,7 +88,7 @@ def test_a_cluster_does_every_cell_once(three: Machines, tmp_path: Path) -> None
         f"worker{number}" for number in range(3)
     }
     assert sum("has joined" in line for line in lines) == 3
-    assert lines[-1] == "8 cells were begun, 0 of them again after a loss"
+    assert lines[-1] == "8 cells: 0 done again after a loss, 0 without one"
 
 
 def test_what_goes_wrong_on_a_worker_is_raised_here(three: Machines, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_lost_workers_cells_are_done_again_and_nothing_twice(tmp_path: Path) -
         assert running.worker_at(done_by(lines)[again[0]]) == "worker1"
         assert any(line.startswith("no workers; waiting for some (dask worker") for line in lines)
     assert found == expected(tmp_path / "b", 5) and len(done_by(lines)) == 5
-    assert lines[-1] == "5 cells were begun, 1 of them again after a loss"
+    assert lines[-1] == "5 cells: 1 done again after a loss, 0 without one"
 
 
 def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_study_with_a_killed_worker_has_the_bytes_of_one_process(
     assert spread == alone
     assert read_files(tmp_path / "dask") == read_files(tmp_path / "alone")
     assert sum(" is lost, and with it" in line for line in lines) == 1
-    assert lines[-1].endswith("cells were begun, 1 of them again after a loss")
+    assert lines[-1].endswith("cells: 1 done again after a loss, 0 without one")
     assert len(done_by(lines)) == int(lines[-1].split()[0])
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -83,13 +83,12 @@ def serve(handle: int, parent: int) -> None:
     leave_signals_to_parent()
     end_with_parent(parent)
     connection = Connection(handle)
-    work = pickle.loads(connection.recv_bytes())
-    while True:
-        try:
+    # A parent that closes it with a result unread resets the connection.
+    with suppress(EOFError, ConnectionError):
+        work = pickle.loads(connection.recv_bytes())
+        while True:
             item = pickle.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        connection.send_bytes(_outcome(work, item))
+            connection.send_bytes(_outcome(work, item))
 
 
 def _outcome(work: Callable[[Any], Any], item: Any) -> bytes:

@@ -76,30 +76,39 @@ OpenShareOption = Annotated[
 
 
 def choose_network(
-    context: typer.Context,
-    chosen: "DataSet",
-    *,
-    network: str,
-    width: int | None,
-    random_layers: int | None,
-    neuron: str,
-    time_steps: int | None,
-    sigma: float,
-    sampling: str,
-    input_gain: str,
-    bits: int,
-    noise_std: float,
-    open_share: float,
-    batch_norm: bool,
+    context: typer.Context, chosen: "DataSet", *, batch_norm: bool
 ) -> "NetworkConfig":
-    """Return the configuration of a network for a data set.
+    """Return the configuration of a network for a data set, from the options of a command.
 
     Raises:
         InputError: an option is out of range or has no effect.
     """
     from stochi.train import NetworkConfig
-    from stochi.train.deep_networks.catalogue import DEEP_NETWORKS
     from stochi.train.networks import check_time_steps
+
+    given = context.params
+    network, time_steps, width = given["network"], given["time_steps"], given["width"]
+    _check_kind(context, chosen, network)
+    time_steps = (chosen.time_steps or 8) if time_steps is None else time_steps
+    check_time_steps(time_steps)
+    same = ("sigma", "sampling", "input_gain", "neuron", "noise_std", "open_share", "random_layers")
+    found = NetworkConfig(
+        input_shape=chosen.shape,
+        classes=chosen.classes,
+        time_steps=time_steps,
+        bits=given["bits"] or None,
+        batch_norm=batch_norm,
+        kind=f"event-{network}" if chosen.events else network,
+        width=16 if width is None else width,
+        **{name: given[name] for name in same},
+    )
+    _check_neuron(context, found)
+    return found
+
+
+def _check_kind(context: typer.Context, chosen: "DataSet", network: str) -> None:
+    """Raise InputError unless a data set's samples go with a kind of network."""
+    from stochi.train.deep_networks.catalogue import DEEP_NETWORKS
 
     if network not in NETWORKS:
         raise InputError(f"--network is {network!r}; choose from {', '.join(NETWORKS)}")
@@ -107,34 +116,13 @@ def choose_network(
         raise InputError(
             f"--network mlp is for events, and {chosen.name} consists of images; leave it out"
         )
-    deep = network in DEEP_NETWORKS
-    if deep and chosen.events:
+    if network not in DEEP_NETWORKS:
+        refuse(context, ("width", "random_layers"), f"it is for deep networks, not {network}")
+    elif chosen.events:
         raise InputError(
             f"--network {network} is for images, and {chosen.name} consists of events; choose conv"
             " or mlp"
         )
-    if not deep:
-        refuse(context, ("width", "random_layers"), f"it is for deep networks, not {network}")
-    time_steps = (chosen.time_steps or 8) if time_steps is None else time_steps
-    check_time_steps(time_steps)
-    found = NetworkConfig(
-        input_shape=chosen.shape,
-        classes=chosen.classes,
-        time_steps=time_steps,
-        sigma=sigma,
-        sampling=sampling,
-        input_gain=input_gain,
-        bits=bits or None,
-        batch_norm=batch_norm,
-        kind=f"event-{network}" if chosen.events else network,
-        neuron=neuron,
-        noise_std=noise_std,
-        open_share=open_share,
-        width=16 if width is None else width,
-        random_layers=random_layers,
-    )
-    _check_neuron(context, found)
-    return found
 
 
 def _check_neuron(context: typer.Context, network: "NetworkConfig") -> None:

@@ -75,6 +75,14 @@ EpochsOption = Annotated[
 ProcessesOption = Annotated[
     int, typer.Option(help="Number of networks examined at a time; 0: one per core.")
 ]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Give the work to the Dask cluster of this scheduler, such as tcp://HOST:8786, and"
+        " only keep the results here; needs stochi[dask], see docs/cluster.md.",
+    ),
+]
 
 
 def study_command(
@@ -90,6 +98,7 @@ def study_command(
     training_images: TrainingImagesOption = None,
     epochs: EpochsOption = None,
     processes: ProcessesOption = 0,
+    scheduler: SchedulerOption = None,
     device: DeviceOption = "cpu",
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
@@ -112,41 +121,42 @@ def study_command(
     """
     import joblib
 
-    from stochi.data.catalogue import find_data_set
-
-    output = Output(as_json)
-    deep = _is_deep(plan)
-    if deep and not was_given(context, "data"):
+    output, backend = Output(as_json), _choose_backend(context, scheduler)
+    if _is_deep(plan) and not was_given(context, "data"):
         data = "cifar10"
-    events = find_data_set(data).events
-    if events:
-        if deep:
-            raise InputError(f"--plan depth is for images, and {data} consists of events")
-        refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
-    how = _How(out, data_dir, processes or joblib.cpu_count(), output)
-    sizes = {"epochs": epochs, "seeds": seeds}
+    how = _How(out, data_dir, processes or joblib.cpu_count(), backend, output)
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
     with advised(advice):
-        if events:
-            from stochi.study import event_plan_for
-
-            counts = {"samples": images, "training_samples": training_images}
-            on_events = event_plan_for(data, quick).with_options(**counts, **sizes, device=device)
-            found = _study_events(how, on_events)
+        if _has_events(context, data):
+            found = _study_events(how, _event_plan(context, data))
         else:
-            from stochi.study import depth_plan, plan_for
-
-            counts = {"images": images, "training_images": training_images}
-            chosen = depth_plan(data, quick=quick) if deep else plan_for(data, quick)
-            on_images = chosen.with_options(
-                epsilon=epsilon,
-                training_epsilon=training_epsilon,
-                device=device,
-                **counts,
-                **sizes,
-            )
-            found = _study_images(how, on_images)
+            found = _study_images(how, _image_plan(context, data))
     _finish(how, found)
+
+
+def _image_plan(context: typer.Context, data: str) -> "StudyPlan":
+    """Return the plan for a set of images, with the options of the command."""
+    from stochi.study import depth_plan, plan_for
+
+    given = context.params
+    deep, quick = _is_deep(given["plan"]), given["quick"]
+    chosen = depth_plan(data, quick=quick) if deep else plan_for(data, quick)
+    own = ("epsilon", "training_epsilon", "images", "training_images", "epochs", "seeds", "device")
+    return chosen.with_options(**{name: given[name] for name in own})
+
+
+def _event_plan(context: typer.Context, data: str) -> "EventStudyPlan":
+    """Return the plan for a set of events, with the options of the command."""
+    from stochi.study import event_plan_for
+
+    given = context.params
+    if _is_deep(given["plan"]):
+        raise InputError(f"--plan depth is for images, and {data} consists of events")
+    return event_plan_for(data, given["quick"]).with_options(
+        samples=given["images"],
+        training_samples=given["training_images"],
+        **{name: given[name] for name in ("epochs", "seeds", "device")},
+    )
 
 
 def _is_deep(plan: str) -> bool:
@@ -154,6 +164,27 @@ def _is_deep(plan: str) -> bool:
     if plan not in PLANS:
         raise InputError(f"--plan is {plan!r}; choose from {', '.join(PLANS)}")
     return plan == "depth"
+
+
+def _has_events(context: typer.Context, data: str) -> bool:
+    """Return whether a data set consists of events, which no option about images goes with."""
+    from stochi.data.catalogue import find_data_set
+
+    events = find_data_set(data).events
+    if events:
+        refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
+    return events
+
+
+def _choose_backend(context: typer.Context, scheduler: str | None) -> str:
+    """Return where the work is done."""
+    from stochi.study.backends import OWN, check_address
+
+    if scheduler is None:
+        return OWN
+    check_address(scheduler)
+    refuse(context, ("processes",), "the cluster's workers do the work")
+    return scheduler
 
 
 @dataclass(frozen=True)
@@ -164,12 +195,14 @@ class _How:
         out: folder of answers, tables and figures.
         data_dir: folder of the data set's files.
         processes: number of networks examined at a time.
+        backend: where the work is done.
         output: the command's output.
     """
 
     out: Path
     data_dir: Path | None
     processes: int
+    backend: str
     output: Output
 
     def __post_init__(self) -> None:
@@ -207,6 +240,7 @@ def _study_images(how: _How, plan: "StudyPlan") -> _Found:
         how.out / "answers",
         how.data_dir,
         processes=how.processes,
+        backend=how.backend,
         progress=how.output.progress,
     )
     if plan.depth is None:
@@ -228,7 +262,12 @@ def _study_events(how: _How, plan: "EventStudyPlan") -> _Found:
 
     folder = how.out / "answers"
     results = conduct_events(
-        plan, folder, how.data_dir, processes=how.processes, progress=how.output.progress
+        plan,
+        folder,
+        how.data_dir,
+        processes=how.processes,
+        backend=how.backend,
+        progress=how.output.progress,
     )
     draw_success(results, how.out / "success.png")
     figures = ["success.png", *draw_patterns(plan, folder, how.out)]

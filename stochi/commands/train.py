@@ -205,22 +205,7 @@ def train_command(
     options = {"epsilon": epsilon, "flips": flips, "surrogate": surrogate}
     chosen_defence = _choose_defence(defence, options)
     chosen = find_data_set(data)
-    built = choose_network(
-        context,
-        chosen,
-        network=network,
-        width=width,
-        random_layers=random_layers,
-        neuron=neuron,
-        time_steps=time_steps,
-        sigma=sigma,
-        sampling=sampling,
-        input_gain=input_gain,
-        bits=bits,
-        noise_std=noise_std,
-        open_share=open_share,
-        batch_norm=not hardware,
-    )
+    built = choose_network(context, chosen, batch_norm=not hardware)
     config = _choose_training(chosen, context.params)
     recipe = _Recipe(built, config, chosen_defence, hardware, data, training_images)
     output = Output(as_json)

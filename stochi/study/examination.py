@@ -1,5 +1,6 @@
 """Answers about one victim: it is trained, lowered, attacked and run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -41,12 +42,40 @@ def examine(victim: Victim, answers: Answers, training: Images, test: Images) ->
     comparisons = answers.open_comparisons(victim)
     if not open_questions and not comparisons:
         return 0
+    find_answers(victim, open_questions, comparisons, answers, training, test)
+    return len(open_questions) + len(comparisons)
+
+
+def find_answers(
+    victim: Victim,
+    questions: Sequence[Question],
+    comparisons: Sequence[Variant],
+    answers: Answers,
+    training: Images,
+    test: Images,
+) -> None:
+    """Find and keep answers about a victim, in the order of the questions.
+
+    Args:
+        comparisons: the variants whose cosines are found, too.
+        answers: where they are kept, and its weights are kept or found.
+        training, test: the plan's training and test images.
+    """
     examination = _Examination(victim, answers, training, test)
-    for question in open_questions:
+    for question in questions:
         answers.keep(victim, question, *examination.answer(question))
     for variant in comparisons:
         answers.keep_cosines(victim, variant, examination.compare_draws(variant))
-    return len(open_questions) + len(comparisons)
+
+
+def made_as(question: Question) -> Question:
+    """Return the question about the float model that has the same images, or the question itself.
+
+    Attacks on the float model are made once, for the float model itself and for transfer.
+    """
+    if question.attack != "clean" and FLOAT in (question.made_on, question.place):
+        return replace(question, place=FLOAT, made_on="own")
+    return question
 
 
 class _Examination:
@@ -78,15 +107,12 @@ class _Examination:
         return torch.stack(right), found.by
 
     def make_images(self, question: Question) -> Chosen:
-        """Return a question's images, attacked on the model that the question names.
-
-        Attacks on the float model are made once, for the float model itself and for transfer.
-        """
+        """Return a question's images, attacked on the model that the question names."""
         images = self.test.first(question.images)
         if question.attack == "clean":
             return Chosen(images.inputs, ("clean",) * len(images))
-        if question.made_on == FLOAT or question.place == FLOAT:
-            on_float = replace(question, place=FLOAT, made_on="own")
+        on_float = made_as(question)
+        if on_float.place == FLOAT:
             if on_float not in self.attacked_on_float:
                 surface = self.trained_for(question).model
                 self.attacked_on_float[on_float] = _attack(on_float, surface, images)

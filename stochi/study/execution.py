@@ -10,24 +10,17 @@ from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
 from stochi.files import check_output_folder
 from stochi.study.answers import Answers
-from stochi.study.defences import choose_defence
+from stochi.study.backends import OWN, choose_carry
+from stochi.study.costs import answers_cost, cosines_cost, training_cost
 from stochi.study.evaluation import evaluate
 from stochi.study.examination import examine
+from stochi.study.image_cells import list_cells
 from stochi.study.plan import StudyPlan
-from stochi.study.questions import Question
 from stochi.study.results import StudyResults
 from stochi.study.running import examine_all
+from stochi.study.spreading import spread
 from stochi.study.store import Store
-from stochi.study.victims import Victim
 from stochi.temporary import kept_tidy
-
-WEIGHT_NOISE_COST = 8
-"""Cost of a network with weight noise, in that of another one.
-
-Its weights differ in every draw, so the draws share no product.
-"""
-PARTS = {"auto-snn": 4, "auto-rand": 2, "square": 2}
-"""Attacks that evaluate the model several times in an iteration, or have several parts."""
 
 
 def conduct(
@@ -36,6 +29,7 @@ def conduct(
     data_dir: str | Path | None = None,
     *,
     processes: int = 1,
+    backend: str = OWN,
     progress: Callable[[str], None] = lambda message: None,
 ) -> StudyResults:
     """Conduct a study: find all answers that the folder does not hold yet, and evaluate them.
@@ -45,27 +39,39 @@ def conduct(
         folder: folder of answers and weights. Each is kept as soon as it is found; a later call
             with the same folder continues where this one stopped.
         data_dir: folder of the data set's files.
-        processes: number of victims that are examined at a time.
-        progress: called with a line of text after every victim.
+        processes: number of victims that are examined at a time by own processes.
+        backend: where the work is done: "processes", the study's own; "joblib", the back end of the
+            surrounding ``joblib.parallel_config``; or the address of a Dask scheduler, such as
+            "tcp://HOST:8786". Only this process writes into the folder then.
+        progress: called with a line of text after every victim, or cell of a victim's work.
 
     Raises:
-        InputError: an argument is out of range, the folder cannot be written into, or the data set
-            has too few images.
+        InputError: an argument is out of range, the folder cannot be written into, the data set has
+            too few images, or no scheduler answers.
     """
     check_arguments(conduct, locals())
     check_at_least_one(processes=processes)
     check_output_folder(folder)
+    carry = choose_carry(backend, progress)
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))
-    costs = {victim: _cost(victim, answers) for victim in plan.victims()}
-    missing = sum(
-        len(answers.open_questions(victim)) + len(answers.open_comparisons(victim))
-        for victim in costs
-    )
+    asked = {victim: answers.open_questions(victim) for victim in plan.victims()}
+    compared = {victim: answers.open_comparisons(victim) for victim in asked}
+    costs = {
+        victim: answers_cost(victim, asked[victim]) + len(compared[victim]) * cosines_cost(plan)
+        for victim in asked
+    }
+    for victim, cost in costs.items():
+        if cost and not answers.has_weights(victim):
+            costs[victim] += training_cost(victim, plan)
+    missing = sum(map(len, asked.values())) + sum(map(len, compared.values()))
     progress(f"{len(costs)} networks, {missing} answers to find; the costliest come first")
-    find = partial(examine, answers=answers, training=training, test=test)
     with kept_tidy(folder):
-        examine_all(costs, find, processes, progress)
+        if carry is None:
+            find = partial(examine, answers=answers, training=training, test=test)
+            examine_all(costs, find, processes, progress)
+        else:
+            spread(list_cells(answers), answers.store, (training, test), carry, progress)
     return evaluate(answers)
 
 
@@ -85,23 +91,3 @@ def load_images(plan: StudyPlan, data_dir: str | Path | None) -> tuple[Images, I
         if len(images) < asked:
             raise InputError(f"{name} is {asked}; {plan.data} has {len(images)} of them")
     return training.first(plan.training.images), test.first(plan.images)
-
-
-def _cost(victim: Victim, answers: Answers) -> float:
-    """Return what a victim's missing answers cost, roughly, in gradients of an image."""
-    plan = answers.plan
-    asked, comparisons = answers.open_questions(victim), answers.open_comparisons(victim)
-    each = WEIGHT_NOISE_COST if victim.randomization == "weight-noise" else 1
-    attacked = sum(each * _question_cost(victim, question) for question in asked)
-    gradients = plan.similarity.draws * (1 + plan.pgd.iterations)
-    compared = len(comparisons) * plan.similarity_images * gradients
-    trained = 0
-    if (asked or comparisons) and not answers.has_weights(victim):
-        passes = 1 if choose_defence(victim, plan) is None else 2
-        trained = passes * plan.training.images * plan.training.epochs
-    return float(trained + attacked + compared)
-
-
-def _question_cost(victim: Victim, question: Question) -> int:
-    runs = question.draws if victim.draws_in(question.place) or question.attack == "square" else 1
-    return question.images * (1 + question.iterations * runs * PARTS.get(question.attack, 1))

@@ -36,8 +36,8 @@ def examine_all(
             paid += costs[victim]
             left = (total - paid) / paid * (time.monotonic() - begun) / 60 if paid else 0
             progress(
-                f"{done} of {len(victims)} networks: {victim.title}, {victim.defence}, seed"
-                f" {victim.seed}, {found} new answers; about {left:.0f} min left"
+                f"{done} of {len(victims)} networks: {victim.full_title}, {found} new answers;"
+                f" about {left:.0f} min left"
             )
 
 

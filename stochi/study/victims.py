@@ -77,3 +77,8 @@ class Victim:
         """Name in tables and figures."""
         name = f"LIF, {self.randomization}" if self.randomization else self.neuron
         return name if self.sigma == 1.0 else f"{name}, σ = {self.sigma:g}"
+
+    @property
+    def full_title(self) -> str:
+        """Name in lines of progress."""
+        return f"{self.title}, {self.defence}, seed {self.seed}"

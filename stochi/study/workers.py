@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -57,20 +57,20 @@ def in_processes(
     content = pickle.dumps(work)
     with ExitStack() as stack:
         count = min(processes, len(items))
-        busy = dict(stack.enter_context(_started(processes)) for _ in range(count))
+        busy = dict(stack.enter_context(started(processes)) for _ in range(count))
         for connection, process in busy.items():
-            _send(connection, process, content)
-            _send(connection, process, pickle.dumps(next(coming)))
+            send(connection, process, content)
+            send(connection, process, pickle.dumps(next(coming)))
         while busy:
             for ready in multiprocessing.connection.wait(list(busy)):
                 assert isinstance(ready, Connection)
-                yield _receive(ready, busy[ready])
+                yield receive(ready, busy[ready])
                 try:
                     item = next(coming)
                 except StopIteration:
                     del busy[ready]
                 else:
-                    _send(ready, busy[ready], pickle.dumps(item))
+                    send(ready, busy[ready], pickle.dumps(item))
 
 
 def serve(handle: int, parent: int) -> None:
@@ -83,13 +83,12 @@ def serve(handle: int, parent: int) -> None:
     leave_signals_to_parent()
     end_with_parent(parent)
     connection = Connection(handle)
-    work = pickle.loads(connection.recv_bytes())
-    while True:
-        try:
+    # A parent that closes it with a result unread resets the connection.
+    with suppress(EOFError, ConnectionError):
+        work = pickle.loads(connection.recv_bytes())
+        while True:
             item = pickle.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        connection.send_bytes(_outcome(work, item))
+            connection.send_bytes(_outcome(work, item))
 
 
 def _outcome(work: Callable[[Any], Any], item: Any) -> bytes:
@@ -107,8 +106,12 @@ def _outcome(work: Callable[[Any], Any], item: Any) -> bytes:
 
 
 @contextmanager
-def _started(processes: int) -> Iterator[tuple[Connection, "subprocess.Popen[bytes]"]]:
-    """Start a process, and kill it at the end."""
+def started(processes: int) -> Iterator[tuple[Connection, "subprocess.Popen[bytes]"]]:
+    """Start a process that serves a socket, and kill it at the end.
+
+    Args:
+        processes: number of processes that share the cores.
+    """
     ours, theirs = socket.socketpair()
     with theirs:
         threads = str(max(1, (os.cpu_count() or 1) // processes))
@@ -129,14 +132,25 @@ def _started(processes: int) -> Iterator[tuple[Connection, "subprocess.Popen[byt
         process.wait()
 
 
-def _send(connection: Connection, process: "subprocess.Popen[bytes]", content: bytes) -> None:
+def send(connection: Connection, process: "subprocess.Popen[bytes]", content: bytes) -> None:
+    """Send a process its work, or an item, pickled.
+
+    Raises:
+        WorkerError: the process has ended.
+    """
     try:
         connection.send_bytes(content)
     except OSError as error:
         raise _ended(process) from error
 
 
-def _receive(connection: Connection, process: "subprocess.Popen[bytes]") -> Any:
+def receive(connection: Connection, process: "subprocess.Popen[bytes]") -> Any:
+    """Wait for the result of an item.
+
+    Raises:
+        WorkerError: the process has ended.
+        Exception: what the work raised.
+    """
     try:
         result, error, text = pickle.loads(connection.recv_bytes())
     except (EOFError, ConnectionError) as lost:

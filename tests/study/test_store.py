@@ -1,5 +1,6 @@
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import nn
 from stochi.errors import first_line
 from stochi.study.keeping import load_or_fit
 from stochi.study.store import DamagedAnswer, Store
+from stochi.study.workers import in_processes
 
 
 def test_answers_come_back(tmp_path: Path) -> None:
@@ -124,3 +126,28 @@ def test_weights_that_do_not_fit_are_fitted_again(tmp_path: Path) -> None:
         assert load_or_fit(store, key, lambda: nn.Linear(2, 3), lambda: fitted) is fitted
     kept = load_or_fit(store, key, lambda: nn.Linear(2, 3), lambda: nn.Linear(2, 3))
     assert all(map(torch.equal, kept.parameters(), fitted.parameters()))
+
+
+def put_often(folder: Path) -> int:
+    """Put and read the same answers again and again, as other processes do; return the misses."""
+    store, weights = Store(folder), torch.arange(2000.0)
+    misses = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number in range(60):
+            key = {"number": number % 3}
+            store.put(key, {"right": ["01" * 500] * 20})
+            store.put_tensors(key, {"weight": weights})
+            kept = store.get_tensors(key)
+            misses += store.get(key) is None or kept is None or len(kept["weight"]) != 2000
+    return misses
+
+
+def test_several_processes_write_the_same_answers_and_damage_none(tmp_path: Path) -> None:
+    assert list(in_processes(put_often, [tmp_path / "many"] * 3, 3)) == [0, 0, 0]
+    put_often(tmp_path / "one")
+    many, one = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("many", "one")
+    )
+    assert many == one and len(one) == 6

@@ -1,11 +1,14 @@
 """Processes that work for a study, and end with it."""
 
 import os
+import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
 from contextlib import closing
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,28 @@ def test_work_that_nobody_waits_for_ends() -> None:
     with closing(in_processes(slept, [0, 60, 60], 2)) as results:
         first = next(results)[1]
     assert not Path(f"/proc/{first}").exists()
+
+
+def test_a_parent_that_leaves_a_result_unread_ends_them_without_a_word() -> None:
+    code = (
+        "import os, socket, sys\n"
+        "from stochi.study.workers import serve\n"
+        "serve(int(sys.argv[1]), os.getppid())"
+    )
+    ours, theirs = socket.socketpair()
+    with theirs:
+        served = subprocess.Popen(
+            [sys.executable, "-c", code, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+    connection = Connection(ours.detach())
+    connection.send_bytes(pickle.dumps(slept))
+    connection.send_bytes(pickle.dumps(0))
+    assert connection.poll(60)
+    connection.close()
+    assert served.communicate(timeout=20)[1] == b"" and served.returncode == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -1,5 +1,6 @@
 """Answers about one victim on events: it is trained, lowered, attacked and asked."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -68,12 +69,29 @@ def examine(
         The number of answers that were missing.
     """
     makes, questions = open_work(victim, answers, crossing)
+    find_answers(victim, makes, questions, answers, training, test)
+    return len(questions)
+
+
+def find_answers(
+    victim: Victim,
+    makes: Sequence[Shown],
+    questions: Sequence[EventQuestion],
+    answers: EventAnswers,
+    training: Streams,
+    test: Streams,
+) -> None:
+    """Make and keep what a victim is shown, then find and keep answers about it.
+
+    Args:
+        answers: where all of this is kept, and what it needs is found.
+        training, test: the plan's training and test recordings.
+    """
     examination = _Examination(victim, answers, training, test)
     for shown in makes:
         examination.make(shown)
     for question in questions:
         examination.answer(question)
-    return len(questions)
 
 
 class _Examination:

@@ -82,7 +82,7 @@ _FORMS: dict[str, tuple[Put, Get, Place]] = {
         ),
         lambda store: (
             None
-            if Answers(IMAGES, store).needs_cosines(_VICTIM)
+            if Answers(IMAGES, store).open_comparisons(_VICTIM)
             else Answers(IMAGES, store).cosines(_VICTIM)
         ),
         lambda store: _only(store, "json"),

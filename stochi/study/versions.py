@@ -1,0 +1,41 @@
+"""What answers depend on beside the questions: the code, and the libraries that round sums."""
+
+import hashlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+LIBRARIES = ("torch", "numpy", "numba", "snntorch")
+
+
+def list_versions() -> dict[str, str]:
+    """Return the versions of Stochi's code and of the libraries that compute, by name."""
+    return {"Stochi's code": _digest_of_code()} | {name: _version(name) for name in LIBRARIES}
+
+
+def name_processor() -> str:
+    """Return the name of this machine's processor, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _digest_of_code() -> str:
+    """Return a digest of Stochi's source files; its version stays the same between releases."""
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for top in sorted(package.iterdir()):
+        # In a checkout, some folders are links, which rglob does not follow before Python 3.13.
+        inside = sorted(top.resolve().rglob("*.py")) if top.is_dir() else [top]
+        for path in (path for path in inside if path.suffix == ".py"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -48,3 +48,12 @@ def test_a_place_that_is_no_folder_is_refused_before_the_study(
     Path("file").touch()
     status, _, err = run("study", "--quick", "--out", "file")
     assert status == 2 and "file cannot be written into" in err
+
+
+def test_what_cannot_be_a_scheduler_is_refused(run: Run) -> None:
+    status, _, err = run("study", "--quick", "--scheduler", "localhost:8786")
+    assert status == 2 and "'localhost:8786': not the address of a Dask scheduler" in err
+    words = ("--scheduler", "tcp://127.0.0.1:9", "--processes", "2")
+    status, _, err = run("study", "--quick", *words)
+    assert status == 2 and "--processes: the cluster's workers do the work; leave it out" in err
+    assert not Path("runs").exists()

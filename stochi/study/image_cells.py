@@ -39,10 +39,8 @@ def _cells(
     key = weights_key(victim, plan)
     needs = frozenset([answers.store.path(key, "pt").name])
     if answers.store.get_tensors(key) is None:
-        cost_of_training = training_cost(victim, plan)
-        yield Cell(
-            f"{victim.full_title}: training", partial(_train, plan, victim), cost_of_training
-        )
+        work = partial(_train, plan, victim)
+        yield Cell(f"{victim.full_title}: training", work, training_cost(victim, plan))
     cost: Callable[[Sequence[Question]], float] = partial(answers_cost, victim)
     chunks = list(in_chunks(_groups(questions), cost, least))
     for number, chunk in enumerate(chunks, 1):
@@ -50,8 +48,8 @@ def _cells(
         yield Cell(title, partial(_find, plan, victim, chunk, []), cost(chunk), needs)
     for variant in comparisons:
         what = f"cosines, {variant.title}" if variant.title else "cosines"
-        work = partial(_find, plan, victim, [], [variant])
-        yield Cell(f"{victim.full_title}: {what}", work, cosines_cost(plan), needs)
+        compare = partial(_find, plan, victim, [], [variant])
+        yield Cell(f"{victim.full_title}: {what}", compare, cosines_cost(plan), needs)
 
 
 def _groups(questions: Sequence[Question]) -> list[list[Question]]:

@@ -75,15 +75,24 @@ def make_tables(results: StudyResults) -> list[Table]:
             3,
         ),
     ]
-    if results.draws_by_depth:
-        title = (
-            f"Accuracy by EOT draws and random layers, first training, %\n{describe_climb(plan)}"
-        )
-        tables.append(Table(f"{title}, draws varied", depth_rows(results.draws_by_depth), 3))
-        tables.append(Table("The paper's claims, and what was found", claim_rows(results), 2))
+    tables += _depth_tables(results)
     if results.masking:
         tables.append(Table("Signs of masked gradients", masking_rows(results.masking), 4))
     return tables
+
+
+def _depth_tables(results: StudyResults) -> list[Table]:
+    """Return the tables of a study at depth, if it is one."""
+    if not results.draws_by_depth:
+        return []
+    title = (
+        "Accuracy by EOT draws and random layers, first training, %\n"
+        f"{describe_climb(results.plan)}, draws varied"
+    )
+    return [
+        Table(title, depth_rows(results.draws_by_depth), 3),
+        Table("The paper's claims, and what was found", claim_rows(results), 2),
+    ]
 
 
 def describe_plan(plan: StudyPlan) -> str:

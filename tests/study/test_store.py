@@ -123,7 +123,7 @@ def test_weights_that_do_not_fit_are_fitted_again(tmp_path: Path) -> None:
     store.put_tensors(key, {"weight": torch.zeros(1000)})
     fitted = nn.Linear(2, 3)
     with pytest.warns(DamagedAnswer, match=r"pt: damaged \(RuntimeError"):
-        assert load_or_fit(store, key, lambda: nn.Linear(2, 3), lambda: fitted) is fitted
+        assert load_or_fit(store, key, lambda: nn.Linear(2, 3), lambda _: fitted) is fitted
     kept = load_or_fit(store, key, lambda: nn.Linear(2, 3), lambda: nn.Linear(2, 3))
     assert all(map(torch.equal, kept.parameters(), fitted.parameters()))
 

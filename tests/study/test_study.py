@@ -131,7 +131,7 @@ def test_json_has_every_number_beside_its_cell(results: StudyResults) -> None:
     assert all(cell.keys() == where | numbers | {"axis", "at"} for cell in found["curves"])
     assert {cell["axis"] for cell in found["curves"]} == {"epsilon", "iterations", "draws", "sigma"}
     for cell in found["similarities"]:
-        assert cell.keys() == {"defence", "network", "gradient", "perturbation"}
+        assert cell.keys() == {"defence", "network", "variant", "gradient", "perturbation"}
         assert len(cell["gradient"]) == len(cell["perturbation"]) == 3
     first, plain = results.table[0], found["table"][0]
     assert plain["network"] == first.network and plain["low"] == first.accuracy.low

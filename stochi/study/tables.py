@@ -69,11 +69,7 @@ def make_tables(results: StudyResults) -> list[Table]:
             difference_rows(results.converged),
             3,
         ),
-        Table(
-            "Cosine between two draws, first training, mean over images",
-            similarity_rows(results.similarities),
-            3,
-        ),
+        Table("Cosine between two draws, first training", similarity_rows(results.similarities), 3),
     ]
     tables += _depth_tables(results)
     if results.masking:

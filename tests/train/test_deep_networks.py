@@ -20,6 +20,7 @@ from stochi.train import (
     RandomTauLeaky,
     TrainingConfig,
     load_checkpoint,
+    make_defence,
     save_checkpoint,
     train_classifier,
     twin_of,
@@ -204,6 +205,32 @@ def test_they_learn() -> None:
     assert history[-1].loss < history[0].loss
     assert max(epoch.validation_accuracy for epoch in history) == 1
     assert not net.training
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("neuron", "defence"), [("random", "fgsm"), ("noisy", "tgo"), ("gated", "trades")]
+)
+def test_they_train_with_every_defence_and_reach_the_chip(
+    kind: str, neuron: str, defence: str, device: str
+) -> None:
+    images = Images(some_images(32, *SMALL), torch.arange(32) % 2)
+    config = NetworkConfig(SMALL, 2, 2, kind=kind, width=2, neuron=neuron)
+    net, history = train_classifier(
+        config.build,
+        images,
+        TrainingConfig(epochs=1, optimizer="sgd", batch_size=8),
+        defence=make_defence(defence),
+        device=device,
+    )
+    assert history[0].loss > 0
+    net = net.cpu()
+    program = lower(to_nir(net, images.inputs[:2]))
+    ours = run(program, images.inputs[:4], device=device)
+    twin = twin_of(program, net, images.inputs[:2]).eval()
+    compared = compare_records(ours, record_twin(twin, program, images.inputs[:4], Draws()))
+    assert sum(layer.mismatches for layer in compared) == 0
 
 
 @pytest.mark.parametrize(

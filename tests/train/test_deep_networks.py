@@ -227,7 +227,7 @@ def test_they_train_with_every_defence_and_reach_the_chip(
     assert history[0].loss > 0
     net = net.cpu()
     program = lower(to_nir(net, images.inputs[:2]))
-    ours = run(program, images.inputs[:4], device=device)
+    ours = run(program, images.inputs[:4], probes=PROBES, device=device)
     twin = twin_of(program, net, images.inputs[:2]).eval()
     compared = compare_records(ours, record_twin(twin, program, images.inputs[:4], Draws()))
     assert sum(layer.mismatches for layer in compared) == 0

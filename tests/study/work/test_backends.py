@@ -9,17 +9,18 @@ import joblib
 import pytest
 
 from stochi.errors import InputError
-from stochi.study import cells, conduct, conduct_events
-from stochi.study.backends import choose_carry
-from stochi.study.cells import Cell, Waiting, in_chunks
-from stochi.study.cluster_worker import VersionError, check_versions
-from stochi.study.joblib_rounds import on_joblib
+from stochi.study import conduct, conduct_events
 from stochi.study.store import DamagedAnswer, Store
-from stochi.study.versions import list_versions
-from stochi.study.workers import in_processes
+from stochi.study.work import cells
+from stochi.study.work.backends import choose_carry
+from stochi.study.work.cells import Cell, Waiting, in_chunks
+from stochi.study.work.cluster_worker import VersionError, check_versions
+from stochi.study.work.joblib_rounds import on_joblib
+from stochi.study.work.versions import list_versions
+from stochi.study.work.workers import in_processes
 from tests.study.events.tiny import TINY as TINY_EVENTS
-from tests.study.pieces import expected, fail, make_cells, read_files, spread_cells
 from tests.study.test_study import TINY
+from tests.study.work.pieces import expected, fail, make_cells, read_files, spread_cells
 
 SMALL = replace(
     TINY,

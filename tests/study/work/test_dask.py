@@ -15,13 +15,14 @@ import pytest
 
 from benchmarks.support.machines import Machines, machines
 from stochi.errors import InputError
-from stochi.study import cells, cluster, conduct, conduct_events
-from stochi.study.backends import choose_carry
-from stochi.study.cells import Carry, Cell, Waiting, do_task
+from stochi.study import conduct, conduct_events
+from stochi.study.work import cells, cluster
+from stochi.study.work.backends import choose_carry
+from stochi.study.work.cells import Carry, Cell, Waiting, do_task
 from tests.kills.scene import ROOT, list_session
 from tests.study.events.tiny import TINY as TINY_EVENTS
-from tests.study.pieces import SAMPLES, expected, fail, make_cells, read_files, spread_cells
-from tests.study.test_backends import SMALL
+from tests.study.work.pieces import SAMPLES, expected, fail, make_cells, read_files, spread_cells
+from tests.study.work.test_backends import SMALL
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'stochi[dask]'")
 

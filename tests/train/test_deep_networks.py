@@ -240,6 +240,8 @@ def test_they_train_with_every_defence_and_reach_the_chip(
         (lambda: vgg9(random_layers=-1), "random_layers is -1; this network has 8"),
         (lambda: vgg9((3, 7, 32)), "input_shape is (3, 7, 32); VGG9 halves images three times"),
         (lambda: sew_resnet19(width=0), "width is 0"),
+        (lambda: sew_resnet19(width=10**5), "SEW-ResNet19 of width 100000 would take"),
+        (lambda: vgg9(width=10**5), "VGG9 of width 100000 would take"),
         (lambda: NetworkConfig(kind="vgg9", input_shape=(1, 4, 4)), "at least 8×8"),
         (lambda: NetworkConfig(kind="sew-resnet19", width=2**21), "width is 2097152"),
     ],

@@ -38,9 +38,9 @@ SMALL = replace(
 def test_any_joblib_back_end_does_every_cell_once(tmp_path: Path, backend: str) -> None:
     lines: list[str] = []
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        seven = make_cells(tmp_path / "a", 7, 0.01)
-        found = spread_cells(tmp_path / "a", seven, on_joblib, lines.append)
-    assert found == expected(tmp_path / "b", 7)
+        seven = make_cells(tmp_path / "cells", 7, 0.01)
+        found = spread_cells(tmp_path / "cells", seven, on_joblib, lines.append)
+    assert found == expected(tmp_path / "expected", 7)
     assert lines[0].startswith("1 of 7 cells: part 0; about")
     assert sorted(line.split(": ")[1].split(";")[0] for line in lines) == [
         f"part {number}" for number in range(7)

@@ -81,9 +81,12 @@ def wait_until(holds: Callable[[], bool], seconds: float = 5) -> bool:
 def test_a_cluster_does_every_cell_once(three: Machines, tmp_path: Path) -> None:
     lines: list[str] = []
     found = spread_cells(
-        tmp_path / "a", make_cells(tmp_path / "a", 8, 0.05), carry_to(three, lines), lines.append
+        tmp_path / "cells",
+        make_cells(cells_at, 8, 0.05),
+        carry_to(three, lines),
+        lines.append,
     )
-    assert found == expected(tmp_path / "b", 8)
+    assert found == expected(tmp_path / "expected", 8)
     workers = done_by(lines)
     assert len(workers) == 8 and {three.worker_at(by) for by in workers.values()} <= {
         f"worker{number}" for number in range(3)
@@ -140,13 +143,13 @@ def test_a_lost_workers_cells_are_done_again_and_nothing_twice(tmp_path: Path) -
         progress = killing(running, lines, 2, lambda: running.start_worker("worker1"))
         carry = choose_carry(running.address, progress)
         assert carry is not None
-        found = spread_cells(tmp_path / "a", make_cells(tmp_path / "a", 5, 1.5), carry, progress)
+        found = spread_cells(tmp_path / "cells", make_cells(cells_at, 5, 1.5), carry, progress)
         assert list_session(running.processes["worker0"].pid) == []
         again = [line.split(": ")[-1] for line in lines if " is lost" in line]
         assert len(again) == 1 and again[0] in done_by(lines)
         assert running.worker_at(done_by(lines)[again[0]]) == "worker1"
         assert any(line.startswith("no workers; waiting for some (dask worker") for line in lines)
-    assert found == expected(tmp_path / "b", 5) and len(done_by(lines)) == 5
+    assert found == expected(tmp_path / "expected", 5) and len(done_by(lines)) == 5
     assert lines[-1] == "5 cells: 1 done again after a loss, 0 without one"
 
 
@@ -158,13 +161,13 @@ def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
             if line.startswith("2 of"):
                 running.kill("scheduler")
 
-        nine = make_cells(tmp_path / "a", 9, 0.5)
+        nine = make_cells(tmp_path / "cells", 9, 0.5)
         begun = time.monotonic()
         with pytest.raises(cluster.ClusterError, match="the scheduler is gone, or its cells were"):
-            spread_cells(tmp_path / "a", nine, carry_to(running), progress)
+            spread_cells(tmp_path / "cells", nine, carry_to(running), progress)
         assert time.monotonic() - begun < 60
-        kept = read_files(tmp_path / "a").items()
-        assert len(kept) >= 2 and kept <= expected(tmp_path / "b", 9).items()
+        kept = read_files(tmp_path / "cells").items()
+        assert len(kept) >= 2 and kept <= expected(tmp_path / "expected", 9).items()
 
 
 def test_no_scheduler_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -80,12 +80,9 @@ def wait_until(holds: Callable[[], bool], seconds: float = 5) -> bool:
 
 def test_a_cluster_does_every_cell_once(three: Machines, tmp_path: Path) -> None:
     lines: list[str] = []
-    found = spread_cells(
-        tmp_path / "cells",
-        make_cells(cells_at, 8, 0.05),
-        carry_to(three, lines),
-        lines.append,
-    )
+    place = tmp_path / "cells"
+    some = make_cells(place, 8, 0.05)
+    found = spread_cells(place, some, carry_to(three, lines), lines.append)
     assert found == expected(tmp_path / "expected", 8)
     workers = done_by(lines)
     assert len(workers) == 8 and {three.worker_at(by) for by in workers.values()} <= {

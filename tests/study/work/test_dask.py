@@ -140,7 +140,8 @@ def test_a_lost_workers_cells_are_done_again_and_nothing_twice(tmp_path: Path) -
         progress = killing(running, lines, 2, lambda: running.start_worker("worker1"))
         carry = choose_carry(running.address, progress)
         assert carry is not None
-        found = spread_cells(tmp_path / "cells", make_cells(cells_at, 5, 1.5), carry, progress)
+        place = tmp_path / "cells"
+        found = spread_cells(place, make_cells(place, 5, 1.5), carry, progress)
         assert list_session(running.processes["worker0"].pid) == []
         again = [line.split(": ")[-1] for line in lines if " is lost" in line]
         assert len(again) == 1 and again[0] in done_by(lines)

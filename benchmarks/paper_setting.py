@@ -128,19 +128,25 @@ def measure(config: NetworkConfig, images: Images, device: torch.device) -> tupl
     return step / BATCH, gradient / BATCH
 
 
-def examine(network: nn.Module, test: Images, device: torch.device) -> Iterator[str]:
-    """Yield the cells of a network's row: accuracies with intervals, and two cosines."""
-    shown = [(None, test), *((attempt.attack, test) for attempt in attempts())]
-    for attack, images in shown:
-        found = images.inputs if attack is None else run_attack(attack, network, images).inputs
-        attacked = images.with_inputs(found)
+def examine(network: nn.Module, test: Images, rows: int, device: torch.device) -> Iterator[str]:
+    """Yield the cells of a network's row: accuracies with intervals, and two cosines.
+
+    Args:
+        rows: number of images whose gradients are computed at a time, over all draws.
+    """
+    for attack in (None, *(attempt.attack for attempt in attempts())):
+        found = test.inputs
+        if attack is not None:
+            few = max(1, rows // attack.recipe.draws)
+            found = run_attack(attack, network, test, few).inputs
+        attacked = test.with_inputs(found)
         right = torch.stack([are_right(network, attacked, BATCH) for _ in range(TRIALS)])
         value = estimate_accuracy(right)
         yield f"{value.value:.1%}\n{100 * value.low:.0f}–{100 * value.high:.0f}"
-    few = test.first(32).to(device)
+    compared, some = test.first(32).to(device), max(1, rows // 4)
     pgd = PGD(EPSILON, 0, 10, use_random_start=False, draws=1)
-    yield f"{float(gradient_similarities(network, few, 4).mean()):.2f}"
-    yield f"{float(perturbation_similarities(network, few, pgd, 4).mean()):.2f}"
+    yield f"{float(gradient_similarities(network, compared, 4, some).mean()):.2f}"
+    yield f"{float(perturbation_similarities(network, compared, pgd, 4).mean()):.2f}"
 
 
 def main() -> None:
@@ -151,7 +157,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--time-steps", type=int, default=8)
-    parser.add_argument("--micro-batch", type=int, help="images whose gradients fit the memory")
+    parser.add_argument("--micro-batch", type=int, help="images whose gradients fit; 64")
     chosen = parser.parse_args()
     device, output = torch.device(check_device(chosen.device)), Output(as_json=False)
     training, test = load("cifar10", chosen.data_dir)
@@ -184,7 +190,8 @@ def main() -> None:
             batch_progress=output.counter("batches"),
         )
         with seeded(0):
-            rows.append([name, *examine(network, test.first(cut.attacked).to(device), device)])
+            shown = test.first(cut.attacked).to(device)
+            rows.append([name, *examine(network, shown, chosen.micro_batch or BATCH, device)])
     title = f"SEW-ResNet19, {chosen.width} channels, T = {time_steps}, ε = 8/255, on {device.type}"
     output.table(rows, f"{title}\n{describe(cut, chosen.width, time_steps)}")
 

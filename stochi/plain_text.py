@@ -12,6 +12,15 @@ SHOWN = 60
 """The most characters of a value in a message."""
 
 
+class Lines(str):
+    """Text on several lines, whose line breaks come from no file."""
+
+    @classmethod
+    def of(cls, *lines: str) -> "Lines":
+        """Return lines, each escaped."""
+        return cls("\n".join(map(escape_text, lines)))
+
+
 def escape_text(text: str) -> str:
     r"""Return text on one line, with ``\x1b``, ``\n`` or ``\u202e`` for what is not printable."""
     return text if text.isprintable() else "".join(map(_shown, text))

@@ -15,7 +15,14 @@ from stochi.commands.stopping import Stopping
 from stochi.deploy.portable.readme import _shown
 from stochi.errors import InputError, ProgramError, StochiError, StochiWarning
 from stochi.parity.report.page import render_page
-from stochi.plain_text import LONGEST, escape_label, escape_lines, escape_message, escape_text
+from stochi.plain_text import (
+    LONGEST,
+    Lines,
+    escape_label,
+    escape_lines,
+    escape_message,
+    escape_text,
+)
 
 NAMES = (
     "\x1b[31mred\x1b[0m",
@@ -82,6 +89,14 @@ def test_the_console_shows_names_escaped(name: str, capsys: pytest.CaptureFixtur
     assert is_plain(out.replace("\n", "")) and is_plain(err.replace("\n", ""))
     shown = escape_text(name)
     assert f"layer {shown}" in out and f"Layers of {shown}" in out and shown in err
+
+
+def test_lines_of_our_own_stay_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    label = Lines.of("PGD\nPGD", "8 images")
+    assert label == "PGD\\nPGD\n8 images"
+    Output(as_json=False).table([["shown", "right"], [label, "50 %\n40–60"]], "Accuracy")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["PGD\\nPGD", "50", "%"] in lines and ["8", "images", "40–60"] in lines
 
 
 def test_a_name_of_two_lines_makes_no_second_row(capsys: pytest.CaptureFixture[str]) -> None:

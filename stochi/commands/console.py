@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stochi.commands.time_left import TimeLeft, in_words
-from stochi.plain_text import escape_lines, escape_message, escape_text
+from stochi.plain_text import Lines, escape_lines, escape_message, escape_text
 
 WIDEST = 1000
 """Columns of text, far more than any table has."""
@@ -77,11 +77,11 @@ class Output:
             text_columns: number of columns, from the left, that are text; the others are numbers.
         """
         head, *body = rows
-        # The first columns hold names, from files perhaps; lines are kept apart among numbers only.
+        # The first columns hold names, from files perhaps, whose line breaks are not ours.
         shown = [list(map(escape_lines, head))]
         for row in body:
-            names, numbers = row[:text_columns], row[text_columns:]
-            shown.append([*map(escape_text, names), *map(escape_lines, numbers)])
+            names = [t if isinstance(t, Lines) else escape_text(t) for t in row[:text_columns]]
+            shown.append([*names, *map(escape_lines, row[text_columns:])])
         table = Table(
             title=Text(escape_lines(title), style="table.title"),
             title_justify="left",

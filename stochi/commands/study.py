@@ -178,7 +178,7 @@ def _has_events(context: typer.Context, data: str) -> bool:
 
 def _choose_backend(context: typer.Context, scheduler: str | None) -> str:
     """Return where the work is done."""
-    from stochi.study.backends import OWN, check_address
+    from stochi.study.work.backends import OWN, check_address
 
     if scheduler is None:
         return OWN

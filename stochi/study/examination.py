@@ -115,10 +115,10 @@ class _Examination:
         if on_float.place == FLOAT:
             if on_float not in self.attacked_on_float:
                 surface = self.trained_for(question).model
-                self.attacked_on_float[on_float] = _attack(on_float, surface, images)
+                self.attacked_on_float[on_float] = self._attack(on_float, surface, images)
             return self.attacked_on_float[on_float]
         surface = self.trained.make_surface(question.place, question.attack == "square")
-        return _attack(question, surface, images)
+        return self._attack(question, surface, images)
 
     def trained_for(self, question: Question) -> TrainedNetwork:
         """Return the trained network that a question is about."""
@@ -141,21 +141,20 @@ class _Examination:
             draws=1,
         )
         with seeded(ATTACK_SEED):
-            gradients = gradient_similarities(model, images, draws)
+            gradients = gradient_similarities(model, images, draws, self.plan.batch_size)
         perturbations = perturbation_similarities(model, images, pgd, draws)
         return Cosines(tuple(gradients.tolist()), tuple(perturbations.tolist()))
 
-
-def _attack(question: Question, surface: nn.Module, images: Images) -> Chosen:
-    """Return images with a question's attack, made on a model."""
-    told = question.surrogates if spiking_neurons(surface) else OWN
-    attack = make_attack(
-        question.attack,
-        question.epsilon,
-        iterations=question.iterations,
-        draws=question.draws,
-        surrogates=told,
-        seed=ATTACK_SEED,
-        grid=GRADED_INPUT_MAX,
-    )
-    return run_attack(attack, surface, images)
+    def _attack(self, question: Question, surface: nn.Module, images: Images) -> Chosen:
+        """Return images with a question's attack, made on a model."""
+        told = question.surrogates if spiking_neurons(surface) else OWN
+        attack = make_attack(
+            question.attack,
+            question.epsilon,
+            iterations=question.iterations,
+            draws=question.draws,
+            surrogates=told,
+            seed=ATTACK_SEED,
+            grid=GRADED_INPUT_MAX,
+        )
+        return run_attack(attack, surface, images, self.plan.batch_size)

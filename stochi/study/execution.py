@@ -10,7 +10,6 @@ from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
 from stochi.files import check_output_folder
 from stochi.study.answers import Answers
-from stochi.study.backends import OWN, choose_carry
 from stochi.study.costs import answers_cost, cosines_cost, training_cost
 from stochi.study.evaluation import evaluate
 from stochi.study.examination import examine
@@ -18,8 +17,9 @@ from stochi.study.image_cells import list_cells
 from stochi.study.plan import StudyPlan
 from stochi.study.results import StudyResults
 from stochi.study.running import examine_all
-from stochi.study.spreading import spread
 from stochi.study.store import Store
+from stochi.study.work.backends import OWN, choose_carry
+from stochi.study.work.spreading import spread
 from stochi.temporary import kept_tidy
 
 

@@ -5,7 +5,6 @@ from functools import partial
 
 from stochi.data.images import Images
 from stochi.study.answers import Answers
-from stochi.study.cells import Cell, in_chunks, least_cost
 from stochi.study.costs import answers_cost, cosines_cost, training_cost
 from stochi.study.examination import find_answers, made_as
 from stochi.study.keys import weights_key
@@ -15,6 +14,7 @@ from stochi.study.questions import Question
 from stochi.study.store import Store
 from stochi.study.variants import Variant
 from stochi.study.victims import Victim
+from stochi.study.work.cells import Cell, in_chunks, least_cost
 
 
 def list_cells(answers: Answers) -> list[Cell]:

@@ -44,7 +44,7 @@ def answer_key(victim: Victim, plan: StudyPlan, question: Question) -> Key:
         key["calibration_images"] = plan.calibration_images
         key["chip_format"] = CHIP_FORMAT
     variant = Variant(random_layers=question.random_layers)
-    return key | generator_format(question.place) | _varied(variant)
+    return key | generator_format(question.place) | _varied(variant) | _batches(plan)
 
 
 def generator_format(place: str) -> dict[str, object]:
@@ -54,21 +54,30 @@ def generator_format(place: str) -> dict[str, object]:
 
 def similarity_key(victim: Victim, plan: StudyPlan, variant: Variant = OWN) -> Key:
     """Return all that the cosines between a variant's draws depend on."""
-    return _varied(variant) | {
-        "format": COSINES_FORMAT,
-        "training": _training(victim, plan),
-        "similarity": {
-            "images": plan.similarity_images,
-            "draws": plan.similarity.draws,
-            "epsilon": plan.pgd.epsilon,
-            "steps": plan.pgd.iterations,
-        },
-    }
+    return (
+        _varied(variant)
+        | _batches(plan)
+        | {
+            "format": COSINES_FORMAT,
+            "training": _training(victim, plan),
+            "similarity": {
+                "images": plan.similarity_images,
+                "draws": plan.similarity.draws,
+                "epsilon": plan.pgd.epsilon,
+                "steps": plan.pgd.iterations,
+            },
+        }
+    )
 
 
 def _varied(variant: Variant) -> dict[str, object]:
     """Return what a variant changes, if it changes anything."""
     return {} if variant == OWN else {"variant": variant.to_json()}
+
+
+def _batches(plan: StudyPlan) -> dict[str, object]:
+    """Return the size of an attack's batches, whose random choices differ, if a plan gives one."""
+    return {} if plan.batch_size is None else {"batch_size": plan.batch_size}
 
 
 def weights_key(victim: Victim, plan: StudyPlan) -> Key:

@@ -206,6 +206,9 @@ class StudyPlan:
         similarity: the comparison of draws.
         places: where networks run, of "float", "mean" (λ at its mean) and the stand-ins on the
             chip; a plain LIF, which has one chip, runs in floats and on that.
+        batch_size: largest number of images that are attacked, or whose gradients are compared, at
+            a time, each in all of its draws; None: as for small networks, hundreds of them. Memory
+            grows with it.
         depth: what is asked about depth; None: nothing.
         device: where networks are trained, attacked and run, "cpu" or "cuda".
 
@@ -228,6 +231,7 @@ class StudyPlan:
     curves: CurvePlan = field(default_factory=CurvePlan)
     similarity: SimilarityPlan = field(default_factory=SimilarityPlan)
     places: tuple[str, ...] = PLACES
+    batch_size: int | None = None
     depth: DepthPlan | None = None
     device: str = "cpu"
 
@@ -235,7 +239,10 @@ class StudyPlan:
         check_fields(self)
         check_device(self.device)
         check_at_least_one(
-            images=self.images, trials=self.trials, calibration_images=self.calibration_images
+            images=self.images,
+            trials=self.trials,
+            calibration_images=self.calibration_images,
+            batch_size=given(self.batch_size, 1),
         )
         _check_names("defences", self.defences, DEFENCES)
         _check_names("curve_defences", self.curves.defences, self.defences)

@@ -7,7 +7,7 @@ from functools import partial
 
 from stochi.sim.engine.threads import one_torch_thread
 from stochi.study.victims import Victim
-from stochi.study.workers import in_processes
+from stochi.study.work.workers import in_processes
 
 Examine = Callable[[Victim], int]
 """Finds and keeps a victim's missing answers, and returns their number."""

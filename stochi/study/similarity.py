@@ -11,7 +11,9 @@ from stochi.attacks.pgd import PGD
 from stochi.data.images import Images
 
 
-def gradient_similarities(model: nn.Module, images: Images, draws: int) -> torch.Tensor:
+def gradient_similarities(
+    model: nn.Module, images: Images, draws: int, batch_size: int | None = None
+) -> torch.Tensor:
     """Return the mean cosine between the cross-entropy's gradients of two draws, (images,).
 
     The RandHet paper (Wang et al., iScience 2025) compares such gradients. If a gradient is 0, as
@@ -21,14 +23,18 @@ def gradient_similarities(model: nn.Module, images: Images, draws: int) -> torch
         model: images → (batch, classes) logits, which draws from torch's global generator.
         images: images with their true classes.
         draws: number of draws, at least 2.
+        batch_size: largest number of images at a time, each in all draws; None: all.
     """
-    inputs, labels = images.inputs, images.labels
-    repeated = inputs.detach().repeat(draws, *(1,) * (inputs.dim() - 1)).requires_grad_(True)
-    with torch.enable_grad():
-        logits = answers(model, repeated, 1)[0]
-        loss = functional.cross_entropy(logits, labels.repeat(draws), reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, repeated)
-    return mean_cosines(gradient.view(draws, len(inputs), -1))
+    found = []
+    for batch in images.batches(len(images) if batch_size is None else batch_size):
+        inputs, labels = batch.inputs, batch.labels
+        repeated = inputs.detach().repeat(draws, *(1,) * (inputs.dim() - 1)).requires_grad_(True)
+        with torch.enable_grad():
+            logits = answers(model, repeated, 1)[0]
+            loss = functional.cross_entropy(logits, labels.repeat(draws), reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, repeated)
+        found.append(mean_cosines(gradient.view(draws, len(inputs), -1)))
+    return torch.cat(found)
 
 
 def perturbation_similarities(

@@ -135,6 +135,7 @@ def test_a_stop_while_modules_are_imported_gives_no_traceback(
 ) -> None:
     code = (
         "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from stochi.__main__ import main\n"
         "class Stop:\n"
         "    def find_spec(self, name, path=None, target=None):\n"

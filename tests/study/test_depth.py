@@ -216,3 +216,10 @@ def test_nothing_is_missing_when_it_is_done(results: StudyResults, folder: Path)
     answers = Answers(TINY, Store(folder))
     for victim in TINY.victims():
         assert answers.open_questions(victim) == [] and answers.open_comparisons(victim) == []
+
+
+@pytest.mark.cuda
+def test_it_runs_on_a_gpu(results: StudyResults, tmp_path: Path) -> None:
+    on_gpu = conduct(TINY.with_options(device="cuda"), tmp_path)
+    assert len(on_gpu.similarities) == len(results.similarities)
+    assert len(on_gpu.draws_by_depth) == len(results.draws_by_depth)

@@ -23,7 +23,9 @@ def test_a_model_without_randomness_sends_everyone_the_same_way() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     images = Images(torch.rand(5, 1, 4, 4), torch.tensor([0, 1, 2, 0, 1]))
-    assert gradient_similarities(model, images, 4).tolist() == pytest.approx([1.0] * 5)
+    for batch_size in (None, 1, 2, 9):
+        found = gradient_similarities(model, images, 4, batch_size)
+        assert found.tolist() == pytest.approx([1.0] * 5)
     attack = PGD(0.1, iterations=3, draws=1, use_random_start=False)
     found = perturbation_similarities(model, images, attack, 3)
     assert found.tolist() == pytest.approx([1.0] * 5)

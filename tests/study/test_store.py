@@ -11,7 +11,7 @@ from torch import nn
 from stochi.errors import first_line
 from stochi.study.keeping import load_or_fit
 from stochi.study.store import DamagedAnswer, Store
-from stochi.study.workers import in_processes
+from stochi.study.work.workers import in_processes
 
 
 def test_answers_come_back(tmp_path: Path) -> None:

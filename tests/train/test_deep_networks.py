@@ -20,6 +20,7 @@ from stochi.train import (
     RandomTauLeaky,
     TrainingConfig,
     load_checkpoint,
+    make_defence,
     save_checkpoint,
     train_classifier,
     twin_of,
@@ -206,6 +207,32 @@ def test_they_learn() -> None:
     assert not net.training
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("neuron", "defence"), [("random", "fgsm"), ("noisy", "tgo"), ("gated", "trades")]
+)
+def test_they_train_with_every_defence_and_reach_the_chip(
+    kind: str, neuron: str, defence: str, device: str
+) -> None:
+    images = Images(some_images(32, *SMALL), torch.arange(32) % 2)
+    config = NetworkConfig(SMALL, 2, 2, kind=kind, width=2, neuron=neuron)
+    net, history = train_classifier(
+        config.build,
+        images,
+        TrainingConfig(epochs=1, optimizer="sgd", batch_size=8),
+        defence=make_defence(defence),
+        device=device,
+    )
+    assert history[0].loss > 0
+    net = net.cpu()
+    program = lower(to_nir(net, images.inputs[:2]))
+    ours = run(program, images.inputs[:4], probes=PROBES, device=device)
+    twin = twin_of(program, net, images.inputs[:2]).eval()
+    compared = compare_records(ours, record_twin(twin, program, images.inputs[:4], Draws()))
+    assert sum(layer.mismatches for layer in compared) == 0
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -213,6 +240,8 @@ def test_they_learn() -> None:
         (lambda: vgg9(random_layers=-1), "random_layers is -1; this network has 8"),
         (lambda: vgg9((3, 7, 32)), "input_shape is (3, 7, 32); VGG9 halves images three times"),
         (lambda: sew_resnet19(width=0), "width is 0"),
+        (lambda: sew_resnet19(width=10**5), "SEW-ResNet19 of width 100000 would take"),
+        (lambda: vgg9(width=10**5), "VGG9 of width 100000 would take"),
         (lambda: NetworkConfig(kind="vgg9", input_shape=(1, 4, 4)), "at least 8×8"),
         (lambda: NetworkConfig(kind="sew-resnet19", width=2**21), "width is 2097152"),
     ],

@@ -139,7 +139,7 @@ def test_a_checkpoint_holds_every_network(tmp_path: Path, kind: str, neuron: str
     model = network.build().eval()
     save_checkpoint(tmp_path / "m.pt", model, network, {})
     loaded, content = load_checkpoint(tmp_path / "m.pt")
-    assert content["version"] == 5 and NetworkConfig.from_dict(content["network"]) == network
+    assert content["version"] == 6 and NetworkConfig.from_dict(content["network"]) == network
     shown = some_events(3, 2, 2, 8, 8) if network.events else torch.rand(2, 2, 8, 8)
     torch.manual_seed(5)
     expected = model(shown)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from stochi.arguments import check_arguments
+from stochi.budget import check_memory
 from stochi.errors import check_at_least_one
 from stochi.train.deep_networks.units import LayerNeurons
 from stochi.train.networks import RepeatSteps
@@ -74,10 +75,12 @@ def sew_resnet19(
             those after them have their mean decay. None: all.
 
     Raises:
-        InputError: a number is out of range.
+        InputError: a number is out of range, or the weights take more memory than the budget.
     """
     check_arguments(sew_resnet19, locals())
     check_at_least_one(width=width, classes=classes)
+    weights = count_sew_weights(input_shape, classes, width)
+    check_memory(4 * weights, f"a SEW-ResNet19 of width {width}")
     layers = LayerNeurons(neuron, random_layers, LAYERS, batch_norm)
     blocks: OrderedDict[str, nn.Module] = OrderedDict()
     channels, depth = width, 1

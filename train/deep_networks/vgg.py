@@ -5,6 +5,7 @@ from collections import OrderedDict
 from torch import nn
 
 from stochi.arguments import check_arguments
+from stochi.budget import check_memory
 from stochi.errors import InputError, check_at_least_one
 from stochi.train.deep_networks.units import LayerNeurons
 from stochi.train.networks import RepeatSteps
@@ -47,11 +48,13 @@ def vgg9(
         random_layers: as for ``sew_resnet19``, from 0 to 8.
 
     Raises:
-        InputError: a number is out of range.
+        InputError: a number is out of range, or the weights take more memory than the budget.
     """
     check_arguments(vgg9, locals())
     check_at_least_one(width=width, classes=classes)
     check_vgg_input(input_shape)
+    weights = count_vgg_weights(input_shape, classes, width)
+    check_memory(4 * weights, f"a VGG9 of width {width}")
     layers = LayerNeurons(neuron, random_layers, LAYERS, batch_norm)
     stages: OrderedDict[str, nn.Module] = OrderedDict(
         normalize=layers.normalization(input_shape[0])

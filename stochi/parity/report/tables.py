@@ -20,6 +20,7 @@ from stochi.parity.results import (
     RateShift,
     Shown,
 )
+from stochi.plain_text import Lines
 from stochi.statistics.intervals import Estimate
 
 Rows = list[list[str]]
@@ -207,8 +208,8 @@ def _difference(entry: Comparison) -> str:
 
 
 def _shown(row: AccuracyRow) -> str:
-    made_on = f"\nmade on {SIDES[row.made_on]}" if row.made_on else ""
-    return f"{row.attack}{made_on}\n{row.sides[CHIP].images} images"
+    made_on = [f"made on {SIDES[row.made_on]}"] if row.made_on else []
+    return Lines.of(row.attack, *made_on, f"{row.sides[CHIP].images} images")
 
 
 def _interval(estimate: Estimate) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from stochi.data.streams import Streams
-from stochi.study.cells import Cell, in_chunks, least_cost
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.costs import training_cost, work_cost
 from stochi.study.events.examination import find_answers, open_work
@@ -14,6 +13,7 @@ from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.questions import EventQuestion, Shown
 from stochi.study.store import Store
 from stochi.study.victims import Victim
+from stochi.study.work.cells import Cell, in_chunks, least_cost
 
 Part = Shown | EventQuestion
 """What is made on a victim, or a question about it."""

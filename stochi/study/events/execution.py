@@ -10,7 +10,6 @@ from stochi.data.catalogue import find_data_set
 from stochi.data.streams import Streams
 from stochi.errors import InputError, check_at_least_one
 from stochi.files import check_output_folder
-from stochi.study.backends import OWN, choose_carry
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.cells import list_cells
 from stochi.study.events.costs import work_cost
@@ -20,8 +19,9 @@ from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.results import EventStudyResults
 from stochi.study.events.same_recordings import check_recordings
 from stochi.study.running import examine_all
-from stochi.study.spreading import spread
 from stochi.study.store import Store
+from stochi.study.work.backends import OWN, choose_carry
+from stochi.study.work.spreading import spread
 from stochi.temporary import kept_tidy
 
 

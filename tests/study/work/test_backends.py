@@ -9,17 +9,18 @@ import joblib
 import pytest
 
 from stochi.errors import InputError
-from stochi.study import cells, conduct, conduct_events
-from stochi.study.backends import choose_carry
-from stochi.study.cells import Cell, Waiting, in_chunks
-from stochi.study.cluster_worker import VersionError, check_versions
-from stochi.study.joblib_rounds import on_joblib
+from stochi.study import conduct, conduct_events
 from stochi.study.store import DamagedAnswer, Store
-from stochi.study.versions import list_versions
-from stochi.study.workers import in_processes
+from stochi.study.work import cells
+from stochi.study.work.backends import choose_carry
+from stochi.study.work.cells import Cell, Waiting, in_chunks
+from stochi.study.work.cluster_worker import VersionError, check_versions
+from stochi.study.work.joblib_rounds import on_joblib
+from stochi.study.work.versions import list_versions
+from stochi.study.work.workers import in_processes
 from tests.study.events.tiny import TINY as TINY_EVENTS
-from tests.study.pieces import expected, fail, make_cells, read_files, spread_cells
 from tests.study.test_study import TINY
+from tests.study.work.pieces import expected, fail, make_cells, read_files, spread_cells
 
 SMALL = replace(
     TINY,
@@ -37,9 +38,9 @@ SMALL = replace(
 def test_any_joblib_back_end_does_every_cell_once(tmp_path: Path, backend: str) -> None:
     lines: list[str] = []
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        seven = make_cells(tmp_path / "a", 7, 0.01)
-        found = spread_cells(tmp_path / "a", seven, on_joblib, lines.append)
-    assert found == expected(tmp_path / "b", 7)
+        seven = make_cells(tmp_path / "cells", 7, 0.01)
+        found = spread_cells(tmp_path / "cells", seven, on_joblib, lines.append)
+    assert found == expected(tmp_path / "expected", 7)
     assert lines[0].startswith("1 of 7 cells: part 0; about")
     assert sorted(line.split(": ")[1].split(";")[0] for line in lines) == [
         f"part {number}" for number in range(7)

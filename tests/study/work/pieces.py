@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from stochi.errors import InputError
-from stochi.study.cells import Carry, Cell
-from stochi.study.spreading import spread
 from stochi.study.store import Store
+from stochi.study.work.cells import Carry, Cell
+from stochi.study.work.spreading import spread
 
 SAMPLES = (3, 4)
 

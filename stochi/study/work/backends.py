@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 
 from stochi.errors import InputError
-from stochi.study.cells import Carry
-from stochi.study.cluster import on_cluster
-from stochi.study.joblib_rounds import on_joblib
+from stochi.study.work.cells import Carry
+from stochi.study.work.cluster import on_cluster
+from stochi.study.work.joblib_rounds import on_joblib
 
 OWN = "processes"
 """The study's own processes, which share its folder and end with it."""

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stochi.errors import InputError, StochiError, first_line
-from stochi.study.cells import Cell, Done, Waiting, Work
-from stochi.study.cluster_checks import ClusterError, check_scheduler, find_processor
-from stochi.study.cluster_worker import do_on_worker
-from stochi.study.crews import Crew
-from stochi.study.versions import list_versions
+from stochi.study.work.cells import Cell, Done, Waiting, Work
+from stochi.study.work.cluster_checks import ClusterError, check_scheduler, find_processor
+from stochi.study.work.cluster_worker import do_on_worker
+from stochi.study.work.crews import Crew
+from stochi.study.work.versions import list_versions
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from typing import Any
 
-from stochi.study.workers import receive, send, started
+from stochi.study.work.workers import receive, send, started
 
 SECONDS_BETWEEN_LOOKS = 0.2
 

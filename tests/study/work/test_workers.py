@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from stochi.errors import InputError
-from stochi.study.workers import WorkerError, WorkerTraceback, in_processes
+from stochi.study.work.workers import WorkerError, WorkerTraceback, in_processes
 from tests.kills.scene import ROOT, list_session
 
 
@@ -76,7 +76,7 @@ def test_work_that_nobody_waits_for_ends() -> None:
 def test_a_parent_that_leaves_a_result_unread_ends_them_without_a_word() -> None:
     code = (
         "import os, socket, sys\n"
-        "from stochi.study.workers import serve\n"
+        "from stochi.study.work.workers import serve\n"
         "serve(int(sys.argv[1]), os.getppid())"
     )
     ours, theirs = socket.socketpair()
@@ -98,8 +98,8 @@ def test_a_parent_that_leaves_a_result_unread_ends_them_without_a_word() -> None
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_they_end_with_their_parent(how: signal.Signals) -> None:
     code = (
-        "from stochi.study.workers import in_processes\n"
-        "from tests.study.test_workers import slept\n"
+        "from stochi.study.work.workers import in_processes\n"
+        "from tests.study.work.test_workers import slept\n"
         "for _ in in_processes(slept, [0, 60, 60], 2): print('begun', flush=True)"
     )
     parent = subprocess.Popen(

@@ -8,8 +8,8 @@ from typing import Any
 
 from stochi.errors import InputError
 from stochi.files import write_whole
-from stochi.study.cells import Carry, Cell, Waiting, do_task
 from stochi.study.store import Store
+from stochi.study.work.cells import Carry, Cell, Waiting, do_task
 
 
 def spread(

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from stochi.errors import StochiError
-from stochi.study.crews import Crew
-from stochi.study.versions import list_versions
+from stochi.study.work.crews import Crew
+from stochi.study.work.versions import list_versions
 
 
 class VersionError(StochiError):

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from stochi.study.cells import Done, Task, Waiting, Work
+from stochi.study.work.cells import Done, Task, Waiting, Work
 
 
 def on_joblib(work: Work, waiting: Waiting) -> Generator[Done, None, None]:

@@ -15,13 +15,14 @@ import pytest
 
 from benchmarks.support.machines import Machines, machines
 from stochi.errors import InputError
-from stochi.study import cells, cluster, conduct, conduct_events
-from stochi.study.backends import choose_carry
-from stochi.study.cells import Carry, Cell, Waiting, do_task
+from stochi.study import conduct, conduct_events
+from stochi.study.work import cells, cluster
+from stochi.study.work.backends import choose_carry
+from stochi.study.work.cells import Carry, Cell, Waiting, do_task
 from tests.kills.scene import ROOT, list_session
 from tests.study.events.tiny import TINY as TINY_EVENTS
-from tests.study.pieces import SAMPLES, expected, fail, make_cells, read_files, spread_cells
-from tests.study.test_backends import SMALL
+from tests.study.work.pieces import SAMPLES, expected, fail, make_cells, read_files, spread_cells
+from tests.study.work.test_backends import SMALL
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'stochi[dask]'")
 
@@ -79,10 +80,10 @@ def wait_until(holds: Callable[[], bool], seconds: float = 5) -> bool:
 
 def test_a_cluster_does_every_cell_once(three: Machines, tmp_path: Path) -> None:
     lines: list[str] = []
-    found = spread_cells(
-        tmp_path / "a", make_cells(tmp_path / "a", 8, 0.05), carry_to(three, lines), lines.append
-    )
-    assert found == expected(tmp_path / "b", 8)
+    place = tmp_path / "cells"
+    some = make_cells(place, 8, 0.05)
+    found = spread_cells(place, some, carry_to(three, lines), lines.append)
+    assert found == expected(tmp_path / "expected", 8)
     workers = done_by(lines)
     assert len(workers) == 8 and {three.worker_at(by) for by in workers.values()} <= {
         f"worker{number}" for number in range(3)
@@ -139,13 +140,14 @@ def test_a_lost_workers_cells_are_done_again_and_nothing_twice(tmp_path: Path) -
         progress = killing(running, lines, 2, lambda: running.start_worker("worker1"))
         carry = choose_carry(running.address, progress)
         assert carry is not None
-        found = spread_cells(tmp_path / "a", make_cells(tmp_path / "a", 5, 1.5), carry, progress)
+        place = tmp_path / "cells"
+        found = spread_cells(place, make_cells(place, 5, 1.5), carry, progress)
         assert list_session(running.processes["worker0"].pid) == []
         again = [line.split(": ")[-1] for line in lines if " is lost" in line]
         assert len(again) == 1 and again[0] in done_by(lines)
         assert running.worker_at(done_by(lines)[again[0]]) == "worker1"
         assert any(line.startswith("no workers; waiting for some (dask worker") for line in lines)
-    assert found == expected(tmp_path / "b", 5) and len(done_by(lines)) == 5
+    assert found == expected(tmp_path / "expected", 5) and len(done_by(lines)) == 5
     assert lines[-1] == "5 cells: 1 done again after a loss, 0 without one"
 
 
@@ -157,13 +159,13 @@ def test_a_scheduler_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None:
             if line.startswith("2 of"):
                 running.kill("scheduler")
 
-        nine = make_cells(tmp_path / "a", 9, 0.5)
+        nine = make_cells(tmp_path / "cells", 9, 0.5)
         begun = time.monotonic()
         with pytest.raises(cluster.ClusterError, match="the scheduler is gone, or its cells were"):
-            spread_cells(tmp_path / "a", nine, carry_to(running), progress)
+            spread_cells(tmp_path / "cells", nine, carry_to(running), progress)
         assert time.monotonic() - begun < 60
-        kept = read_files(tmp_path / "a").items()
-        assert len(kept) >= 2 and kept <= expected(tmp_path / "b", 9).items()
+        kept = read_files(tmp_path / "cells").items()
+        assert len(kept) >= 2 and kept <= expected(tmp_path / "expected", 9).items()
 
 
 def test_no_scheduler_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def _processor_namer() -> Callable[[], str]:
     """
 
     def name() -> str:
-        from stochi.study.versions import name_processor
+        from stochi.study.work.versions import name_processor
 
         return name_processor()
 

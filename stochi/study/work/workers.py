@@ -21,7 +21,7 @@ from stochi.processes import end_with_parent, leave_signals_to_parent, starting_
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_BEGIN = "import sys; sys.path[:] = {}; from stochi.study.workers import serve; serve({}, {})"
+_BEGIN = "import sys; sys.path[:] = {}; from stochi.study.work.workers import serve; serve({}, {})"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

@@ -334,7 +334,15 @@ def test_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
     place.remove()  # which need not be there
 
 
-@pytest.mark.parametrize("about", [{"x": {1, 2}}, {"x": torch.zeros(1)}, {"x": [b"bytes"]}])
+class Speechless:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{"x": {1, 2}}, {"x": torch.zeros(1)}, {"x": [b"bytes"]}, {"x": {Speechless(): 1, 2: 3}}],
+)
 def test_what_a_training_depends_on_is_plain(about: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"^about is "):
         UnfinishedTraining("u", about)

@@ -139,8 +139,18 @@ def _is_held(value: Any) -> bool:
 
 def check_argument(name: str, value: object, hint: Any) -> None:
     """Raise InputError unless a value is what an annotation says."""
-    if not _fits(value, hint):
+    if not _fits(value, hint) or not _can_be_shown(value):
         raise InputError(f"{name} is {shown(value)}; it must be {_words(hint)}")
+
+
+def _can_be_shown(value: object) -> bool:
+    """Return whether a number or a string has a text, which one of a subclass may not have."""
+    if type(value) in (str, int, float, bool) or not isinstance(value, str | Real):
+        return True
+    try:
+        return isinstance(f"{value!r}{value}", str)
+    except Exception:  # of a foreign class
+        return False
 
 
 def shown(value: object) -> str:

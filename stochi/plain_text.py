@@ -60,6 +60,14 @@ def shorten_repr(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
+def text_of(value: object) -> str:
+    """Return a value as ``str`` does; of what has no text that can be had, its type."""
+    try:
+        return str(value)
+    except Exception:  # a foreign class
+        return f"of type {type(value).__name__}"
+
+
 def _shown(character: str) -> str:
     if character.isprintable():
         return character

@@ -97,7 +97,7 @@ def _parts(content: Any, depth: int) -> Iterator[bytes | memoryview]:
         yield content.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
     elif isinstance(content, dict):
         yield f"dictionary {len(content)}".encode()
-        for key in sorted(content, key=repr):
+        for key in _in_order(content):
             yield from _parts(key, depth + 1)
             yield from _parts(content[key], depth + 1)
     elif isinstance(content, list | tuple):
@@ -108,6 +108,14 @@ def _parts(content: Any, depth: int) -> Iterator[bytes | memoryview]:
         yield f"{type(content).__name__} {content!r}".encode("utf-8", "surrogatepass")
     else:
         raise ValueError(f"a value of type {type(content).__name__}")
+
+
+def _in_order(content: dict[Any, Any]) -> list[Any]:
+    """Return the keys of a dictionary, ordered by what they are; ValueError if they do not say."""
+    try:
+        return sorted(content, key=repr)
+    except Exception as error:  # of a foreign class, whose repr raises
+        raise ValueError(f"keys that cannot be shown ({type(error).__name__})") from None
 
 
 def _plain_copy(path: Path) -> io.BytesIO:

@@ -237,9 +237,7 @@ def _begin(
 
     def begin() -> TrainingRun:
         model = build().to(device)
-        if processes.count > 1 and any(
-            getattr(module, "sampling", None) == "fixed" for module in model.modules()
-        ):
+        if processes.count > 1 and _draws_once(model):
             _draw_once(model, task)
         return TrainingRun.begin(model, config)
 
@@ -251,8 +249,10 @@ def _begin(
     state = place.load(about)
     if state is not None:
         try:
+            if _draws_once(run.model):
+                _draw_once(run.model, task)  # for the shapes of what the file has
             run.load(state)
-            _check_epoch(run.epoch, task)
+            _check_progress(run, task)
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             place.warn_of_damage(error)
             torch.manual_seed(config.seed)
@@ -265,6 +265,11 @@ def _begin(
     return run, _Keeper(place if processes.is_first else None, about)
 
 
+def _draws_once(model: nn.Module) -> bool:
+    """Return whether a network draws something once for ever, at its first sample."""
+    return any(getattr(module, "sampling", None) == "fixed" for module in model.modules())
+
+
 @torch.no_grad()
 def _draw_once(model: nn.Module, task: _Task) -> None:
     """Show a network a sample, so that what it draws once for ever is the same in all processes."""
@@ -273,13 +278,15 @@ def _draw_once(model: nn.Module, task: _Task) -> None:
         model.eval()(shown.inputs)
 
 
-def _check_epoch(epoch: BegunEpoch | None, task: _Task) -> None:
-    """Raise ValueError unless a kept epoch has each sample of the training once."""
-    if epoch is None:
+def _check_progress(run: TrainingRun, task: _Task) -> None:
+    """Raise ValueError if a kept run has too many epochs, or does not have each sample once."""
+    if len(run.history) > task.config.epochs:
+        raise ValueError(f"{len(run.history)} epochs of {task.config.epochs}")
+    if run.epoch is None:
         return
     numbers = torch.arange(task.held_out, len(task.samples))
     batches = -(-len(numbers) // task.config.batch_size)
-    if not torch.equal(epoch.rows.sort().values, numbers) or not 0 <= epoch.batches <= batches:
+    if not torch.equal(run.epoch.rows.sort().values, numbers) or run.epoch.batches > batches:
         raise ValueError("its samples are others")
 
 

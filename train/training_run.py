@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stochi.devices import device_of
+from stochi.hardware.draws import check_coordinates
+from stochi.train.kept_state import is_count, load_optimizer, load_schedule, load_weights
 from stochi.train.training_config import TrainingConfig
 from stochi.train.twin.model import FreshDraws
 
@@ -110,30 +112,50 @@ class TrainingRun:
         """Take over a state, and set torch's generators.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError, RuntimeError: it is not of this run.
+            KeyError, TypeError, ValueError, AttributeError, RuntimeError: it is not of this run,
+                part of which has been taken over.
         """
         device = device_of(self.model)
-        if state["history"]:
-            self.model.load_state_dict(state["best_weights"])  # which checks them
-        self.model.load_state_dict(state["weights"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.history = [
-            Epoch(int(one["number"]), float(one["loss"]), float(one["validation_accuracy"]))
-            for one in state["history"]
-        ]
+        self.history = _read_history(state["history"])
+        if self.history:
+            load_weights(self.model, state["best_weights"])  # which checks them
+        elif state["best_weights"] != {}:
+            raise ValueError("it has the best weights of no epoch")
+        load_weights(self.model, state["weights"])
+        load_optimizer(self.optimizer, state["optimizer"])
+        load_schedule(self.schedule, state["schedule"], len(self.history))
         self.best_weights = {
             name: values.to(device) for name, values in state["best_weights"].items()
         }
-        begun = state["epoch"]
-        self.epoch = begun and BegunEpoch(
-            begun["rows"], int(begun["batches"]), float(begun["loss"])
-        )
-        for name, one in _drawing(self.model).items():
-            one.calls = state["draws"][name]
+        self.epoch = None if state["epoch"] is None else _read_epoch(state["epoch"])
+        drawing, calls = _drawing(self.model), state["draws"]
+        if set(calls) != set(drawing):
+            raise ValueError("its draws are of other modules")
+        for name, one in drawing.items():
+            check_coordinates(trial=calls[name])
+            one.calls = calls[name]
         torch.set_rng_state(state["generator"])
         if device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def _read_history(kept: Any) -> list[Epoch]:
+    """Return the results of finished epochs; ValueError or TypeError if they are none."""
+    history = [Epoch(**one) for one in kept]
+    for number, one in enumerate(history, 1):
+        of_types = is_count(one.number) and type(one.loss) is type(one.validation_accuracy) is float
+        if not of_types or one.number != number or not 0 <= one.validation_accuracy <= 1:
+            raise ValueError(f"its epoch {number} is none")
+    return history
+
+
+def _read_epoch(kept: Any) -> BegunEpoch:
+    """Return an epoch that has begun; ValueError or TypeError if it is none."""
+    begun = BegunEpoch(**kept)
+    rows = torch.is_tensor(begun.rows) and begun.rows.dtype == torch.int64
+    if not rows or not is_count(begun.batches) or type(begun.loss) is not float:
+        raise ValueError("its epoch that has begun is none")
+    return begun
 
 
 def _drawing(model: nn.Module) -> dict[str, FreshDraws]:

@@ -25,6 +25,10 @@ class DamagedTraining(StochiWarning):
     """Warning that the file of an interrupted training is damaged, so that training starts anew."""
 
 
+class StaleTraining(StochiWarning):
+    """Warning that a kept training is another one, so that training starts anew."""
+
+
 class UnkeptTraining(StochiWarning):
     """Warning that a training cannot be kept, so that it starts anew if it is interrupted."""
 
@@ -42,6 +46,8 @@ class UnfinishedTraining:
         about: what else the training depends on, as plain values, such as the options of the
             network. A training with other ones does not go on with the file.
         seconds: time, at least 0, after which it is kept also within an epoch.
+        replaces: whether another training's file gives a warning, and training starts anew; it
+            is an error otherwise.
         way_out: what to do about the file of another training, as the end of a message.
         report: called with a line of text when a training goes on.
 
@@ -52,6 +58,7 @@ class UnfinishedTraining:
     path: str | Path
     about: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 600.0
+    replaces: bool = False
     way_out: str = "pass the same to go on with it, remove the file, or choose another one"
     report: Callable[[str], None] = lambda line: None
 
@@ -71,18 +78,19 @@ class UnfinishedTraining:
             about: what the training at hand depends on, beside the attribute.
 
         Raises:
-            InputError: the file belongs to another training, or cannot be read.
+            InputError: the file belongs to another training, and is not to be replaced, or it
+                cannot be read.
 
         Warns:
             DamagedTraining: the file is damaged.
+            StaleTraining: it belongs to another training.
         """
         path = Path(self.path)
-        if not path.exists() and what_is_missing(path) == "no such file":
+        if what_is_missing(path) == "no such file":
             return None
         check_plain_file(path)
         try:
-            content = load_torch(path)
-            found = _checked(content)
+            found, state = _checked(load_torch(path))
         except InputError:  # the budget
             raise
         except Exception as error:  # torch.load raises many types for a foreign file
@@ -92,10 +100,12 @@ class UnfinishedTraining:
         if differences:
             more = len(differences) - _SHOWN
             listed = "; ".join(differences[:_SHOWN]) + (f"; {more} more" if more > 0 else "")
-            raise InputError(
-                f"{path}: an interrupted training with other options ({listed}); {self.way_out}"
-            )
-        return content["state"]
+            other = f"{path}: an interrupted training with other options ({listed})"
+            if not self.replaces:
+                raise InputError(f"{other}; {self.way_out}")
+            warnings.warn(f"{other}; training starts anew", StaleTraining, stacklevel=2)
+            return None
+        return state
 
     def keep(self, about: Mapping[str, Any], state: dict[str, Any]) -> None:
         """Write the state of a training, aside and then into place.
@@ -135,8 +145,8 @@ class UnfinishedTraining:
         )
 
 
-def _checked(content: Any) -> Any:
-    """Return what a file's training depends on; an exception if the file is not whole."""
+def _checked(content: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a file's training depends on, and its state; an exception if it is not whole."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError("not an unfinished training")
     if content.get("version") != VERSION:
@@ -144,7 +154,10 @@ def _checked(content: Any) -> Any:
     held = {name: value for name, value in content.items() if name != _SUM}
     if content.get(_SUM) != digest_of(held):
         raise ValueError("the checksum does not match")
-    return json.loads(content["about"])
+    about, state = json.loads(content["about"]), content["state"]
+    if not isinstance(about, dict) or not isinstance(state, dict):
+        raise TypeError("not the options and the state of a training")
+    return about, state
 
 
 def _as_read(values: object) -> Any:

@@ -22,6 +22,7 @@ from stochi.attacks.surrogates.surrogate import Surrogate
 from stochi.errors import InputError, first_line
 from stochi.modes import states_kept
 from stochi.not_finite import find_not_finite
+from stochi.plain_text import text_of
 from stochi.turns import generators_kept
 
 AnyAttack = TypeVar("AnyAttack", bound="Attack")
@@ -43,14 +44,16 @@ def check_epsilon(epsilon: float) -> None:
     """Raise InputError unless ε is a number in [0, 1]."""
     real = isinstance(epsilon, Real) and not isinstance(epsilon, bool)
     if not real or not 0 <= epsilon <= 1:
-        raise InputError(f"epsilon is {epsilon}; images lie in [0, 1], so ε must too")
+        raise InputError(f"epsilon is {text_of(epsilon)}; images lie in [0, 1], so ε must too")
 
 
 def check_seed(seed: int) -> None:
     """Raise InputError unless a seed is a whole number that torch's generator accepts."""
     whole = isinstance(seed, Integral) and not isinstance(seed, bool)
     if not whole or not 0 <= seed < SEEDS:
-        raise InputError(f"seed is {seed}; it must be a whole number from 0 to {SEEDS - 1}")
+        raise InputError(
+            f"seed is {text_of(seed)}; it must be a whole number from 0 to {SEEDS - 1}"
+        )
 
 
 def check_weights(model: nn.Module) -> None:
@@ -388,8 +391,8 @@ class ImageAttack(Attack):
         whole = isinstance(self.grid, Integral) and not isinstance(self.grid, bool)
         if self.grid is not None and (not whole or self.grid < 1):
             raise InputError(
-                f"grid is {self.grid}; it must be a whole number of at least 1 (255 for the chip's"
-                " 8-bit images)"
+                f"grid is {text_of(self.grid)}; it must be a whole number of at least 1"
+                " (255 for the chip's 8-bit images)"
             )
 
     def check_found(self, perturbed: torch.Tensor, inputs: torch.Tensor) -> None:

@@ -64,7 +64,7 @@ def _as_array(events: Streams | torch.Tensor | np.ndarray) -> np.ndarray:
         values = values.detach().cpu().numpy()
     try:
         array = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
+    except Exception:  # numpy shows what it cannot take, whose text may raise
         raise InputError(
             f"events have type {type(values).__name__}; they are drawn from streams, a tensor or an"
             " array (of an EventSet: events.first(4).load())"

@@ -6,7 +6,7 @@ from typing import ClassVar, TypeVar
 
 import torch
 
-from stochi.arguments import check_argument, check_fields
+from stochi.arguments import check_argument, check_fields, shown
 from stochi.errors import InputError, check_at_least_one
 
 AnySamples = TypeVar("AnySamples", bound="Samples")
@@ -102,7 +102,7 @@ def as_rows(rows: torch.Tensor | Sequence[int]) -> torch.Tensor:
     except (TypeError, ValueError, RuntimeError):
         found = None
     if found is None or found.dim() != 1 or found.dtype not in _WHOLE:
-        given = f"{found.dtype} of shape {tuple(found.shape)}" if found is not None else repr(rows)
+        given = f"{found.dtype} of shape {tuple(found.shape)}" if found is not None else shown(rows)
         raise InputError(
             f"samples are selected by their numbers, and these are {given}; give a list of whole"
             " numbers (of a mask: mask.nonzero()[:, 0])"

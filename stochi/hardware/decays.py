@@ -9,6 +9,7 @@ from stochi.errors import InputError
 from stochi.hardware.draws import LayerDraws
 from stochi.hardware.fixed_point import DECAY_UNITY, Integers
 from stochi.hardware.noise import DECAY_STREAM, random_bytes
+from stochi.plain_text import shorten_repr
 
 if TYPE_CHECKING:
     from stochi.hardware.distributions import DecayDistribution
@@ -74,7 +75,8 @@ def check_bits(bits: int) -> None:
     whole = isinstance(bits, int | np.integer) and not isinstance(bits, bool)
     if not whole or not 1 <= bits <= MAX_TABLE_BITS:
         raise InputError(
-            f"bits is {bits!r}; a decay table has a whole number of bits, 1 to {MAX_TABLE_BITS}"
+            f"bits is {shorten_repr(bits)}; a decay table has a whole number of bits, 1 to"
+            f" {MAX_TABLE_BITS}"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import nir
 from torch import nn
 
+from stochi.arguments import shown
 from stochi.attacks.base import Attack, ImageAttack
 from stochi.data.batches import Data, take_front
 from stochi.data.samples import Samples
@@ -124,7 +125,7 @@ def read_data(
         InputError: the data do not fit the Program, or the attacks do not fit the data.
     """
     if not isinstance(attacks, Sequence):
-        raise InputError(f"attacks is {attacks!r}; pass a list of attacks")
+        raise InputError(f"attacks is {shown(attacks)}; pass a list of attacks")
     held = max(least, (attack_images or sys.maxsize) if attacks else 1)
     front, batches = take_front(checked_batches(program, data, batch_size), held)
     check_attacks(program, attacks, front, attack_images)

@@ -15,7 +15,8 @@ Fit = Callable[[UnfinishedTraining], nn.Module]
 def load_or_fit(store: Store, key: Key, build: Callable[[], nn.Module], fit: Fit) -> nn.Module:
     """Return a network in eval mode with the stored weights, or fit it and store its weights.
 
-    A training that was interrupted goes on where the store has it.
+    A training that was interrupted goes on where the store has it. What is there by its name but
+    belongs to another one, as of an earlier version, gives a warning, and is replaced.
 
     Args:
         build: builds the network, with weights from torch's global generator.
@@ -30,7 +31,9 @@ def load_or_fit(store: Store, key: Key, build: Callable[[], nn.Module], fit: Fit
             return model.eval()
         except (RuntimeError, TypeError, ValueError) as error:
             store.set_aside(store.path(key, "pt"), error)
-    unfinished = UnfinishedTraining(store.path(key, ENDING.removeprefix(".")), key)
+    path = store.path(key, ENDING.removeprefix("."))
+    store.is_there(path)
+    unfinished = UnfinishedTraining(path, key, replaces=True)
     model = fit(unfinished)
     store.put_tensors(key, model.state_dict())
     unfinished.remove()

@@ -57,7 +57,7 @@ class Store:
             DamagedAnswer: its file is damaged, and was moved aside.
         """
         path = self.path(key, "json")
-        if not self._is_there(path):
+        if not self.is_there(path):
             return None
         check_memory(_PARSED * path.stat().st_size, f"{path}")
         try:
@@ -90,7 +90,7 @@ class Store:
             DamagedAnswer: their file is damaged, and was moved aside.
         """
         path = self.path(key, "pt")
-        if not self._is_there(path):
+        if not self.is_there(path):
             return None
         try:
             tensors = _checked_tensors(load_torch(path), key)
@@ -114,6 +114,15 @@ class Store:
         text = json.dumps(key, sort_keys=True)
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.{ending}"
 
+    def is_there(self, path: Path) -> bool:
+        """Return whether there is a file to read; a folder or a pipe under its name is damage."""
+        if is_plain_file(path):
+            check_plain_file(path)
+            return True
+        if os.path.lexists(path):
+            self.set_aside(path, what_is_missing(path))
+        return False
+
     def set_aside(self, path: Path, error: Exception | str) -> None:
         """Move a damaged file aside, and warn of it."""
         why = error if isinstance(error, str) else f"{type(error).__name__}: {first_line(error)}"
@@ -125,15 +134,6 @@ class Store:
             DamagedAnswer,
             stacklevel=3,
         )
-
-    def _is_there(self, path: Path) -> bool:
-        """Return whether there is a file to read; a folder or a pipe under its name is damage."""
-        if is_plain_file(path):
-            check_plain_file(path)
-            return True
-        if os.path.lexists(path):
-            self.set_aside(path, what_is_missing(path))
-        return False
 
 
 def _checked_answer(content: Any, key: Key) -> dict[str, Any]:

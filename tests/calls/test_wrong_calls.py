@@ -20,6 +20,23 @@ from stochi.errors import ExportError, InputError, StochiError
 from stochi.plain_text import escape_message
 from tests.calls.base_cases import CALLS, METHODS, NOT_CALLED, OF_THE_PROGRAM, World, public
 
+
+class Speechless:
+    """An object that has no text."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class SpeechlessText(str):
+    """A string that has no text in errors."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
 VALUES: dict[str, Any] = {
     "None": None,
     "path": Path("some/path"),
@@ -38,6 +55,8 @@ VALUES: dict[str, Any] = {
     "ints": torch.arange(3),
     "complex": 1j,
     "object": object(),
+    "speechless": Speechless(),
+    "speechless text": SpeechlessText("text"),
 }
 SYNONYMS = {
     "name": ("attack is", "code", "data set", "defence"),

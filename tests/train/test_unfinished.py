@@ -14,7 +14,12 @@ import torch
 from stochi.errors import InputError
 from stochi.tensor_files import digest_of
 from stochi.train.training_run import Epoch
-from stochi.train.unfinished import DamagedTraining, UnfinishedTraining, UnkeptTraining
+from stochi.train.unfinished import (
+    DamagedTraining,
+    StaleTraining,
+    UnfinishedTraining,
+    UnkeptTraining,
+)
 from tests.commands.test_full_disk import files_of_at_most
 from tests.train.trainings import TRAININGS, Training, outcome
 
@@ -166,6 +171,29 @@ def _alter(**changes: Any) -> Callable[[Path], None]:
     return alter
 
 
+def _without_state(path: Path) -> None:
+    content = torch.load(path, weights_only=True)
+    del content["sha256"], content["state"]
+    torch.save({**content, "sha256": digest_of(content)}, path)
+
+
+def _alter_in(part: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Return a function that changes a part of the state, and puts the checksum right."""
+
+    def alter(path: Path) -> None:
+        _alter(**{part: change(torch.load(path, weights_only=True)["state"][part])})(path)
+
+    return alter
+
+
+def _with_option(**options: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda kept: {**kept, "param_groups": [{**kept["param_groups"][0], **options}]}
+
+
+def _with_momentum(value: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda kept: {**kept, "state": {**kept["state"], 0: {"momentum_buffer": value}}}
+
+
 DAMAGES: dict[str, Callable[[Path], Any]] = {
     "empty": lambda path: path.write_bytes(b""),
     "cut": _cut,
@@ -185,6 +213,31 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "an optimizer": _alter(optimizer={"state": {}, "param_groups": []}),
     "rows": _alter(epoch={"rows": torch.zeros(132, dtype=torch.int64), "batches": 1, "loss": 0.0}),
     "batches": _alter(epoch={"rows": torch.arange(18, 150), "batches": 99, "loss": 0.0}),
+    "not even a state": _without_state,
+    "words of a list": _alter(about="[]"),
+    "weights in double": _alter_in("weights", lambda w: {n: v.double() for n, v in w.items()}),
+    "best weights in double": _alter_in(
+        "best_weights", lambda w: {n: v.double() for n, v in w.items()}
+    ),
+    "best weights of nothing": _alter_in("history", lambda history: []),
+    "more epochs than there are": _alter_in(
+        "history", lambda history: [history[0] | {"number": n} for n in range(1, 5)]
+    ),
+    "an impossible accuracy": _alter_in("history", lambda h: [h[0] | {"validation_accuracy": 1.5}]),
+    "momentum of another shape": _alter_in("optimizer", _with_momentum(torch.zeros(3))),
+    "momentum of whole numbers": _alter_in(
+        "optimizer", _with_momentum(torch.zeros(4, 1, 3, 3, dtype=torch.int64))
+    ),
+    "no momentum": _alter_in("optimizer", _with_momentum(None)),
+    "a rate below 0": _alter_in("optimizer", _with_option(lr=-0.1)),
+    "a rate of words": _alter_in("optimizer", _with_option(lr="0.1")),
+    "another weight decay": _alter_in("optimizer", _with_option(weight_decay=5.0)),
+    "a schedule of no epochs": _alter_in("schedule", lambda s: {**s, "T_max": 0}),
+    "a schedule's method": _alter_in("schedule", lambda s: {**s, "step": 1}),
+    "a schedule of other epochs": _alter_in("schedule", lambda s: {**s, "last_epoch": 2}),
+    "draws of nothing": _alter(draws={"": 1}),
+    "whole epochs": _alter(epoch={"rows": torch.arange(18, 150), "batches": 1.0, "loss": 0.0}),
+    "no epoch": _alter(epoch=0),
     "generator": _alter(generator=torch.zeros(3, dtype=torch.uint8)),
 }
 
@@ -201,6 +254,59 @@ def test_a_damaged_file_is_told_and_training_starts_anew(
         found = outcome("plain", keep=place)
     assert is_same(found, right)
     assert os.listdir(tmp_path) == ["u"]
+
+
+@pytest.mark.parametrize("step", [-1.0, float("nan"), 1e38])
+def test_a_count_of_adam_that_would_end_in_an_error_is_damage(tmp_path: Path, step: float) -> None:
+    place = UnfinishedTraining(tmp_path / "u")
+    run_until("normed", place, 1)
+
+    def count(kept: dict[str, Any]) -> dict[str, Any]:
+        first = {**kept["state"][0], "step": torch.tensor(step)}
+        return {**kept, "state": {**kept["state"], 0: first}}
+
+    _alter_in("optimizer", count)(tmp_path / "u")
+    with pytest.warns(DamagedTraining, match="its optimizer has counted other steps"):
+        found = outcome("normed", keep=place)
+    assert is_same(found, outcome("normed"))
+
+
+@pytest.mark.parametrize("calls", [-1, 2**70, 1.0, "1"])
+def test_a_twin_s_draws_are_a_trial(tmp_path: Path, calls: Any) -> None:
+    place = UnfinishedTraining(tmp_path / "u")
+    run_until("twin", place, 1)
+    _alter(draws={"": calls})(tmp_path / "u")
+    with pytest.warns(DamagedTraining, match="trial is "):
+        outcome("twin", keep=place)
+
+
+def test_what_is_drawn_once_has_the_shape_of_the_samples(tmp_path: Path) -> None:
+    place = UnfinishedTraining(tmp_path / "u")
+    run_until("drawn once", place, 1)
+
+    def longer(weights: dict[str, Any]) -> dict[str, Any]:
+        names = [name for name in weights if name.endswith("fixed_decay")]
+        assert names
+        return {**weights, names[0]: torch.full((7, 1, 1, 1), 0.5)}
+
+    _alter_in("weights", longer)(tmp_path / "u")
+    with pytest.warns(DamagedTraining, match="its weights have another shape"):
+        found = outcome("drawn once", keep=place)
+    assert is_same(found, outcome("drawn once"))
+
+
+def test_a_name_that_is_too_long_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        outcome("plain", keep=UnfinishedTraining(tmp_path / ("n" * 300)))
+
+
+def test_another_training_is_replaced_if_that_is_asked_for(tmp_path: Path) -> None:
+    run_until("plain", UnfinishedTraining(tmp_path / "u", {"data": "mine"}), 1)
+    place = UnfinishedTraining(tmp_path / "u", {"data": "yours"}, replaces=True)
+    told = "with other options .data was 'mine', now 'yours'.; training starts anew"
+    with pytest.warns(StaleTraining, match=told):
+        found = outcome("plain", keep=place)
+    assert is_same(found, outcome("plain"))
 
 
 def test_a_folder_or_a_pipe_in_its_place_is_an_error(tmp_path: Path) -> None:
@@ -228,7 +334,15 @@ def test_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
     place.remove()  # which need not be there
 
 
-@pytest.mark.parametrize("about", [{"x": {1, 2}}, {"x": torch.zeros(1)}, {"x": [b"bytes"]}])
+class Speechless:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{"x": {1, 2}}, {"x": torch.zeros(1)}, {"x": [b"bytes"]}, {"x": {Speechless(): 1, 2: 3}}],
+)
 def test_what_a_training_depends_on_is_plain(about: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"^about is "):
         UnfinishedTraining("u", about)

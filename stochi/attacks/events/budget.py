@@ -10,6 +10,7 @@ from stochi.arguments import check_fields
 from stochi.attacks.events.changes import Moves, least_changes
 from stochi.attacks.events.places import POLARITIES, as_places, count_events
 from stochi.errors import InputError
+from stochi.plain_text import text_of
 
 INSERT, DELETE, FLIP, MOVE_TIME, MOVE_SPACE = "insert", "delete", "flip", "move-time", "move-space"
 KINDS = (INSERT, DELETE, FLIP, MOVE_TIME, MOVE_SPACE)
@@ -205,7 +206,7 @@ def as_budget(budget: "EventBudget | int") -> EventBudget:
 
 def _check_whole(name: str, value: object) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
-        raise InputError(f"{name} is {value}; it must be a whole number of at least 0")
+        raise InputError(f"{name} is {text_of(value)}; it must be a whole number of at least 0")
     if int(value) > _MOST:
         raise InputError(f"{name} is {value}; it must be at most {_MOST}")
 

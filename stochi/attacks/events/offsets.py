@@ -11,6 +11,7 @@ from stochi.attacks.base import check_seed
 from stochi.data.words import draw_words
 from stochi.errors import InputError
 from stochi.hardware.draws import LayerDraws
+from stochi.plain_text import text_of
 
 PATTERN_LAYER = 2**16 - 3
 """Layer whose draws no network and nothing in ``stochi.data`` shares."""
@@ -48,8 +49,9 @@ class Offsets:
             )
             if not whole or not -FARTHEST <= value[0] <= value[1] <= FARTHEST:
                 raise InputError(
-                    f"the offsets' {name} are {value}; they must be the lowest and the highest"
-                    f" shift, two whole numbers from {-FARTHEST} to {FARTHEST} in this order"
+                    f"the offsets' {name} are {text_of(value)}; they must be the lowest and the"
+                    f" highest shift, two whole numbers from {-FARTHEST} to {FARTHEST} in this"
+                    " order"
                 )
 
     @property
@@ -99,5 +101,7 @@ def shifted_by(steps: int, pixels: int) -> Offsets:
     """
     for name, value in (("steps", steps), ("pixels", pixels)):
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
-            raise InputError(f"shift by {value} {name}; it must be a whole number of at least 0")
+            raise InputError(
+                f"shift by {text_of(value)} {name}; it must be a whole number of at least 0"
+            )
     return Offsets((-steps, steps), (-pixels, pixels), (-pixels, pixels))

@@ -15,6 +15,7 @@ from stochi.attacks.events.placing import Shape
 from stochi.data.events.event_set import EventSet
 from stochi.data.streams import Streams
 from stochi.errors import InputError
+from stochi.plain_text import text_of
 
 EventSamples = Streams | EventSet
 """Labelled events in memory, or recordings that are read when they are needed."""
@@ -52,8 +53,8 @@ class PatternForm:
             sides = [_is_below(side, LARGEST_SIDE + 1) and side > 0 for side in given]
             if len(sides) != length or not all(sides):
                 raise InputError(
-                    f"the pattern's {name} is {value}; it must be {length} whole numbers from 1 to"
-                    f" {LARGEST_SIDE}"
+                    f"the pattern's {name} is {text_of(value)}; it must be {length} whole numbers"
+                    f" from 1 to {LARGEST_SIDE}"
                 )
         if math.prod(self.shape) > MOST_PLACES:
             raise InputError(

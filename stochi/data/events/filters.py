@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from stochi.arguments import check_fields
 from stochi.errors import InputError
+from stochi.plain_text import text_of
 
 
 class EventFilter(ABC):
@@ -129,4 +130,6 @@ def _of_pixels(frames: torch.Tensor) -> torch.Tensor:
 
 def _check_whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} is {value}; it must be a whole number of at least {least}")
+        raise InputError(
+            f"{name} is {text_of(value)}; it must be a whole number of at least {least}"
+        )

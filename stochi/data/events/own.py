@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from stochi.arguments import check_arguments
+from stochi.arguments import check_arguments, shown
 from stochi.data.events.aedat4 import read_aedat4
 from stochi.data.events.binning import Binning
 from stochi.data.events.event_set import EventSet
@@ -130,7 +130,8 @@ def _checked_sensor(sensor: tuple[int, int]) -> tuple[int, int]:
     sizes = tuple(sensor) if isinstance(sensor, tuple | list) else ()
     if len(sizes) != 2 or not all(type(size) is int and 1 <= size <= _LARGEST for size in sizes):
         raise InputError(
-            f"sensor is {sensor!r}; give (height, width), two whole numbers from 1 to {_LARGEST:,}"
+            f"sensor is {shown(sensor)}; give (height, width), two whole numbers from 1 to"
+            f" {_LARGEST:,}"
         )
     return sizes[0], sizes[1]
 
@@ -144,8 +145,8 @@ def _numbered_classes(root: Path, classes: Sequence[str] | EventSet | None) -> l
     given = classes.class_names if isinstance(classes, EventSet) else classes
     if not isinstance(given, tuple | list) or not given or {type(name) for name in given} != {str}:
         raise InputError(
-            f"classes is {given!r}; give the names of the folders in the order of their labels, or"
-            " a set that open_recordings returned"
+            f"classes is {shown(given)}; give the names of the folders in the order of their"
+            " labels, or a set that open_recordings returned"
         )
     names = list(given)
     if len(set(names)) < len(names):

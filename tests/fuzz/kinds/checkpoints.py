@@ -1,7 +1,5 @@
 """Checkpoints of ``stochi train``: what loads has the weights that were saved."""
 
-import io
-import pickle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +11,7 @@ from stochi.train import NetworkConfig, load_checkpoint, save_checkpoint
 from tests.fuzz import hostile
 from tests.fuzz.kind import Kind
 from tests.fuzz.mutation import damage
+from tests.fuzz.tensor_files import hostile_tensors, save_summed, torch_files
 
 _NETWORKS = (
     NetworkConfig(input_shape=(1, 4, 4), classes=3, time_steps=2, channels=(2, 2)),
@@ -63,7 +62,7 @@ def mutate(random: Random, original: Path, path: Path) -> None:
         part[name] = values.reshape(part[name].shape) if random.random() < 0.7 else values
     else:
         part[name] = random.choice(hostile.VALUES)
-    _save(content, path)
+    save_summed(content, path)
 
 
 def crafted(folder: Path) -> dict[str, Path]:
@@ -76,7 +75,7 @@ def crafted(folder: Path) -> dict[str, Path]:
         files[f"network {number}"] = content | {"network": network}
     for number, other in enumerate(hostile.replaced(content, hostile.VALUES[::4])):
         files[f"field {number}"] = other
-    for name, value in _tensors().items():
+    for name, value in hostile_tensors().items():
         weights = content["weights"] | {"network.readout.weight": value}
         files[f"weight {name}"] = content | {"weights": weights}
     files["deep"] = content | {"training": {"deep": hostile.deep()}}
@@ -90,8 +89,8 @@ def crafted(folder: Path) -> dict[str, Path]:
     paths = {}
     for name, value in files.items():
         paths[name] = folder / f"{name}.pt"
-        _save(value, paths[name])
-    for name, data in _bytes(folder).items():
+        save_summed(value, paths[name])
+    for name, data in torch_files((folder / "conv.pt").read_bytes()).items():
         paths[name] = folder / f"{name}.pt"
         paths[name].write_bytes(data)
     return paths | hostile.no_files(folder, ".pt")
@@ -112,64 +111,6 @@ def use(path: Path) -> None:
 def _content(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = torch.load(path, weights_only=True)
     return content
-
-
-def _save(content: dict[str, Any], path: Path) -> None:
-    """Save a content with the checksum that fits it, if there can be one."""
-    try:
-        content = content | {"sha256": digest_of(content)}
-    except (ValueError, RecursionError):
-        content = content | {"sha256": "0" * 64}
-    torch.save(content, path)
-
-
-def _tensors() -> dict[str, Any]:
-    one = torch.ones(1)
-    return {
-        "expanded": one.expand(2**20, 2**20),
-        "sparse": torch.eye(3).to_sparse(),
-        "complex": torch.ones(3, 2, dtype=torch.complex64),
-        "text": "weights",
-        "list": [1.0, 2.0],
-        "empty": torch.zeros(0),
-        "scalar": torch.tensor(1.0),
-        "meta": torch.ones(3, 2, device="meta"),
-        "float64": torch.ones(3, 2, dtype=torch.float64),
-        "bfloat16": torch.ones(3, 2, dtype=torch.bfloat16),
-        "bool": torch.ones(3, 2, dtype=torch.bool),
-        "quantized": torch.quantize_per_tensor(torch.ones(3, 2), 0.1, 0, torch.qint8),
-        "parameter": torch.nn.Parameter(torch.ones(3, 2)),
-    }
-
-
-class _Code:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (print, ("code of a file has run",))
-
-
-def _bytes(folder: Path) -> dict[str, bytes]:
-    good = (folder / "conv.pt").read_bytes()
-    legacy, code = io.BytesIO(), io.BytesIO()
-    torch.save({"a": torch.ones(3)}, legacy, _use_new_zipfile_serialization=False)
-    torch.save({"format": _Code()}, code)
-    return {
-        "empty": b"",
-        "text": b"not a checkpoint",
-        "legacy": legacy.getvalue(),
-        "code": code.getvalue(),
-        "pickled code": pickle.dumps(_Code(), 2),
-        "pickled number": pickle.dumps(2**80, 2),
-        "claimed text": b"\x80\x02X" + b"\xff\xff\xff\x7f" + b"a",
-        "claimed bytes": b"\x80\x04\x8e" + (2**62).to_bytes(8, "little"),
-        "zip bomb": hostile.zip_of_zeros(("a/data.pkl", "a/version")),
-        "zip bomb that says little": hostile.zip_of_zeros(("a/data.pkl",), claimed=100),
-        "zip bomb of many": hostile.zip_of_zeros(("a/data.pkl", *map(str, range(300))), 2**23),
-        "zip of no member": hostile.zip_of({}),
-        "zip of a name": hostile.zip_of({"../../data.pkl": b"\x80\x02N."}),
-        "zip behind": b"begin" * 20 + good,
-        "twice": good + good,
-        "html": b"<html><script>alert(1)</script></html>",
-    }
 
 
 KIND = Kind("checkpoints", originals, mutate, crafted, use)

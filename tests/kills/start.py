@@ -1,5 +1,6 @@
 """``stochi`` with a demo and a study of the smallest size; the code that runs is the same."""
 
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ def plan_tiny_study(*_: object) -> "StudyPlan":
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     shrunk: Any = stochi.commands.demo
     shrunk.plan_demo, shrunk.TRIALS = plan_tiny_demo, 2
     shrunk = stochi.study

@@ -21,6 +21,7 @@ from stochi.study.events.recordings import keep_attacked, read_attacked
 from stochi.study.events.same_recordings import check_recordings
 from stochi.study.questions import Questions
 from stochi.study.store import DamagedAnswer, Store
+from stochi.study.variants import OWN
 from stochi.study.victims import FLOAT, Victim
 from tests.fuzz import hostile
 from tests.fuzz.kind import Kind
@@ -78,12 +79,12 @@ _FORMS: dict[str, tuple[Put, Get, Place]] = {
     ),
     ".cosines": (
         lambda store: Answers(IMAGES, store).keep_cosines(
-            _VICTIM, Cosines((0.5, -0.25, 1.0), (0.0, 0.125, 0.25))
+            _VICTIM, OWN, Cosines((0.5, -0.25, 1.0), (0.0, 0.125, 0.25))
         ),
         lambda store: (
             None
             if Answers(IMAGES, store).open_comparisons(_VICTIM)
-            else Answers(IMAGES, store).cosines(_VICTIM)
+            else Answers(IMAGES, store).cosines(_VICTIM, OWN)
         ),
         lambda store: _only(store, "json"),
     ),

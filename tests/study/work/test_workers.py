@@ -98,6 +98,8 @@ def test_a_parent_that_leaves_a_result_unread_ends_them_without_a_word() -> None
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_they_end_with_their_parent(how: signal.Signals) -> None:
     code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs ignore it
         "from stochi.study.work.workers import in_processes\n"
         "from tests.study.work.test_workers import slept\n"
         "for _ in in_processes(slept, [0, 60, 60], 2): print('begun', flush=True)"

@@ -30,6 +30,7 @@ from stochi.statistics import estimate_accuracy
 from stochi.study.similarity import gradient_similarities, perturbation_similarities
 from stochi.train import NetworkConfig, TrainingConfig, make_defence, train_classifier
 from stochi.train.training import are_right
+from stochi.train.training_config import SGD_AS_PUBLISHED
 from stochi.turns import seeded
 
 EPSILON, TRAINING_EPSILON = 8 / 255, 4 / 255
@@ -180,9 +181,8 @@ def main() -> None:
                 epochs=cut.epochs,
                 batch_size=BATCH,
                 optimizer="sgd",
-                learning_rate=0.1,
-                weight_decay=1e-4,
                 micro_batch=chosen.micro_batch,
+                **SGD_AS_PUBLISHED,
             ),
             defence=make_defence("fgsm", epsilon=TRAINING_EPSILON, draws=1),
             device=device,

@@ -154,11 +154,10 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
         _check_name(Path(place))
         if os.path.exists(place) and not os.access(place, os.W_OK):
             raise InputError(f"{target} cannot be written; change its permissions or the name")
-        folder = next(parent for parent in Path(place).parents if parent.exists())
+        folder = _nearest(*Path(place).parents)
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise InputError(f"{target}: {folder} cannot be written into")
-        with reserved(folder):  # some folders, as those in /proc, only seem to be writable
-            pass
+        _try_writing(folder)
     except OSError as error:
         raise InputError(f"{target} cannot be written: {explain_cause(error)}") from error
     remove_left_behind(folder)
@@ -176,15 +175,14 @@ def check_output_folder(path: str | Path, *, replaced: bool = False) -> None:
     try:
         place = Path(os.path.realpath(target))
         _check_name(place)
-        folder = next(parent for parent in (place, *place.parents) if parent.exists())
+        folder = _nearest(place, *place.parents)
         if not folder.is_dir():
             what = "" if folder == place else f"{folder} is "
             raise InputError(f"{target}: {what}a file, not a folder; give the name of a folder")
         folder = folder.parent if replaced and folder == place else folder
         if not os.access(folder, os.W_OK):
             raise InputError(f"{target}: {folder} cannot be written into; choose another folder")
-        with reserved(folder):  # some folders, as those in /proc, only seem to be writable
-            pass
+        _try_writing(folder)
     except InputError:
         raise
     except ValueError as error:  # a zero byte
@@ -210,13 +208,24 @@ def named_folder(path: str | Path) -> Path:
     return folder
 
 
+def _nearest(*folders: Path) -> Path:
+    """Return the first of some folders that exists."""
+    return next(folder for folder in folders if folder.exists())
+
+
+def _try_writing(folder: Path) -> None:
+    """Raise OSError unless a file can be made; some folders, as in /proc, only seem writable."""
+    with reserved(folder):
+        pass
+
+
 def _check_name(place: Path) -> None:
     """Raise OSError if a file cannot have this name, which is too long or a loop of links."""
     with suppress(FileNotFoundError, NotADirectoryError):
         os.lstat(place)
         if place.is_symlink():  # what stays a link after all links were followed
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))
-    folder = next(parent for parent in place.parents if parent.exists())
+    folder = _nearest(*place.parents)
     # Names in a folder that is still to be created are not looked at by the system.
     longest = os.pathconf(folder, "PC_NAME_MAX")
     if any(len(os.fsencode(part)) > longest for part in place.parts):

@@ -1,6 +1,6 @@
 """The networks of ``stochi train``, as plain values from which they can be built again."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -133,11 +133,14 @@ class NetworkConfig:
                 neuron=self.neurons,
                 batch_norm=self.batch_norm,
             )
-        arguments = asdict(self)
-        for name in ("kind", "hidden", "width", "random_layers", "noise_std", "open_share"):
-            del arguments[name]
-        arguments["neuron"] = self.neurons
-        return small_conv_net(**arguments)
+        return small_conv_net(
+            self.input_shape,
+            self.classes,
+            time_steps=self.time_steps,
+            channels=self.channels,
+            batch_norm=self.batch_norm,
+            neuron=self.neurons,
+        )
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "NetworkConfig":

@@ -13,6 +13,8 @@ from stochi.arguments import check_fields
 from stochi.errors import InputError, check_at_least_one, check_not_negative
 
 OPTIMIZERS = ("adam", "sgd")
+SGD_AS_PUBLISHED: dict[str, Any] = {"learning_rate": 0.1, "weight_decay": 1e-4}
+"""Options of SGD in RandHet-SNN's published training; its momentum is the default."""
 _LATER = ("optimizer", "momentum", "weight_decay", "micro_batch")
 """Options that came after the first checkpoints and studies."""
 

@@ -11,9 +11,9 @@ import nir
 import torch
 
 from stochi.arguments import check_fields
-from stochi.errors import GraphError, InputError, first_line
+from stochi.deploy.graph.noted import read_noted
+from stochi.errors import InputError
 
-_SHOWN = 200
 METADATA_KEY = "membrane_noise"
 DISTRIBUTIONS = ("normal", "uniform")
 
@@ -67,15 +67,9 @@ def read_membrane_noise(name: str, node: nir.NIRNode) -> MembraneNoise | None:
     Raises:
         GraphError: the metadata is incomplete or not valid.
     """
-    noted = node.metadata.get(METADATA_KEY) if isinstance(node.metadata, dict) else None
-    if noted is None:
-        return None
-    try:
-        return MembraneNoise(float(noted["std"]), str(noted["distribution"]))
-    except InputError as error:
-        raise GraphError(f"node {name!r}: metadata 'membrane_noise': {error}") from error
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        cause = first_line(error)[:_SHOWN]
-        raise GraphError(
-            f"node {name!r}: metadata 'membrane_noise' is incomplete: {cause}"
-        ) from error
+    return read_noted(
+        name,
+        node,
+        METADATA_KEY,
+        lambda noted: MembraneNoise(float(noted["std"]), str(noted["distribution"])),
+    )

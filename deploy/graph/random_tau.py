@@ -6,13 +6,14 @@ stores nested dictionaries of strings and numbers.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import nir
 
-from stochi.errors import GraphError, InputError, first_line
+from stochi.deploy.graph.noted import read_noted
+from stochi.errors import GraphError
 from stochi.hardware.distributions import DecayDistribution, make_distribution
 
-_SHOWN = 200
 METADATA_KEY = "random_tau"
 
 
@@ -53,22 +54,9 @@ def read_random_tau(name: str, node: nir.NIRNode) -> RandomTau | None:
     Raises:
         GraphError: the metadata is incomplete or not valid.
     """
-    noted = node.metadata.get(METADATA_KEY) if isinstance(node.metadata, dict) else None
-    if noted is None:
+    random_tau = read_noted(name, node, METADATA_KEY, _made_of)
+    if random_tau is None:
         return None
-    try:
-        parameters = tuple(float(value) for value in str(noted["parameters"]).split())
-        random_tau = RandomTau(
-            make_distribution(str(noted["distribution"]), parameters),
-            sampling=str(noted["sampling"]),
-            input_gain=str(noted["input_gain"]),
-            bits=int(noted["bits"]),
-        )
-    except InputError as error:
-        raise GraphError(f"node {name!r}: metadata 'random_tau': {error}") from error
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        cause = first_line(error)[:_SHOWN]
-        raise GraphError(f"node {name!r}: metadata 'random_tau' is incomplete: {cause}") from error
     known = (
         random_tau.sampling in ("step", "forward", "mean")
         and random_tau.input_gain in ("coupled", "mean")
@@ -77,3 +65,13 @@ def read_random_tau(name: str, node: nir.NIRNode) -> RandomTau | None:
     if not known:
         raise GraphError(f"node {name!r}: metadata 'random_tau' has unknown values: {random_tau}")
     return random_tau
+
+
+def _made_of(noted: dict[str, Any]) -> RandomTau:
+    parameters = tuple(float(value) for value in str(noted["parameters"]).split())
+    return RandomTau(
+        make_distribution(str(noted["distribution"]), parameters),
+        sampling=str(noted["sampling"]),
+        input_gain=str(noted["input_gain"]),
+        bits=int(noted["bits"]),
+    )

@@ -1,7 +1,8 @@
 """Lowering of a whole network for a target, with stand-ins that are known."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -91,9 +92,7 @@ def lower_network_like(
 
     Warnings about merged values are not repeated, because making the Program raised them.
     """
-    with warnings.catch_warnings():
-        for merged in (MergedDecays, MergedThresholds):
-            warnings.simplefilter("ignore", merged)
+    with _merged_before():
         return lower_network(network, replace(program.target, noise=noise), stand_ins)
 
 
@@ -108,12 +107,19 @@ def with_stand_in(program: Program, network: RealNetwork, name: str, stand_in: S
         LoweringError: the layer does not fit the chip.
     """
     real = next(layer for layer in network.layers if layer.name == name)
-    with warnings.catch_warnings():
-        for merged in (MergedDecays, MergedThresholds):
-            warnings.simplefilter("ignore", merged)
+    with _merged_before():
         lowered = lower_layer(real, program.target, stand_in)
     layers = (lowered if layer.name == name else layer for layer in program.layers)
     return replace(program, layers=tuple(layers))
+
+
+@contextmanager
+def _merged_before() -> Iterator[None]:
+    """Ignore warnings about merged values while inside, since they were raised before."""
+    with warnings.catch_warnings():
+        for merged in (MergedDecays, MergedThresholds):
+            warnings.simplefilter("ignore", merged)
+        yield
 
 
 def readout_of(neuron: RealNeuron | None) -> str:

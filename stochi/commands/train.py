@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 
 LEARNING = ("learning_rate", "batch_size", "momentum", "weight_decay", "micro_batch")
 """Options that replace fields of the configuration."""
-SGD = {"learning_rate": 0.1, "weight_decay": 1e-4}
-"""Defaults of --optimizer sgd, those of RandHet-SNN's training."""
 
 EpochsOption = Annotated[int, typer.Option(help="Largest number of passes over the training set.")]
 PatienceOption = Annotated[
@@ -283,13 +281,14 @@ def _choose_training(chosen: "DataSet", options: dict[str, Any]) -> "TrainingCon
         InputError: a value is unknown or out of range, or has no effect.
     """
     from stochi.train import TrainingConfig
+    from stochi.train.training_config import SGD_AS_PUBLISHED
 
     make = TrainingConfig.for_events if chosen.events else TrainingConfig
     base = make(**{name: options[name] for name in ("seed", "epochs", "patience")})
     given = {name: options[name] for name in LEARNING if options[name] is not None}
     if options["optimizer"] != "sgd" and "momentum" in given:
         raise InputError("--momentum: it is for --optimizer sgd; leave it out")
-    defaults = SGD if options["optimizer"] == "sgd" else {}
+    defaults = SGD_AS_PUBLISHED if options["optimizer"] == "sgd" else {}
     return replace(base, optimizer=options["optimizer"], **{**defaults, **given})
 
 

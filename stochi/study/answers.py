@@ -48,6 +48,10 @@ class Answers(KeptAnswers[StudyPlan, Question]):
         if sum(answer["by"].values()) != question.images:
             raise ValueError("not as many attacks as images")
 
+    def open_work(self, victim: Victim) -> tuple[list[Question], list[Variant]]:
+        """Return the questions about a victim, and its variants' cosines, that are missing."""
+        return self.open_questions(victim), self.open_comparisons(victim)
+
     def has_weights(self, victim: Victim) -> bool:
         """Return whether the store holds a victim's weights."""
         return self.store.path(weights_key(victim, self.plan), "pt").is_file()

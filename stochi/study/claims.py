@@ -30,11 +30,16 @@ def mean_cosine(cosines: Sequence[float]) -> Estimate:
     return estimate_mean(torch.tensor(cosines, dtype=torch.float64), 1)
 
 
+def cosine_text(cosines: Sequence[float]) -> str:
+    """Return the mean over images, with its 95 % interval, as text."""
+    mean = mean_cosine(cosines)
+    return f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
+
+
 def _cosines(claim: str, which: str, results: StudyResults) -> Iterator[list[str]]:
     for cell in results.similarities:
         if cell.variant == OWN:
-            mean = mean_cosine(getattr(cell, which))
-            found = f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
+            found = cosine_text(getattr(cell, which))
             yield [claim, f"{cell.network}, {cell.defence}", found]
 
 

@@ -1,6 +1,6 @@
 """What depth changes, as figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,9 +113,8 @@ def draw_draws(points: Sequence[DepthPoint], path: str | Path) -> None:
 
 
 def _draw_layers(panel: "Axes", points: Sequence[DepthPoint]) -> None:
-    of: Callable[[DepthPoint], int | None] = lambda point: point.variant.random_layers  # noqa: E731
-    for layers in dict.fromkeys(map(of, points)):
-        line = [point for point in points if of(point) == layers]
+    for variant in dict.fromkeys(point.variant for point in points):
+        line, layers = [p for p in points if p.variant == variant], variant.random_layers
         at = [point.draws for point in line]
         name = "all layers random" if layers is None else f"random layers: {layers}"
         panel.plot(at, [100 * point.accuracy.value for point in line], marker=".", label=name)

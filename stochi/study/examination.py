@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import nn
@@ -15,7 +14,7 @@ from stochi.data.images import Images
 from stochi.hardware.fixed_point import GRADED_INPUT_MAX
 from stochi.parity.attacked import run_attack
 from stochi.study.answers import Answers, Cosines
-from stochi.study.networks import load_or_train, load_variant
+from stochi.study.networks import load_or_train, make_variant
 from stochi.study.questions import Question
 from stochi.study.similarity import gradient_similarities, perturbation_similarities
 from stochi.study.trained import TrainedNetwork
@@ -38,8 +37,7 @@ def examine(victim: Victim, answers: Answers, training: Images, test: Images) ->
     Returns:
         The number of answers that were missing.
     """
-    open_questions = answers.open_questions(victim)
-    comparisons = answers.open_comparisons(victim)
+    open_questions, comparisons = answers.open_work(victim)
     if not open_questions and not comparisons:
         return 0
     find_answers(victim, open_questions, comparisons, answers, training, test)
@@ -83,7 +81,7 @@ class _Examination:
 
     def __init__(self, victim: Victim, answers: Answers, training: Images, test: Images) -> None:
         self.plan, self.test = answers.plan, test
-        self.load_variant = partial(load_variant, victim, answers.plan, training, answers.store)
+        self.victim, self.training = victim, training
         self.trained = TrainedNetwork(
             load_or_train(victim, answers.plan, training, answers.store),
             training.up_to(answers.plan.calibration_images),
@@ -91,6 +89,7 @@ class _Examination:
             answers.plan.device,
         )
         self.attacked_on_float: dict[Question, Chosen] = {}
+        self.with_fewer: dict[int, TrainedNetwork] = {}
 
     def answer(self, question: Question) -> tuple[torch.Tensor, tuple[str, ...]]:
         """Return whether each image is right in each trial, and which part of the attack made it.
@@ -122,15 +121,26 @@ class _Examination:
 
     def trained_for(self, question: Question) -> TrainedNetwork:
         """Return the trained network that a question is about."""
-        if question.random_layers is None:
-            return self.trained
-        model = self.load_variant(Variant(random_layers=question.random_layers))
-        trained = self.trained
-        return TrainedNetwork(model, trained.calibration, trained.seed, trained.device)
+        layers, trained = question.random_layers, self.trained
+        if layers is None:
+            return trained
+        if layers not in self.with_fewer:
+            model = self.varied(Variant(random_layers=layers))
+            self.with_fewer[layers] = TrainedNetwork(
+                model, trained.calibration, trained.seed, trained.device
+            )
+        return self.with_fewer[layers]
+
+    def varied(self, variant: Variant) -> nn.Module:
+        """Return a variant of the float model."""
+        own = self.trained.model
+        if variant == OWN_NETWORK:
+            return own
+        return make_variant(self.victim, self.plan, self.training, own, variant)
 
     def compare_draws(self, variant: Variant) -> Cosines:
         """Return the cosines between draws of a variant of the float model."""
-        model = self.trained.model if variant == OWN_NETWORK else self.load_variant(variant)
+        model = self.varied(variant)
         draws, device = self.plan.similarity.draws, torch.device(self.plan.device)
         images = self.test.first(self.plan.similarity_images).to(device)
         pgd = PGD(

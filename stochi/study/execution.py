@@ -15,9 +15,12 @@ from stochi.study.evaluation import evaluate
 from stochi.study.examination import examine
 from stochi.study.image_cells import list_cells
 from stochi.study.plan import StudyPlan
+from stochi.study.questions import Question
 from stochi.study.results import StudyResults
 from stochi.study.running import examine_all
 from stochi.study.store import Store
+from stochi.study.variants import Variant
+from stochi.study.victims import Victim
 from stochi.study.work.backends import OWN, choose_carry
 from stochi.study.work.spreading import spread
 from stochi.temporary import kept_tidy
@@ -55,24 +58,27 @@ def conduct(
     carry = choose_carry(backend, progress)
     training, test = load_images(plan, data_dir)
     answers = Answers(plan, Store(folder))
-    asked = {victim: answers.open_questions(victim) for victim in plan.victims()}
-    compared = {victim: answers.open_comparisons(victim) for victim in asked}
-    costs = {
-        victim: answers_cost(victim, asked[victim]) + len(compared[victim]) * cosines_cost(plan)
-        for victim in asked
-    }
-    for victim, cost in costs.items():
-        if cost and not answers.has_weights(victim):
-            costs[victim] += training_cost(victim, plan)
-    missing = sum(map(len, asked.values())) + sum(map(len, compared.values()))
-    progress(f"{len(costs)} networks, {missing} answers to find; the costliest come first")
+    work = {victim: answers.open_work(victim) for victim in plan.victims()}
+    missing = sum(len(asked) + len(compared) for asked, compared in work.values())
+    progress(f"{len(work)} networks, {missing} answers to find; the costliest come first")
     with kept_tidy(folder):
         if carry is None:
+            costs = {victim: _cost(victim, *work[victim], answers) for victim in work}
             find = partial(examine, answers=answers, training=training, test=test)
             examine_all(costs, find, processes, progress)
         else:
-            spread(list_cells(answers), answers.store, (training, test), carry, progress)
+            spread(list_cells(answers, work), answers.store, (training, test), carry, progress)
     return evaluate(answers)
+
+
+def _cost(
+    victim: Victim, asked: list[Question], compared: list[Variant], answers: Answers
+) -> float:
+    """Return what a victim's missing answers cost, with its training if that is missing."""
+    cost = answers_cost(victim, asked) + len(compared) * cosines_cost(answers.plan)
+    if cost and not answers.has_weights(victim):
+        cost += training_cost(victim, answers.plan)
+    return cost
 
 
 def load_images(plan: StudyPlan, data_dir: str | Path | None) -> tuple[Images, Images]:

@@ -1,6 +1,6 @@
 """The cells of a study on images: trainings, then answers about each network."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from stochi.data.images import Images
@@ -17,23 +17,31 @@ from stochi.study.victims import Victim
 from stochi.study.work.cells import Cell, in_chunks, least_cost
 
 
-def list_cells(answers: Answers) -> list[Cell]:
+def list_cells(
+    answers: Answers, work: Mapping[Victim, tuple[list[Question], list[Variant]]]
+) -> list[Cell]:
     """Return cells that find all answers which the store lacks.
 
     Args:
         answers: the plan's answers so far.
+        work: what is missing of each victim.
     """
-    asked = {victim: answers.open_questions(victim) for victim in answers.plan.victims()}
-    least = least_cost(sum(answers_cost(victim, about) for victim, about in asked.items()))
+    least = least_cost(sum(answers_cost(victim, asked) for victim, (asked, _) in work.items()))
     return [
-        cell for victim, about in asked.items() for cell in _cells(victim, about, answers, least)
+        cell
+        for victim, (asked, compared) in work.items()
+        for cell in _cells(victim, asked, compared, answers, least)
     ]
 
 
 def _cells(
-    victim: Victim, questions: Sequence[Question], answers: Answers, least: float
+    victim: Victim,
+    questions: Sequence[Question],
+    comparisons: Sequence[Variant],
+    answers: Answers,
+    least: float,
 ) -> Iterator[Cell]:
-    plan, comparisons = answers.plan, answers.open_comparisons(victim)
+    plan = answers.plan
     if not questions and not comparisons:
         return
     key = weights_key(victim, plan)

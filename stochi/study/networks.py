@@ -20,7 +20,7 @@ from stochi.train.networks import small_conv_net, two_layer_net
 from stochi.train.neurons.choice import NeuronChoice
 from stochi.train.randomization import randomize
 from stochi.train.training import train_classifier
-from stochi.train.training_config import TrainingConfig
+from stochi.train.training_config import SGD_AS_PUBLISHED, TrainingConfig
 from stochi.train.unfinished import UnfinishedTraining
 from stochi.turns import generators_kept, seeded
 
@@ -62,11 +62,11 @@ def training_config(victim: Victim, training: TrainingPlan) -> TrainingConfig:
     config = TrainingConfig(seed=victim.seed, epochs=training.epochs)
     if training.optimizer == "adam":
         return config
-    return replace(config, optimizer="sgd", learning_rate=0.1, weight_decay=1e-4, batch_size=32)
+    return replace(config, optimizer="sgd", batch_size=32, **SGD_AS_PUBLISHED)
 
 
-def load_variant(
-    victim: Victim, plan: StudyPlan, images: Images, store: Store, variant: Variant
+def make_variant(
+    victim: Victim, plan: StudyPlan, images: Images, own: nn.Module, variant: Variant
 ) -> nn.Module:
     """Return a variant of a victim's network on the plan's device.
 
@@ -74,7 +74,7 @@ def load_variant(
 
     Args:
         images: the training images.
-        store: holds the weights; new ones are put there.
+        own: the victim's own network.
     """
 
     def build() -> nn.Module:
@@ -84,7 +84,7 @@ def load_variant(
         return settle(build, images, victim.seed).to(plan.device)
     with generators_kept():
         model = build().to(plan.device)
-    model.load_state_dict(load_or_train(victim, plan, images, store).state_dict())
+    model.load_state_dict(own.state_dict())
     return model.eval()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stochi.study.claims import claim_rows, mean_cosine
+from stochi.study.claims import claim_rows, cosine_text
 from stochi.study.layout import PLACES, Table, across, percent, points, wrap
 from stochi.study.plan import StudyPlan
 from stochi.study.results import (
@@ -161,8 +161,7 @@ def similarity_rows(cells: Sequence[SimilarityCell]) -> list[list[str]]:
     """Return mean cosines between draws, with 95 % intervals."""
     rows = [["defence", "network", "but for", "gradients", "perturbations"]]
     for cell in cells:
-        means = [mean_cosine(cosines) for cosines in (cell.gradient, cell.perturbation)]
-        texts = [f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]" for mean in means]
+        texts = [cosine_text(cosines) for cosines in (cell.gradient, cell.perturbation)]
         rows.append([cell.defence, cell.network, cell.variant.title or "–", *texts])
     return rows
 

@@ -28,7 +28,7 @@ from stochi.study.answers import Answers
 from stochi.study.claims import claim_rows
 from stochi.study.depth_figures import make_cosines, own_variant
 from stochi.study.keys import answer_key, similarity_key, weights_key
-from stochi.study.networks import build_network, load_or_train, load_variant, training_config
+from stochi.study.networks import build_network, load_or_train, make_variant, training_config
 from stochi.study.questions import Questions, comparisons_about, questions_about
 from stochi.study.store import Store
 from stochi.study.tables import make_tables
@@ -131,7 +131,7 @@ def test_a_variant_has_the_victim_s_weights(results: StudyResults, folder: Path)
     weights = {name: values for name, values in own.named_parameters()}
 
     def varied(variant: Variant) -> nn.Module:
-        return load_variant(RANDOM, TINY, training, Store(folder), variant)
+        return make_variant(RANDOM, TINY, training, own, variant)
 
     for variant in (Variant(2), Variant(sigma=3.0), Variant(time_steps=5)):
         for name, values in varied(variant).named_parameters():
@@ -139,9 +139,7 @@ def test_a_variant_has_the_victim_s_weights(results: StudyResults, folder: Path)
     neurons = [m for m in varied(Variant(2)).modules() if isinstance(m, RandomTauLeaky)]
     assert [neuron.sampling for neuron in neurons] == ["step"] * 2 + ["mean"] * 6
     assert varied(Variant(time_steps=5)).time_steps == 5
-    wide = load_variant(
-        Victim("RandHet-SNN", UNTRAINED), TINY, training, Store(folder), Variant(width=3)
-    )
+    wide = make_variant(Victim("RandHet-SNN", UNTRAINED), TINY, training, own, Variant(width=3))
     assert next(wide.parameters()).shape[0] == 3
 
 

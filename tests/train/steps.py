@@ -1,5 +1,6 @@
-"""Training steps of a twin."""
+"""Training steps of a twin, and steps of a neuron."""
 
+import snntorch as snn
 import torch
 from torch import nn
 from torch.nn import functional
@@ -21,3 +22,13 @@ def losses_of_training(
         optimizer.step()
         losses.append(float(loss.detach()))
     return losses
+
+
+def drive(currents: torch.Tensor, neuron: snn.Leaky) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return spikes and membranes of all steps of a neuron that its caller gives its membranes."""
+    mem, found = neuron.reset_mem(), []
+    for current in currents:
+        spikes, mem = neuron(current, mem)
+        found.append((spikes, mem))
+    spikes, membranes = zip(*found, strict=True)
+    return torch.stack(spikes), torch.stack(membranes)

@@ -10,27 +10,18 @@ from torch import nn
 from stochi.errors import InputError
 from stochi.train import GatedLeaky, NetworkConfig, load_checkpoint, save_checkpoint
 from stochi.train.neurons.choice import NeuronChoice
+from tests.train.steps import drive
 
 CURRENTS = torch.rand(6, 50, 70, generator=torch.Generator().manual_seed(1)) * 1.5
-
-
-def drive(neuron: snn.Leaky) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return spikes and membranes of all steps."""
-    mem, found = neuron.reset_mem(), []
-    for current in CURRENTS:
-        spikes, mem = neuron(current, mem)
-        found.append((spikes, mem))
-    spikes, membranes = zip(*found, strict=True)
-    return torch.stack(spikes), torch.stack(membranes)
 
 
 @pytest.mark.parametrize("reset_delay", [False, True])
 @pytest.mark.parametrize("reset", ["zero", "subtract", "none"])
 def test_a_gate_stops_spikes_and_changes_no_membrane(reset: str, reset_delay: bool) -> None:
     options = {"threshold": 0.8, "reset_mechanism": reset, "reset_delay": reset_delay}
-    theirs = drive(snn.Leaky(beta=0.7, **options))
-    gated = drive(GatedLeaky(0.7, open_share=0.6, **options))  # type: ignore[arg-type]
-    opened = drive(GatedLeaky(0.7, open_share=1.0, **options))  # type: ignore[arg-type]
+    theirs = drive(CURRENTS, snn.Leaky(beta=0.7, **options))
+    gated = drive(CURRENTS, GatedLeaky(0.7, open_share=0.6, **options))  # type: ignore[arg-type]
+    opened = drive(CURRENTS, GatedLeaky(0.7, open_share=1.0, **options))  # type: ignore[arg-type]
     assert torch.equal(gated[1], theirs[1])
     assert all(torch.equal(*pair) for pair in zip(opened, theirs, strict=True))
     assert bool((gated[0] <= theirs[0]).all())

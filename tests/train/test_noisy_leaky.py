@@ -11,18 +11,9 @@ from torch import nn
 from stochi.errors import InputError
 from stochi.train import NetworkConfig, NoisyLeaky, load_checkpoint, save_checkpoint
 from stochi.train.neurons.choice import NeuronChoice
+from tests.train.steps import drive
 
 CURRENTS = torch.rand(6, 5, 7, generator=torch.Generator().manual_seed(1)) * 1.5
-
-
-def drive(neuron: snn.Leaky) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return spikes and membranes of all steps."""
-    mem, found = neuron.reset_mem(), []
-    for current in CURRENTS:
-        spikes, mem = neuron(current, mem)
-        found.append((spikes, mem))
-    spikes, membranes = zip(*found, strict=True)
-    return torch.stack(spikes), torch.stack(membranes)
 
 
 @pytest.mark.parametrize("reset_delay", [False, True])
@@ -31,7 +22,7 @@ def test_without_noise_it_is_snn_leaky(reset: str, reset_delay: bool) -> None:
     options = {"threshold": 0.8, "reset_mechanism": reset, "reset_delay": reset_delay}
     quiet = NoisyLeaky(0.7, noise_std=0.5, **options)  # type: ignore[arg-type]
     quiet.quiet = True
-    ours, theirs = drive(quiet), drive(snn.Leaky(beta=0.7, **options))
+    ours, theirs = drive(CURRENTS, quiet), drive(CURRENTS, snn.Leaky(beta=0.7, **options))
     assert theirs[0].any()
     assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
 
@@ -50,7 +41,7 @@ def test_noise_is_added_to_the_membrane_and_leaks_with_it(distribution: str) -> 
     for current, added in zip(CURRENTS, noise, strict=True):
         membrane = 0.5 * membrane + current + added
         expected.append(membrane)
-    assert torch.allclose(drive(neuron())[1], torch.stack(expected))
+    assert torch.allclose(drive(CURRENTS, neuron())[1], torch.stack(expected))
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])

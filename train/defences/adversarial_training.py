@@ -8,8 +8,7 @@ from torch import nn
 
 from stochi.arguments import check_fields
 from stochi.attacks.pgd import PGD
-from stochi.errors import InputError
-from stochi.modes import in_eval_mode
+from stochi.train.defences.attacks_in_training import attacked, check_one_surrogate
 from stochi.train.defences.defence import Defence
 
 
@@ -40,10 +39,7 @@ class FGSMTraining(Defence):
     def __post_init__(self) -> None:
         check_fields(self)
         attack = self.attack(seed=0)  # which checks the parameters
-        if len(attack.choices) > 1:
-            raise InputError(
-                f"surrogate is {self.surrogate!r}; adversarial training follows a single one"
-            )
+        check_one_surrogate(self.surrogate, attack)
 
     def attack(self, seed: int) -> PGD:
         """Return the attack on a batch; ``seed`` is the seed of its random choices."""
@@ -60,14 +56,10 @@ class FGSMTraining(Defence):
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy of the attacked images alone.
 
-        The attack runs on the model in eval mode: batch norm then uses the statistics that the
-        deployed model has, and the attack's many passes over unfinished images do not change them.
-        The loss uses the batch's own statistics, as usual in training.
+        The attack runs on the model in eval mode (:func:`attacked`). The loss uses the batch's own
+        statistics, as usual in training.
         """
-        attack = self.attack(seed=int(torch.randint(2**62, ())))
-        with in_eval_mode(model):
-            attacked = attack(model, inputs, labels)
-        return super().loss(model, attacked, labels)
+        return super().loss(model, attacked(self.attack, model, inputs, labels), labels)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from stochi.arguments import check_fields
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.top_gradient import TopGradient
 from stochi.errors import InputError
-from stochi.modes import in_eval_mode
+from stochi.train.defences.attacks_in_training import attacked, check_one_surrogate
 from stochi.train.defences.defence import Defence
 
 
@@ -44,10 +44,7 @@ class EventTraining(Defence):
         if not isinstance(self.flips, Integral) or self.flips < 1:
             raise InputError(f"flips is {self.flips}; it must be a whole number of at least 1")
         attack = self.attack(seed=0)  # which checks the other parameters
-        if len(attack.choices) > 1:
-            raise InputError(
-                f"surrogate is {self.surrogate!r}; adversarial training follows a single one"
-            )
+        check_one_surrogate(self.surrogate, attack)
 
     def attack(self, seed: int) -> TopGradient:
         """Return the attack on a batch; ``seed`` is the seed of its random choices."""
@@ -64,7 +61,4 @@ class EventTraining(Defence):
 
         As in ``fgsm``, the attack runs on the model in eval mode, the loss in training mode.
         """
-        attack = self.attack(seed=int(torch.randint(2**62, ())))
-        with in_eval_mode(model):
-            attacked = attack(model, inputs, labels)
-        return super().loss(model, attacked, labels)
+        return super().loss(model, attacked(self.attack, model, inputs, labels), labels)

@@ -8,7 +8,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from stochi.attacks.surrogates.replacement import spiking_neurons
+from stochi.attacks.surrogates.replacement import replaced, spiking_neurons
 from stochi.errors import InputError
 
 Distances = list[torch.Tensor]
@@ -33,18 +33,12 @@ def watched_membranes(model: nn.Module) -> Iterator[Distances]:
     found: Distances = []
     # snnTorch's own neurons ask their surrogate for the last step's reset as well, but fire once.
     names = ["fire" if _is_stock(neuron) else "spike_grad" for neuron in neurons]
-    own = [vars(neuron).get(name) for neuron, name in zip(neurons, names, strict=True)]
-    for neuron, name in zip(neurons, names, strict=True):
-        watcher = _Watched(neuron, getattr(neuron, name), name == "fire", found)
-        vars(neuron)[name] = watcher
-    try:
+    watchers = [
+        _Watched(neuron, getattr(neuron, name), name == "fire", found)
+        for neuron, name in zip(neurons, names, strict=True)
+    ]
+    with replaced(neurons, names, watchers):
         yield found
-    finally:
-        for neuron, name, kept in zip(neurons, names, own, strict=True):
-            if kept is None:
-                del vars(neuron)[name]
-            else:
-                vars(neuron)[name] = kept
 
 
 def _is_stock(neuron: nn.Module) -> bool:

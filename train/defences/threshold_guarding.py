@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from stochi.arguments import check_fields
 from stochi.errors import InputError
-from stochi.modes import in_eval_mode
 from stochi.train.defences.adversarial_training import FGSMTraining
+from stochi.train.defences.attacks_in_training import attacked
 from stochi.train.defences.membrane_distances import watched_membranes
 
 
@@ -61,9 +61,7 @@ class ThresholdGuarding(FGSMTraining):
             InputError: the model has no spiking neuron, or no gradient reaches one.
         """
         if self.epsilon:
-            attack = self.attack(seed=int(torch.randint(2**62, ())))
-            with in_eval_mode(model):
-                inputs = attack(model, inputs, labels)
+            inputs = attacked(self.attack, model, inputs, labels)
         with watched_membranes(model) as distances:
             logits = model(inputs)
         found = functional.cross_entropy(logits, labels)

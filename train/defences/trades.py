@@ -15,8 +15,8 @@ from stochi.attacks.expectation import answers
 from stochi.attacks.objectives import Objective, divergence_from
 from stochi.attacks.pgd import PGD
 from stochi.errors import InputError
-from stochi.modes import in_eval_mode
 from stochi.train.defences.adversarial_training import FGSMTraining
+from stochi.train.defences.attacks_in_training import attacked
 from stochi.train.defences.shared_draws import draws_again
 
 
@@ -94,13 +94,11 @@ class Trades(FGSMTraining):
 
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy of the images plus β times the divergence of attacked ones."""
-        attack = self.attack(seed=int(torch.randint(2**62, ())))
-        with in_eval_mode(model):
-            attacked = attack(model, inputs, labels)
+        changed = attacked(self.attack, model, inputs, labels)
         with draws_again(model) as rewind:
             clean = model(inputs)
             rewind()
-            moved = model(attacked)
+            moved = model(changed)
         divergence = functional.kl_div(
             moved.log_softmax(1), clean.log_softmax(1), reduction="batchmean", log_target=True
         )

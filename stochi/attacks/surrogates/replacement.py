@@ -1,6 +1,6 @@
 """Another surrogate in a model's neurons while an attack climbs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,7 +45,6 @@ def surrogate_in(
         raise InputError(
             describe_missing_neurons(model) + '; leave out surrogates, or pass surrogates="own"'
         )
-    own = [vars(neuron).get("spike_grad") for neuron in neurons]
     spikes = [_Spikes(rule, n, neuron.spike_grad, images) for n, neuron in enumerate(neurons)]
 
     def begin_pass(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
@@ -54,17 +53,33 @@ def surrogate_in(
 
     handle = model.register_forward_pre_hook(begin_pass)
     try:
-        # An attribute of the instance comes before a submodule or a method of the class.
-        for neuron, each in zip(neurons, spikes, strict=True):
-            vars(neuron)["spike_grad"] = each
-        yield
+        with replaced(neurons, ["spike_grad"] * len(neurons), spikes):
+            yield
     finally:
         handle.remove()
-        for neuron, kept in zip(neurons, own, strict=True):
+
+
+@contextmanager
+def replaced(
+    neurons: Sequence[Any], names: Sequence[str], functions: Sequence[Any]
+) -> Iterator[None]:
+    """Put functions in the place of neurons' own, one for each neuron, while inside.
+
+    Args:
+        names: name of the function that is replaced in each neuron.
+    """
+    own = [vars(neuron).get(name) for neuron, name in zip(neurons, names, strict=True)]
+    try:
+        # An attribute of the instance comes before a submodule or a method of the class.
+        for neuron, name, function in zip(neurons, names, functions, strict=True):
+            vars(neuron)[name] = function
+        yield
+    finally:
+        for neuron, name, kept in zip(neurons, names, own, strict=True):
             if kept is None:
-                del vars(neuron)["spike_grad"]
+                del vars(neuron)[name]
             else:
-                vars(neuron)["spike_grad"] = kept
+                vars(neuron)[name] = kept
 
 
 def describe_missing_neurons(model: nn.Module) -> str:

@@ -18,16 +18,15 @@ from benchmarks.refractory_noise import Waits, run_waiting
 from stochi.deploy.calibration import (
     FIT_SEED,
     REFERENCE_SEED,
-    TRIALS,
     compare_behind,
     divergence,
     factor_that_matches,
-    observe,
     scale_with_room,
 )
 from stochi.deploy.graph.layers import RealNetwork
 from stochi.deploy.lowering.network import lower_network, lower_network_like
 from stochi.deploy.lowering.stand_in import StandIn
+from stochi.deploy.spike_counts import TRIALS, observe
 from stochi.hardware.draws import Draws
 from stochi.program.program import Program
 from stochi.program.target import Target
@@ -52,7 +51,7 @@ class OnChip(Protocol):
         """Run a batch with all probes."""
 
     def count(self, name: str, data: torch.Tensor, seed: int) -> torch.Tensor:
-        """Count a layer's spikes, as :func:`stochi.deploy.calibration.observe`."""
+        """Count a layer's spikes, as :func:`stochi.deploy.spike_counts.observe`."""
 
 
 @dataclass(frozen=True)

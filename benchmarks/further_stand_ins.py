@@ -49,9 +49,10 @@ from stochi.commands.console import Output
 from stochi.data import load
 from stochi.data.samples import Samples
 from stochi.deploy import calibrate, lower
-from stochi.deploy.calibration import CHECK_SEED, LayerFit, compare_behind, observe
+from stochi.deploy.calibration import CHECK_SEED, LayerFit, compare_behind
 from stochi.deploy.graph.layers import cut_into_layers
 from stochi.deploy.lowering.network import make_target
+from stochi.deploy.spike_counts import observe
 from stochi.export import to_nir
 from stochi.export.nir_graph import DEFAULT_DT
 from stochi.parity.arguments import ATTACKER_SEED

@@ -144,7 +144,7 @@ def examine(network: nn.Module, test: Images, rows: int, device: torch.device) -
         right = torch.stack([are_right(network, attacked, BATCH) for _ in range(TRIALS)])
         value = estimate_accuracy(right)
         yield f"{value.value:.1%}\n{100 * value.low:.0f}–{100 * value.high:.0f}"
-    compared, some = test.first(32).to(device), max(1, rows // 4)
+    compared, some = test.up_to(32).to(device), max(1, rows // 4)
     pgd = PGD(EPSILON, 0, 10, use_random_start=False, draws=1)
     yield f"{float(gradient_similarities(network, compared, 4, some).mean()):.2f}"
     yield f"{float(perturbation_similarities(network, compared, pgd, 4).mean()):.2f}"

@@ -29,6 +29,7 @@ from stochi.deploy.lowering.network import (
 )
 from stochi.deploy.lowering.stand_in import CalibrationWarning, StandIn, make_stand_in
 from stochi.deploy.ranges import warn_of_ranges
+from stochi.deploy.spike_counts import observe, observer, up_to
 from stochi.errors import InputError, LoweringError, ProgramError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
 from stochi.program.layers import INPUT, Layer
@@ -39,7 +40,6 @@ from stochi.sim.engine.layer_step import RunningLayer, synaptic_sums
 from stochi.sim.engine.torch_engine import frames_by_step
 from stochi.sim.inputs import Given, InOrder, check_inputs, inputs_in_order, to_frames
 
-TRIALS = 4
 FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
 RATE_MARGIN = 0.03
 LARGEST_FACTOR = 4.0
@@ -254,14 +254,15 @@ class _Fitting:
         target = _mean(counts)
         largest_scale = scale_with_room(self.plain.layer(name))
         moments = noise_amplitude(self.reference, name, self.data)
-        part = _up_to(self.found, name)
+        part = up_to(self.found, name)
+        look = observer(part, name, self.data, FIT_SEED)
 
         def with_noise(amplitude: float, factor: float) -> tuple[StandIn, Program]:
             return self._with_room(part, name, amplitude, largest_scale, factor)
 
         def excess(log_factor: float, amplitude: float) -> float:
             _, program = with_noise(amplitude, math.exp(log_factor))
-            return _mean(observe(program, name, self.data, FIT_SEED)) - target
+            return _mean(look(program)) - target
 
         def threshold_factor(amplitude: float) -> float:
             return factor_that_matches(lambda log_factor: excess(log_factor, amplitude))
@@ -269,7 +270,7 @@ class _Fitting:
         def error(log_amplitude: float) -> float:
             amplitude = math.exp(log_amplitude)
             _, program = with_noise(amplitude, threshold_factor(amplitude))
-            seen = observe(program, name, self.data, FIT_SEED)
+            seen = look(program)
             return divergence(*compare_behind(self.reference, name, counts, seen))
 
         amplitude, factor = moments, 1.0
@@ -333,17 +334,6 @@ def factor_that_matches(excess: Callable[[float], float]) -> float:
     if excess(high) >= 0:
         return math.exp(high)
     return math.exp(optimize.brentq(excess, low, high, xtol=1e-4))
-
-
-def observe(program: Program, name: str, data: torch.Tensor, seed: int) -> torch.Tensor:
-    """Count a layer's spikes over the time steps of each sample, (trials, images, *shape) int32."""
-    part, shown = _up_to(program, name), InOrder(data)
-    return torch.stack(
-        [
-            run(part, shown, seed=seed, trial=trial, probes=("spikes",)).spikes[name].sum(0).int()
-            for trial in range(TRIALS)
-        ]
-    )
 
 
 def compare_inputs(reference: torch.Tensor, seen: torch.Tensor) -> tuple[float, float]:
@@ -457,15 +447,3 @@ def scale_with_room(layer: Layer) -> float:
 
 def _mean(counts: torch.Tensor) -> float:
     return int(counts.sum()) / counts.numel()
-
-
-def _up_to(program: Program, name: str) -> Program:
-    """Cut a Program after a layer, and read that layer; keep all layers if later ones feed back."""
-    if (program.output, program.readout, program.layers[-1].name) == (name, "spikes", name):
-        return program
-    layers = program.layers[: program.index(name) + 1]
-    known = {layer.name for layer in layers}
-    later = {layer.name for layer in program.layers} - known
-    if any(projection.source in later for layer in layers for projection in layer.projections):
-        layers = program.layers
-    return replace(program, layers=layers, output=name, readout="spikes")

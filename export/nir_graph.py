@@ -75,7 +75,7 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
     sample = _checked_sample(model, sample)
     with generators_kept():
         try:
-            copied = copy_model(model).eval()
+            copied, sample = copy_model(model).eval().cpu(), sample.cpu()
         except Exception as error:
             raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
         try:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+DEVICES = ("cpu", "cuda")
+"""Names of the kinds of devices."""
+
+
 def check_device(name: str | torch.device) -> torch.device:
     """Return the device with this name.
 
@@ -26,7 +30,7 @@ def check_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise InputError(f"unknown device {name!r}; use cpu or cuda") from None
-    if device.type not in ("cpu", "cuda"):
+    if device.type not in DEVICES:
         raise InputError(f"device {name!r} is not supported; use cpu or cuda")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(

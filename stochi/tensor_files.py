@@ -69,7 +69,7 @@ def is_plain(values: Any) -> bool:
 def digest_of(content: Any) -> str:
     """Return the SHA-256 of plain values and tensors, in dictionaries, lists and tuples.
 
-    The order of dictionaries does not count.
+    Neither the order of dictionaries nor a tensor's device counts.
 
     Raises:
         ValueError: it holds something else, or is nested too deeply or in a circle.
@@ -90,6 +90,7 @@ def _parts(content: Any, depth: int) -> Iterator[bytes | memoryview]:
     if depth > _DEEPEST:
         raise ValueError(f"more than {_DEEPEST} levels")
     if isinstance(content, torch.Tensor):
+        content = content.cpu() if content.is_cuda else content
         if not is_plain(content):
             raise ValueError(f"a tensor of {content.dtype} and {content.layout}")
         check_memory(content.numel() * content.element_size(), "a tensor")

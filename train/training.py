@@ -84,6 +84,7 @@ def train_classifier(
     task = _Task(samples, held_out, config, defence, processes)
     with seeded(config.seed):
         run, keeper = _begin(build, task, place, keep)
+        _check_model(run.model, task)
         with processes.together(run.model):
             loss = processes.wrap(_Loss(run.model, defence))
             while not run.is_finished(config):
@@ -263,6 +264,13 @@ def _begin(
         batches = f" and {begun} batches" if begun else ""
         place.report(f"Going on after {len(run.history)} epochs{batches}, from {place.path}")
     return run, _Keeper(place if processes.is_first else None, about)
+
+
+def _check_model(model: nn.Module, task: _Task) -> None:
+    """Raise InputError if the defence cannot train a network."""
+    one = task.samples.select(torch.arange(1)).to(device_of(model))
+    with in_eval_mode(model):
+        task.defence.check_model(model, one.inputs, one.labels)
 
 
 def _draws_once(model: nn.Module) -> bool:

@@ -158,7 +158,13 @@ def _first_answer_checked(
 
 @contextmanager
 def guarded(
-    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, seed: int, batch_dim: int
+    model: nn.Module,
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    seed: int,
+    batch_dim: int,
+    *,
+    is_known_to_forget: bool = False,
 ) -> Iterator[torch.Generator]:
     """Ask a model with draws of a seed, and leave it and torch's generators as they were.
 
@@ -167,6 +173,7 @@ def guarded(
         inputs, labels: samples that it is shown, or the first of them.
         seed: seed of the generator that is yielded, and in another form of the model's draws.
         batch_dim: dimension of the inputs that counts the samples.
+        is_known_to_forget: whether the model need not be asked if it remembers the calls before.
 
     Raises:
         InputError: the model remembers the calls before, fails on such inputs, does not fit the
@@ -182,7 +189,8 @@ def guarded(
         states_kept(model),
         _first_answer_checked(model, inputs, labels),
     ):
-        check_forgets(model, inputs, batch_dim)
+        if not is_known_to_forget:
+            check_forgets(model, inputs, batch_dim)
         torch.manual_seed(int(seed) ^ DRAWS_APART)
         yield generator
 
@@ -232,6 +240,8 @@ class Attack(ABC):
         inputs: torch.Tensor,
         labels: torch.Tensor,
         budget: float | None = None,
+        *,
+        is_known_to_forget: bool = False,
     ) -> Chosen:
         """Return adversarial inputs for ``model``, and the name of the part that made each.
 
@@ -245,6 +255,8 @@ class Attack(ABC):
             inputs: inputs of the form that the attack takes, at least one.
             labels: (batch,) whole numbers, the true classes.
             budget: ε, or the number that the attack counts, in place of the attack's own.
+            is_known_to_forget: whether the model is not asked first if it remembers the calls
+                before, which takes three passes of a sample: in training, once is enough.
 
         Raises:
             InputError: inputs, labels or budget are out of range, the model fails on such inputs,
@@ -259,7 +271,10 @@ class Attack(ABC):
             )
         attack.check(inputs, labels)
         inputs, labels = inputs.detach(), labels.detach().long()
-        with guarded(model, inputs, labels, self.seed, self.batch_dim) as generator:
+        known = is_known_to_forget
+        with guarded(
+            model, inputs, labels, self.seed, self.batch_dim, is_known_to_forget=known
+        ) as generator:
             found = attack.perturb(model, inputs.clone(), labels, generator)
         perturbed, by = found if isinstance(found, Chosen) else (found, (self.title,) * len(labels))
         attack.check_found(perturbed, inputs)

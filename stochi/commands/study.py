@@ -1,7 +1,7 @@
 """``stochi study``, random τ beside other networks, on both sides and under all attacks."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,6 +72,20 @@ EpochsOption = Annotated[
         " data set."
     ),
 ]
+BatchSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Largest number of images that are attacked at a time; memory grows with it. By"
+        " default as planned for two cores; a GPU needs more to be busy."
+    ),
+]
+TrainedOnOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Device on which networks are trained, if it is not --device: with cuda, the CPU"
+        " finishes a study that a GPU began."
+    ),
+]
 ProcessesOption = Annotated[
     int, typer.Option(help="Number of networks examined at a time; 0: one per core.")
 ]
@@ -97,9 +111,11 @@ def study_command(
     images: ImagesOption = None,
     training_images: TrainingImagesOption = None,
     epochs: EpochsOption = None,
+    batch_size: BatchSizeOption = None,
     processes: ProcessesOption = 0,
     scheduler: SchedulerOption = None,
     device: DeviceOption = "cpu",
+    trained_on: TrainedOnOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -137,12 +153,18 @@ def study_command(
 def _image_plan(context: typer.Context, data: str) -> "StudyPlan":
     """Return the plan for a set of images, with the options of the command."""
     from stochi.study import depth_plan, plan_for
+    from stochi.study.options import given as option
 
     given = context.params
     deep, quick = _is_deep(given["plan"]), given["quick"]
     chosen = depth_plan(data, quick=quick) if deep else plan_for(data, quick)
     own = ("epsilon", "training_epsilon", "images", "training_images", "epochs", "seeds", "device")
-    return chosen.with_options(**{name: given[name] for name in own})
+    chosen = chosen.with_options(**{name: given[name] for name in own})
+    return replace(
+        chosen,
+        batch_size=option(given["batch_size"], chosen.batch_size),
+        training=replace(chosen.training, device=given["trained_on"] or ""),
+    )
 
 
 def _event_plan(context: typer.Context, data: str) -> "EventStudyPlan":
@@ -172,7 +194,8 @@ def _has_events(context: typer.Context, data: str) -> bool:
 
     events = find_data_set(data).events
     if events:
-        refuse(context, ("epsilon", "training_epsilon"), f"{data} consists of events, not images")
+        own = ("epsilon", "training_epsilon", "batch_size", "trained_on")
+        refuse(context, own, f"{data} consists of events, not images")
     return events
 
 

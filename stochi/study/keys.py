@@ -88,7 +88,7 @@ def weights_key(victim: Victim, plan: StudyPlan) -> Key:
 def _training(victim: Victim, plan: StudyPlan) -> Key:
     defence = choose_defence(victim, plan)
     # A GPU rounds other sums, so its weights are others; keys of the CPU came before devices.
-    where = {} if plan.device == "cpu" else {"device": plan.device}
+    where = {} if plan.training_device == "cpu" else {"device": plan.training_device}
     return (
         where
         | _recipe(plan.training)

@@ -49,7 +49,7 @@ def load_or_train(victim: Victim, plan: StudyPlan, images: Images, store: Store)
             images,
             training_config(victim, plan.training),
             defence=choose_defence(victim, plan),
-            device=plan.device,
+            device=plan.training_device,
             keep=unfinished,
         )
         return model

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from stochi.arguments import check_fields
-from stochi.devices import check_device
+from stochi.devices import DEVICES, check_device
 from stochi.errors import InputError, check_at_least_one
 from stochi.study.depth import DepthPlan
 from stochi.study.options import given
@@ -31,6 +31,7 @@ class TrainingPlan:
         optimizer: "adam", or "sgd" as in the RandHet paper, with a learning rate of 0.1, momentum
             0.9 and weight decay 1e-4, but on batches of 32. Both follow half a cosine.
         draws: number of EOT samples of the attack in adversarial training; None: the defence's own.
+        device: where networks are trained, "cpu" or "cuda"; "": where the study attacks them.
     """
 
     images: int = 1438
@@ -42,6 +43,7 @@ class TrainingPlan:
     width: int = 16
     optimizer: str = "adam"
     draws: int | None = None
+    device: str = ""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -56,6 +58,8 @@ class TrainingPlan:
         if self.network:
             _check_names("network", (self.network,), tuple(DEEP_NETWORKS))
         _check_names("optimizer", (self.optimizer,), OPTIMIZERS)
+        if self.device:
+            _check_names("training device", (self.device,), DEVICES)
         _check_epsilon("training_epsilon", self.epsilon)
 
 
@@ -210,7 +214,8 @@ class StudyPlan:
             a time, each in all of its draws; None: as for small networks, hundreds of them. Memory
             grows with it.
         depth: what is asked about depth; None: nothing.
-        device: where networks are trained, attacked and run, "cpu" or "cuda".
+        device: where networks are attacked and run, and unless ``training`` has another device also
+            trained, "cpu" or "cuda".
 
     Raises:
         InputError: a number is out of range, a defence or baseline is unknown, or torch does not
@@ -290,6 +295,11 @@ class StudyPlan:
             ),
             pgd=replace(pgd, epsilon=given(epsilon, pgd.epsilon)),
         )
+
+    @property
+    def training_device(self) -> str:
+        """Where networks are trained."""
+        return self.training.device or self.device
 
     def victims(self) -> Iterator[Victim]:
         """Yield every network once."""

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from stochi.deploy import CalibrationWarning, MergedThresholds, Program, calibrate, lower
-from stochi.deploy.calibration import compare_inputs, noise_amplitude, observe
+from stochi.deploy.calibration import compare_inputs, noise_amplitude
 from stochi.deploy.graph.random_tau import RandomTau, describe
 from stochi.deploy.lowering.stand_in import make_stand_in
+from stochi.deploy.spike_counts import observe
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.hardware.distributions import LogitNormal

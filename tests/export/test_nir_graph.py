@@ -206,3 +206,17 @@ def test_errors_name_the_bad_graph_file(tmp_path: Path) -> None:
     for name in ("text.nir", "half.nir"):
         with pytest.raises(GraphError, match="not a NIR graph file"):
             read_graph(tmp_path / name)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_model_on_a_gpu_has_the_same_graph(network: str) -> None:
+    build, shape = NETWORKS[network]
+    net, sample = build(), torch.rand(2, *shape)
+    ours = to_nir(net, sample)
+    theirs = to_nir(net.cuda(), sample.cuda())
+    assert next(net.parameters()).is_cuda
+    assert ours.edges == theirs.edges
+    for name, node in ours.nodes.items():
+        weight = getattr(node, "weight", None)
+        assert weight is None or np.array_equal(weight, theirs.nodes[name].weight)

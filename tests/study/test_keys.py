@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from stochi.errors import InputError
 from stochi.study.keys import answer_key, similarity_key, weights_key
 from stochi.study.plan import StudyPlan
 from stochi.study.presets import plan_for
-from stochi.study.questions import Question, Questions
+from stochi.study.questions import Question, Questions, questions_about
 from stochi.study.store import Key, Store
 from stochi.study.victims import FLOAT, Victim
 
@@ -105,3 +106,16 @@ def test_a_gpu_keeps_answers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     plan, victim = StudyPlan(), Victim("LIF")
     assert weights_key(victim, plan) == weights_key(victim, plan.with_options(device="cpu"))
     assert weights_key(victim, plan) != weights_key(victim, plan.with_options(device="cuda"))
+
+
+def test_the_cpu_goes_on_with_what_a_gpu_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, victim = StudyPlan(), Victim("RandHet-SNN")
+    here = replace(plan, training=replace(plan.training, device="cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    there = plan.with_options(device="cuda")
+    assert weights_key(victim, here) == weights_key(victim, there)
+    for question in questions_about(victim, plan):
+        assert answer_key(victim, here, question) == answer_key(victim, there, question)
+        assert answer_key(victim, here, question) != answer_key(victim, plan, question)
+    with pytest.raises(InputError, match="unknown training device tpu; known: cpu, cuda"):
+        replace(plan.training, device="tpu")

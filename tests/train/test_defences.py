@@ -328,3 +328,31 @@ def test_the_attack_in_training_follows_the_surrogate_that_is_asked_for(name: st
     assert losses[0] != losses[1] and all(loss.requires_grad for loss in losses)
     with pytest.raises(InputError, match="surrogate is 'steep'"):
         make_defence(name, surrogate="steep")
+
+
+class Remembering(nn.Module):
+    """A network whose membranes outlive a pass, unless it resets them; it counts its passes."""
+
+    def __init__(self, resets: bool) -> None:
+        super().__init__()
+        self.fc, self.neuron = nn.Linear(16, 3), snn.Leaky(0.9, init_hidden=True)
+        nn.init.uniform_(self.fc.weight, 0, 0.03)
+        self.resets, self.sizes = resets, list[int]()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(len(images))
+        if self.resets:
+            self.neuron.reset_mem()
+        current = self.fc(images.flatten(1))
+        return torch.stack([self.neuron(2 * current) for _ in range(4)]).mean(0) + 0.1 * current
+
+
+@pytest.mark.parametrize("name", ["fgsm", "pgd", "trades", "tgo"])
+def test_the_network_is_asked_once_whether_it_remembers(name: str) -> None:
+    images = Images(torch.rand(40, 1, 4, 4), torch.arange(40) % 3)
+    defence = make_defence(name, epsilon=0.1)
+    config = TrainingConfig(epochs=2, batch_size=8)
+    with pytest.raises(InputError, match="depends on the calls before"):
+        train_classifier(lambda: Remembering(resets=False), images, config, defence=defence)
+    network, _ = train_classifier(lambda: Remembering(True), images, config, defence=defence)
+    assert network.sizes.count(1) == 3

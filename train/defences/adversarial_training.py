@@ -8,7 +8,11 @@ from torch import nn
 
 from stochi.arguments import check_fields
 from stochi.attacks.pgd import PGD
-from stochi.train.defences.attacks_in_training import attacked, check_one_surrogate
+from stochi.train.defences.attacks_in_training import (
+    attacked,
+    check_can_be_attacked,
+    check_one_surrogate,
+)
 from stochi.train.defences.defence import Defence
 
 
@@ -52,6 +56,10 @@ class FGSMTraining(Defence):
             surrogates=self.surrogate,
             keep="last",
         )
+
+    def check_model(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raise InputError if the model cannot be attacked."""
+        check_can_be_attacked(self.attack(seed=0), model, inputs, labels)
 
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy of the attacked images alone.

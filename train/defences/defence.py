@@ -34,6 +34,14 @@ class Defence:
         """
         return functional.cross_entropy(model(inputs), labels)
 
+    def check_model(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raise InputError if it cannot train a model; asked once, before the first step.
+
+        Args:
+            model: the model, in eval mode.
+            inputs, labels: one of the samples.
+        """
+
     def after_step(self, model: nn.Module) -> None:
         """Change the weights after the optimizer's step; does nothing by default."""
 

@@ -11,7 +11,11 @@ from stochi.arguments import check_fields
 from stochi.attacks.events.budget import EventBudget
 from stochi.attacks.events.top_gradient import TopGradient
 from stochi.errors import InputError
-from stochi.train.defences.attacks_in_training import attacked, check_one_surrogate
+from stochi.train.defences.attacks_in_training import (
+    attacked,
+    check_can_be_attacked,
+    check_one_surrogate,
+)
 from stochi.train.defences.defence import Defence
 
 
@@ -55,6 +59,10 @@ class EventTraining(Defence):
             draws=self.draws,
             surrogates=self.surrogate,
         )
+
+    def check_model(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raise InputError if the model cannot be attacked."""
+        check_can_be_attacked(self.attack(seed=0), model, inputs, labels)
 
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy of the attacked events alone.

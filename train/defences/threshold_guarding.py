@@ -54,6 +54,11 @@ class ThresholdGuarding(FGSMTraining):
         if not 0 < self.margin < math.inf:
             raise InputError(f"margin is {self.margin}; it must be a number above 0")
 
+    def check_model(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        """Raise InputError if the model cannot be attacked, and ε is above 0."""
+        if self.epsilon:
+            super().check_model(model, inputs, labels)
+
     def loss(self, model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy plus the penalty, from one pass over the images.
 

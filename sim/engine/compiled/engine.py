@@ -77,7 +77,7 @@ class CompiledEngine:
             binary = frames.transpose(0, 1).to(torch.uint8).flatten().numpy()
         if not hasattr(self.memory, "scratch"):
             self.memory.scratch = scratch(tables)
-            self.memory.state = _state(tables, self.network.target.random_source)
+            self.memory.state = state_of_a_sample(tables, self.network.target.random_source)
         compiled_kernel()(
             tables,
             batch,
@@ -131,7 +131,7 @@ class CompiledEngine:
         )
 
 
-def _state(tables: Tables, random_source: str) -> tuple[np.ndarray, ...]:
+def state_of_a_sample(tables: Tables, random_source: str) -> tuple[np.ndarray, ...]:
     """Allocate the state of a sample, and buffers for a chunk of neurons.
 
     The state has shift registers if the random source is "lfsr".

@@ -219,6 +219,46 @@ def make_tables(network: Network, single_frame: bool) -> Tables:
     )
 
 
+def make_layer_tables(layer: Layer, index: int, steps: int, batch: int) -> Tables:
+    """Lay a layer out whose sums are known, with nothing in place of the layers before it.
+
+    Args:
+        index: the layer's number in its Program.
+        steps: number of time steps.
+        batch: number of samples.
+    """
+    parameters = _Flat(np.int32)
+    layers = np.zeros((index + 1, NOISE_EXPONENT + 1), np.int64)
+    layers[:, HISTORY] = 1
+    row, synapses = layers[index], np.zeros((1, EXTERNAL_SAMPLE + 1), np.int64)
+    row[NEURONS], row[LAST_SYNAPSES] = layer.neurons, 1
+    _neurons(row, layer, parameters)
+    synapses[0, [KIND, SUMS]] = EXTERNAL, layer.neurons
+    synapses[0, [EXTERNAL_STEP, EXTERNAL_SAMPLE]] = batch * layer.neurons, layer.neurons
+    return Tables(
+        layers=layers,
+        synapses=synapses,
+        pools=np.zeros((0, POOL_PADDING_X + 1), np.int64),
+        weights=np.zeros(0, np.int16),
+        delays=np.zeros(0, np.int32),
+        parameters=parameters.joined(),
+        taps=np.zeros(0, np.int32),
+        steps=steps,
+        output=index,
+        reads_spikes=True,
+        step_factors=np.ones(steps, np.int64),
+        states=layer.neurons,
+        spikes=layer.neurons,
+        largest_layer=layer.neurons,
+        largest_sum=layer.neurons,
+        largest_source=0,
+        events=0,
+        widest=0,
+        lists=0,
+        places=0,
+    )
+
+
 def _longest_delay_from(network: Network, source: Layer) -> int:
     """Return the longest delay of any projection from a layer, in time steps."""
     delays = (

@@ -23,7 +23,7 @@ IMPORT_LAVA := from stochi.sim.lava.compatibility import import_lava; import_lav
 .DELETE_ON_ERROR:
 
 demo: $(READY)
-	@$(BIN)/stochi demo
+	@$(BIN)/stochi demo --force
 
 test: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile

@@ -32,6 +32,7 @@ from stochi.deploy.ranges import warn_of_ranges
 from stochi.deploy.spike_counts import observe, observer, up_to
 from stochi.errors import InputError, LoweringError, ProgramError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
+from stochi.plain_text import signed
 from stochi.program.layers import INPUT, Layer
 from stochi.program.program import Program
 from stochi.program.target import NOISE_TARGETS, Target
@@ -197,8 +198,9 @@ def fit_network(
     fits = tuple(fitting.measure(program, name) for name in fitting.stand_ins)
     for fit in fits if method == "behaviour" else ():
         if abs(fit.rate_error) > RATE_MARGIN:
+            error = signed(100 * fit.rate_error, 1)
             warnings.warn(
-                f"layer {fit.layer!r}: its rate remains {fit.rate_error:+.1%} off the reference's"
+                f"layer {fit.layer!r}: its rate remains {error}% off the reference's"
                 " with the best noise found; fine-tune with the noise in the loop, or use"
                 " noise='decay'",
                 CalibrationWarning,

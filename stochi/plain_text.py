@@ -48,6 +48,16 @@ def escape_label(text: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: "1 trial", "2,000 trials"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def signed(value: float, digits: int) -> str:
+    """Return a number with its sign, "+0.0" for what rounds to 0 from either side."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
 def shorten_repr(value: object) -> str:
     """Return a value's repr on one line, cut short; of what has none that can be had, its type."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**SHOWN:

@@ -15,6 +15,7 @@ from stochi.commands.doctor import doctor_command
 from stochi.commands.ending import run_to_its_end
 from stochi.commands.estimate import estimate_command
 from stochi.commands.export import export_command
+from stochi.commands.habits import current_habits, with_habits
 from stochi.commands.map import map_command
 from stochi.commands.parity import parity_command
 from stochi.commands.show import show_command
@@ -55,7 +56,7 @@ VersionOption = Annotated[
 
 app = typer.Typer(name="stochi", pretty_exceptions_enable=False)
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name)(with_habits(_name, _command))
 
 
 @app.callback()
@@ -76,7 +77,9 @@ def main() -> None:
 
 def _format_warning(message: Warning | str, *where: object) -> str:
     """Return a warning as commands print them, on one line, whoever gives it."""
-    return f"Warning: {escape_message(' '.join(str(message).split()))}\n"
+    category, file, line, *_ = where
+    origin = f" ({category.__name__}, {file}:{line})" if current_habits().verbose else ""  # type: ignore[attr-defined]
+    return f"Warning: {escape_message(' '.join(str(message).split()))}{origin}\n"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from stochi.commands.event_budget import (
     ShareOption,
     read_event_budget,
 )
+from stochi.commands.habits import check_new_figure
 from stochi.commands.options import (
     AttackOption,
     CalibrationImagesOption,
@@ -44,7 +45,6 @@ from stochi.commands.options import (
 )
 from stochi.commands.parity import print_accuracy
 from stochi.errors import InputError
-from stochi.files import check_figure
 
 if TYPE_CHECKING:
     from stochi.attacks import Attack, EventBudget
@@ -131,7 +131,7 @@ def attack_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
-    check_figure(figure, *asked.files())
+    check_new_figure(figure, *asked.files())
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
     report = compare(output, compared, attacks, budgets, _options(trials, seed, device))

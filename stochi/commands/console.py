@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -14,11 +14,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from stochi.commands.habits import current_habits
 from stochi.commands.time_left import TimeLeft, in_words
 from stochi.plain_text import Lines, escape_lines, escape_message, escape_text
 
 WIDEST = 1000
 """Columns of text, far more than any table has."""
+_WIDTH = 80
+"""Columns of tables that go to a file or a pipe."""
+_PADDING = 3
+"""Columns between two columns of a table, and one at its left edge."""
 _LINE = 60
 """Columns that a counter's line takes at least, so that a shorter one covers a longer one."""
 
@@ -28,11 +33,12 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
+        quiet = as_json or current_habits().quiet
         self.started = time.perf_counter()
         self.stdout = sys.stdout
-        width = None if sys.stdout.isatty() else 120
+        width = None if sys.stdout.isatty() else _WIDTH
         self.result = Console(file=sys.stdout, quiet=as_json, highlight=False, width=width)
-        self.status = Console(stderr=True, quiet=as_json, highlight=False, soft_wrap=True)
+        self.status = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
 
     def silence(self) -> None:
         """Print nothing any more: another process of this command does."""
@@ -82,21 +88,29 @@ class Output:
         for row in body:
             names = [t if isinstance(t, Lines) else escape_text(t) for t in row[:text_columns]]
             shown.append([*names, *map(escape_lines, row[text_columns:])])
+        parts = split_columns(shown, text_columns, self.result.width)
+        for number, columns in enumerate(parts):
+            name = escape_lines(title) if not number else f"{escape_lines(title)}, continued"
+            self._print_table(
+                [[row[column] for column in columns] for row in shown], name, text_columns
+            )
+
+    def _print_table(self, shown: list[list[str]], title: str, text_columns: int) -> None:
+        """Print rows that fit the width, without blanks at the ends of lines."""
         table = Table(
-            title=Text(escape_lines(title), style="table.title"),
+            title=Text(title, style="table.title"),
             title_justify="left",
             box=box.SIMPLE,
             padding=(0, 1),
         )
         for index, cells in enumerate(zip(*shown, strict=True)):
             text = index < text_columns
-            longest = max(len(line) for cell in cells for line in cell.splitlines() or [""])
             table.add_column(
                 Text(cells[0]),
                 justify="left" if text else "right",
                 no_wrap=not text,
                 # If a table is too wide, the names of its rows must not be cut away.
-                min_width=min(longest, 14) if text else longest,
+                min_width=_least_width(cells, text),
             )
         for row in shown[1:]:
             table.add_row(*map(Text, row))
@@ -105,10 +119,46 @@ class Output:
         needed = self.result.measure(table, options=unbounded).minimum
         if needed > self.result.width:
             table.width = needed
-        self.result.print(table, crop=False)
-        self.result.print()
+        with self.result.capture() as captured:
+            self.result.print(table, crop=False)
+        lines = captured.get().splitlines()
+        if not self.result.is_terminal:  # where styles may follow the blanks
+            lines = [line.rstrip() for line in lines]
+        if not self.result.quiet:
+            print("\n".join([*lines, ""]), file=self.result.file)
 
     def finish(self, values: dict[str, Any]) -> None:
         """Print the values as JSON, if JSON was asked for."""
         if self.as_json:
             print(json.dumps(values, indent=2, sort_keys=True), file=self.stdout)
+
+
+def split_columns(rows: list[list[str]], text_columns: int, width: int) -> list[list[int]]:
+    """Return the columns of each of the tables that a wide one is printed as.
+
+    Each has the columns of text again. A column that is too wide by itself has a table alone.
+
+    Args:
+        rows: rows of text; the first row is the head.
+        text_columns: number of columns, from the left, that are text.
+        width: columns of characters that a table may take.
+    """
+    widths = [
+        _least_width(cells, index < text_columns) + _PADDING
+        for index, cells in enumerate(zip(*rows, strict=True))
+    ]
+    names = list(range(text_columns))
+    parts, used = [names.copy()], sum(widths[:text_columns])
+    for column in range(text_columns, len(widths)):
+        if used + widths[column] >= width and len(parts[-1]) > text_columns:
+            parts.append(names.copy())
+            used = sum(widths[:text_columns])
+        parts[-1].append(column)
+        used += widths[column]
+    return parts
+
+
+def _least_width(cells: Sequence[str], text: bool) -> int:
+    """Return the least width of a column; names may be broken into lines, numbers may not."""
+    longest = max(len(line) for cell in cells for line in cell.splitlines() or [""])
+    return min(longest, 14) if text else longest

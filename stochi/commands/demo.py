@@ -8,9 +8,9 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.demo_plan import DemoPlan, plan_demo
+from stochi.commands.habits import check_new_output
 from stochi.commands.options import DataDirOption, JsonOption, refuse
 from stochi.commands.parity import finish_report
-from stochi.files import check_output
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,7 +62,7 @@ def demo_command(
     from stochi.parity import check_parity, draw_report
 
     output = Output(as_json)
-    check_output(out / "model.pt")
+    check_new_output(out / "model.pt")
     check_coordinates(seed=seed)
     plan = plan_demo(data, seed, epsilon)
     if plan.network.events:

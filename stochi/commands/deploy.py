@@ -43,6 +43,7 @@ from stochi.commands.portable import (
 )
 from stochi.commands.recorded import recorded_warnings
 from stochi.errors import InputError
+from stochi.plain_text import signed
 
 if TYPE_CHECKING:
     import nir
@@ -69,7 +70,8 @@ GraphArgument = Annotated[
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        help="Program to write, runs/model.program by default, or the folder, runs/lava by default."
+        help="Program to write, runs/NAME.program by default, or the folder, runs/NAME_lava by"
+        " default."
     ),
 ]
 TimeStepsOption = Annotated[
@@ -297,7 +299,7 @@ def _error_rows(errors: "dict[str, TableError]", program: "Program") -> list[lis
     rows = [["layer", "levels", "mean", "spread", "largest distance"]]
     for name, error in errors.items():
         levels = len(program.layer(name).decay.values)
-        cells = (f"{error.mean:+.5f}", f"{error.spread:+.5f}", f"{error.largest:.5f}")
+        cells = (signed(error.mean, 5), signed(error.spread, 5), f"{error.largest:.5f}")
         rows.append([name, str(levels), *cells])
     return rows
 
@@ -305,7 +307,7 @@ def _error_rows(errors: "dict[str, TableError]", program: "Program") -> list[lis
 def _noise_rows(errors: "dict[str, NoiseError]") -> list[list[str]]:
     rows = [["layer", "exponent", "deviation", "on the chip", "error"]]
     for name, error in errors.items():
-        cells = (f"{error.wanted:.5f}", f"{error.found:.5f}", f"{error.relative:+.3%}")
+        cells = (f"{error.wanted:.5f}", f"{error.found:.5f}", f"{signed(100 * error.relative, 3)}%")
         rows.append([name, str(error.exponent), *cells])
     return rows
 
@@ -320,7 +322,7 @@ def _fit_rows(fits: "tuple[LayerFit, ...]") -> list[list[str]]:
                 "none" if generator is None else str(generator.exponent),
                 f"{fit.amplitude:.4f}",
                 f"{fit.stand_in.threshold_factor:.4f}",
-                f"{fit.rate_error:+.2%}",
+                f"{signed(100 * fit.rate_error, 2)}%",
                 f"{fit.mean_error:.3f}",
                 f"{fit.spread_ratio:.3f}",
             ]

@@ -1,15 +1,18 @@
 """How the command line ends: a status, and one line if something went wrong."""
 
 import errno
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from stochi.commands.stopping import STOPPED, Stopped, Stopping
 from stochi.errors import InputError, StochiError, explain
 from stochi.plain_text import escape_message
 
+JSON = "--json"
 MISTAKE = 2
 """Exit status if a user's file, option or network is wrong, or the system refuses something."""
 _STDOUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
@@ -37,11 +40,21 @@ def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
         message = _message(error)
         if message is None:
             raise
+        line = escape_message(" ".join(message.split()))
+        if JSON in sys.argv:
+            _print_as_json(error, line)
         _give_up_stdout()
-        stopping.tell(f"stochi: {escape_message(' '.join(message.split()))}")
+        stopping.tell(f"stochi: {line}")
         return MISTAKE
     finally:
         stopping.over = True
+
+
+def _print_as_json(error: BaseException, line: str) -> None:
+    """Print an error on stdout for programs, which read the result there."""
+    found = {"error": {"kind": type(error).__name__, "message": line, "status": MISTAKE}}
+    with suppress(OSError, ValueError, AttributeError):
+        print(json.dumps(found, indent=2))
 
 
 def _find_stop(error: BaseException, number: int | None) -> Stopped | None:

@@ -75,7 +75,8 @@ def estimate_command(
     title = f"Events of a sample, mean of {found.counts.samples} {on}"
     output.table(layer_rows(found), title)
     output.table(account_rows(found), "Energy and time of a sample", 2)
-    output.line(random_words(found))
+    for line in random_words(found).splitlines():
+        output.line(line)
     output.line("")
     output.table(metric_rows({"Program": found.metrics}), "NeuroBench's metrics")
     for note in found.notes:

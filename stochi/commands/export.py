@@ -8,6 +8,7 @@ import typer
 from stochi.commands.compared import CHECKPOINT, CODE, GRAPH, kind_of
 from stochi.commands.console import Output
 from stochi.commands.data import Taken, load_network, load_test
+from stochi.commands.habits import check_new_output
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
@@ -17,11 +18,12 @@ from stochi.commands.options import (
     refuse,
     was_given,
 )
+from stochi.commands.output_names import named_after
 from stochi.commands.own_inputs import random_inputs, read_inputs
 from stochi.commands.own_model import is_spec, load_own_model
 from stochi.commands.recorded import recorded_warnings
 from stochi.errors import InputError
-from stochi.files import PROGRAM, check_output, kind_of_file
+from stochi.files import PROGRAM, kind_of_file
 
 if TYPE_CHECKING:
     import nir
@@ -44,7 +46,7 @@ FormatOption = Annotated[
     ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option(help="File to write.", show_default="runs/model.FORMAT")
+    Path | None, typer.Option(help="File to write.", show_default="runs/NAME.FORMAT")
 ]
 DtOption = Annotated[float, typer.Option(help="Length of a time step in seconds.")]
 SampleOption = Annotated[
@@ -107,9 +109,9 @@ def export_command(
     if format_ == "nir":
         refuse(context, ("draws", "streams", "unrolled"), "it is for --format onnx")
     output = Output(as_json)
-    path = Path(f"runs/model.{format_}") if out is None else out
+    path = named_after(model, f".{format_}") if out is None else out
     file = model.rpartition(":")[0] if is_spec(model) else model
-    check_output(path, file, weights, sample)
+    check_new_output(path, file, weights, sample)
     with recorded_warnings() as caught:
         ready = _read_ready(context, model) if format_ == "onnx" else None
         events = False

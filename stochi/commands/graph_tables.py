@@ -16,6 +16,7 @@ from stochi.deploy.graph.neurons import RealNeuron, read_neuron
 from stochi.deploy.graph.wiring import WiredLayer, Wiring, wire
 from stochi.deploy.lowering.network import find_dt, find_time_steps
 from stochi.errors import StochiError
+from stochi.plain_text import counted
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def summarize(graph: nir.NIRGraph, dt: float | None) -> GraphSummary:
         "input_shape": list(wiring.input_shape),
         "output": wiring.output,
     }
-    shown = f"{steps} time steps" + ("" if "steps" in noted else " unless told otherwise")
+    shown = counted(steps, "time step") + ("" if "steps" in noted else " unless told otherwise")
     lines = [
         f"Input: {_shape(wiring.input_shape)}; time step: {seconds:g} s; {shown}",
         f"Output: {_read(values, wiring)} of {wiring.output}, {_over_time(values['readout'])}",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
+from stochi.commands.habits import check_new_figure
 from stochi.commands.options import JsonOption, ProgramArgument
-from stochi.files import check_figure
 
 if TYPE_CHECKING:
     from stochi.deploy import Mapping
@@ -39,7 +39,7 @@ def map_command(
     from stochi.deploy.mapping.figure import draw_cores
 
     output = Output(as_json)
-    check_figure(figure, program)
+    check_new_figure(figure, program)
     loaded = Program.load(program)
     mapping = map_cores(loaded, chip)
     if mapping.cores:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stochi.commands.configuration import is_as_by_default
 from stochi.errors import InputError
 
 CheckpointArgument = Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")]
@@ -161,7 +162,9 @@ TrialsOption = Annotated[int, typer.Option(help="Number of repetitions of each a
 def was_given(context: typer.Context, option: str) -> bool:
     """Return whether the user gave the option with this name of a parameter."""
     source = context.get_parameter_source(option)
-    return source is not None and source.name != "DEFAULT"
+    if source is None or source.name == "DEFAULT":
+        return False
+    return source.name != "DEFAULT_MAP" or not is_as_by_default(context, option)
 
 
 def refuse(context: typer.Context, options: Iterable[str], reason: str) -> None:

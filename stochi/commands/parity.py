@@ -17,6 +17,7 @@ from stochi.commands.event_budget import (
     ShareOption,
     read_event_budget,
 )
+from stochi.commands.habits import check_new_output
 from stochi.commands.options import (
     AttackOption,
     CalibrationImagesOption,
@@ -43,14 +44,17 @@ from stochi.commands.options import (
     WeightsOption,
     was_given,
 )
+from stochi.commands.output_names import named_after
 from stochi.errors import InputError
-from stochi.files import check_output
 
 if TYPE_CHECKING:
     from stochi.attacks import Attack, EventBudget
     from stochi.parity import ParityReport
 
-OutOption = Annotated[Path, typer.Option(help="Report to write, as JSON.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="Report to write, as JSON.", show_default="runs/NAME_report.json"),
+]
 HtmlOption = Annotated[Path | None, typer.Option(help="Write the report as an HTML page, too.")]
 ImagesOption = Annotated[
     int | None, typer.Option(help="Number of test images; all of them by default.")
@@ -76,7 +80,7 @@ def parity_command(
     model: ModelArgument,
     *,
     program: OptionalProgramArgument = None,
-    out: OutOption = Path("runs/report.json"),
+    out: OutOption = None,
     html: HtmlOption = None,
     trials: TrialsOption = 10,
     images: ImagesOption = None,
@@ -122,7 +126,7 @@ def parity_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
-    _check_outputs(asked, out, html)
+    out = _check_outputs(asked, out, html)
     budgets = read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
     attacks = _read_attacks(context, attack, surrogates, budgets, changes)
@@ -133,10 +137,12 @@ def parity_command(
     finish_report(output, report, _write(report, out, html))
 
 
-def _check_outputs(asked: Asked, out: Path, html: Path | None) -> None:
-    """Raise InputError if a report cannot be written, or would replace what is read."""
-    check_output(out, *asked.files(), html)
-    check_output(html, *asked.files())
+def _check_outputs(asked: Asked, out: Path | None, html: Path | None) -> Path:
+    """Return where the report goes; raise InputError if it cannot be written or replaces a file."""
+    out = named_after(asked.model, "_report.json") if out is None else out
+    check_new_output(out, *asked.files(), html)
+    check_new_output(html, *asked.files())
+    return out
 
 
 def _options(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.data import Taken, load_test
+from stochi.commands.habits import check_new_folder, check_new_output
 from stochi.commands.options import refuse
+from stochi.commands.output_names import named_after
 from stochi.commands.own_inputs import read_inputs
 from stochi.errors import InputError
-from stochi.files import PROGRAM, check_output, kind_of_file
+from stochi.files import PROGRAM, kind_of_file
 
 if TYPE_CHECKING:
     from stochi.program import Program
@@ -67,11 +69,14 @@ class Carried:
     data_dir: Path | None
 
 
-def check_target(context: typer.Context, form: str, out: Path | None, *read: Path | None) -> Path:
+def check_target(
+    context: typer.Context, form: str, out: Path | None, source: Path, *read: Path | None
+) -> Path:
     """Return where to write, after checks that come before any work.
 
     Args:
-        read: files that the command reads.
+        source: the file that is deployed, which the output is named after.
+        read: further files that the command reads.
 
     Raises:
         InputError: the format is unknown, an option belongs to another one, or the target cannot be
@@ -81,13 +86,14 @@ def check_target(context: typer.Context, form: str, out: Path | None, *read: Pat
         raise InputError(f"--format is {form!r}; choose from {', '.join(FORMATS)}")
     if form == "program":
         refuse(context, CARRIED, "it belongs to --format lava")
-        file = out or Path("runs/model.program")
-        check_output(file, *read)
+        file = out or named_after(source, ".program")
+        check_new_output(file, source, *read)
         return file
     from stochi.deploy.portable.sums_file import check_folder
 
-    folder = out or Path("runs/lava")
+    folder = out or named_after(source, "_lava")
     check_folder(folder)
+    check_new_folder(folder)
     return folder
 
 

@@ -9,6 +9,7 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.data import Taken, load_test, samples_of
+from stochi.commands.habits import check_new_output
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
@@ -27,7 +28,6 @@ from stochi.commands.own_inputs import read_program_inputs
 from stochi.commands.recorded import recorded_warnings
 from stochi.devices import check_device
 from stochi.errors import InputError
-from stochi.files import check_output
 
 if TYPE_CHECKING:
     import torch
@@ -127,7 +127,7 @@ def _check_target(context: typer.Context, form: str, out: Path | None, *read: Pa
         raise InputError(f"--format is {form!r}; choose from {', '.join(FORMATS)}")
     if out is None and was_given(context, "form"):
         raise InputError(f"--format {form}: it belongs to --out; leave it out")
-    check_output(out, *read)
+    check_new_output(out, *read)
 
 
 def _save(record: "Record", program: "Program", out: Path, form: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
+from stochi.commands.habits import current_habits
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
@@ -232,6 +233,7 @@ class _How:
         from stochi.files import check_output
 
         check_output(self.out / "study.json")
+        current_habits().written.append(self.out / "study.json")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.data import samples_of
+from stochi.commands.habits import check_new_output
 from stochi.commands.network_choice import (
     BitsOption,
     InputGainOption,
@@ -36,6 +37,7 @@ from stochi.commands.time_left import TimeLeft, in_words
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.files import check_output, is_written_through
+from stochi.plain_text import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -224,7 +226,7 @@ def _run(
     from stochi.data.batches import held_if_small
     from stochi.train import join_processes
 
-    check_output(out)
+    check_new_output(out)
     check_device(device)
     keep = _choose_place(output, recipe, out)
     training, test = chosen.parts(data_dir, recipe.network.time_steps)
@@ -331,7 +333,7 @@ def _train(
     network, config = recipe.network, recipe.config
     output.progress(
         f"Training on {len(samples)} {samples_of(recipe.data)}, {network.neurons.title} neurons, at"
-        f" most {config.epochs} epochs, seed {config.seed}"
+        f" most {counted(config.epochs, 'epoch')}, seed {config.seed}"
     )
 
     left = TimeLeft()

@@ -8,9 +8,9 @@ import typer
 
 from stochi.commands.console import Output
 from stochi.commands.data import Taken, check_fits, check_kind, load_network, samples_of
+from stochi.commands.habits import check_new_output
 from stochi.commands.options import (
     CheckpointArgument,
-    CheckpointOutOption,
     DataDirOption,
     DataOption,
     DeviceOption,
@@ -18,12 +18,17 @@ from stochi.commands.options import (
     LoweredProgramArgument,
     TrainingSeedOption,
 )
+from stochi.commands.output_names import named_after
 from stochi.devices import check_device
-from stochi.files import check_output
+from stochi.plain_text import counted
 
 if TYPE_CHECKING:
     from stochi.program import Program
 
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="Checkpoint to write.", show_default="runs/NAME_tuned.pt"),
+]
 EpochsOption = Annotated[int, typer.Option(help="Number of passes over the training set.")]
 
 
@@ -31,7 +36,7 @@ def tune_command(
     checkpoint: CheckpointArgument,
     program: LoweredProgramArgument,
     *,
-    out: CheckpointOutOption = Path("runs/tuned.pt"),
+    out: OutOption = None,
     seed: TrainingSeedOption = 0,
     epochs: EpochsOption = 10,
     data: DataOption = "digits",
@@ -50,7 +55,8 @@ def tune_command(
     from stochi.train.checkpoint import check_can_be_in_floats, in_floats
 
     output = Output(as_json)
-    check_output(out, checkpoint, program)
+    out = named_after(checkpoint, "_tuned.pt") if out is None else out
+    check_new_output(out, checkpoint, program)
     check_device(device)
     config = FineTuningConfig(seed=seed, epochs=epochs)
     model, network = load_network(checkpoint)
@@ -60,7 +66,9 @@ def tune_command(
     check_kind(chosen, Taken.by_program(program, lowered))
     check_fits(chosen, Taken.by_network(checkpoint, network))
     training, _ = chosen.parts(data_dir, network.time_steps)
-    output.progress(f"Tuning on {len(training)} {samples_of(data)}, {epochs} epochs, seed {seed}")
+    output.progress(
+        f"Tuning on {len(training)} {samples_of(data)}, {counted(epochs, 'epoch')}, seed {seed}"
+    )
     losses: list[float] = []
 
     def show(epoch: int, loss: float) -> None:

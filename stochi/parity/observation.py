@@ -20,6 +20,7 @@ from stochi.parity.distribution.trials import Trials, chip_side, float_side, tak
 from stochi.parity.results import CHIP, FLOAT, SIDES
 from stochi.parity.scores import score_answers
 from stochi.parity.sides import Sides
+from stochi.plain_text import counted
 
 
 class Observed(NamedTuple):
@@ -56,7 +57,7 @@ def observe(
     for batch in batches:
         last = first + len(batch)
         of_all = "" if total is None else f" of {total}"
-        progress(f"Clean inputs {first + 1} to {last}{of_all}, {sides.trials} trials")
+        progress(f"Clean inputs {first + 1} to {last}{of_all}, {counted(sides.trials, 'trial')}")
         known: dict[str, torch.Tensor] = {}
         if margins is not None:
             ours, theirs = _take_trials(sides, batch, first, like)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stochi.arguments import check_argument, check_arguments
+from stochi.plain_text import counted
 from stochi.program.layout import read_network, write_network
 from stochi.program.network import Network
 from stochi.program.rules import check_network
@@ -30,7 +31,7 @@ class Program(Network):
         layers = ", ".join(f"{repr(layer.name)[1:-1]} {layer.shape}" for layer in self.layers)
         return (
             f"Program({self.target.chip}, noise {self.target.noise}, input {self.input_shape},"
-            f" {self.target.time_steps} time steps: {layers})"
+            f" {counted(self.target.time_steps, 'time step')}: {layers})"
         )
 
     def save(self, path: str | Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from stochi.plain_text import signed
 from stochi.statistics.intervals import Estimate, estimate_mean
 from stochi.study.layout import PLACES
 from stochi.study.results import DepthPoint, DifferenceCell, StudyResults
@@ -64,8 +65,8 @@ def _differences(claim: str, column: str, results: StudyResults) -> Iterator[lis
 
 
 def _points(difference: Estimate) -> str:
-    return f"{100 * difference.value:+.1f} {_interval(difference)}"
+    return f"{signed(100 * difference.value, 1)} {_interval(difference)}"
 
 
 def _interval(difference: Estimate) -> str:
-    return f"[{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+    return f"[{signed(100 * difference.low, 1)}, {signed(100 * difference.high, 1)}]"

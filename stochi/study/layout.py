@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from stochi.plain_text import signed
 from stochi.statistics.intervals import Estimate
 
 PLACES = {
@@ -85,6 +86,6 @@ def points(difference: Estimate, over_trainings: Estimate | None) -> str:
     estimates = [one for one in (difference, over_trainings) if one is not None]
     apart = [one.low > 0 or one.high < 0 for one in estimates]
     mark = (" **" if all(apart) and len(apart) == 2 else " *") if apart[0] else ""
-    lines = [f"{100 * difference.value:+.1f}{mark}"]
-    lines += [f"{100 * one.low:+.1f}…{100 * one.high:+.1f}" for one in estimates]
+    lines = [f"{signed(100 * difference.value, 1)}{mark}"]
+    lines += [f"{signed(100 * one.low, 1)}…{signed(100 * one.high, 1)}" for one in estimates]
     return "\n".join(lines)

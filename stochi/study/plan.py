@@ -210,6 +210,9 @@ class StudyPlan:
         similarity: the comparison of draws.
         places: where networks run, of "float", "mean" (λ at its mean) and the stand-ins on the
             chip; a plain LIF, which has one chip, runs in floats and on that.
+        chip_images: largest number of images that are attacked on the chip, where a gradient takes
+            twice as long; None: as many as in floats. Images that were attacked in floats are all
+            shown to it.
         batch_size: largest number of images that are attacked, or whose gradients are compared, at
             a time, each in all of its draws; None: as for small networks, hundreds of them. Memory
             grows with it.
@@ -236,6 +239,7 @@ class StudyPlan:
     curves: CurvePlan = field(default_factory=CurvePlan)
     similarity: SimilarityPlan = field(default_factory=SimilarityPlan)
     places: tuple[str, ...] = PLACES
+    chip_images: int | None = None
     batch_size: int | None = None
     depth: DepthPlan | None = None
     device: str = "cpu"
@@ -248,6 +252,7 @@ class StudyPlan:
             trials=self.trials,
             calibration_images=self.calibration_images,
             batch_size=given(self.batch_size, 1),
+            chip_images=given(self.chip_images, 1),
         )
         _check_names("defences", self.defences, DEFENCES)
         _check_names("curve_defences", self.curves.defences, self.defences)

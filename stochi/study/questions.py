@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from stochi.attacks.auto_attack import SHARP
 from stochi.attacks.surrogates.choice import ADAPTIVE, OWN
 from stochi.study.depth import DepthPlan
+from stochi.study.options import given
 from stochi.study.plan import StudyPlan
 from stochi.study.variants import OWN as OWN_NETWORK
 from stochi.study.variants import Variant
-from stochi.study.victims import FLOAT, UNTRAINED, Victim
+from stochi.study.victims import FLOAT, MEAN, UNTRAINED, Victim
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,8 @@ class Questions:
     @property
     def pgd(self) -> Question:
         """PGD with constant steps through the network's own surrogate."""
-        pgd = self.plan.pgd
-        return Question(
-            self.place, "pgd", "own", pgd.epsilon, pgd.iterations, pgd.draws, self.plan.images
-        )
+        pgd, images = self.plan.pgd, self._attacked(self.plan.images)
+        return Question(self.place, "pgd", "own", pgd.epsilon, pgd.iterations, pgd.draws, images)
 
     @property
     def fgsm(self) -> Question:
@@ -81,7 +80,7 @@ class Questions:
             self.pgd,
             attack="auto-rand",
             iterations=self.plan.auto_attack.iterations,
-            images=self.plan.auto_attack_images,
+            images=self._attacked(self.plan.auto_attack_images),
         )
 
     @property
@@ -92,13 +91,13 @@ class Questions:
             attack="auto-snn",
             iterations=self.plan.ensemble.iterations,
             draws=self.plan.ensemble.draws,
-            images=self.plan.ensemble_images,
+            images=self._attacked(self.plan.ensemble_images),
         )
 
     @property
     def transferred(self) -> Question:
         """Images that the ensemble made on the float model."""
-        return replace(self.ensemble, made_on=FLOAT)
+        return replace(self.ensemble, made_on=FLOAT, images=self.plan.ensemble_images)
 
     @property
     def square(self) -> Question:
@@ -107,7 +106,7 @@ class Questions:
             self.pgd,
             attack="square",
             iterations=self.plan.square.iterations,
-            images=self.plan.square_images,
+            images=self._attacked(self.plan.square_images),
         )
 
     @property
@@ -117,7 +116,7 @@ class Questions:
             self.ensemble,
             attack="pgd-cosine",
             surrogates=ADAPTIVE,
-            images=self.plan.curve_images,
+            images=self._attacked(self.plan.curve_images),
         )
 
     @property
@@ -158,6 +157,12 @@ class Questions:
         images = min(depth.images, self.plan.images)
         first = replace(self.climb, images=images, random_layers=layers)
         return {count: replace(first, draws=count) for count in depth.draws}
+
+    def _attacked(self, images: int) -> int:
+        """Return the number of images that are attacked on the place's own model."""
+        if self.place in (FLOAT, MEAN):
+            return images
+        return min(images, given(self.plan.chip_images, images))
 
     def strongest(self) -> list[Question]:
         """Return the attacks whose worst is reported, those of every training seed.

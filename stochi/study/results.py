@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stochi.attacks.masking import Finding
+from stochi.plain_text import counted
 from stochi.statistics.intervals import Estimate
 from stochi.study.plain import as_plain
 from stochi.study.plan import StudyPlan
@@ -136,7 +137,7 @@ class DepthPoint:
     @property
     def column(self) -> str:
         """Head of its column."""
-        return f"{self.draws} draws" if self.draws > 1 else "1 draw"
+        return counted(self.draws, "draw")
 
 
 Cell = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from stochi.plain_text import counted
 from stochi.study.claims import claim_rows, cosine_text
 from stochi.study.layout import PLACES, Table, across, percent, points, wrap
 from stochi.study.plan import StudyPlan
@@ -96,7 +97,7 @@ def describe_plan(plan: StudyPlan) -> str:
     ensemble = plan.ensemble
     return (
         f"{plan.images} images of {plan.data} ({plan.ensemble_images} attacked), ε ="
-        f" {255 * plan.pgd.epsilon:g}/255, {plan.trials} trials, trainings:"
+        f" {255 * plan.pgd.epsilon:g}/255, {counted(plan.trials, 'trial')}, trainings:"
         f" {plan.training.seeds}\nAutoAttack snn-{ensemble.iterations} (EOT {ensemble.draws}),"
         " transferred: made by it on the float model\nworst: per image over this, PGD through the"
         " network's own surrogate and transferred images, chosen on other draws than those"

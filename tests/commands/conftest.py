@@ -7,13 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from stochi.commands.app import main
+from stochi.commands.app import COMMANDS, main
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(run_as_typed: Run) -> Run:
+    """As ``run_as_typed``, with --force, so that a test may run a command again and again."""
+
+    def run_words(*words: str) -> tuple[int, str, str]:
+        return run_as_typed(*words, *(["--force"] if words and words[0] in COMMANDS else []))
+
+    return run_words
+
+
+@pytest.fixture
+def run_as_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Run:
     """Run a command in this process and an empty folder: exit status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
 

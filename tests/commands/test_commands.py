@@ -236,7 +236,7 @@ def test_attacks_follow_the_surrogates_that_are_asked_for(run: Run, trained: Pat
     )
     assert status == 0, err
     assert "FGSM (EOT 10, atan-25), ε = 0.1" in out and PARTS_TITLE not in out
-    saved = json.loads(Path("runs/report.json").read_text())
+    saved = json.loads(Path("runs/m_report.json").read_text())
     assert saved["configuration"]["attacks"][1]["parameters"]["surrogates"] == "atan-25"
 
 
@@ -268,7 +268,7 @@ def test_parity_with_an_ablation(run: Run, trained: Path) -> None:
     few = ("--trials", "2", "--images", "16", "--exact", "4", "--attack-images", "8")
     status, out, _ = run(*words, *few, "--attack", "fgsm")
     assert status == 0 and "24-bit states" in out and "flip: both" in out
-    ablation = json.loads(Path("runs/report.json").read_text())["ablation"]
+    ablation = json.loads(Path("runs/m_report.json").read_text())["ablation"]
     assert ablation["configuration"]["attack"].startswith("FGSM")
     assert set(ablation["variants"]) == {"float", "input", "weights", "decays", "states", "all"}
 

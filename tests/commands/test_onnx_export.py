@@ -44,8 +44,8 @@ def test_a_network_or_its_graph_becomes_a_model_in_floats(
 ) -> None:
     words = ("export", str(trained / source), *ONNX, "--draws", "input", "--unrolled")
     status, out, _ = run(*words)
-    assert status == 0 and "Wrote runs/model.onnx, in floats" in out
-    written = onnx.load("runs/model.onnx")
+    assert status == 0 and "Wrote runs/m.onnx, in floats" in out
+    written = onnx.load("runs/m.onnx")
     names = [value.name for value in written.graph.input]
     assert names == ["inputs", "draws.network.lif1.decay", "draws.network.lif2.decay"]
     assert "Loop" not in [node.op_type for node in written.graph.node]

@@ -45,7 +45,7 @@ def test_own_inputs_are_carried_along(run: Run, trained: Path) -> None:
         (["deploy", "m.nir", "--format", "lava", "--out", "m.nir"], "m.nir: a file, not a folder"),
         (
             ["deploy", "m.nir", "--format", "lava", "--out", "."],
-            ". holds events.program",
+            ". holds events.",
         ),
         (
             ["deploy", "m.program", "--format", "lava", "--noise", "none"],

@@ -99,7 +99,7 @@ def test_the_same_command_goes_on_with_an_interrupted_training(run: Run) -> None
     status, out, err = run(*words)
     assert status == 0 and out.startswith("Test accuracy"), err
     assert "Going on after" in err and "epoch   1 " not in err and "epoch  40 " in err
-    assert os.listdir() == ["m.pt"]
+    assert sorted(os.listdir()) == ["m.pt", "m.train.toml"]
     went_on = Path("m.pt").read_bytes()
     status, _, err = run(*words)
     assert status == 0 and "Going on" not in err and " left" in err
@@ -113,7 +113,7 @@ def test_restart_begins_anew(run: Run) -> None:
     interrupt((*LONG, "--out", "m.pt"))
     status, _, err = run(*words, "--restart")
     assert status == 0 and "Going on" not in err
-    assert Path("m.pt").read_bytes() == before and os.listdir() == ["m.pt"]
+    assert Path("m.pt").read_bytes() == before and sorted(os.listdir()) == ["m.pt", "m.train.toml"]
 
 
 def test_what_is_no_file_is_written_without_a_file_beside_it(run: Run) -> None:
@@ -186,4 +186,4 @@ def test_a_process_that_ends_takes_the_others_along_and_training_goes_on(run: Ru
         [*TORCHRUN, "-m", "stochi", *words], env=ENVIRONMENT, capture_output=True, text=True
     )
     assert done.returncode == 0 and done.stderr.count("Going on after") == 1, done.stderr
-    assert os.listdir() == ["m.pt"]
+    assert sorted(os.listdir()) == ["m.pt", "m.train.toml"]

@@ -40,10 +40,10 @@ def test_the_advice_leads_to_a_comparison(run: Run, trained: Path) -> None:
     """The commands of the last line, with their default outputs in place of the placeholders."""
     net = str(trained / "m.pt")
     status, out, _ = run("tune", net, str(trained / "m.program"), "--epochs", "1")
-    assert status == 0 and out.startswith("Wrote runs/tuned.pt. Next: ")
+    assert status == 0 and out.startswith("Wrote runs/m_tuned.pt. Next: ")
     advised = [shlex.split(words) for words in re.findall(r"stochi ([^,\n]*)", out)]
     assert [words[0] for words in advised] == ["export", "deploy", "parity"]
-    outputs = {"GRAPH": "runs/model.nir", "TUNED_PROGRAM": "runs/model.program"}
+    outputs = {"GRAPH": "runs/m_tuned.nir", "TUNED_PROGRAM": "runs/m_tuned.program"}
     quick = ("--no-lava", "--trials", "1", "--exact", "8", "--epsilon", "0", "--images", "8")
     for words in advised:
         followed = [outputs.get(word, word) for word in words]

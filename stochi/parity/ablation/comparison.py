@@ -44,6 +44,7 @@ from stochi.parity.results import (
 )
 from stochi.parity.scores import estimate_score, estimate_score_difference, score_answers
 from stochi.parity.sides import attacked_model, check_reading, check_time_steps
+from stochi.plain_text import counted
 from stochi.program.comparison import weight_cosine
 from stochi.program.program import Program
 from stochi.sim.backends import run
@@ -231,7 +232,8 @@ def _observe(
     first = 0
     for batch in batches:
         for name, run_variant in variants.items():
-            progress(f"Ablation: {name}, {len(batch)} {what} inputs, {asked.trials} trials")
+            inputs, trials = counted(len(batch), f"{what} input"), counted(asked.trials, "trial")
+            progress(f"Ablation: {name}, {inputs}, {trials}")
             parts[name].append(_observe_batch(run_variant, batch, asked, first))
         first += len(batch)
     return {name: _join(several) for name, several in parts.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from stochi.plain_text import counted
 from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.results import (
     DifferenceCell,
@@ -65,7 +66,7 @@ def describe_plan(plan: EventStudyPlan) -> str:
     """Return a plan's recordings and trials in a sentence."""
     seeds = ", ".join(str(seed) for seed in range(plan.training.seeds))
     return (
-        f"{describe_data(plan)}; {plan.trials} trials, training seed"
+        f"{describe_data(plan)}; {counted(plan.trials, 'trial')}, training seed"
         f"{'s' if plan.training.seeds > 1 else ''} {seeds}, {plan.training.network}; 95 % intervals"
     )
 

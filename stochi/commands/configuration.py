@@ -1,0 +1,113 @@
+"""A command's options in a TOML file, read before the command line and written beside outputs."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from stochi import __version__
+from stochi.errors import InputError
+from stochi.files import check_plain_file, is_written_through, write_whole
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NOT_KEPT = ("config", "force", "quiet", "verbose", "as_json", "help")
+"""Options that say how a command behaves, not what it computes."""
+Types = Mapping[str, type]
+"""A command's options by name, and the types of their values."""
+TAKEN: dict[type, tuple[tuple[type, ...], str]] = {
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+    str: ((str, int, float), "a text"),
+    Path: ((str,), "a text, the name of a file"),
+}
+"""Type of an option → the types that TOML may have for it, and their name."""
+
+
+def take_configuration(context: typer.Context, path: Path | None, types: Types) -> Path | None:
+    """Let the values of a file be those of options that the command line does not give.
+
+    Args:
+        types: the command's options.
+
+    Raises:
+        InputError: the file is missing or no TOML, or a name or a value in it is wrong.
+    """
+    if path is not None:
+        context.default_map = _read(path, str(context.info_name), types)
+    return path
+
+
+def is_as_by_default(context: typer.Context, option: str) -> bool:
+    """Return whether a configuration gives an option the value that it has anyway."""
+    parameter = next(p for p in context.command.params if p.name == option)
+    return bool(str(context.params.get(option)) == str(parameter.default))
+
+
+def write_configuration(context: typer.Context, command: str, written: Sequence[Path]) -> None:
+    """Write a command's options into a file beside the first of its outputs, if it has any.
+
+    The name is the output's, with the command's in place of the ending: ``model.train.toml``.
+    """
+    import tomli_w
+
+    if not written or is_written_through(written[0]):
+        return
+    options = {name: _plain(value) for name, value in context.params.items() if value is not None}
+    kept = {name: value for name, value in options.items() if name not in NOT_KEPT}
+    first = written[0]
+    stem = first.name.removesuffix(first.suffix)
+    name = f"{stem}.{command}.toml" if stem != command else f"{command}.toml"
+    head = f"# Options of stochi {command}, version {__version__}; --config reads them again.\n\n"
+    write_whole(first.with_name(name), head + tomli_w.dumps({command: kept}))
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read(path: Path, command: str, types: Types) -> dict[str, Any]:
+    """Return the values of a file's table for a command, by the options' names."""
+    check_plain_file(path)
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: no TOML: {error}") from error
+    tables = {name for name, value in content.items() if isinstance(value, dict)}
+    if tables and command not in tables:
+        raise InputError(
+            f"{path} has no table [{command}]; it has {', '.join(f'[{t}]' for t in sorted(tables))}"
+        )
+    values = content[command] if tables else content
+    values = {name.replace("-", "_"): value for name, value in values.items()}
+    problems = list(_problems(values, {n: t for n, t in types.items() if n not in NOT_KEPT}))
+    if problems:
+        raise InputError(f"{path}: {'; '.join(problems)}")
+    return {name: _joined(value) for name, value in values.items()}
+
+
+def _problems(values: Mapping[str, Any], types: Types) -> Iterator[str]:
+    """Yield what is wrong with the values of a table."""
+    for name, value in values.items():
+        if name not in types:
+            near = get_close_matches(name, types, 1)
+            hint = f"; {near[0]} is near" if near else ""
+            yield f"{name} is no option of this command{hint}"
+            continue
+        wanted, word = TAKEN[types[name]]
+        for one in value if isinstance(value, list) else [value]:
+            fits = isinstance(one, wanted) and (bool in wanted or not isinstance(one, bool))
+            if not fits:
+                yield f"{name} is {one!r}; it must be {word}"
+
+
+def _joined(value: Any) -> Any:
+    """Return a value as the command line gives it: lists are separated by commas."""
+    return ",".join(map(str, value)) if isinstance(value, list) else value

@@ -1,9 +1,10 @@
 """``stochi doctor``, what is installed and what works."""
 
 import platform
-from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 
 from stochi.commands.console import Output
+from stochi.commands.installed import find_advice, version_of
 from stochi.commands.options import JsonOption
 
 PACKAGES = ("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib")
@@ -12,12 +13,13 @@ PACKAGES = ("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-n
 def doctor_command(*, as_json: JsonOption = False) -> None:
     """Report what is installed, which back ends work, and how to repair one that does not."""
     output = Output(as_json)
-    versions = {name: _version(name) for name in PACKAGES}
+    versions = {name: version_of(name) for name in PACKAGES}
     checks = {
         "engine on the CPU": _check_engine("cpu"),
         "engine on CUDA": _check_cuda(),
         "Lava": _check_lava(),
     }
+    advice = _find_advice()
     output.table(
         [["package", "version"], ["python", platform.python_version()]]
         + [[name, version or "missing"] for name, version in versions.items()],
@@ -29,8 +31,11 @@ def doctor_command(*, as_json: JsonOption = False) -> None:
         "Back ends",
         text_columns=2,
     )
+    for line in advice:
+        output.line(f"- {line}")
     output.finish(
         {
+            "advice": advice,
             "python": platform.python_version(),
             "packages": versions,
             "back_ends": {
@@ -40,11 +45,12 @@ def doctor_command(*, as_json: JsonOption = False) -> None:
     )
 
 
-def _version(name: str) -> str | None:
+def _find_advice() -> list[str]:
+    """Return what to install, nothing if Stochi itself is not installed."""
     try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+        return find_advice()
+    except PackageNotFoundError:
+        return []
 
 
 def _check_engine(device: str) -> tuple[bool, str]:

@@ -18,6 +18,7 @@ from stochi.commands.export import export_command
 from stochi.commands.map import map_command
 from stochi.commands.parity import parity_command
 from stochi.commands.show import show_command
+from stochi.commands.side_by_side import side_by_side_command
 from stochi.commands.simulate import simulate_command
 from stochi.commands.stopping import Stopping
 from stochi.commands.study import study_command
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "estimate": estimate_command,
     "attack": attack_command,
     "parity": parity_command,
+    "compare": side_by_side_command,
     "study": study_command,
     "doctor": doctor_command,
 }

@@ -9,6 +9,8 @@ import typer
 from stochi.commands.attack_choice import read_attacks, read_epsilons
 from stochi.commands.compared import Asked, Compared, compare, load_compared
 from stochi.commands.console import Output
+from stochi.commands.data import samples_of
+from stochi.commands.dated import with_command
 from stochi.commands.event_budget import (
     FlipsOption,
     KindsOption,
@@ -44,14 +46,17 @@ from stochi.commands.options import (
     was_given,
 )
 from stochi.errors import InputError
-from stochi.files import check_output
+from stochi.files import check_output, is_written_through
 
 if TYPE_CHECKING:
     from stochi.attacks import Attack, EventBudget
     from stochi.parity import ParityReport
 
 OutOption = Annotated[Path, typer.Option(help="Report to write, as JSON.")]
-HtmlOption = Annotated[Path | None, typer.Option(help="Write the report as an HTML page, too.")]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(help="HTML page of the report to write; by default it lies beside the report."),
+]
 ImagesOption = Annotated[
     int | None, typer.Option(help="Number of test images; all of them by default.")
 ]
@@ -122,7 +127,8 @@ def parity_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
-    _check_outputs(asked, out, html)
+    page = _page_of(out) if html is None else html
+    _check_outputs(asked, out, page)
     budgets = read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
     attacks = _read_attacks(context, attack, surrogates, budgets, changes)
@@ -130,7 +136,15 @@ def parity_command(
     attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
     options = _options(exact, attack_images, lava, trials, seed, device)
     report = _compare(output, compared, attacks, budgets, options, ablation)
-    finish_report(output, report, _write(report, out, html))
+    report = with_command(report, samples_of(data) if inputs is None else f"{inputs}")
+    finish_report(output, report, _write(report, out, page))
+
+
+def _page_of(out: Path) -> Path | None:
+    """Return the page beside a report, None beside a page, or what is no file."""
+    if out.suffix == ".html" or is_written_through(out):
+        return None
+    return out.with_suffix(".html")
 
 
 def _check_outputs(asked: Asked, out: Path, html: Path | None) -> None:
@@ -162,7 +176,7 @@ def _write(report: "ParityReport", out: Path, html: Path | None) -> str:
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:
-    """Print the tables of a report, its warnings and what was written; end the command.
+    """Print a report's tables, verdict, warnings and what was written; end the command.
 
     Raises:
         typer.Exit: with status 1, if a value differs.
@@ -176,6 +190,7 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
         output.table(report.distribution_table(), tables.DISTRIBUTION_TITLE, text_columns=2)
     output.table(report.exact_table(), tables.EXACT_TITLE)
     output.line(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
+    output.line(report.verdict.text)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")
     output.line(f"Wrote {written}")

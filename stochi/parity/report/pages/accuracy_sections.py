@@ -199,15 +199,15 @@ def _accuracies(accuracy: Sequence[AccuracyRow]) -> Table:
     for row in accuracy:
         count = row.sides[CHIP].images
         cells = [_name(row), number_cell(count, f"{count:,}")]
-        cells += [_percent(row.sides[side]) for side in SIDES]
+        cells += [percent_cell(row.sides[side]) for side in SIDES]
         for side in (FLOAT, CHIP):
             every = row.every_draw[side]
             words = f"all {row.sides[side].trials}: {100 * every.value:.1f}"
             cells.append(number_cell(every.value, words))
         if ran:
             lava = row.lava
-            cells.append(Cell(NOTHING) if lava is None else _percent(lava, of_images=True))
-        cells.append(_points(row.differences["chip_minus_float"]))
+            cells.append(Cell(NOTHING) if lava is None else percent_cell(lava, of_images=True))
+        cells.append(points_cell(row.differences["chip_minus_float"]))
         rows.append(Row(cells))
     return Table(ACCURACY_TITLE, columns, rows)
 
@@ -237,7 +237,7 @@ def _differences(accuracy: Sequence[AccuracyRow]) -> Table:
     ]
     rows = []
     for row in accuracy:
-        cells = [_name(row), *(_points(row.differences[name]) for name in DIFFERENCES)]
+        cells = [_name(row), *(points_cell(row.differences[name]) for name in DIFFERENCES)]
         for kind in FLIPS:
             count = None if row.flips is None else len(getattr(row.flips, kind))
             cells.append(number_cell(count, f"{count}"))
@@ -307,7 +307,7 @@ def _shown_cells(shown: Shown | None, reference: bool) -> list[Cell]:
         found = number_cell(shown.error.value, number_interval(shown.error))
         return [found, Cell(NOTHING) if reference else number_cell(shift.value, ends)]
     assert shown.accuracy is not None
-    return [_percent(shown.accuracy), Cell(NOTHING) if reference else _points(shift)]
+    return [percent_cell(shown.accuracy), Cell(NOTHING) if reference else points_cell(shift)]
 
 
 def _name(row: AccuracyRow) -> Cell:
@@ -318,14 +318,16 @@ def _made_on(row: AccuracyRow) -> str:
     return f", made on {SIDES[row.made_on]}" if row.made_on else ""
 
 
-def _percent(found: Estimate, of_images: bool = False) -> Cell:
+def percent_cell(found: Estimate, of_images: bool = False) -> Cell:
+    """Return a cell of an accuracy, with its interval, and its number of images if asked for."""
     words = _on_two_lines(percent_interval(found))
     if of_images:
         words += f"\n{counted(found.images, 'image')}"
     return number_cell(found.value, words)
 
 
-def _points(found: Estimate) -> Cell:
+def points_cell(found: Estimate) -> Cell:
+    """Return a cell of a difference in points, marked if its interval excludes 0."""
     mark = "" if found.low <= 0 <= found.high else "bad" if found.high < 0 else "good"
     return number_cell(found.value, _on_two_lines(points(found)), mark)
 

@@ -9,6 +9,7 @@ import typer
 
 from stochi import __version__
 from stochi.commands.attack import attack_command
+from stochi.commands.compare import compare_command
 from stochi.commands.demo import demo_command
 from stochi.commands.deploy import deploy_command
 from stochi.commands.doctor import doctor_command
@@ -18,7 +19,6 @@ from stochi.commands.export import export_command
 from stochi.commands.map import map_command
 from stochi.commands.parity import parity_command
 from stochi.commands.show import show_command
-from stochi.commands.side_by_side import side_by_side_command
 from stochi.commands.simulate import simulate_command
 from stochi.commands.stopping import Stopping
 from stochi.commands.study import study_command
@@ -38,7 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "estimate": estimate_command,
     "attack": attack_command,
     "parity": parity_command,
-    "compare": side_by_side_command,
+    "compare": compare_command,
     "study": study_command,
     "doctor": doctor_command,
 }

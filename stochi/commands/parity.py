@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons
-from stochi.commands.compared import Asked, Compared, compare, load_compared
+from stochi.commands.compared import Asked, Compared, compare_sides, load_compared
 from stochi.commands.console import Output
-from stochi.commands.data import samples_of
 from stochi.commands.dated import with_command
 from stochi.commands.event_budget import (
     FlipsOption,
@@ -127,8 +126,7 @@ def parity_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
-    page = _page_of(out) if html is None else html
-    _check_outputs(asked, out, page)
+    page = _check_outputs(asked, out, html)
     budgets = read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
     attacks = _read_attacks(context, attack, surrogates, budgets, changes)
@@ -136,8 +134,7 @@ def parity_command(
     attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
     options = _options(exact, attack_images, lava, trials, seed, device)
     report = _compare(output, compared, attacks, budgets, options, ablation)
-    report = with_command(report, samples_of(data) if inputs is None else f"{inputs}")
-    finish_report(output, report, _write(report, out, page))
+    _finish(output, with_command(report, asked.shown), out, page)
 
 
 def _page_of(out: Path) -> Path | None:
@@ -147,10 +144,12 @@ def _page_of(out: Path) -> Path | None:
     return out.with_suffix(".html")
 
 
-def _check_outputs(asked: Asked, out: Path, html: Path | None) -> None:
-    """Raise InputError if a report cannot be written, or would replace what is read."""
-    check_output(out, *asked.files(), html)
-    check_output(html, *asked.files())
+def _check_outputs(asked: Asked, out: Path, html: Path | None) -> Path | None:
+    """Return the page to write; raise InputError if it or the report would replace what is read."""
+    page = _page_of(out) if html is None else html
+    check_output(out, *asked.files(), page)
+    check_output(page, *asked.files())
+    return page
 
 
 def _options(
@@ -166,13 +165,14 @@ def _names_attacks(context: typer.Context) -> bool:
     return any(was_given(context, option) for option in ("attack", "epsilons", "surrogates"))
 
 
-def _write(report: "ParityReport", out: Path, html: Path | None) -> str:
-    """Write a report, also as a page if that has a name; return what was written."""
+def _finish(output: Output, report: "ParityReport", out: Path, page: Path | None) -> None:
+    """Write a report, also as a page if that has a name, print it and end the command."""
     report.save(out)
-    if html is None:
-        return f"{out}"
-    report.to_html(html)
-    return f"{out} and {html}"
+    written = f"{out}"
+    if page is not None:
+        report.to_html(page)
+        written += f" and {page}"
+    finish_report(output, report, written)
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:
@@ -260,7 +260,7 @@ def _compare(
     from stochi.parity import ablate
     from stochi.parity.attacked import at_each_epsilon
 
-    report = compare(output, compared, attacks, budgets, options)
+    report = compare_sides(output, compared, attacks, budgets, options)
     if not ablation:
         return report
     found = ablate(

@@ -35,18 +35,26 @@ def trace_sample(
 def _trace(
     sides: Mapping[str, Record], layer: str, number: int, first: FirstMismatch | None
 ) -> LayerTrace:
-    """Return a layer's spikes and one membrane: the busiest neurons, and that of a mismatch."""
+    """Return a layer's spikes and one membrane.
+
+    Neurons that spike at about half of the time steps show most, and the membrane that moves most,
+    or that of a mismatch.
+    """
     membranes = {side: _of_sample(sides[side].membrane[layer], number) for side in sides}
     shape = tuple(sides[TWIN].membrane[layer].shape[2:])
     spiking = layer in sides[TWIN].spikes
     spikes = {side: _of_sample(sides[side].spikes[layer], number) for side in sides if spiking}
-    counts = spikes[TWIN].sum(0) if spiking else membranes[TWIN].abs().amax(0)
-    busiest = torch.sort(counts, descending=True, stable=True).indices[:NEURONS].tolist()
-    shown = busiest[0]
+    shown = int((membranes[TWIN].amax(0) - membranes[TWIN].amin(0)).argmax())
+    telling = [shown]
+    if spiking:
+        steps = len(spikes[TWIN])
+        distance = (2 * spikes[TWIN].sum(0) - steps).abs()
+        telling = torch.sort(distance, stable=True).indices[:NEURONS].tolist()
     if first is not None and first.sample == number:
         shown = _flat(first.neuron, shape)
-        busiest = busiest if shown in busiest else [shown, *busiest[:-1]]
-    neurons = sorted(busiest) if spiking else []
+    if shown not in telling:
+        telling = [shown, *telling[: NEURONS - 1]]
+    neurons = sorted(telling) if spiking else []
     return LayerTrace(
         layer,
         tuple(neurons),

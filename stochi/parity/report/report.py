@@ -40,6 +40,7 @@ from stochi.parity.results import (
     RunDetails,
     SampleTrace,
 )
+from stochi.plain_text import escape_text
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,15 +104,23 @@ class ParityReport:
         """Return the report with the time of the check, and what else its caller knows.
 
         Args:
-            date: with its time zone; kept in UTC, in seconds.
-            command: the words of the command line.
+            date: kept in UTC, in seconds; without a time zone it is in this machine's.
+            command: the words of the command line; what is not printable in them is escaped.
             data: the data in a few words.
         """
         check_arguments(ParityReport.dated, locals())
         run = self.run or RunDetails({}, "")
         moment = date.astimezone(timezone.utc).isoformat(timespec="seconds")
-        words = None if command is None else tuple(command)
-        return replace(self, run=replace(run, date=moment, command=words, data=data or run.data))
+        words = None if command is None else tuple(map(escape_text, command))
+        return replace(
+            self,
+            run=replace(
+                run,
+                date=moment,
+                command=words,
+                data=run.data if data is None else escape_text(data),
+            ),
+        )
 
     def __repr__(self) -> str:
         asked = self.configuration

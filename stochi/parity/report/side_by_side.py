@@ -13,7 +13,7 @@ from stochi.parity.report.pages.comparison_page import render_comparison
 from stochi.parity.report.report import ParityReport
 from stochi.parity.report.tables import Rows
 from stochi.parity.report.terminal import fit_table, terminal_width, wrap
-from stochi.parity.report.verdict import RIGHT, clean_of, strongest
+from stochi.parity.report.verdict import RIGHT, clean_of, name_shown, strongest
 from stochi.parity.report.words import (
     number_interval,
     percent_interval,
@@ -176,7 +176,7 @@ def _of(name: str, report: ParityReport) -> list[tuple[dict[str, Any], Numbers]]
     if report.errors is not None:
         return [_record(name, report, "all inputs", report.errors)]
     rows = [clean_of(report.accuracy), strongest(report.accuracy)]
-    return [_record(name, report, row.attack, row) for row in rows if row is not None]
+    return [_record(name, report, name_shown(row), row) for row in rows if row is not None]
 
 
 def _record(

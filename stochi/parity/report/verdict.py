@@ -8,7 +8,7 @@ from stochi.parity.distribution.results import Comparison, Distribution, Place, 
 from stochi.parity.report.tables import QUANTITIES
 from stochi.parity.report.warnings import FOREIGN_SHARE
 from stochi.parity.report.words import counted, listed, number, percent, points, signed
-from stochi.parity.results import CHIP, CLEAN, WORST, AccuracyRow, Errors, ExactComparison
+from stochi.parity.results import CHIP, CLEAN, SIDES, WORST, AccuracyRow, Errors, ExactComparison
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ def strongest(accuracy: Sequence[AccuracyRow]) -> AccuracyRow | None:
     if not attacked:
         return None
     return min(attacked, key=lambda row: (row.sides[CHIP].value, row.title != WORST))
+
+
+def name_shown(row: AccuracyRow) -> str:
+    """Name of a set of images, with the side whose model the attack used."""
+    return row.attack + (f", made on {SIDES[row.made_on]}" if row.made_on else "")
 
 
 def _answer(report: "ParityReport") -> tuple[str, str]:
@@ -180,8 +185,8 @@ def _of_attacks(report: "ParityReport") -> list[str]:
         return [] if report.errors is not None else ["It was not attacked."]
     kept, before = (shown.sides[side] for side in (CHIP, "float"))
     found = [
-        f"Under the strongest attack ({shown.attack}, {counted(kept.images, 'image')}) the chip"
-        f" keeps {percent(kept.value)} right, and the float model {percent(before.value)}."
+        f"Under the strongest attack ({name_shown(shown)}, {counted(kept.images, 'image')}) the"
+        f" chip keeps {percent(kept.value)} right, and the float model {percent(before.value)}."
     ]
     if report.masking:
         found.append("Gradients look masked, so stronger attacks may exist.")

@@ -27,7 +27,7 @@ from stochi.parity.report.tables import (
     PARTS_TITLE,
     VARIANTS,
 )
-from stochi.parity.report.verdict import clean_of
+from stochi.parity.report.verdict import clean_of, name_shown
 from stochi.parity.report.words import (
     counted,
     number_interval,
@@ -158,7 +158,7 @@ def flip_section(
     for row in accuracy:
         if row.flips is not None:
             numbers = [", ".join(map(str, getattr(row.flips, kind))) or NOTHING for kind in FLIPS]
-            rows.append(Row([text_cell(row.attack + _made_on(row)), *map(text_cell, numbers)]))
+            rows.append(Row([text_cell(name_shown(row)), *map(text_cell, numbers)]))
     if not rows:
         return None
     note = "Numbers of the images, from 0, that are right clean and wrong under attack on"
@@ -215,7 +215,7 @@ def _accuracies(accuracy: Sequence[AccuracyRow]) -> Table:
 def _accuracy_figure(accuracy: Sequence[AccuracyRow]) -> Markup:
     groups = []
     for row in accuracy:
-        name = row.attack + _made_on(row)
+        name = name_shown(row)
         shown = [
             _as_point(side, row.sides[side], f"{percent_interval(row.sides[side])} % right", 100)
             for side in SIDES
@@ -311,7 +311,7 @@ def _shown_cells(shown: Shown | None, reference: bool) -> list[Cell]:
 
 
 def _name(row: AccuracyRow) -> Cell:
-    return text_cell(row.attack + _made_on(row))
+    return text_cell(name_shown(row))
 
 
 def _made_on(row: AccuracyRow) -> str:

@@ -16,7 +16,7 @@ from stochi.parity.report.pages.cells import (
 from stochi.parity.report.pages.interval_plot import Group, Point, plot_intervals
 from stochi.parity.report.pages.layer_sections import MARKS
 from stochi.parity.report.pages.templating import render
-from stochi.parity.report.verdict import RIGHT, clean_of, shift_in_percent, strongest
+from stochi.parity.report.verdict import RIGHT, clean_of, name_shown, shift_in_percent, strongest
 from stochi.parity.report.words import number_interval, percent_interval
 from stochi.parity.results import CHIP, FLOAT, SIDES, AccuracyRow, Errors
 
@@ -57,7 +57,7 @@ def accuracy_section(reports: Reports) -> Section | None:
     rows = []
     for name, report, row in shown:
         count = row.sides[CHIP].images
-        cells = [text_cell(name), text_cell(row.attack), number_cell(count, f"{count:,}")]
+        cells = [text_cell(name), text_cell(name_shown(row)), number_cell(count, f"{count:,}")]
         cells += [percent_cell(row.sides[one]) for one in (FLOAT, CHIP)]
         cells += [points_cell(row.differences[RIGHT]), _mismatches(report)]
         rows.append(Row(cells))
@@ -65,7 +65,7 @@ def accuracy_section(reports: Reports) -> Section | None:
     for name, _, row in shown:
         words = {s: f"{SIDES[s]}: {percent_interval(row.sides[s])} % right" for s in (FLOAT, CHIP)}
         found = [Point(s, *_ends(row, s), words[s]) for s in (FLOAT, CHIP)]
-        groups.append(Group(f"{name}: {row.attack}", found))
+        groups.append(Group(f"{name}: {name_shown(row)}", found))
     names = {one: SIDES[one] for one in (FLOAT, CHIP)}
     figure = plot_intervals(
         "accuracies", "Accuracy of float model and chip", "% right", groups, names

@@ -48,7 +48,7 @@ def draw_trace(key: str, trace: LayerTrace, first: tuple[int, str] | None) -> Ma
     steps = len(trace.membranes[TWIN])
     across = Scale([-0.5, steps - 0.5], LEFT, RIGHT)
     shown: list[Markup] = []
-    y = 10.0
+    y = 14.0
     if trace.spikes:
         shown += _raster(trace, across, y)
         y += CELL * len(trace.neurons) + 16
@@ -101,7 +101,7 @@ def _membrane(trace: LayerTrace, across: Scale, top: float) -> list[Markup]:
     shown = [
         line(LEFT, up(0), RIGHT, up(0), "grid"),
         line(LEFT, top + TRACE, RIGHT, top + TRACE, "axis"),
-        text(LEFT + 4, top + 10, f"membrane of neuron {trace.neuron}", class_="tick"),
+        text(LEFT + 4, top - 2, f"membrane of neuron {trace.neuron}", class_="tick"),
     ]
     for tick in up.ticks(2):
         shown.append(text(LEFT - 8, up(tick) + 4, _short(tick), "end", "tick"))

@@ -139,7 +139,7 @@ def date_in_words(date: str) -> str:
 def _described(about: dict[str, str]) -> Markup:
     """Return a list of terms and what they are."""
     rows = [Markup("").join((element("dt", k), element("dd", v))) for k, v in about.items()]
-    return element("dl", *rows)
+    return element("dl", *rows, class_="about")
 
 
 def _settings(asked: Configuration) -> Table:

@@ -18,7 +18,7 @@ LatexOption = Annotated[Path | None, typer.Option(help="Table to write, as a LaT
 MarkdownOption = Annotated[Path | None, typer.Option(help="Table to write, as Markdown.")]
 
 
-def side_by_side_command(
+def compare_command(
     reports: ReportsArgument,
     *,
     html: PageOption = None,

@@ -12,14 +12,32 @@ from stochi.data import Images
 from stochi.deploy import lower
 from stochi.export import to_nir
 from stochi.parity import ParityReport, ablate, check_parity
+from stochi.parity.distribution.results import (
+    AnswerDistribution,
+    Comparison,
+    Distribution,
+    LayerDistribution,
+    Margins,
+)
 from stochi.parity.records.comparison import FirstMismatch, LayerComparison
 from stochi.parity.results import (
     SIDES,
+    Ablation,
+    AblationConfiguration,
     AccuracyRow,
     Configuration,
     Errors,
     ExactComparison,
+    FlippedImage,
     Flips,
+    LayerTrace,
+    MaskingSign,
+    OwnComparison,
+    RateShift,
+    RunDetails,
+    SampleTrace,
+    Shown,
+    Variant,
 )
 from stochi.statistics.intervals import Estimate
 from tests.conftest import conv_net
@@ -93,3 +111,32 @@ def plain_report(mismatches: int = 0, **parts: object) -> ParityReport:
     exact = ExactComparison("twin", "engine", 0, 4, None, 1000, mismatches, layers)
     given: Mapping[str, object] = {"accuracy": (accuracy_row(),), **parts}
     return ParityReport(asked, (exact,), **given)  # type: ignore[arg-type]
+
+
+def composed_report() -> ParityReport:
+    """A report with every part, that needs no network."""
+    found = Comparison({"float": 0.2, "chip": 0.3}, 0.5, 0.4, 0.6, 0.01, 0.5, "different")
+    open_ = replace(found, difference=None, low=None, high=None, verdict="undecided")
+    layers = {"lif1": LayerDistribution(found, open_, found, found, found)}
+    network = AnswerDistribution(found, {"0": found, "1": open_}, found, found, found)
+    shown = Shown(estimate(0.5), None, estimate(0.0))
+    variant = Variant(shown, shown, {"lif1": RateShift(0.1, estimate(0.0))})
+    asked = AblationConfiguration("loihi2", "decay", 4, "FGSM", 4, 3, 0, 512)
+    trace = {"twin": ("0101", "1111"), "chip": ("0111", "1111")}
+    membranes = {"twin": (1, -2, 3, 0), "chip": (1, -2, 4, 0)}
+    attacked = replace(
+        accuracy_row("FGSM, ε = 0.1", 0.4), made_on="twin", epsilon=0.1, made_by={"FGSM": 1.0}
+    )
+    return plain_report(
+        3,
+        accuracy=(accuracy_row(), attacked, replace(attacked, epsilon=0.2)),
+        distribution=Distribution(100, 3, Margins(), layers, network, (), "different"),
+        masking=(MaskingSign("chip", 0.1, "FGSM", "noise", 0.2, 0.1, 0.3, 0.0),),
+        ablation=Ablation(asked, {"float": variant, "all": variant}),
+        other_weights={"lif1": 0.01},
+        own=OwnComparison(8, 0, 0.0, 1.0),
+        confusion=dict.fromkeys(("float", "chip"), ((3, 1), (0, 4))),
+        flipped=(FlippedImage(1, "FGSM", "twin", "both", (1, 1, 2), "AAE=", "//8="),),
+        sample=SampleTrace(1, 0, "engine", (LayerTrace("lif1", (0, 3), trace, 3, membranes),)),
+        run=RunDetails({"stochi": "0.1.0", "lava": None}, "4 images", "2026-01-02", ("stochi",)),
+    )

@@ -10,13 +10,14 @@ import pytest
 
 from stochi.errors import InputError
 from stochi.parity import ParityReport
-from tests.parity.small_reports import errors, full_report, plain_report
+from tests.parity.small_reports import composed_report, errors, full_report, plain_report
 
 REPORTS = {
     "full": full_report,
     "mismatches": lambda: plain_report(3),
     "regression": lambda: plain_report(accuracy=(), errors=errors(0.01)),
     "one row": plain_report,
+    "composed": composed_report,
 }
 
 

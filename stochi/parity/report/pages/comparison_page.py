@@ -117,7 +117,10 @@ def layer_section(reports: Reports) -> Section | None:
     columns += [Column(name, note) for name in reports]
     rows = [Row([text_cell(layer), *_rates(reports, layer)], layer) for layer in layers]
     table = Table("Firing rates, chip − float model, in % (90 % intervals)", columns, rows)
-    text = "Green differences lie within the margin, red ones beyond it, others cross it."
+    text = (
+        "Equivalent differences lie within the margin, different ones beyond it; undecided ones"
+        " cross it."
+    )
     return Section("layers", "Firing rates by layer", text, [table], layers)
 
 
@@ -163,6 +166,7 @@ def _rates(reports: Reports, layer: str) -> Iterator[Cell]:
             yield Cell("–")
         else:
             words = shift_in_percent(rate).replace(" [", "\n[")
+            words = f"{words}\n{rate.verdict}"
             yield number_cell(rate.difference, words, MARKS.get(rate.verdict, ""))
 
 

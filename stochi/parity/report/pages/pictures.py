@@ -103,7 +103,7 @@ def _membrane(trace: LayerTrace, across: Scale, top: float) -> list[Markup]:
         line(LEFT, top + TRACE, RIGHT, top + TRACE, "axis"),
         text(LEFT + 4, top - 2, f"membrane of neuron {trace.neuron}", class_="tick"),
     ]
-    for tick in up.ticks(2):
+    for tick in up.ticks(3):
         shown.append(text(LEFT - 8, up(tick) + 4, _short(tick), "end", "tick"))
     for side, name in ((TWIN, "twin"), (CHIP, "chip")):
         places = [f"{across(t):.1f},{up(v):.1f}" for t, v in enumerate(trace.membranes[side])]

@@ -182,6 +182,7 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
         typer.Exit: with status 1, if a value differs.
     """
     from stochi.parity.report import tables
+    from stochi.parity.report.terminal import terminal_width, wrap
 
     print_accuracy(output, report)
     if report.ablation is not None:
@@ -190,7 +191,8 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
         output.table(report.distribution_table(), tables.DISTRIBUTION_TITLE, text_columns=2)
     output.table(report.exact_table(), tables.EXACT_TITLE)
     output.line(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
-    output.line(report.verdict.text)
+    for line in wrap(report.verdict.text, terminal_width()):
+        output.line(line)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")
     output.line(f"Wrote {written}")

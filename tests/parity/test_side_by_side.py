@@ -1,16 +1,13 @@
 """Reports side by side, as text, tables and a page."""
 
 import csv
-import html
-import json
 from pathlib import Path
 
 import pytest
 
 from stochi.errors import InputError
-from stochi.parity import ReportComparison, compare_reports, load_reports
+from stochi.parity import ReportComparison, compare_reports
 from stochi.parity.report.side_by_side import name_files
-from tests.commands.conftest import Run, check_refused, run  # noqa: F401
 from tests.parity.small_reports import accuracy_row, errors, full_report, plain_report
 
 
@@ -93,28 +90,3 @@ def test_reports_without_answers_are_refused() -> None:
         compare_reports({})
     with pytest.raises(InputError, match="the report a has neither"):
         compare_reports({"a": plain_report(accuracy=())})
-
-
-def test_the_command(run: Run) -> None:  # noqa: F811
-    full_report().save("a.json")
-    plain_report(3).save("b.json")
-    status, out, err = run(
-        *("compare", "a.json", "b.json", "--html", "p.html", "--csv", "t.csv"),
-        *("--latex", "t.tex", "--markdown", "t.md"),
-    )
-    assert status == 0 and err == ""
-    assert max(map(len, out.splitlines())) <= 80 and "Wrote p.html" in out
-    assert all(Path(name).is_file() for name in ("t.csv", "t.tex", "t.md"))
-    page = html.unescape(Path("p.html").read_text(encoding="utf-8"))
-    assert load_reports(["b.json"])["b"].verdict.headline in page
-    status, out, _ = run("compare", "a.json", "b.json", "--json")
-    values = json.loads(out)
-    assert status == 0 and set(values["verdicts"]) == {"a", "b"} and len(values["records"]) == 3
-
-
-def test_the_command_refuses_what_it_cannot_read_or_would_replace(run: Run) -> None:  # noqa: F811
-    full_report().save("a.json")
-    check_refused(run, ("compare", "a.json", "no.json"), "no.json: no such file")
-    check_refused(run, ("compare", "a.json", "a.json"), "named twice")
-    check_refused(run, ("compare", "a.json", "--csv", "a.json"), "another file of this command")
-    check_refused(run, ("compare", "a.json", "--csv", "t", "--html", "t"), "another file")

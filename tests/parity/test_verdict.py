@@ -51,6 +51,11 @@ CASES = {
         "partly",
         "loses under attack",
     ),
+    "few attacked images": (
+        plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM", 0.4, 0.0, 0.3))),
+        "holds",
+        "There a loss of 30.0 points is not excluded.",
+    ),
     "nothing compared": (replace(plain_report(), exact=()), "open", "nothing was compared"),
     "no accuracy": (plain_report(accuracy=()), "open", "no accuracy was measured"),
     "other model": (

@@ -188,6 +188,9 @@ def _of_attacks(report: "ParityReport") -> list[str]:
         f"Under the strongest attack ({name_shown(shown)}, {counted(kept.images, 'image')}) the"
         f" chip keeps {percent(kept.value)} right, and the float model {percent(before.value)}."
     ]
+    shift = shown.differences[RIGHT]
+    if shift.low < -LARGE_LOSS <= shift.high:
+        found.append(f"There a loss of {signed(-100 * shift.low)[1:]} points is not excluded.")
     if report.masking:
         found.append("Gradients look masked, so stronger attacks may exist.")
     return found

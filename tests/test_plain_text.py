@@ -3,6 +3,7 @@
 import pickle
 import unicodedata
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from stochi.commands.ending import run_to_its_end
 from stochi.commands.stopping import Stopping
 from stochi.deploy.portable.readme import _shown
 from stochi.errors import InputError, ProgramError, StochiError, StochiWarning
-from stochi.parity.report.page import render_page
+from stochi.parity import ParityReport
+from stochi.parity.report.pages.report_page import render_report
+from stochi.parity.results import RunDetails
 from stochi.plain_text import (
     LONGEST,
     Lines,
@@ -23,6 +26,7 @@ from stochi.plain_text import (
     escape_message,
     escape_text,
 )
+from tests.parity.small_reports import accuracy_row, plain_report
 
 NAMES = (
     "\x1b[31mred\x1b[0m",
@@ -109,10 +113,22 @@ def test_a_name_of_two_lines_makes_no_second_row(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("name", [*NAMES, "<script>alert(1)</script>", "</td>", "'\"&"])
 def test_a_page_shows_names_escaped(name: str) -> None:
-    page = render_page([name], {f"T {name}": [["layer", name], [name, "1"]]}, {"model": name})
+    plain = render_report(named_report("name"))
+    page = render_report(named_report(name))
     assert is_plain(page.replace("\n", ""))
-    assert "<script" not in page and page.count("</td>") == 2
+    for tag in ("<script", "<td", "<th", "<option", "<p", "<img"):
+        assert page.count(tag) == plain.count(tag)
     page.encode()
+
+
+def named_report(name: str) -> ParityReport:
+    """A report in which everything that has a name is called like this."""
+    report = plain_report(3, accuracy=(accuracy_row(), accuracy_row(name, 0.5)))
+    (exact,) = report.exact
+    layers = tuple(replace(layer, layer=name) for layer in exact.layers)
+    run = RunDetails({name: name}, name, name, (name,))
+    asked = replace(report.configuration, chip=name, noise=name)
+    return replace(report, configuration=asked, exact=(replace(exact, layers=layers),), run=run)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class Recipe:
 
     kind: str
     title: str
-    budget: float | None
+    budget: int | float | None
     budget_unit: str
     uses_model: bool
     uses_gradients: bool

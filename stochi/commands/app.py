@@ -9,6 +9,7 @@ import typer
 
 from stochi import __version__
 from stochi.commands.attack import attack_command
+from stochi.commands.compare import compare_command
 from stochi.commands.demo import demo_command
 from stochi.commands.deploy import deploy_command
 from stochi.commands.doctor import doctor_command
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "estimate": estimate_command,
     "attack": attack_command,
     "parity": parity_command,
+    "compare": compare_command,
     "study": study_command,
     "doctor": doctor_command,
 }

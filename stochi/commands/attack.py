@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons, refuse_other_budgets
-from stochi.commands.compared import Asked, Compared, compare, load_compared
+from stochi.commands.compared import Asked, Compared, compare_sides, load_compared
 from stochi.commands.console import Output
 from stochi.commands.event_budget import (
     FlipsOption,
@@ -134,7 +134,7 @@ def attack_command(
     check_new_figure(figure, *asked.files())
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
-    report = compare(output, compared, attacks, budgets, _options(trials, seed, device))
+    report = compare_sides(output, compared, attacks, budgets, _options(trials, seed, device))
     _finish(output, report, figure)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import Taken, check_kind, load_network, load_test
+from stochi.commands.data import Taken, check_kind, load_network, load_test, samples_of
 from stochi.commands.fitted_noise import (
     FitInputs,
     Reading,
@@ -96,6 +96,11 @@ class Asked:
     calibration: Path | None = None
     calibration_images: int | None = None
 
+    @property
+    def shown(self) -> str:
+        """What the inputs are called."""
+        return samples_of(self.data) if self.inputs is None else f"{self.inputs}"
+
     def files(self) -> tuple[Path | None, ...]:
         """Return the files that are read, which no output may replace."""
         model = Path(self.model.rpartition(":")[0] if is_spec(self.model) else self.model)
@@ -145,7 +150,7 @@ def load_compared(context: typer.Context, asked: Asked, output: Output) -> Compa
     return compared
 
 
-def compare(
+def compare_sides(
     output: Output,
     compared: Compared,
     attacks: "list[Attack]",

@@ -27,6 +27,7 @@ TAKEN: dict[type, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     str: ((str, int, float), "a text"),
     Path: ((str,), "a text, the name of a file"),
+    list: ((str,), "a list of texts"),
 }
 """Type of an option → the types that TOML may have for it, and their name."""
 
@@ -70,6 +71,8 @@ def write_configuration(context: typer.Context, command: str, written: Sequence[
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
     return str(value) if isinstance(value, Path) else value
 
 
@@ -90,7 +93,7 @@ def _read(path: Path, command: str, types: Types) -> dict[str, Any]:
     problems = list(_problems(values, {n: t for n, t in types.items() if n not in NOT_KEPT}))
     if problems:
         raise InputError(f"{path}: {'; '.join(problems)}")
-    return {name: _joined(value) for name, value in values.items()}
+    return {name: _as_given(value, types[name]) for name, value in values.items()}
 
 
 def _problems(values: Mapping[str, Any], types: Types) -> Iterator[str]:
@@ -108,6 +111,8 @@ def _problems(values: Mapping[str, Any], types: Types) -> Iterator[str]:
                 yield f"{name} is {one!r}; it must be {word}"
 
 
-def _joined(value: Any) -> Any:
-    """Return a value as the command line gives it: lists are separated by commas."""
-    return ",".join(map(str, value)) if isinstance(value, list) else value
+def _as_given(value: Any, kind: type) -> Any:
+    """Return a value as the command line gives it: several in one option stand between commas."""
+    if isinstance(value, list) and kind is not list:
+        return ",".join(map(str, value))
+    return value

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
+from stochi.commands.data import samples_of
+from stochi.commands.dated import with_command
 from stochi.commands.demo_plan import DemoPlan, plan_demo
 from stochi.commands.habits import check_new_output
 from stochi.commands.options import DataDirOption, JsonOption, refuse
@@ -51,7 +53,8 @@ def demo_command(
 ) -> None:
     """Train, export, lower, run on Lava and compare, on digits or on events.
 
-    The folder then holds the checkpoint, the NIR graph, the Program, the report and a figure.
+    The folder then holds the checkpoint, the NIR graph, the Program, the report, its page and a
+    figure.
 
     If Lava cannot be used, the demo reports why and continues without it.
     Exit status 1 if a single value differs.
@@ -88,12 +91,14 @@ def demo_command(
         lava=lava,
         progress=output.progress,
     )
+    report = with_command(report, samples_of(data))
     report.save(out / "report.json")
     report.to_html(out / "report.html")
     draw_report(report, out / "report.png")
     output.progress("Done")
     output.line("")
-    written = f"model.pt, model.nir, model.program, report.json, .html and .png in {out}/"
+    beside = "model.pt, model.nir, model.program, report.json and report.png"
+    written = f"{out}/report.html, and beside it {beside}"
     finish_report(output, report, written)
 
 

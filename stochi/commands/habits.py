@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -165,6 +165,8 @@ def _config_option(types: Mapping[str, type]) -> Any:
 
 def _plain_type(kind: Any) -> type:
     """Return the type of an option's value, None aside."""
+    if get_origin(kind) is list:
+        return list
     inner = [one for one in get_args(kind) if one is not type(None)]
     found: type = inner[0] if inner else kind
     return found

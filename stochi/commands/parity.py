@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import read_attacks, read_epsilons
-from stochi.commands.compared import Asked, Compared, compare, load_compared
+from stochi.commands.compared import Asked, Compared, compare_sides, load_compared
 from stochi.commands.console import Output
+from stochi.commands.dated import with_command
 from stochi.commands.event_budget import (
     FlipsOption,
     KindsOption,
@@ -46,6 +47,7 @@ from stochi.commands.options import (
 )
 from stochi.commands.output_names import named_after
 from stochi.errors import InputError
+from stochi.files import is_written_through
 
 if TYPE_CHECKING:
     from stochi.attacks import Attack, EventBudget
@@ -55,7 +57,10 @@ OutOption = Annotated[
     Path | None,
     typer.Option(help="Report to write, as JSON.", show_default="runs/NAME_report.json"),
 ]
-HtmlOption = Annotated[Path | None, typer.Option(help="Write the report as an HTML page, too.")]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(help="HTML page of the report to write; by default it lies beside the report."),
+]
 ImagesOption = Annotated[
     int | None, typer.Option(help="Number of test images; all of them by default.")
 ]
@@ -126,7 +131,7 @@ def parity_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
-    out = _check_outputs(asked, out, html)
+    report_file, page = _check_outputs(asked, out, html)
     budgets = read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
     attacks = _read_attacks(context, attack, surrogates, budgets, changes)
@@ -134,15 +139,27 @@ def parity_command(
     attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
     options = _options(exact, attack_images, lava, trials, seed, device)
     report = _compare(output, compared, attacks, budgets, options, ablation)
-    finish_report(output, report, _write(report, out, html))
+    _finish(output, with_command(report, asked.shown), report_file, page)
 
 
-def _check_outputs(asked: Asked, out: Path | None, html: Path | None) -> Path:
-    """Return where the report goes; raise InputError if it cannot be written or replaces a file."""
-    out = named_after(asked.model, "_report.json") if out is None else out
-    check_new_output(out, *asked.files(), html)
-    check_new_output(html, *asked.files())
-    return out
+def _page_of(out: Path) -> Path | None:
+    """Return the page beside a report, None beside a page, or what is no file."""
+    if out.suffix == ".html" or is_written_through(out):
+        return None
+    return out.with_suffix(".html")
+
+
+def _check_outputs(asked: Asked, out: Path | None, html: Path | None) -> tuple[Path, Path | None]:
+    """Return the report and the page to write.
+
+    Raises:
+        InputError: one of them would replace a file, or cannot be written.
+    """
+    report = named_after(asked.model, "_report.json") if out is None else out
+    page = _page_of(report) if html is None else html
+    check_new_output(report, *asked.files(), page)
+    check_new_output(page, *asked.files())
+    return report, page
 
 
 def _options(
@@ -158,22 +175,24 @@ def _names_attacks(context: typer.Context) -> bool:
     return any(was_given(context, option) for option in ("attack", "epsilons", "surrogates"))
 
 
-def _write(report: "ParityReport", out: Path, html: Path | None) -> str:
-    """Write a report, also as a page if that has a name; return what was written."""
+def _finish(output: Output, report: "ParityReport", out: Path, page: Path | None) -> None:
+    """Write a report, also as a page if that has a name, print it and end the command."""
     report.save(out)
-    if html is None:
-        return f"{out}"
-    report.to_html(html)
-    return f"{out} and {html}"
+    written = f"{out}"
+    if page is not None:
+        report.to_html(page)
+        written += f" and {page}"
+    finish_report(output, report, written)
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:
-    """Print the tables of a report, its warnings and what was written; end the command.
+    """Print a report's tables, verdict, warnings and what was written; end the command.
 
     Raises:
         typer.Exit: with status 1, if a value differs.
     """
     from stochi.parity.report import tables
+    from stochi.parity.report.terminal import terminal_width, wrap
 
     print_accuracy(output, report)
     if report.ablation is not None:
@@ -182,6 +201,8 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
         output.table(report.distribution_table(), tables.DISTRIBUTION_TITLE, text_columns=2)
     output.table(report.exact_table(), tables.EXACT_TITLE)
     output.line(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
+    for line in wrap(report.verdict.text, terminal_width()):
+        output.line(line)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")
     output.line(f"Wrote {written}")
@@ -251,7 +272,7 @@ def _compare(
     from stochi.parity import ablate
     from stochi.parity.attacked import at_each_epsilon
 
-    report = compare(output, compared, attacks, budgets, options)
+    report = compare_sides(output, compared, attacks, budgets, options)
     if not ablation:
         return report
     found = ablate(

@@ -6,4 +6,7 @@ from .report.figure import draw_report as draw_report
 from .report.report import ParityReport as ParityReport
 from .report.robustness_figure import draw_robustness as draw_robustness
 from .report.schema import report_schema as report_schema
+from .report.side_by_side import ReportComparison as ReportComparison
+from .report.side_by_side import compare_reports as compare_reports
+from .report.side_by_side import load_reports as load_reports
 from .results import Ablation as Ablation

@@ -1,7 +1,8 @@
 """The parity check: the float model and the chip, value by value and in accuracy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import nir
 import torch
@@ -38,6 +39,7 @@ from stochi.parity.attacked import (
 )
 from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.parity.distribution.results import Margins
+from stochi.parity.flipped import keep_flipped
 from stochi.parity.masking import find_blind_images, find_signs
 from stochi.parity.observation import Observed, observe
 from stochi.parity.own import compare_own
@@ -52,9 +54,13 @@ from stochi.parity.results import (
     AccuracyRow,
     Configuration,
     ExactComparison,
+    FlippedImage,
     MaskingSign,
     OwnComparison,
+    RunDetails,
 )
+from stochi.parity.run_details import describe_run
+from stochi.parity.sample_trace import trace_sample
 from stochi.parity.scores import estimate_score, score_answers
 from stochi.parity.sides import Sides, make_sides
 from stochi.program.comparison import share_of_other_weights
@@ -126,7 +132,7 @@ def check_parity(
         attacks = at_each_epsilon(attacks, epsilons)
         exact, attacked = front.up_to(exact_images), front.up_to(attack_images or len(front))
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
-        check = _Check(sides, exact, attacked, lava, progress)
+        check = _Check(sides, exact, attacked, lava, progress, describe_run(data, front, program))
         report = check.start(model, origin, check.configuration(attacks, epsilons, seeds))
         observed = observe(sides, batches, margins, progress, number_of_samples(data))
         return check.with_answers(report, observed, attacks)
@@ -138,6 +144,7 @@ class _Check:
 
     Attributes:
         exact, attacked: the samples that are compared exactly, and those that are attacked.
+        details: what the check runs with.
     """
 
     sides: Sides
@@ -145,13 +152,30 @@ class _Check:
     attacked: Samples
     lava: bool
     progress: Progress
+    details: RunDetails
 
     def start(self, model: nn.Module, origin: nn.Module, asked: Configuration) -> ParityReport:
         """Return a report with what was asked for, and the comparisons value for value."""
         own = self.compare_own(model)
-        exact = [pair for seed in asked.seeds for pair in self.compare_exactly(self.exact, seed)]
+        exact: list[ExactComparison] = []
+        sample = None
+        for seed in asked.seeds:
+            records = self.run_exactly(self.exact, seed, f"{len(self.exact)} images, seed {seed}")
+            pairs = self.compare_pairs(records, self.exact, seed)
+            differing = next((pair for pair in pairs if pair.mismatches), None)
+            if sample is None or (differing and not any(pair.mismatches for pair in exact)):
+                shown = differing or pairs[-1]
+                sample = trace_sample(records, seed, LAVA if self.lava else ENGINE, shown.layers)
+            exact += pairs
         other_weights = self.other_weights(origin) if any(e.mismatches for e in exact) else {}
-        return ParityReport(asked, tuple(exact), other_weights=other_weights, own=own)
+        return ParityReport(
+            asked,
+            tuple(exact),
+            other_weights=other_weights,
+            own=own,
+            sample=sample,
+            run=self.details,
+        )
 
     def compare_own(self, model: nn.Module) -> OwnComparison | None:
         """Compare the model as its author wrote it with its graph, if it draws nothing."""
@@ -163,7 +187,7 @@ class _Check:
     ) -> ParityReport:
         """Return the report with distribution and accuracies, clean and attacked, or errors."""
         clean = observed.scores
-        report = replace(report, distribution=observed.distribution)
+        report = replace(report, distribution=observed.distribution, confusion=observed.confusion)
         exact = list(report.exact)
         if self.exact.regression:
             on_lava = [e.lava_error for e in exact if e.lava_error is not None]
@@ -172,17 +196,20 @@ class _Check:
         rows = [clean_row(clean, *on_lava[:1])]
         before = {side: right[:, : len(self.attacked)] for side, right in clean.items()}
         shown: list[Attacked] = []
+        flipped: list[tuple[float, list[FlippedImage]]] = []
         for attack in attacks:
             for made_on in surfaces_of(attack.recipe):
-                found, compared, row = self.under_attack(attack, made_on, before)
+                found, compared, row, kept = self.under_attack(attack, made_on, before)
                 shown.append(found)
                 exact += compared
                 rows.append(row)
+                flipped.append((row.sides[CHIP].value, kept))
         return replace(
             report,
             exact=tuple(exact),
             accuracy=(*rows, *worst_rows(shown, before)),
             masking=tuple(self.find_masking(shown)),
+            flipped=tuple(min((f for f in flipped if f[1]), key=itemgetter(0), default=(0, ()))[1]),
         )
 
     def configuration(
@@ -204,20 +231,28 @@ class _Check:
             lava=self.lava,
         )
 
-    def compare_exactly(
-        self, samples: Samples, seed: int, attack: str | None = None
-    ) -> list[ExactComparison]:
-        """Compare engine, twin and, if it runs, Lava, in pairs."""
-        program, inputs, on_lava = self.sides.program, samples.inputs, None
-        device = device_of(self.sides.model)
+    def run_exactly(self, samples: Samples, seed: int, what: str) -> dict[str, Record]:
+        """Run engine, twin and, if it is asked for, Lava on the same samples and draws.
+
+        Args:
+            what: what Lava runs, for the progress.
+        """
+        program, device = self.sides.program, device_of(self.sides.model)
         records: dict[str, Record] = {
             ENGINE: run(program, samples, seed=seed, probes=PROBES, device=device),
-            TWIN: record_twin(self.sides.twin, program, inputs, Draws(seed)),
+            TWIN: record_twin(self.sides.twin, program, samples.inputs, Draws(seed)),
         }
         if self.lava:
-            if attack is None:
-                self.progress(f"Lava: {len(samples)} images, seed {seed}")
+            self.progress(f"Lava: {what}")
             records[LAVA] = run(program, samples, LAVA, seed=seed, probes=PROBES)
+        return records
+
+    def compare_pairs(
+        self, records: Mapping[str, Record], samples: Samples, seed: int, attack: str | None = None
+    ) -> list[ExactComparison]:
+        """Compare the records in pairs, value for value."""
+        on_lava = None
+        if LAVA in records:
             answers = self.sides.answers_of(records[LAVA])
             on_lava = estimate_score(score_answers(answers, samples)[None])
         found: list[ExactComparison] = []
@@ -242,7 +277,7 @@ class _Check:
 
     def under_attack(
         self, attack: Attack, made_on: str | None, clean: Scores
-    ) -> tuple[Attacked, list[ExactComparison], AccuracyRow]:
+    ) -> tuple[Attacked, list[ExactComparison], AccuracyRow, list[FlippedImage]]:
         """Make the attack on one surface, and show what it made to all sides."""
         sides, recipe = self.sides, attack.recipe
         on = f" on {SIDES[made_on]}" if made_on else ""
@@ -256,10 +291,10 @@ class _Check:
         compared: list[ExactComparison] = []
         if self.lava and made_on in (TWIN, CHIP):
             few = samples.up_to(len(self.exact))
-            self.progress(f"Lava: {len(few)} attacked images")
-            compared = self.compare_exactly(few, sides.seed, recipe.name)
-        on_lava = compared[0].lava_accuracy if compared else None
-        return found, compared, attacked_row(found, clean, on_lava)
+            records = self.run_exactly(few, sides.seed, f"{len(few)} attacked images")
+            compared = self.compare_pairs(records, few, sides.seed, recipe.name)
+        row = attacked_row(found, clean, compared[0].lava_accuracy if compared else None)
+        return found, compared, row, keep_flipped(row, self.attacked, samples)
 
     def find_masking(self, shown: Sequence[Attacked]) -> list[MaskingSign]:
         """Signs of masked gradients, if any attack follows them."""

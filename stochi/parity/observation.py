@@ -9,6 +9,7 @@ import torch
 from stochi.attacks.progress import Progress
 from stochi.data.samples import Samples
 from stochi.devices import device_of
+from stochi.parity.confusion import Confusion, Counts
 from stochi.parity.distribution.comparison import compare_statistics
 from stochi.parity.distribution.image_statistics import (
     ImageStatistics,
@@ -29,10 +30,12 @@ class Observed(NamedTuple):
     Attributes:
         scores: side → (trials, samples).
         distribution: comparison of float model and chip; None if it was left out.
+        confusion: side → counts of classes; None for a regression.
     """
 
     scores: dict[str, torch.Tensor]
     distribution: Distribution | None
+    confusion: dict[str, Counts] | None
 
 
 def observe(
@@ -53,6 +56,7 @@ def observe(
     scores: list[dict[str, torch.Tensor]] = []
     found: list[ImageStatistics] = []
     labels: list[torch.Tensor] = []
+    confusion = Confusion()
     first, like = 0, None
     for batch in batches:
         last = first + len(batch)
@@ -63,15 +67,16 @@ def observe(
             ours, theirs = _take_trials(sides, batch, first, like)
             like = like or ours
             found.append(statistics_of(ours, theirs))
-            known = _known_scores(sides, batch, {FLOAT: ours, CHIP: theirs})
-        scores.append(sides.score(batch, known, first_sample=first))
+            known = _known_scores(sides, batch, {FLOAT: ours, CHIP: theirs}, confusion)
+        scores.append(sides.score(batch, known, first_sample=first, confusion=confusion))
         labels.append(batch.labels)
         first = last
     joined = {side: torch.cat([one[side] for one in scores], 1) for side in SIDES}
     if margins is None:
-        return Observed(joined, None)
+        return Observed(joined, None, confusion.found())
     every = torch.cat(labels, batch.label_dim)
-    return Observed(joined, compare_statistics(join_statistics(found), every, margins))
+    distribution = compare_statistics(join_statistics(found), every, margins)
+    return Observed(joined, distribution, confusion.found())
 
 
 def _take_trials(
@@ -84,14 +89,15 @@ def _take_trials(
 
 
 def _known_scores(
-    sides: Sides, batch: Samples, taken: dict[str, Trials]
+    sides: Sides, batch: Samples, taken: dict[str, Trials], confusion: Confusion
 ) -> dict[str, torch.Tensor]:
     """Return the scores that the logits of trials give; those of a regression may need more."""
     if batch.regression and sides.reading.readout in ("sum", "steps"):
         return {}
-    return {
-        side: torch.stack(
-            [score_answers(logits, batch) for logits in torch.from_numpy(np.array(trials.logits))]
-        )
-        for side, trials in taken.items()
-    }
+    scores = {}
+    for side, trials in taken.items():
+        answers = torch.from_numpy(np.array(trials.logits))
+        scores[side] = torch.stack([score_answers(logits, batch) for logits in answers])
+        for logits in answers:
+            confusion.add(side, logits, batch)
+    return scores

@@ -158,6 +158,81 @@ class MaskingSign:
 
 
 @dataclass(frozen=True)
+class FlippedImage:
+    """An image that an attack flips, as it was and as it was shown.
+
+    Attributes:
+        number: of the image, from 0.
+        attack, made_on: as of the row in the table of accuracies.
+        flips: "float_only", "chip_only" or "both".
+        shape: (channels, height, width) with 1 or 3 channels.
+        clean, attacked: its pixels, 0 to 255, in base64, in the order of the shape.
+    """
+
+    number: int
+    attack: str
+    made_on: str | None
+    flips: str
+    shape: tuple[int, ...]
+    clean: str
+    attacked: str
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One sample in one layer, on the twin and on the chip.
+
+    Attributes:
+        layer: its name.
+        neurons: numbers of the neurons whose spikes follow, in the flattened layer, ascending.
+        spikes: side → for each neuron a digit for each time step, 1 for a spike; empty for a layer
+            that does not spike.
+        neuron: number of the neuron whose membrane follows.
+        membranes: side → its membrane after each time step, in the chip's units.
+    """
+
+    layer: str
+    neurons: tuple[int, ...]
+    spikes: Mapping[str, tuple[str, ...]]
+    neuron: int
+    membranes: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class SampleTrace:
+    """One sample's run on the twin and on the chip: that of the first mismatch, or the first.
+
+    Attributes:
+        number: of the sample, from 0.
+        seed: of the draws; the trial is 0.
+        chip: what ran as the chip: "lava" or "engine".
+        layers: in the network's order.
+    """
+
+    number: int
+    seed: int
+    chip: str
+    layers: tuple[LayerTrace, ...]
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """With what, when and on which data a check ran.
+
+    Attributes:
+        versions: name → version of Stochi, Python and the libraries; None for what is missing.
+        data: the data in a few words.
+        date: UTC, as ISO 8601; None if the caller did not say it.
+        command: the words of the command line; None from Python.
+    """
+
+    versions: Mapping[str, str | None]
+    data: str
+    date: str | None = None
+    command: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class AblationConfiguration:
     """What an ablation was asked for."""
 

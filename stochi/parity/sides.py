@@ -14,6 +14,7 @@ from stochi.export.model.model import GraphModel
 from stochi.export.model.reading import Reading
 from stochi.hardware.draws import Draws
 from stochi.parity.arguments import ATTACKER_SEED
+from stochi.parity.confusion import Confusion
 from stochi.parity.own import ask
 from stochi.parity.records.float_model import seeded_draws
 from stochi.parity.records.outputs import answers_of, probes_for
@@ -86,6 +87,7 @@ class Sides:
         *,
         first_trial: int = 0,
         first_sample: int = 0,
+        confusion: Confusion | None = None,
     ) -> dict[str, torch.Tensor]:
         """Score each side's answers, side → (trials, samples); see :func:`score_answers`.
 
@@ -96,11 +98,13 @@ class Sides:
             known: scores of some of the sides.
             first_trial: number of the first of the trials.
             first_sample: number of the first of the samples.
+            confusion: also counts the answers, of the sides that are not known.
         """
         scores = dict(known or {})
+        seen = Confusion() if confusion is None else confusion
         for side in (side for side in SIDES if side not in scores):
             trials = [
-                self._score_trial(side, samples, trial, first_sample)
+                self._score_trial(side, samples, trial, first_sample, seen)
                 for trial in range(first_trial, first_trial + self.trials)
             ]
             scores[side] = torch.stack(trials)
@@ -122,12 +126,13 @@ class Sides:
         return self.own
 
     def _score_trial(
-        self, side: str, samples: Samples, trial: int, first_sample: int
+        self, side: str, samples: Samples, trial: int, first_sample: int, seen: Confusion
     ) -> torch.Tensor:
         scores = []
         for part in samples.batches(self.batch_size):
             answers = self.answer(side, part.inputs, trial, first_sample)
             scores.append(score_answers(answers, part))
+            seen.add(side, answers, part)
             first_sample += len(part)
         return torch.cat(scores)
 

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -146,12 +147,19 @@ NOT_CALLED = {
     *("attacks.Attack", "attacks.ImageAttack", "attacks.PotentialSurrogate"),
     *("deploy.Convention", "deploy.CostEstimate", "deploy.LayerFit", "deploy.Mapping"),
     *("deploy.Program", "export.GraphModel", "hardware.DecayDistribution"),
-    *("parity.Ablation", "parity.ParityReport", "statistics.Equivalence", "statistics.Estimate"),
+    *("parity.Ablation", "parity.ParityReport", "parity.ReportComparison"),
+    *("statistics.Equivalence", "statistics.Estimate"),
     *("study.EventStudyResults", "study.StudyResults", "sim.Record"),
 }
 """Values, bases, and results, which functions make and not callers; warnings count too."""
 OF_THE_PROGRAM = "program."
 """Parts of a Program, whose own tests are in tests/program."""
+
+
+def saved_report(world: World, name: str) -> Path:
+    """A report in a file."""
+    world.report.save(world.folder / name)
+    return world.folder / name
 
 
 def _image_attack(name: str, **more: Any) -> Callable[[World], Call]:
@@ -559,6 +567,10 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "parity.combine_seeds": lambda w: Call(
         parity.combine_seeds, {"distributions": [w.report.distribution] * 2}
     ),
+    "parity.compare_reports": lambda w: Call(parity.compare_reports, {"reports": {"a": w.report}}),
+    "parity.load_reports": lambda w: Call(
+        parity.load_reports, {"paths": [saved_report(w, "a.json"), saved_report(w, "b.json")]}
+    ),
     "parity.draw_report": lambda w: Call(
         parity.draw_report, {"report": w.report, "path": w.folder / "report.png"}
     ),
@@ -915,6 +927,13 @@ METHODS: dict[str, Callable[[World], Call]] = {
     "deploy.Program.load": lambda w: Call(deploy.Program.load, {"path": w.file("program.npz")}),
     "parity.ParityReport.save": lambda w: Call(w.report.save, {"path": w.folder / "r.json"}),
     "parity.ParityReport.to_html": lambda w: Call(w.report.to_html, {"path": w.folder / "r.html"}),
+    "parity.ParityReport.load": lambda w: Call(
+        parity.ParityReport.load, {"path": saved_report(w, "c.json")}
+    ),
+    "parity.ParityReport.dated": lambda w: Call(
+        w.report.dated,
+        {"date": datetime(2026, 1, 2, tzinfo=timezone.utc), "command": ["stochi"], "data": "mine"},
+    ),
     "sim.Record.save": lambda w: Call(w.record.save, {"path": w.folder / "r.npz"}),
 }
 

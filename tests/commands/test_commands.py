@@ -28,7 +28,7 @@ from tests.commands.conftest import Run
 
 NAMES = (
     *("demo", "train", "tune", "export", "deploy", "show", "map", "simulate", "estimate"),
-    *("attack", "parity", "study", "doctor"),
+    *("attack", "parity", "compare", "study", "doctor"),
 )
 
 

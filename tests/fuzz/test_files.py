@@ -8,9 +8,9 @@ from tests.fuzz.kinds import KINDS
 
 MUTANTS = 60
 LEAST_CRAFTED = 200
-EVERY = {"graphs": 9, "nets": 4, "events": 2, "trainings": 20}
-"""Kinds whose files each take a process to be read, or a training: one of so many crafted files is
-tried."""
+EVERY = {"graphs": 9, "nets": 4, "events": 2, "trainings": 20, "reports": 20}
+"""Kinds whose files each take a process to be read, a training, or several pages: one of so many
+crafted files is tried."""
 
 
 @pytest.mark.parametrize("module", KINDS)

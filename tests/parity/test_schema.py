@@ -26,6 +26,7 @@ SHAPE = (2, 8, 8)
 MAPS = {
     *("sides", "differences", "every_draw", "made_by"),
     *("layers", "logit_mean", "rates", "variants", "parameters"),
+    *("confusion", "spikes", "membranes", "versions"),
 }
 """Keys whose objects have keys of their own, such as the names of layers."""
 Place = tuple[str | int, ...]

@@ -1,23 +1,21 @@
-"""The parity report: typed results, a JSON file, an HTML page."""
+"""The parity report: typed results, a JSON file, an HTML page, text."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from stochi.arguments import check_arguments
 from stochi.files import write_whole
 from stochi.parity.distribution.results import Distribution
-from stochi.parity.report.page import render_page
+from stochi.parity.report.loading import FORMAT_VERSION, load_report
+from stochi.parity.report.pages.fragment import render_fragment
+from stochi.parity.report.pages.report_page import render_report
 from stochi.parity.report.tables import (
-    ABLATION_TITLE,
     ACCURACY_TITLE,
-    DIFFERENCES_TITLE,
-    DISTRIBUTION_TITLE,
     ERRORS_TITLE,
-    EXACT_TITLE,
-    PARTS_TITLE,
     Rows,
     ablation_rows,
     accuracy_rows,
@@ -27,6 +25,8 @@ from stochi.parity.report.tables import (
     exact_rows,
     part_rows,
 )
+from stochi.parity.report.terminal import fit_table, terminal_width, wrap
+from stochi.parity.report.verdict import Verdict, find_verdict
 from stochi.parity.report.warnings import find_warnings, warnings_of_own
 from stochi.parity.results import (
     Ablation,
@@ -34,14 +34,16 @@ from stochi.parity.results import (
     Configuration,
     Errors,
     ExactComparison,
+    FlippedImage,
     MaskingSign,
     OwnComparison,
+    RunDetails,
+    SampleTrace,
 )
+from stochi.plain_text import escape_text
 
-FORMAT_VERSION = 7
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ParityReport:
     """What :func:`stochi.parity.check_parity` found; ``docs/report.md`` describes every field.
 
@@ -58,17 +60,88 @@ class ParityReport:
             those that the model lowers to.
         own: the model as its author wrote it against its graph; None if it draws random numbers,
             is a graph, or does not take the samples.
+        confusion: "float" and "chip" → (classes, classes) numbers of answers to the clean images
+            over all trials, by the right class and the answered one; None for a regression.
+        flipped: a few of the images that the strongest attack flips.
+        sample: one sample's run, None if it was not kept.
+        run: versions, data, time and command; None if they were not kept. Two reports are equal
+            whenever they were made.
     """
 
     configuration: Configuration
-    exact: Sequence[ExactComparison] = ()
-    accuracy: Sequence[AccuracyRow] = ()
+    exact: tuple[ExactComparison, ...] = ()
+    accuracy: tuple[AccuracyRow, ...] = ()
     errors: Errors | None = None
     distribution: Distribution | None = None
-    masking: Sequence[MaskingSign] = ()
+    masking: tuple[MaskingSign, ...] = ()
     ablation: Ablation | None = None
     other_weights: Mapping[str, float] = field(default_factory=dict)
     own: OwnComparison | None = None
+    confusion: Mapping[str, tuple[tuple[int, ...], ...]] | None = None
+    flipped: tuple[FlippedImage, ...] = ()
+    sample: SampleTrace | None = None
+    run: RunDetails | None = field(default=None, compare=False)
+
+    @staticmethod
+    def load(path: str | Path) -> "ParityReport":
+        """Read a report that :meth:`save` wrote; nothing in it is executed.
+
+        Raises:
+            InputError: the file is missing, is no report or one of another version, or is damaged;
+                the message names all that is wrong.
+        """
+        check_arguments(ParityReport.load, locals())
+        return load_report(Path(path), ParityReport)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the report comes to, in sentences."""
+        return find_verdict(self)
+
+    def dated(
+        self, date: datetime, *, command: Sequence[str] | None = None, data: str | None = None
+    ) -> "ParityReport":
+        """Return the report with the time of the check, and what else its caller knows.
+
+        Args:
+            date: kept in UTC, in seconds; without a time zone it is in this machine's.
+            command: the words of the command line; what is not printable in them is escaped.
+            data: the data in a few words.
+        """
+        check_arguments(ParityReport.dated, locals())
+        run = self.run or RunDetails({}, "")
+        moment = date.astimezone(timezone.utc).isoformat(timespec="seconds")
+        words = None if command is None else tuple(map(escape_text, command))
+        return replace(
+            self,
+            run=replace(
+                run,
+                date=moment,
+                command=words,
+                data=run.data if data is None else escape_text(data),
+            ),
+        )
+
+    def __repr__(self) -> str:
+        asked = self.configuration
+        return (
+            f"ParityReport(chip={asked.chip!r}, noise={asked.noise!r}, compared={self.compared},"
+            f" mismatches={self.mismatches}, rows={len(self.accuracy)})"
+        )
+
+    def __str__(self) -> str:
+        """Verdict, warnings and the table of accuracies, in lines that fit the terminal."""
+        width = terminal_width()
+        lines = wrap(self.verdict.text, width)
+        for warning in self.warnings():
+            lines += ["", *wrap(f"Warning: {warning}", width)]
+        if len(self.table()) > 1:
+            lines += ["", *wrap(self.title, width), *fit_table(self.table(), width)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Verdict and the table of accuracies, for a notebook."""
+        return render_fragment(self)
 
     @property
     def mismatches(self) -> int:
@@ -129,20 +202,9 @@ class ParityReport:
     def save(self, path: str | Path) -> None:
         """Write the report as JSON, aside and then into place."""
         check_arguments(ParityReport.save, locals())
-        write_whole(path, json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
+        write_whole(path, json.dumps(self.to_json(), indent=2) + "\n")
 
     def to_html(self, path: str | Path) -> None:
-        """Write the tables as one HTML page that needs nothing else."""
+        """Write the report as one HTML page that needs nothing else."""
         check_arguments(ParityReport.to_html, locals())
-        tables = {self.title: self.table()}
-        if self.errors is None:
-            tables[DIFFERENCES_TITLE] = self.differences_table()
-        if len(self.parts_table()) > 1:
-            tables[PARTS_TITLE] = self.parts_table()
-        if self.ablation is not None:
-            tables[ABLATION_TITLE] = self.ablation_table()
-        tables[EXACT_TITLE] = self.exact_table()
-        if self.distribution is not None:
-            tables[DISTRIBUTION_TITLE] = self.distribution_table()
-        page = render_page(self.warnings(), tables, asdict(self.configuration))
-        write_whole(path, page)
+        write_whole(path, render_report(self))

@@ -1,0 +1,132 @@
+"""What the parts of a report must have in common, beyond their types."""
+
+import binascii
+import math
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Set
+from typing import TYPE_CHECKING
+
+from stochi.parity.distribution.results import comparisons
+from stochi.parity.distribution.verdicts import VERDICTS
+from stochi.parity.report.tables import DIFFERENCES, VARIANTS
+from stochi.parity.results import CHIP, FLOAT, SIDES, TWIN, FlippedImage, LayerTrace
+
+if TYPE_CHECKING:
+    from stochi.parity.report.report import ParityReport
+
+TWO = frozenset((FLOAT, CHIP))
+TRACED = frozenset((TWIN, CHIP))
+
+
+def find_contradictions(report: "ParityReport") -> list[str]:
+    """Return what does not fit together, a phrase each."""
+    return [
+        *_of_accuracy(report),
+        *_of_exact(report),
+        *_of_distribution(report),
+        *_of_confusion(report.confusion),
+        *(text for image in report.flipped for text in _of_flipped(image)),
+        *(text for layer in _traces(report) for text in _of_trace(layer)),
+        *_of_others(report),
+    ]
+
+
+def _keys(found: Set[str], right: Set[str], place: str) -> Iterator[str]:
+    if found != right:
+        yield f"{place} has the keys {sorted(found)}, not {sorted(right)}"
+
+
+def _of_accuracy(report: "ParityReport") -> Iterator[str]:
+    for number, row in enumerate(report.accuracy):
+        place = f"accuracy.{number}"
+        yield from _keys(row.sides.keys(), SIDES.keys(), f"{place}.sides")
+        yield from _keys(row.every_draw.keys(), SIDES.keys(), f"{place}.every_draw")
+        yield from _keys(row.differences.keys(), DIFFERENCES.keys(), f"{place}.differences")
+        if row.made_on not in (None, *SIDES):
+            yield f"{place}.made_on is no side"
+    if report.errors is not None:
+        yield from _keys(report.errors.sides.keys(), SIDES.keys(), "errors.sides")
+        found = report.errors.differences.keys()
+        yield from _keys(found, DIFFERENCES.keys(), "errors.differences")
+
+
+def _of_exact(report: "ParityReport") -> Iterator[str]:
+    for number, entry in enumerate(report.exact):
+        for name in ("compared", "mismatches"):
+            total = sum(getattr(layer, name) for layer in entry.layers)
+            if getattr(entry, name) != total or total < 0:
+                yield f"exact.{number}.{name} is not the sum over its layers, {total}"
+        if any((layer.first is None) != (layer.mismatches == 0) for layer in entry.layers):
+            yield f"exact.{number}: first and mismatches of a layer contradict each other"
+
+
+def _of_distribution(report: "ParityReport") -> Iterator[str]:
+    if report.distribution is None:
+        return
+    layers, network = report.distribution.layers, report.distribution.network
+    if not network.logit_mean:
+        yield "distribution.network.logit_mean is empty"
+    for place, entry in comparisons(layers, network):
+        name = ".".join(("distribution", *place))
+        yield from _keys(entry.sides.keys(), TWO, f"{name}.sides")
+        if entry.verdict not in VERDICTS:
+            yield f"{name}.verdict is none of {', '.join(VERDICTS)}"
+
+
+def _of_confusion(confusion: Mapping[str, tuple[tuple[int, ...], ...]] | None) -> Iterator[str]:
+    if confusion is None:
+        return
+    yield from _keys(confusion.keys(), TWO, "confusion")
+    classes = {len(rows) for rows in confusion.values()}
+    widths = {len(row) for rows in confusion.values() for row in rows}
+    if len(classes) != 1 or classes != widths:
+        yield "confusion is not (classes, classes) on both sides"
+    elif min(count for rows in confusion.values() for row in rows for count in row) < 0:
+        yield "confusion has negative counts"
+
+
+def _of_flipped(image: FlippedImage) -> Iterator[str]:
+    place = f"flipped image {image.number}"
+    if len(image.shape) != 3 or image.shape[0] not in (1, 3) or min(image.shape) < 1:
+        yield f"{place}: its shape is not (1 or 3 channels, height, width)"
+        return
+    for name in ("clean", "attacked"):
+        try:
+            pixels = b64decode(getattr(image, name), validate=True)
+        except (binascii.Error, ValueError):
+            yield f"{place}: {name} is not base64"
+            continue
+        if len(pixels) != math.prod(image.shape):
+            yield f"{place}: {name} has {len(pixels)} pixels, not those of its shape"
+
+
+def _traces(report: "ParityReport") -> tuple[LayerTrace, ...]:
+    return () if report.sample is None else report.sample.layers
+
+
+def _of_trace(layer: LayerTrace) -> Iterator[str]:
+    place = f"sample, layer {layer.layer}"
+    yield from _keys(layer.membranes.keys(), TRACED, f"{place}, membranes")
+    if layer.spikes:
+        yield from _keys(layer.spikes.keys(), TRACED, f"{place}, spikes")
+    lengths = {len(values) for values in layer.membranes.values()}
+    lengths |= {len(digits) for each in layer.spikes.values() for digits in each}
+    if len(lengths) != 1 or 0 in lengths:
+        yield f"{place}: not all have the same number of time steps, of at least 1"
+    if any(len(each) != len(layer.neurons) for each in layer.spikes.values()):
+        yield f"{place}: there are not as many rows of spikes as neurons"
+    if not {digit for each in layer.spikes.values() for row in each for digit in row} <= set("01"):
+        yield f"{place}: spikes are not digits 0 and 1"
+
+
+def _of_others(report: "ParityReport") -> Iterator[str]:
+    if report.ablation is not None:
+        found = report.ablation.variants.keys()
+        if FLOAT not in found or not found <= VARIANTS.keys():
+            yield f"ablation.variants has the keys {sorted(found)}"
+        for name, variant in report.ablation.variants.items():
+            for shown in (variant.clean, variant.attacked):
+                if shown is not None and (shown.accuracy is None) == (shown.error is None):
+                    yield f"ablation.variants.{name}: neither or both of accuracy and error"
+    if any(sign.side not in SIDES for sign in report.masking):
+        yield "masking: a side that there is not"

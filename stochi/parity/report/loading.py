@@ -1,0 +1,118 @@
+"""Reading of a saved report: its version, its keys, its types, and what must fit together."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from stochi.budget import check_memory
+from stochi.errors import InputError
+from stochi.files import check_plain_file
+from stochi.parity.report.consistency import find_contradictions
+from stochi.plain_text import shorten_repr
+
+if TYPE_CHECKING:
+    from stochi.parity.report.report import ParityReport
+
+FORMAT_VERSION = 8
+DERIVED = ("version", "compared", "mismatches", "warnings")
+"""Keys of a file that are not a report's own."""
+_BYTES = 40
+"""Bytes of memory that a byte of JSON may take."""
+_SHOWN = 8
+"""Number of problems that a message names."""
+
+
+def complete_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a file, from that of the report's types: all keys, and no others."""
+    schema["properties"] |= {
+        "version": {"const": FORMAT_VERSION},
+        "compared": {"type": "integer", "minimum": 0},
+        "mismatches": {"type": "integer", "minimum": 0},
+        "warnings": {"type": "array", "items": {"type": "string"}},
+    }
+    for part in (schema, *schema["$defs"].values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+            part["required"] = sorted(part["properties"])
+    return schema
+
+
+def load_report(path: Path, kind: "type[ParityReport]") -> "ParityReport":
+    """Read a report; see :meth:`stochi.parity.ParityReport.load`."""
+    values = _read(path)
+    adapter = TypeAdapter(kind)
+    schema = complete_schema(adapter.json_schema())
+    problems = list(_of_keys(values, schema, schema["$defs"], ""))
+    report = None
+    own = {key: value for key, value in values.items() if key not in DERIVED}
+    try:
+        report = adapter.validate_json(json.dumps(own), strict=True)
+    except ValidationError as error:
+        missing = {"missing", "unexpected_keyword_argument"}
+        problems += [
+            f"{_place(one['loc'])}: {one['msg']}"
+            for one in error.errors(include_url=False, include_context=False)
+            if one["type"] not in missing
+        ]
+    if report is not None:
+        problems += find_contradictions(report)
+        for name in ("compared", "mismatches"):
+            if name in values and values[name] != getattr(report, name):
+                problems.append(f"{name} is not the sum over exact, {getattr(report, name)}")
+    if problems or report is None:
+        raise InputError(f"{path}: not a whole report: {_listed(problems)}; make it again")
+    return report
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the object in a file, of this version."""
+    check_plain_file(path, "name a report of 'stochi parity'")
+    check_memory(_BYTES * path.stat().st_size, f"{path}")
+    try:
+        values = json.loads(path.read_bytes().decode())
+    except (ValueError, RecursionError) as error:
+        why = "too many levels" if isinstance(error, RecursionError) else f"{error}"
+        raise InputError(f"{path}: no report, since it is not JSON ({why})") from None
+    if not isinstance(values, dict) or "version" not in values or "configuration" not in values:
+        raise InputError(f"{path}: JSON, but no parity report; name one of 'stochi parity'")
+    version = values["version"]
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: a report in version {shorten_repr(version)} of the format, and this Stochi"
+            f" reads version {FORMAT_VERSION}; run the check again, or read it with the Stochi that"
+            " wrote it"
+        )
+    return values
+
+
+def _of_keys(value: Any, schema: Any, types: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield the keys that are missing, and those that are unknown; types are pydantic's matter."""
+    for option in schema.get("anyOf", [schema]) if isinstance(schema, Mapping) else []:
+        part = types[option["$ref"].rpartition("/")[2]] if "$ref" in option else option
+        if isinstance(value, dict) and "properties" in part:
+            known = part["properties"]
+            yield from (f"{place}{key} is missing" for key in known if key not in value)
+            for key, inner in value.items():
+                if key not in known:
+                    yield f"{place}{shorten_repr(key)} is unknown"
+                else:
+                    yield from _of_keys(inner, known[key], types, f"{place}{key}.")
+        elif isinstance(value, dict) and isinstance(part.get("additionalProperties"), Mapping):
+            for key, inner in value.items():
+                yield from _of_keys(inner, part["additionalProperties"], types, f"{place}{key}.")
+        elif isinstance(value, list) and "items" in part:
+            for number, inner in enumerate(value):
+                yield from _of_keys(inner, part["items"], types, f"{place}{number}.")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))
+
+
+def _listed(problems: list[str]) -> str:
+    more = len(problems) - _SHOWN
+    shown = "; ".join(dict.fromkeys(problems[:_SHOWN]))
+    return shown if more <= 0 else f"{shown}; and {more} more"

@@ -1,0 +1,59 @@
+"""Numbers of a report as words."""
+
+from stochi.statistics.intervals import Estimate
+
+POINTS = 100
+"""Points of a share: an accuracy of 0.5 is 50 %."""
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign; what rounds to 0 has none."""
+    text = f"{value:+.{digits}f}"
+    if text.strip("+-0.") == "":
+        text = text[1:]
+    return text.replace("-", "−")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share in percent."""
+    return f"{POINTS * share:.{digits}f}%"
+
+
+def percent_interval(estimate: Estimate) -> str:
+    """Return an accuracy in percent, with its interval."""
+    low, high = (f"{POINTS * end:.1f}" for end in (estimate.low, estimate.high))
+    return f"{POINTS * estimate.value:.1f} [{low}, {high}]"
+
+
+def signed_interval(value: float, low: float, high: float, digits: int = 1) -> str:
+    """Return a difference with its interval."""
+    return f"{signed(value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
+
+
+def points(estimate: Estimate) -> str:
+    """Return a difference of accuracies in points, with its interval."""
+    value, low, high = (POINTS * end for end in (estimate.value, estimate.low, estimate.high))
+    return signed_interval(value, low, high)
+
+
+def number(value: float) -> str:
+    """Return a number in four digits."""
+    return f"{value:.4g}".replace("-", "−")
+
+
+def number_interval(estimate: Estimate) -> str:
+    """Return an error with its interval."""
+    low, high = number(estimate.low), number(estimate.high)
+    return f"{number(estimate.value)} [{low}, {high}]"
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return a number of things, in the singular if it is one."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """Return names as a list, the number of the others for more than a few."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"

@@ -1,0 +1,142 @@
+"""Reports for tests: one of a small network, and parts of which others are put together."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import cache
+
+import torch
+
+from stochi.attacks import FGSM, UniformNoise
+from stochi.data import Images
+from stochi.deploy import lower
+from stochi.export import to_nir
+from stochi.parity import ParityReport, ablate, check_parity
+from stochi.parity.distribution.results import (
+    AnswerDistribution,
+    Comparison,
+    Distribution,
+    LayerDistribution,
+    Margins,
+)
+from stochi.parity.records.comparison import FirstMismatch, LayerComparison
+from stochi.parity.results import (
+    SIDES,
+    Ablation,
+    AblationConfiguration,
+    AccuracyRow,
+    Configuration,
+    Errors,
+    ExactComparison,
+    FlippedImage,
+    Flips,
+    LayerTrace,
+    MaskingSign,
+    OwnComparison,
+    RateShift,
+    RunDetails,
+    SampleTrace,
+    Shown,
+    Variant,
+)
+from stochi.statistics.intervals import Estimate
+from tests.conftest import conv_net
+
+SHAPE = (2, 8, 8)
+DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+PAIRS = ("chip_minus_float", "twin_minus_float", "chip_minus_twin")
+
+
+@cache
+def full_report() -> ParityReport:
+    """A report with all parts but Lava's, of grey images by a network that is right on them."""
+    torch.manual_seed(0)
+    net, images = _grey_net(), torch.rand(12, 1, 8, 8)
+    with torch.no_grad():
+        labels = torch.stack([net(images) for _ in range(4)]).mean(0).argmax(1)
+    data = Images(images, labels)
+    program = lower(to_nir(net, images[:1]))
+    attack = FGSM(0.1, draws=2, surrogates=("own", "atan-25"))
+    found = check_parity(
+        *(net, program, data),
+        attacks=[UniformNoise(0.1), attack],
+        epsilons=[0.1, 0.3],
+        trials=2,
+        lava=False,
+        exact_images=4,
+    )
+    found = replace(found, ablation=ablate(net, program, data, attack=attack, trials=2))
+    return found.dated(DATE, command=["stochi", "parity", "a b.pt"], data="12 of <my> images")
+
+
+def _grey_net() -> torch.nn.Module:
+    net = conv_net()
+    net.network.conv1 = torch.nn.Conv2d(1, 4, 3, padding=1)
+    with torch.no_grad():
+        net.network.conv1.weight.mul_(3.0)
+    return net
+
+
+def estimate(value: float, half: float = 0.02, images: int = 100) -> Estimate:
+    """An estimate with an interval of ± ``half``."""
+    return Estimate(value, value - half, value + half, images, 3)
+
+
+def accuracy_row(
+    attack: str = "clean", chip: float = 0.9, shift: float = 0.0, half: float = 0.02
+) -> AccuracyRow:
+    """A row in which the chip has this accuracy and this difference from the float model."""
+    values = {"float": chip - shift, "twin": chip, "chip": chip}
+    shifts = dict.fromkeys(PAIRS, estimate(0.0, half)) | {PAIRS[0]: estimate(shift, half)}
+    return AccuracyRow(
+        *(attack, attack, None, None),
+        {side: estimate(values[side]) for side in SIDES},
+        shifts,
+        {side: estimate(values[side]) for side in SIDES},
+        None if attack == "clean" else Flips((0,), (), (1, 2)),
+    )
+
+
+def errors(shift: float, half: float = 0.001) -> Errors:
+    """Mean squared errors of which the chip's is larger by ``shift``."""
+    sides = {side: estimate(0.01 + shift * (side != "float"), half) for side in SIDES}
+    return Errors(sides, dict.fromkeys(PAIRS, estimate(shift, half)))
+
+
+def plain_report(mismatches: int = 0, **parts: object) -> ParityReport:
+    """A report without a comparison in distribution, of one layer."""
+    asked = Configuration("loihi2", "decay", "philox", 4, 3, (0,), 4, 0, (), None, 512, False)
+    first = FirstMismatch(2, 1, (0, 3), 5, 6) if mismatches else None
+    layers = (LayerComparison("lif1", "spikes", 1000, mismatches, first),)
+    exact = ExactComparison("twin", "engine", 0, 4, None, 1000, mismatches, layers)
+    given: Mapping[str, object] = {"accuracy": (accuracy_row(),), **parts}
+    return ParityReport(asked, (exact,), **given)  # type: ignore[arg-type]
+
+
+def composed_report() -> ParityReport:
+    """A report with every part, that needs no network."""
+    found = Comparison({"float": 0.2, "chip": 0.3}, 0.5, 0.4, 0.6, 0.01, 0.5, "different")
+    open_ = replace(found, difference=None, low=None, high=None, verdict="undecided")
+    layers = {"lif1": LayerDistribution(found, open_, found, found, found)}
+    network = AnswerDistribution(found, {"0": found, "1": open_}, found, found, found)
+    shown = Shown(estimate(0.5), None, estimate(0.0))
+    variant = Variant(shown, shown, {"lif1": RateShift(0.1, estimate(0.0))})
+    asked = AblationConfiguration("loihi2", "decay", 4, "FGSM", 4, 3, 0, 512)
+    trace = {"twin": ("0101", "1111"), "chip": ("0111", "1111")}
+    membranes = {"twin": (1, -2, 3, 0), "chip": (1, -2, 4, 0)}
+    attacked = replace(
+        accuracy_row("FGSM, ε = 0.1", 0.4), made_on="twin", epsilon=0.1, made_by={"FGSM": 1.0}
+    )
+    return plain_report(
+        3,
+        accuracy=(accuracy_row(), attacked, replace(attacked, epsilon=0.2)),
+        distribution=Distribution(100, 3, Margins(), layers, network, (), "different"),
+        masking=(MaskingSign("chip", 0.1, "FGSM", "noise", 0.2, 0.1, 0.3, 0.0),),
+        ablation=Ablation(asked, {"float": variant, "all": variant}),
+        other_weights={"lif1": 0.01},
+        own=OwnComparison(8, 0, 0.0, 1.0),
+        confusion=dict.fromkeys(("float", "chip"), ((3, 1), (0, 4))),
+        flipped=(FlippedImage(1, "FGSM", "twin", "both", (1, 1, 2), "AAE=", "//8="),),
+        sample=SampleTrace(1, 0, "engine", (LayerTrace("lif1", (0, 3), trace, 3, membranes),)),
+        run=RunDetails({"stochi": "0.1.0", "lava": None}, "4 images", "2026-01-02", ("stochi",)),
+    )

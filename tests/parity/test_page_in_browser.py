@@ -1,0 +1,147 @@
+"""The pages in headless Chromium: their controls, their accessibility, narrow and dark screens."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stochi.parity import compare_reports
+from tests.parity.small_reports import accuracy_row, errors, full_report, plain_report
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+PAGES = ("full", "mismatches", "regression", "compared")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    full, broken = full_report(), plain_report(3)
+    full.to_html(folder / "full.html")
+    broken.to_html(folder / "mismatches.html")
+    plain_report(accuracy=(), errors=errors(0.01)).to_html(folder / "regression.html")
+    attacked = plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM, ε = 0.1", 0.4, -0.2)))
+    compare_reports({"full": full, "broken": broken, "a": attacked}).to_html(
+        folder / "compared.html"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(browser: Any, pages: Path) -> Iterator[Any]:
+    """Open a page by its name; at the end no message may have been written to the console."""
+    messages: list[str] = []
+    contexts = []
+
+    def opened(name: str, **options: Any) -> Any:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda asked: messages.extend([asked.url] * ("http" in asked.url[:5])))
+        page.goto((pages / f"{name}.html").as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert messages == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(show: Any, name: str, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    page = show(name, color_scheme=scheme)
+    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("javascript", [True, False])
+def test_nothing_overflows_a_phone(show: Any, name: str, javascript: bool) -> None:
+    page = show(name, viewport={"width": 380, "height": 800}, java_script_enabled=javascript)
+    box = page.locator("html").bounding_box()
+    assert box["width"] <= 380
+    if javascript:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    for figure in page.locator("svg").all():
+        assert figure.bounding_box()["width"] <= 380
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_dark_mode_is_dark(show: Any, name: str) -> None:
+    colors = {}
+    for scheme in ("light", "dark"):
+        page = show(name, color_scheme=scheme)
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        colors[scheme] = sum(map(int, page.evaluate(ground).strip("rgb()").split(",")))
+    assert colors["dark"] < 100 and colors["light"] > 700
+
+
+def test_columns_sort(show: Any) -> None:
+    page = show("full")
+    table = "#accuracy .scroll >> nth=0"
+    button = page.locator(f"{table} >> thead button").nth(4)
+    head = page.locator(f"{table} >> thead th").nth(4)
+    for direction, sign in (("ascending", 1), ("descending", -1)):
+        button.click()
+        assert head.get_attribute("aria-sort") == direction
+        cells = page.locator(f"{table} >> tbody tr > :nth-child(5)").all_inner_texts()
+        values = [sign * float(text.split("\n")[0].split(" ")[0]) for text in cells]
+        assert values == sorted(values) and len(set(values)) > 1
+    other = page.locator(f"{table} >> thead button").nth(0)
+    other.focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") is None
+
+
+def test_a_layer_can_be_chosen(show: Any) -> None:
+    page = show("full")
+    select = page.locator("#layers select")
+    assert select.is_visible()
+    rows = page.locator("#layers tr[data-layer]")
+    every = rows.count()
+    select.select_option("network.lif1")
+    visible = [row.get_attribute("data-layer") for row in rows.all() if row.is_visible()]
+    assert set(visible) == {"network.lif1"} and len(visible) < every
+    assert page.locator("#layers svg g.off").count() > 0
+    assert page.locator("#layers div[data-layer]:visible").count() == 1
+    select.select_option("")
+    assert len([row for row in rows.all() if row.is_visible()]) == every
+
+
+def test_it_says_everything_without_javascript(show: Any) -> None:
+    page = show("full", java_script_enabled=False)
+    assert page.locator(".headline").inner_text() == full_report().verdict.headline
+    assert page.locator("#layers select").is_hidden()
+    assert page.locator("thead button").count() == 0
+    rows = page.locator("tbody tr")
+    assert rows.count() > 50 and all(row.is_visible() for row in rows.all())
+    assert page.locator("svg title").count() > 50
+    assert page.locator("#flips img").count() == 3 * len(full_report().flipped)
+
+
+def test_headings_are_in_order(show: Any) -> None:
+    for name in PAGES:
+        page = show(name)
+        assert page.locator("h1").count() == 1
+        anchors = page.locator("nav a").evaluate_all("all => all.map((a) => a.hash.slice(1))")
+        assert anchors == page.locator("main > section[id]").evaluate_all(
+            "all => all.map((one) => one.id)"
+        )

@@ -1,0 +1,136 @@
+"""A saved report is read back as it was, and one that is damaged is refused with all reasons."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stochi.errors import InputError
+from stochi.parity import ParityReport
+from tests.parity.small_reports import composed_report, errors, full_report, plain_report
+
+REPORTS = {
+    "full": full_report,
+    "mismatches": lambda: plain_report(3),
+    "regression": lambda: plain_report(accuracy=(), errors=errors(0.01)),
+    "one row": plain_report,
+    "composed": composed_report,
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    full_report().save(tmp_path / "r.json")
+    return tmp_path / "r.json"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_loaded_report_is_the_saved_one(name: str, tmp_path: Path) -> None:
+    report: ParityReport = REPORTS[name]()
+    report.save(tmp_path / "r.json")
+    loaded = ParityReport.load(tmp_path / "r.json")
+    assert loaded == report and str(loaded) == str(report)
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "r.json").read_bytes()
+    report.to_html(tmp_path / "r.html")
+    loaded.to_html(tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == (tmp_path / "r.html").read_bytes()
+
+
+def test_the_full_report_has_all_parts() -> None:
+    report = full_report()
+    assert report.confusion is not None and report.sample is not None and report.run is not None
+    assert report.flipped and 0 < len(report.flipped) <= 6
+    assert sum(map(sum, report.confusion["chip"])) == 12 * 2
+    right = sum(report.confusion["chip"][n][n] for n in range(5)) / (12 * 2)
+    assert right == pytest.approx(report.accuracy[0].sides["chip"].value)
+    assert report.run.date == "2026-01-02T03:04:05+00:00"
+    assert [layer.layer for layer in report.sample.layers][-1] == "network.fc"
+    for layer in report.sample.layers:
+        assert layer.membranes["twin"] == layer.membranes["chip"]
+
+
+def test_a_missing_file_and_a_foreign_one_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.json: no such file"):
+        ParityReport.load(tmp_path / "no.json")
+    for text in ("{", "[" * 100_000, "[1]", '{"version": 8}', "\x80", "9" * 5_000):
+        (tmp_path / "f.json").write_text(text, encoding="latin-1")
+        with pytest.raises(InputError, match=r"f\.json: .*report"):
+            ParityReport.load(tmp_path / "f.json")
+
+
+@pytest.mark.parametrize("version", [7, 9, "8", True, None, 8.0])
+def test_other_versions_are_refused_by_name(saved: Path, version: Any) -> None:
+    values = json.loads(saved.read_text()) | {"version": version}
+    saved.write_text(json.dumps(values))
+    with pytest.raises(InputError, match=f"version {version!r}.*reads version 8"):
+        ParityReport.load(saved)
+
+
+def test_all_problems_are_named_at_once(saved: Path) -> None:
+    values = json.loads(saved.read_text())
+    values["configuration"]["trials"] = "3"
+    values["unknown"] = 1
+    del values["accuracy"][0]["sides"]["chip"]["low"]
+    values["distribution"]["margins"]["rate"] = -1
+    saved.write_text(json.dumps(values))
+    with pytest.raises(InputError) as raised:
+        ParityReport.load(saved)
+    message = str(raised.value)
+    assert message.startswith(f"{saved}: not a whole report: ")
+    for part in ("configuration.trials", "'unknown' is unknown", "chip.low is missing", "margin"):
+        assert part in message, message
+
+
+def put(*path: str | int, value: Any) -> Callable[[Any], None]:
+    def change(values: Any) -> None:
+        *before, last = path
+        for key in before:
+            values = values[key]
+        values[last] = value
+
+    return change
+
+
+CONTRADICTIONS = {
+    "sides": (lambda v: v["accuracy"][0]["sides"].pop("twin"), "accuracy.0.sides"),
+    "sum": (put("mismatches", value=4), "mismatches is not the sum"),
+    "sum of layers": (put("exact", 0, "compared", value=4), "exact.0.compared"),
+    "no first": (put("exact", 0, "layers", 0, "mismatches", value=1), "contradict"),
+    "verdict": (put("distribution", "network", "accuracy", "verdict", value="good"), "verdict"),
+    "confusion": (put("confusion", "chip", value=[[1, 2]]), "confusion is not"),
+    "pixels": (put("flipped", 0, "clean", value="AAAA"), "3 pixels"),
+    "base64": (put("flipped", 0, "clean", value="-"), "not base64"),
+    "shape": (put("flipped", 0, "shape", value=[2, 8, 8]), "its shape"),
+    "spikes": (put("sample", "layers", 0, "spikes", "chip", 0, value="0120"), "digits"),
+    "steps": (put("sample", "layers", 0, "membranes", "chip", value=[1]), "time steps"),
+    "variants": (lambda v: v["ablation"]["variants"].pop("float"), "ablation.variants"),
+    "made on": (put("accuracy", 0, "made_on", value="moon"), "no side"),
+    "logits": (put("distribution", "network", "logit_mean", value={}), "logit_mean is empty"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_parts_that_contradict_each_other_are_refused(saved: Path, name: str) -> None:
+    change, message = CONTRADICTIONS[name]
+    values = json.loads(saved.read_text())
+    change(values)
+    saved.write_text(json.dumps(values))
+    with pytest.raises(InputError, match=message):
+        ParityReport.load(saved)
+
+
+def test_names_from_files_are_shown_and_never_obeyed(tmp_path: Path) -> None:
+    report = full_report()
+    sample = report.sample
+    assert sample is not None
+    name = "<script>alert(1)</script>\x1b\u202e"
+    layers = tuple(replace(layer, layer=name) for layer in sample.layers)
+    replace(report, sample=replace(sample, layers=layers)).to_html(tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page and "\x1b" not in page and "\u202e" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b\\u202e" in page
+    assert "12 of &lt;my&gt; images" in page and "stochi parity &#39;a b.pt&#39;" in page

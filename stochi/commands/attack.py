@@ -43,6 +43,7 @@ from stochi.commands.options import (
     WeightsOption,
     was_given,
 )
+from stochi.commands.output_names import named_after
 from stochi.commands.parity import print_accuracy
 from stochi.errors import InputError
 
@@ -134,7 +135,9 @@ def attack_command(
     check_new_figure(figure, *asked.files())
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
-    report = compare_sides(output, compared, attacks, budgets, _options(trials, seed, device))
+    report = compare_sides(
+        output, compared, attacks, budgets, _options(model, trials, seed, device)
+    )
     _finish(output, report, figure)
 
 
@@ -156,10 +159,11 @@ def _fit_events(
     return attacks
 
 
-def _options(trials: int, seed: int, device: str) -> dict[str, Any]:
+def _options(model: str, trials: int, seed: int, device: str) -> dict[str, Any]:
     """Return the options of ``check_parity`` for accuracies alone."""
     options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
-    return options | {"lava": False, "margins": None}
+    keep = named_after(model, "_attack.unfinished")
+    return options | {"lava": False, "margins": None, "keep": keep}
 
 
 def _check_classes(compared: Compared, file: Path | None) -> Compared:

@@ -22,6 +22,7 @@ from stochi.commands.options import refuse
 from stochi.commands.own_inputs import read_labelled
 from stochi.commands.own_model import is_spec, load_own_model
 from stochi.commands.recorded import recorded_warnings
+from stochi.commands.stopping import advised
 from stochi.errors import InputError
 from stochi.files import HDF5
 
@@ -160,14 +161,18 @@ def compare_sides(
     """Compare the sides; ``options`` are those of ``stochi.parity.check_parity``."""
     from stochi.parity import check_parity
 
-    return check_parity(
-        *compared.sides,
-        lowered_from=compared.lowered_from,
-        attacks=attacks,
-        epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
-        progress=output.progress,
-        **options,
-    )
+    keep: Path | None = options["keep"]
+    if keep is not None and keep.is_dir():
+        output.progress(f"Going on with the attacked images in {keep}")
+    with advised(f"stopped; the same command goes on with what {keep} holds, if anything"):
+        return check_parity(
+            *compared.sides,
+            lowered_from=compared.lowered_from,
+            attacks=attacks,
+            epsilons=budgets if any(attack.batch_dim == 0 for attack in attacks) else None,
+            progress=output.progress,
+            **options,
+        )
 
 
 def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:

@@ -137,7 +137,7 @@ def parity_command(
     attacks = _read_attacks(context, attack, surrogates, budgets, changes)
     compared = load_compared(context, asked, output)
     attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
-    options = _options(exact, attack_images, lava, trials, seed, device)
+    options = _options(report_file, exact, attack_images, lava, trials, seed, device)
     report = _compare(output, compared, attacks, budgets, options, ablation)
     _finish(output, with_command(report, asked.shown), report_file, page)
 
@@ -147,6 +147,13 @@ def _page_of(out: Path) -> Path | None:
     if out.suffix == ".html" or is_written_through(out):
         return None
     return out.with_suffix(".html")
+
+
+def _kept_beside(report: Path) -> Path | None:
+    """Return the folder beside a report in which attacked images are kept until it is written."""
+    from stochi.parity.kept_images import ENDING
+
+    return None if is_written_through(report) else report.with_name(report.name + ENDING)
 
 
 def _check_outputs(asked: Asked, out: Path | None, html: Path | None) -> tuple[Path, Path | None]:
@@ -163,10 +170,11 @@ def _check_outputs(asked: Asked, out: Path | None, html: Path | None) -> tuple[P
 
 
 def _options(
-    exact: int, attack_images: int, lava: bool, trials: int, seed: int, device: str
+    report: Path, exact: int, attack_images: int, lava: bool, trials: int, seed: int, device: str
 ) -> dict[str, Any]:
     """Return the options of ``check_parity``."""
     options: dict[str, Any] = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
+    options["keep"] = _kept_beside(report)
     return options | {"trials": trials, "seeds": (seed, seed + 1), "device": device}
 
 

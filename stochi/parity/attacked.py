@@ -1,8 +1,9 @@
 """The sides' answers on attacked images, and the report's rows of them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import torch
@@ -32,6 +33,8 @@ from stochi.statistics.worst import take_worst
 
 Scores = Mapping[str, torch.Tensor]
 """Side → (trials, images): bool, whether the class is right, or the errors of a regression."""
+Remember = Callable[[int, Callable[[], Chosen]], Chosen]
+"""Number of a batch, and what attacks it → its attacked samples, made now or before."""
 VALUES_AT_A_TIME = 2**18
 """Pixels of all images and draws that a torch model is shown at once. With more, what a
 convolutional network keeps for its gradient leaves the caches, and then the memory."""
@@ -105,9 +108,18 @@ def images_at_a_time(inputs: torch.Tensor, draws: int, batch_size: int | None = 
 
 
 def run_attack(
-    attack: Attack, surface: nn.Module, samples: Samples, batch_size: int | None = None
+    attack: Attack,
+    surface: nn.Module,
+    samples: Samples,
+    batch_size: int | None = None,
+    remember: Remember | None = None,
 ) -> Chosen:
-    """Attack samples on a model, a few at a time; also name the part that made each."""
+    """Attack samples on a model, a few at a time; also name the part that made each.
+
+    Args:
+        remember: called with the number of each batch and what attacks it; it gives the result.
+    """
+    remember = remember or (lambda number, make: make())
     by_step, device = attack.batch_dim == 1, device_of(surface)
     shown, labels = batch_first(samples).to(device), samples.labels.to(device)
     model = surface if by_step else asked_batch_first(surface, samples)
@@ -115,10 +127,16 @@ def run_attack(
     if not attack.uses_model:
         few = len(shown)  # its own choices are drawn anew in every batch, from the same seed
     parts = [
-        attack.run(model, inputs.transpose(0, 1) if by_step else inputs, classes)
-        for inputs, classes in zip(shown.split(few), labels.split(few), strict=True)
+        remember(
+            number,
+            partial(attack.run, model, inputs.transpose(0, 1) if by_step else inputs, classes),
+        )
+        for number, (inputs, classes) in enumerate(
+            zip(shown.split(few), labels.split(few), strict=True)
+        )
     ]
-    found = torch.cat([part.inputs for part in parts], attack.batch_dim).to(samples.inputs.device)
+    place = samples.inputs.device
+    found = torch.cat([part.inputs.to(place) for part in parts], attack.batch_dim)
     if samples.batch_dim != attack.batch_dim:
         found = found.transpose(0, 1)
     return Chosen(found, sum((part.by for part in parts), ()))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from pathlib import Path
 
 import nir
 import torch
@@ -40,6 +41,7 @@ from stochi.parity.attacked import (
 from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.parity.distribution.results import Margins
 from stochi.parity.flipped import keep_flipped
+from stochi.parity.kept_images import KeptImages
 from stochi.parity.masking import find_blind_images, find_signs
 from stochi.parity.observation import Observed, observe
 from stochi.parity.own import compare_own
@@ -92,6 +94,7 @@ def check_parity(
     margins: Margins | None = DEFAULT_MARGINS,
     batch_size: int = BATCH_SIZE,
     device: str | torch.device = "cpu",
+    keep: str | Path | None = None,
     progress: Progress = lambda message: None,
 ) -> ParityReport:
     """Compare a float model with its Program; docs/report.md explains the comparisons.
@@ -113,6 +116,7 @@ def check_parity(
         lava: whether to run Lava; without it the engine alone stands for the chip.
         margins: the largest differences in distribution that do not matter; None leaves them out.
         batch_size: largest number of images at a time; with more, the torch draws depend on it.
+        keep: folder for attacked images until the check ends; a check that stopped goes on with it.
         device: where the models, their attackers and the engine compute.
         progress: called with a line before each stage.
 
@@ -123,16 +127,15 @@ def check_parity(
     check_arguments(check_parity, locals(), besides=("model", "program", "data", "attacks"))
     model = as_float_model(model, program)
     check_trials(trials, seeds, batch_size, exact_images)
-    origin, place = lowered_from or model, check_device(device)
     check_models(model, lowered_from)
+    origin, place = lowered_from or model, check_device(device)
     with generators_kept(), in_eval_mode(model, origin), on_device(place, model, origin):
-        front, batches = read_data(
-            program, data, batch_size, attacks, attack_images, least=exact_images
-        )
+        held = attacks, attack_images, exact_images
+        front, batches = read_data(program, data, batch_size, *held)
         attacks = at_each_epsilon(attacks, epsilons)
-        exact, attacked = front.up_to(exact_images), front.up_to(attack_images or len(front))
+        shown = front.up_to(exact_images), front.up_to(attack_images or len(front))
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
-        check = _Check(sides, exact, attacked, lava, progress, describe_run(data, front, program))
+        check = _Check(sides, *shown, lava, progress, describe_run(data, front, program), keep)
         report = check.start(model, origin, check.configuration(attacks, epsilons, seeds))
         observed = observe(sides, batches, margins, progress, number_of_samples(data))
         return check.with_answers(report, observed, attacks)
@@ -145,6 +148,7 @@ class _Check:
     Attributes:
         exact, attacked: the samples that are compared exactly, and those that are attacked.
         details: what the check runs with.
+        keep: folder in which attacked images are kept, if they are.
     """
 
     sides: Sides
@@ -153,6 +157,7 @@ class _Check:
     lava: bool
     progress: Progress
     details: RunDetails
+    keep: str | Path | None = None
 
     def start(self, model: nn.Module, origin: nn.Module, asked: Configuration) -> ParityReport:
         """Return a report with what was asked for, and the comparisons value for value."""
@@ -177,6 +182,14 @@ class _Check:
             run=self.details,
         )
 
+    def kept_images(self) -> KeptImages | None:
+        """Return where attacked images are kept, if they are."""
+        if self.keep is None:
+            return None
+        models = (self.sides.own, self.sides.model, self.sides.twin)
+        about = models, self.sides.program, self.attacked, self.sides.batch_size
+        return KeptImages.of(Path(self.keep), *about)
+
     def compare_own(self, model: nn.Module) -> OwnComparison | None:
         """Compare the model as its author wrote it with its graph, if it draws nothing."""
         graph = self.sides.model.with_reading(self.sides.own_reading)
@@ -197,13 +210,16 @@ class _Check:
         before = {side: right[:, : len(self.attacked)] for side, right in clean.items()}
         shown: list[Attacked] = []
         flipped: list[tuple[float, list[FlippedImage]]] = []
+        there = self.kept_images()
         for attack in attacks:
             for made_on in surfaces_of(attack.recipe):
-                found, compared, row, kept = self.under_attack(attack, made_on, before)
+                found, compared, row, kept = self.under_attack(attack, made_on, before, there)
                 shown.append(found)
                 exact += compared
                 rows.append(row)
                 flipped.append((row.sides[CHIP].value, kept))
+        if there is not None:
+            there.remove()
         return replace(
             report,
             exact=tuple(exact),
@@ -276,7 +292,7 @@ class _Check:
         return found
 
     def under_attack(
-        self, attack: Attack, made_on: str | None, clean: Scores
+        self, attack: Attack, made_on: str | None, clean: Scores, kept: KeptImages | None
     ) -> tuple[Attacked, list[ExactComparison], AccuracyRow, list[FlippedImage]]:
         """Make the attack on one surface, and show what it made to all sides."""
         sides, recipe = self.sides, attack.recipe
@@ -284,7 +300,9 @@ class _Check:
         self.progress(f"{recipe.name}{on}, {len(self.attacked)} images")
         if isinstance(attack, ReportsProgress):
             attack = replace(attack, progress=self.progress)
-        chosen = run_attack(attack, sides.surface(made_on), self.attacked, sides.batch_size)
+        surface, size = sides.surface(made_on), sides.batch_size
+        remember = None if kept is None else kept.remembering(recipe, made_on)
+        chosen = run_attack(attack, surface, self.attacked, size, remember)
         samples = self.attacked.with_inputs(chosen.inputs)
         correct, others = (sides.score(samples, first_trial=t) for t in (0, sides.trials))
         found = Attacked(recipe, made_on, correct, others, chosen.by)

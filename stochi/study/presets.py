@@ -81,7 +81,7 @@ DEPTH = StudyPlan(
     curves=CurvePlan(images=50, epsilons=(), iterations=(), draws=(), sigmas=(), defences=()),
     similarity=SimilarityPlan(images=32, draws=4),
     places=(FLOAT, "decay", "membrane"),
-    chip_images=32,
+    chip_images=20,
     batch_size=16,
     depth=DepthPlan(),
 )

@@ -187,7 +187,8 @@ def questions_about(victim: Victim, plan: StudyPlan) -> list[Question]:
     """Return all questions of a plan about a victim, each once.
 
     Accuracy under the strongest attacks is asked of every training seed, the rest of the first;
-    weaker attacks are run in floats and on the chip that draws as the network does.
+    weaker attacks are run in floats and on the chip that draws as the network does. Deep networks,
+    which take long, meet only the strongest attacks on the chip.
     """
     if not plan.attacks(victim):
         return [] if victim.defence == UNTRAINED else [Questions(plan, FLOAT).clean]
@@ -197,7 +198,8 @@ def questions_about(victim: Victim, plan: StudyPlan) -> list[Question]:
         asked = [questions.clean, *questions.strongest()]
         if victim.sigma == 1.0 and not victim.randomization:
             asked += questions.by_epsilon().values()
-        if victim.sigma == 1.0 and victim.seed == 0:
+        slow = plan.depth is not None and place != FLOAT
+        if victim.sigma == 1.0 and victim.seed == 0 and not slow:
             if place in (FLOAT, victim.faithful):
                 asked += questions.weaker().values()
             if not victim.randomization:

@@ -1,4 +1,5 @@
 # make demo: train, export, lower, run on Lava, compare.  make test: the tests.
+# make docs: the site, in build/site, without a warning.
 # make slow: the slow tests.  make deep: ten thousand random Programs, engine against Lava.
 # make fuzz: CASES damaged files of each kind that Stochi reads, and the crafted ones.
 # JOBS is the number of processes that run the tests side by side, each on one thread.
@@ -13,13 +14,14 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINS := requirements/constraints.txt
 TORCH_PIN := torch==$(shell sed -n 's/^torch==//p' $(PINS))
 LAVA_PIN := lava-nc==0.10.0
 IMPORT_LAVA := from stochi.sim.lava.compatibility import import_lava; import_lava()
 
-.PHONY: demo test slow deep fuzz check clean
+.PHONY: demo test docs slow deep fuzz check clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -28,7 +30,10 @@ demo: $(READY)
 test: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-slow: $(READY)
+docs: $(DOCS_READY)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+slow: $(DOCS_READY)
 	@$(BIN)/python -m pytest -m slow
 
 deep: $(READY)
@@ -56,6 +61,11 @@ $(READY): Makefile pyproject.toml $(PINS)
 	@$(BIN)/python -c '$(IMPORT_LAVA)' \
 	  || { echo "Lava does not run on this Python; demo and tests leave it out"; \
 	       $(PIP) uninstall -q -y lava-nc; }
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@echo "Installing what builds the site and runs the notebooks into $(VENV), once"
+	@$(PIP) install -qq -c $(PINS) --no-build-isolation -e '.[docs]'
 	@touch $@
 
 # On Linux, PyPI's torch asks for CUDA packages and cannot be imported without them, so installing

@@ -13,11 +13,11 @@ try:
     from numba.extending import overload, register_jitable
 except ImportError:
 
-    def register_jitable(*function: Callable[..., Any], **options: Any) -> Any:
+    def register_jitable(*function: Callable, **options: Any) -> Any:
         """Leave a function as it is."""
         return function[0] if function else register_jitable
 
-    def overload(function: Callable[..., Any]) -> Any:
+    def overload(function: Callable) -> Any:
         """Leave out what only a compiled loop takes."""
         return register_jitable
 

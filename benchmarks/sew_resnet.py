@@ -148,7 +148,7 @@ def main() -> None:
         network, seconds = timed(lambda: trained(some, chosen.channels, chosen.epochs, output))
         rows.append(["train", f"{seconds:.0f} s", ""])
     rows += measure(network.eval(), test, chosen.few, chosen.many, not chosen.no_lava)
-    output.table(rows, "SEW-ResNet19, T = 8")
+    output.table(rows, "SEW-ResNet19")
 
 
 if __name__ == "__main__":

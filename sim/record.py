@@ -11,6 +11,8 @@ import torch
 from stochi.arguments import check_arguments, check_fields
 from stochi.errors import InputError
 from stochi.files import written_aside
+from stochi.html_table import html_table
+from stochi.plain_text import counted
 
 
 class Probed(dict[str, torch.Tensor]):
@@ -64,6 +66,23 @@ class Record:
     def predictions(self) -> torch.Tensor:
         """Return the class with the largest logit of each sample, (batch,)."""
         return self.logits.argmax(1)
+
+    def _repr_html_(self) -> str:
+        """Return what was recorded of each layer, for notebooks."""
+        rows = [["layer", "spikes a neuron and time step", "membranes, lowest … highest"]]
+        for name in dict.fromkeys([*self.spikes, *self.membrane]):
+            spikes, membrane = self.spikes.get(name), self.membrane.get(name)
+            rows.append(
+                [
+                    name,
+                    "–" if spikes is None else f"{float(spikes.float().mean()):.4f}",
+                    "–"
+                    if membrane is None or not membrane.numel()
+                    else f"{membrane.min():,} … {membrane.max():,}",
+                ]
+            )
+        samples = counted(len(self.logits), "sample")
+        return html_table(f"Record of {samples}, {self.logits.shape[1]} outputs", rows)
 
     def save(self, path: str | Path) -> None:
         """Write ``logits``, ``spikes.<layer>`` and ``membrane.<layer>`` to a numpy archive.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stochi.arguments import check_argument, check_arguments
+from stochi.html_table import html_table
 from stochi.plain_text import counted
 from stochi.program.layout import read_network, write_network
 from stochi.program.network import Network
@@ -33,6 +34,26 @@ class Program(Network):
             f"Program({self.target.chip}, noise {self.target.noise}, input {self.input_shape},"
             f" {counted(self.target.time_steps, 'time step')}: {layers})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return a row for each layer, for notebooks."""
+        rows = [["layer", "neurons", "from", "weights", "decays", "noise"]]
+        for layer in self.layers:
+            weights = sum(projection.weight.size for projection in layer.projections)
+            noise = "–" if layer.generator is None else f"added to the {layer.generator.target}"
+            rows.append(
+                [
+                    layer.name,
+                    "×".join(map(str, layer.shape)),
+                    ", ".join(projection.source for projection in layer.projections),
+                    f"{weights:,}",
+                    f"{len(layer.decay.values)} levels, drawn" if layer.decay.drawn else "fixed",
+                    noise,
+                ]
+            )
+        steps = counted(self.target.time_steps, "time step")
+        title = f"Program for {self.target.chip}, noise {self.target.noise}, {steps}"
+        return html_table(title, rows, 3)
 
     def save(self, path: str | Path) -> None:
         """Write the Program as one versioned file without pickles.

@@ -210,9 +210,8 @@ class StudyPlan:
         similarity: the comparison of draws.
         places: where networks run, of "float", "mean" (λ at its mean) and the stand-ins on the
             chip; a plain LIF, which has one chip, runs in floats and on that.
-        chip_images: largest number of images that are attacked on the chip, where a gradient takes
-            twice as long; None: as many as in floats. Images that were attacked in floats are all
-            shown to it.
+        chip_images: largest number of images under an attack on the chip, where a gradient takes
+            twice as long; None: as many as in floats.
         batch_size: largest number of images that are attacked, or whose gradients are compared, at
             a time, each in all of its draws; None: as for small networks, hundreds of them. Memory
             grows with it.

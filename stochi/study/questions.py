@@ -97,7 +97,7 @@ class Questions:
     @property
     def transferred(self) -> Question:
         """Images that the ensemble made on the float model."""
-        return replace(self.ensemble, made_on=FLOAT, images=self.plan.ensemble_images)
+        return replace(self.ensemble, made_on=FLOAT)
 
     @property
     def square(self) -> Question:

@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stochi.attacks.masking import Finding
+from stochi.html_table import html_table
 from stochi.plain_text import counted
 from stochi.statistics.intervals import Estimate
+from stochi.study.layout import PLACES, across, percent
 from stochi.study.plain import as_plain
 from stochi.study.plan import StudyPlan
 from stochi.study.variants import Variant
@@ -192,6 +194,16 @@ class StudyResults:
     converged: tuple[DifferenceCell, ...]
     similarities: tuple[SimilarityCell, ...]
     draws_by_depth: tuple[DepthPoint, ...]
+
+    def _repr_html_(self) -> str:
+        """Return the accuracies under the strongest attacks, for notebooks."""
+        rows = across(
+            self.table,
+            ("trained with", "network", "where"),
+            lambda cell: (cell.defence, cell.network, PLACES[cell.place]),
+            lambda cell: percent(cell.accuracy, cell.over_trainings),
+        )
+        return html_table(f"Study on {self.plan.data}, accuracy in % with 95 % intervals", rows, 3)
 
     def to_json(self) -> dict[str, Any]:
         """Return plan and results as plain values, for ``json.dumps``."""

@@ -11,7 +11,7 @@ import torch
 from stochi.arguments import check_arguments, check_fields
 from stochi.errors import InputError
 from stochi.files import written_aside
-from stochi.html_table import html_table
+from stochi.notebook_tables import html_table
 from stochi.plain_text import counted
 
 

@@ -120,8 +120,7 @@ def attack_command(
     Unless told otherwise, the attack is AutoAttack's version for spiking networks, or on a Program
     that takes events greedy-spikes. Attacks that follow gradients are made on the float model and
     on the twin; attacks that only ask for answers are made on the float model and on the Program
-    itself. Every side is shown the images of all of them.
-    Exit status 1 if the twin does not compute the Program's integers.
+    itself. Every side is shown all images. Exit status 1 if the twin has other integers.
     """
     output = Output(as_json)
     budgets = read_epsilons(context, epsilons, epsilon)
@@ -135,9 +134,8 @@ def attack_command(
     check_new_figure(figure, *asked.files())
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
-    report = compare_sides(
-        output, compared, attacks, budgets, _options(model, trials, seed, device)
-    )
+    options = _options(model, trials, seed, device)
+    report = compare_sides(output, compared, attacks, budgets, options)
     _finish(output, report, figure)
 
 

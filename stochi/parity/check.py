@@ -130,8 +130,7 @@ def check_parity(
     check_models(model, lowered_from)
     origin, place = lowered_from or model, check_device(device)
     with generators_kept(), in_eval_mode(model, origin), on_device(place, model, origin):
-        held = attacks, attack_images, exact_images
-        front, batches = read_data(program, data, batch_size, *held)
+        front, batches = read_data(program, data, batch_size, attacks, attack_images, exact_images)
         attacks = at_each_epsilon(attacks, epsilons)
         shown = front.up_to(exact_images), front.up_to(attack_images or len(front))
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stochi.arguments import check_argument, check_arguments
-from stochi.html_table import html_table
+from stochi.notebook_tables import html_table
 from stochi.plain_text import counted
 from stochi.program.layout import read_network, write_network
 from stochi.program.network import Network

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stochi.attacks.masking import Finding
-from stochi.html_table import html_table
+from stochi.notebook_tables import html_table
 from stochi.plain_text import counted
 from stochi.statistics.intervals import Estimate
 from stochi.study.layout import PLACES, across, percent

@@ -90,6 +90,16 @@ def without_the_hours(patch: pytest.MonkeyPatch) -> Names:
     return {}
 
 
+def with_reports(patch: pytest.MonkeyPatch) -> Names:
+    """Leave the files of two reports out, which are made here."""
+    pytest.importorskip("pandas")
+    names = on_images(patch)
+    sides = names["model"], names["program"], names["images"]
+    report = stochi.parity.check_parity(*sides, trials=1, exact_images=1, lava=False)
+    patch.setattr(stochi.parity, "load_reports", lambda paths: {p: report for p in paths})
+    return {"stochi": stochi}
+
+
 NMNIST = "needs N-MNIST's files, which are not in the repository"
 
 SNIPPETS: dict[str, list[Preparation]] = {
@@ -101,6 +111,7 @@ SNIPPETS: dict[str, list[Preparation]] = {
     "docs/event_study.md": [without_the_hours],
     "docs/extending.md": [on_images, nothing],
     "docs/onnx.md": [with_runtime, None],
+    "docs/report.md": [with_reports],
     "docs/study.md": [without_the_hours, without_the_hours],
     "docs/ten_minutes.md": [nothing, None, None, None, None, None],
     "docs/training.md": [in_training, in_training],

@@ -4,7 +4,7 @@ import torch
 
 from stochi.deploy import lower
 from stochi.export import to_nir
-from stochi.html_table import html_table
+from stochi.notebook_tables import html_table
 from stochi.sim import run
 from tests.conftest import conv_net
 

@@ -88,15 +88,16 @@ def _depth_tables(results: StudyResults) -> list[Table]:
     )
     return [
         Table(title, depth_rows(results.draws_by_depth), 3),
-        Table("The paper's claims, and what was found", claim_rows(results), 2),
+        Table("The paper's claims, and what was found", claim_rows(results), 3),
     ]
 
 
 def describe_plan(plan: StudyPlan) -> str:
     """Return a plan's images and strongest attacks in sentences."""
-    ensemble = plan.ensemble
+    ensemble, few = plan.ensemble, plan.chip_images
+    on_chip = "" if few is None else f", {few} on the chip"
     return (
-        f"{plan.images} images of {plan.data} ({plan.ensemble_images} attacked), ε ="
+        f"{plan.images} images of {plan.data} ({plan.ensemble_images} attacked{on_chip}), ε ="
         f" {255 * plan.pgd.epsilon:g}/255, {counted(plan.trials, 'trial')}, trainings:"
         f" {plan.training.seeds}\nAutoAttack snn-{ensemble.iterations} (EOT {ensemble.draws}),"
         " transferred: made by it on the float model\nworst: per image over this, PGD through the"

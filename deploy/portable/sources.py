@@ -20,6 +20,7 @@ MODULES = (
         "data/array_files",
         "errors",
         "files",
+        "notebook_tables",
         "plain_text",
         "processes",
         "temporary",

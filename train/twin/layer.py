@@ -101,7 +101,8 @@ class TwinLayer:
         )
         reads_pooled = self.neuron is None and self.paths[0].pools_after
         # A bias of each neuron belongs behind everything that follows the weights.
-        of_each = real.neuron is not None and real.neuron.rest.ndim > 1
+        own = () if real.neuron is None else (real.neuron.rest, real.neuron.decay, real.neuron.gain)
+        of_each = any(np.ndim(values) > 1 for values in (real.bias, *own))
         early = not of_each or not self.paths[0].after
         alone = len(self.paths) == 1 and self.paths[0].fuses
         self.fuses = alone and plain and early and not reads_pooled

@@ -77,7 +77,7 @@ def test_every_cell_of_every_table_is_filled(results: EventStudyResults, tmp_pat
         assert getattr(results, name), name
     for table in make_tables(results):
         assert len(table.rows) > 1 and len({len(row) for row in table.rows}) == 1
-        assert "saccades: 400 training and 8 test recordings; 1 trials, training seed 0" in (
+        assert "saccades: 400 training and 8 test recordings; 1 trial, training seed 0" in (
             table.title
         )
     draw_success(results, tmp_path / "success.png")

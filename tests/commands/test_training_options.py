@@ -110,7 +110,7 @@ def test_restart_begins_anew(run: Run) -> None:
     words = (*SHORT, "--out", "m.pt")
     assert run(*words)[0] == 0
     before = Path("m.pt").read_bytes()
-    interrupt((*LONG, "--out", "m.pt"))
+    interrupt((*LONG, "--out", "m.pt", "--force"))
     status, _, err = run(*words, "--restart")
     assert status == 0 and "Going on" not in err
     assert Path("m.pt").read_bytes() == before and sorted(os.listdir()) == ["m.pt", "m.train.toml"]

@@ -258,14 +258,13 @@ def _print_tables(
         layer_rows,
         named_cells,
         neurons_on_chip,
-        program_title,
     )
     from stochi.deploy.graph.layers import cut_into_layers
     from stochi.deploy.lowering.own_noise import gate_errors, own_noise_errors
     from stochi.deploy.lowering.tables import decay_table_errors
 
     layers = layer_rows(program)
-    output.table(layers, program_title(program))
+    output.table(layers, program.title)
     for line in doubled_lines(program):
         output.line(line)
     network = cut_into_layers(graph, program.target.dt)

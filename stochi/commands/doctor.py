@@ -4,8 +4,9 @@ import platform
 from importlib.metadata import PackageNotFoundError
 
 from stochi.commands.console import Output
-from stochi.commands.installed import find_advice, version_of
+from stochi.commands.installed import find_advice
 from stochi.commands.options import JsonOption
+from stochi.packages import version_of
 
 PACKAGES = ("torch", "numpy", "snntorch", "nir", "scikit-learn", "h5py", "lava-nc", "matplotlib")
 

@@ -5,20 +5,14 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
+from stochi.packages import version_of
+
 EXTRAS = {
     "events": "event sets of tonic and .aedat4 files",
     "onnx": "ONNX models",
     "dask": "studies on a cluster",
 }
 """Extras that a command asks for, and what they are for."""
-
-
-def version_of(name: str) -> str | None:
-    """Return the installed version of a package, or None."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def find_advice() -> list[str]:

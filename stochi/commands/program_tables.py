@@ -9,18 +9,10 @@ from typing import Any
 from stochi.deploy.graph.neurons import RealNeuron
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import DECAY_UNITY
-from stochi.plain_text import counted
 from stochi.program import Decay, Layer, Program
 
 Rows = list[list[str]]
 NOTHING = "–"
-
-
-def program_title(program: Program) -> str:
-    """Return the title of the table of layers."""
-    target = program.target
-    steps = counted(target.time_steps, "time step")
-    return f"Program for {target.chip}, noise {target.noise}, {steps}"
 
 
 def output_words(program: Program) -> str:

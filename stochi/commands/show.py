@@ -71,13 +71,12 @@ def _show_program(output: Output, program: Path) -> None:
         neurons_on_chip,
         noise_rows,
         output_words,
-        program_title,
     )
     from stochi.program import Program
 
     loaded = Program.load(program)
     target, layers, noise = loaded.target, layer_rows(loaded), find_noise(loaded)
-    output.table(layers, program_title(loaded))
+    output.table(layers, loaded.title)
     for line in doubled_lines(loaded):
         output.line(line)
     if noise:

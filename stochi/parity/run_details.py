@@ -1,10 +1,10 @@
 """What a check ran with: versions, and its data in words."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from stochi.data.batches import Data, number_of_samples
 from stochi.data.samples import Samples
+from stochi.packages import version_of
 from stochi.parity.results import RunDetails
 from stochi.program.program import Program
 
@@ -19,18 +19,11 @@ def describe_run(data: Data, front: Samples, program: Program) -> RunDetails:
         front: some of the samples.
     """
     versions: dict[str, str | None] = {
-        "stochi": _version("stochi"),
+        "stochi": version_of("stochi"),
         "python": platform.python_version(),
-        **{name: _version(package) for name, package in LIBRARIES.items()},
+        **{name: version_of(package) for name, package in LIBRARIES.items()},
     }
     return RunDetails(versions, _describe(data, front, program))
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _describe(data: Data, front: Samples, program: Program) -> str:

@@ -35,6 +35,12 @@ class Program(Network):
             f" {counted(self.target.time_steps, 'time step')}: {layers})"
         )
 
+    @property
+    def title(self) -> str:
+        """Title of its tables: chip, noise and time steps."""
+        steps = counted(self.target.time_steps, "time step")
+        return f"Program for {self.target.chip}, noise {self.target.noise}, {steps}"
+
     def _repr_html_(self) -> str:
         """Return a row for each layer, for notebooks."""
         rows = [["layer", "neurons", "from", "weights", "decays", "noise"]]
@@ -51,9 +57,7 @@ class Program(Network):
                     noise,
                 ]
             )
-        steps = counted(self.target.time_steps, "time step")
-        title = f"Program for {self.target.chip}, noise {self.target.noise}, {steps}"
-        return html_table(title, rows, 3)
+        return html_table(self.title, rows, 3)
 
     def save(self, path: str | Path) -> None:
         """Write the Program as one versioned file without pickles.

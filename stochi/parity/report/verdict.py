@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from stochi.parity.distribution.results import Comparison, Distribution, Place, comparisons
 from stochi.parity.report.tables import QUANTITIES
 from stochi.parity.report.warnings import FOREIGN_SHARE
-from stochi.parity.report.words import counted, listed, number, percent, points, signed
+from stochi.parity.report.words import listed, number, percent, points, signed
 from stochi.parity.results import CHIP, CLEAN, SIDES, WORST, AccuracyRow, Errors, ExactComparison
+from stochi.plain_text import counted
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:

@@ -47,11 +47,6 @@ def number_interval(estimate: Estimate) -> str:
     return f"{number(estimate.value)} [{low}, {high}]"
 
 
-def counted(count: int, one: str, several: str | None = None) -> str:
-    """Return a number of things, in the singular if it is one."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
-
-
 def listed(names: list[str], most: int = 3) -> str:
     """Return names as a list, the number of the others for more than a few."""
     if len(names) <= most:

@@ -2,15 +2,18 @@
 
 import hashlib
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from stochi.packages import version_of
 
 LIBRARIES = ("torch", "numpy", "numba", "snntorch")
 
 
 def list_versions() -> dict[str, str]:
     """Return the versions of Stochi's code and of the libraries that compute, by name."""
-    return {"Stochi's code": _digest_of_code()} | {name: _version(name) for name in LIBRARIES}
+    return {"Stochi's code": _digest_of_code()} | {
+        name: version_of(name) or "missing" for name in LIBRARIES
+    }
 
 
 def name_processor() -> str:
@@ -21,13 +24,6 @@ def name_processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "missing"
 
 
 def _digest_of_code() -> str:

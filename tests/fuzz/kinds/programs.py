@@ -16,7 +16,6 @@ from stochi.commands.program_tables import (
     layer_rows,
     noise_rows,
     output_words,
-    program_title,
 )
 from stochi.program.program import Program
 from tests.fuzz.engines import compare_engines
@@ -79,7 +78,7 @@ def use(path: Path) -> None:
 
 
 def _show(program: Program) -> None:
-    lines = [repr(program), program_title(program), output_words(program), *doubled_lines(program)]
+    lines = [repr(program), program.title, output_words(program), *doubled_lines(program)]
     assert all(lines) and layer_rows(program)
     if noise := find_noise(program):
         assert noise_rows(noise)

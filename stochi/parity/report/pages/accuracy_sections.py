@@ -29,7 +29,6 @@ from stochi.parity.report.tables import (
 )
 from stochi.parity.report.verdict import clean_of, name_shown
 from stochi.parity.report.words import (
-    counted,
     number_interval,
     percent_interval,
     points,
@@ -45,6 +44,7 @@ from stochi.parity.results import (
     FlippedImage,
     Shown,
 )
+from stochi.plain_text import counted
 from stochi.statistics.intervals import Estimate
 
 _IMAGES = Column(

@@ -19,8 +19,8 @@ from stochi.parity.report.pages.interval_plot import Group, Point, plot_interval
 from stochi.parity.report.pages.pictures import draw_trace
 from stochi.parity.report.tables import QUANTITIES
 from stochi.parity.report.verdict import shift_in_percent
-from stochi.parity.report.words import counted
 from stochi.parity.results import CHIP, CLEAN, FLOAT, ExactComparison, SampleTrace
+from stochi.plain_text import counted
 
 MARKS = {"equivalent": "good", "different": "bad", "undecided": "open"}
 _SHIFT = (

@@ -9,7 +9,6 @@ import torch
 from stochi.attacks.masking import Finding, find_helpful_budgets, find_masking
 from stochi.attacks.surrogates.choice import OWN
 from stochi.statistics.intervals import (
-    Estimate,
     estimate_accuracy,
     estimate_difference,
     estimate_over_trainings,
@@ -148,21 +147,16 @@ def _asked_once(
 def _difference_cell(
     victim: Victim, place: str, column: str, first: torch.Tensor, second: torch.Tensor
 ) -> DifferenceCell:
+    """Return ``second − first`` on the images that both have, (seeds, images) shares each."""
+    images = min(first.shape[1], second.shape[1])
+    first, second = first[:, :images], second[:, :images]
     return DifferenceCell(
         victim.defence,
         victim.title,
         place,
         column,
-        _difference(first, second),
+        estimate_difference(*(right.mean(0, keepdim=True) for right in (first, second))),
         estimate_over_trainings(second.mean(1) - first.mean(1)),
-    )
-
-
-def _difference(first: torch.Tensor, second: torch.Tensor) -> Estimate:
-    """Estimate ``second − first`` on the images that both have, (seeds, images) shares each."""
-    images = min(first.shape[1], second.shape[1])
-    return estimate_difference(
-        *(right[:, :images].mean(0, keepdim=True) for right in (first, second))
     )
 
 

@@ -1,12 +1,19 @@
 """``stochi study``, as small as it can be."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from stochi.study import StudyPlan, StudyResults
+from stochi.study.answers import Answers
+from stochi.study.evaluation import evaluate
+from stochi.study.store import Store
 from tests.commands.conftest import Run
 from tests.study.test_study import TINY
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.filterwarnings("ignore::stochi.deploy.CalibrationWarning")
@@ -57,3 +64,18 @@ def test_what_cannot_be_a_scheduler_is_refused(run: Run) -> None:
     status, _, err = run("study", "--quick", *words)
     assert status == 2 and "--processes: the cluster's workers do the work; leave it out" in err
     assert not Path("runs").exists()
+
+
+def test_the_page_has_the_tables_of_the_stored_answers(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(plan: StudyPlan, *_: object, **__: object) -> StudyResults:
+        return evaluate(Answers(plan, Store(ROOT / "studies" / "depth" / "answers")))
+
+    monkeypatch.setattr("stochi.study.conduct", look_up)
+    command = re.search(r"^stochi (study .*)$", (ROOT / "studies" / "README.md").read_text(), re.M)
+    assert command is not None
+    status, out, err = run(*command[1].replace("studies/depth", "found").split())
+    assert status == 0, err
+    tables, wrote, _ = out.partition("Wrote study.json")
+    assert wrote and (ROOT / "docs" / "study_depth.txt").read_text() == tables

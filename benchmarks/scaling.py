@@ -12,7 +12,7 @@ import torch
 from benchmarks.networks import SHAPES, build, dense
 from benchmarks.timing import in_turns
 from stochi.commands.console import Output
-from stochi.files import write_png
+from stochi.figure_files import write_figure
 from stochi.sim import run
 
 ROUNDS = 5
@@ -92,7 +92,7 @@ def main() -> None:
         axes.set_xlabel(what)
         axes.set_ylabel("µs a sample")
         rows += [[what, f"{x:.0f}", f"{1e6 * y:.1f}"] for x, y in points]
-    write_png(figure, path, dpi=110)
+    write_figure(figure, path, dpi=110)
     output.table(rows, f"The engine, random τ, T = 8, {torch.get_num_threads()} threads")
     output.line(f"Wrote {path}")
 

@@ -1,7 +1,6 @@
 """Writing files: each is written under a temporary name and then moved, so none is half-written."""
 
 import errno
-import io
 import itertools
 import os
 import shutil
@@ -12,13 +11,9 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stochi.errors import InputError, StochiError, WriteError, explain_cause, first_line
 from stochi.temporary import remove_left_behind, reserved, temporary_folder
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
@@ -232,20 +227,6 @@ def _check_name(place: Path) -> None:
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(place))
 
 
-def check_figure(path: str | Path | None, *others: str | Path | None) -> None:
-    """Raise InputError unless a PNG can be written there, before its content is computed.
-
-    Args:
-        others: as for :func:`check_output`.
-    """
-    if path is None:
-        return
-    target = Path(path)
-    if target.suffix.lower() != ".png" or target.is_dir():
-        raise InputError(f"{target}: give the name of a PNG file, like {target.stem or 'f'}.png")
-    check_output(target, *others)
-
-
 def write_whole(path: str | Path, content: bytes | str) -> None:
     """Write a file from memory, as :func:`written_aside` does; text as UTF-8.
 
@@ -253,13 +234,6 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
     """
     with written_aside(path) as aside:
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def write_png(figure: "Figure", path: str | Path, dpi: int) -> None:
-    """Write a figure as a PNG, as :func:`written_aside` does."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
-    write_whole(path, drawn.getvalue())
 
 
 @contextmanager

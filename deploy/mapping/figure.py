@@ -5,12 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from stochi.deploy.mapping.results import Mapping
-from stochi.files import write_png
+from stochi.figure_files import write_figure
 from stochi.plain_text import escape_label
 
 
 def draw_cores(mapping: Mapping, path: str | Path) -> None:
-    """Draw each chip's cores in the colours of their layers, as full as they are, as a PNG."""
+    """Draw each chip's cores in the colours of their layers, as full as they are.
+
+    Args:
+        mapping: of :func:`stochi.deploy.map_cores`.
+        path: ends in .svg, .pdf or .png, which says the format.
+    """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -31,4 +36,4 @@ def draw_cores(mapping: Mapping, path: str | Path) -> None:
     for name in mapping.layers:
         axes.plot([], [], "s", color=colour[name], label=escape_label(name))
     figure.legend(loc="outside lower center", ncols=4, fontsize=7)
-    write_png(figure, path, dpi=110)
+    write_figure(figure, path, dpi=110)

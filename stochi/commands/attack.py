@@ -73,7 +73,8 @@ ImagesOption = Annotated[
     int, typer.Option(help="Number of test images; of your own inputs, all by default.")
 ]
 FigureOption = Annotated[
-    Path | None, typer.Option(help="Draw accuracy against ε into this PNG file.")
+    Path | None,
+    typer.Option(help="Draw accuracy against ε into this file: SVG, PDF or PNG, as its name ends."),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.habits import check_new_output
+from stochi.commands.habits import check_new_figure, check_new_output
 from stochi.commands.options import JsonOption
 
 ReportsArgument = Annotated[
@@ -16,6 +16,10 @@ PageOption = Annotated[Path | None, typer.Option(help="HTML page to write.")]
 CsvOption = Annotated[Path | None, typer.Option(help="Numbers to write, as CSV.")]
 LatexOption = Annotated[Path | None, typer.Option(help="Table to write, as a LaTeX tabular.")]
 MarkdownOption = Annotated[Path | None, typer.Option(help="Table to write, as Markdown.")]
+FigureOption = Annotated[
+    Path | None,
+    typer.Option(help="Figure to write: SVG, PDF or PNG, as its name ends. One report is enough."),
+]
 
 
 def compare_command(
@@ -25,6 +29,7 @@ def compare_command(
     csv: CsvOption = None,
     latex: LatexOption = None,
     markdown: MarkdownOption = None,
+    figure: FigureOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show several parity reports side by side: verdicts, accuracies, differences, mismatches."""
@@ -34,11 +39,12 @@ def compare_command(
     files = [html, csv, latex, markdown]
     for number, file in enumerate(files):
         check_new_output(file, *reports, *files[:number])
+    check_new_figure(figure, *reports, *files)
     found = compare_reports(load_reports(reports))
     for line in f"{found}".split("\n"):
         output.line(line)
-    writers = (found.to_html, found.to_csv, found.to_latex, found.to_markdown)
-    for file, write in zip(files, writers, strict=True):
+    writers = (found.to_html, found.to_csv, found.to_latex, found.to_markdown, found.to_figure)
+    for file, write in zip((*files, figure), writers, strict=True):
         if file is not None:
             write(file)
             output.line(f"Wrote {file}")

@@ -15,7 +15,8 @@ import typer
 
 from stochi.commands.configuration import take_configuration, write_configuration
 from stochi.errors import InputError
-from stochi.files import check_figure, check_output, is_written_through
+from stochi.figure_files import check_figure
+from stochi.files import check_output, is_written_through
 
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Replace files that the command writes and that exist.")

@@ -19,7 +19,8 @@ MapChipOption = Annotated[
     typer.Option("--chip", help="loihi1 or loihi2; by default the one of the Program."),
 ]
 FigureOption = Annotated[
-    Path | None, typer.Option(help="Draw the cores by layer into this PNG file.")
+    Path | None,
+    typer.Option(help="Draw the cores by layer into this file: SVG, PDF or PNG, as its name ends."),
 ]
 
 

@@ -10,7 +10,8 @@ import torch
 from stochi.arguments import check_arguments
 from stochi.data.streams import Streams
 from stochi.errors import InputError
-from stochi.files import write_png, write_whole
+from stochi.figure_files import write_figure
+from stochi.files import write_whole
 
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ def draw_events(
         raise InputError(f"step_ms is {step_ms}; it must be from 20 to 60000")
     colours = _coloured(_as_array(events))
     if ending == ".png":
-        write_png(_make_panels(colours), path, dpi=110)
+        write_figure(_make_panels(colours), path, dpi=110)
     else:
         write_whole(path, _animate(colours, step_ms))
 

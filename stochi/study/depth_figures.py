@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stochi.files import write_png
+from stochi.figure_files import write_figure
 from stochi.study.claims import mean_cosine
 from stochi.study.plan import StudyPlan
 from stochi.study.results import DepthPoint, SimilarityCell
@@ -38,7 +38,7 @@ def draw_cosines(cells: Sequence[SimilarityCell], own: Variant, path: str | Path
     Args:
         own: values of the networks that were trained, which stand on every axis.
     """
-    write_png(make_cosines(cells, own), path, dpi=110)
+    write_figure(make_cosines(cells, own), path, dpi=110)
 
 
 def make_cosines(cells: Sequence[SimilarityCell], own: Variant) -> "Figure":
@@ -109,7 +109,7 @@ def draw_draws(points: Sequence[DepthPoint], path: str | Path) -> None:
     panels[0].set_ylabel("accuracy under attack, %")
     panels[0].set_ylim(bottom=0)
     panels[-1].legend(fontsize=8)
-    write_png(figure, path, dpi=110)
+    write_figure(figure, path, dpi=110)
 
 
 def _draw_layers(panel: "Axes", points: Sequence[DepthPoint]) -> None:

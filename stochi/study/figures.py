@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stochi.files import write_png
+from stochi.figure_files import write_figure
 from stochi.study.curves import Point, draw_lines
 from stochi.study.results import CurvePoint, SimilarityCell
 
@@ -18,7 +18,7 @@ AXES = {"epsilon": "ε", "iterations": "iterations", "draws": "EOT draws", "sigm
 
 def draw_curves(points: Sequence[CurvePoint], path: str | Path) -> None:
     """Draw accuracy under attack against what is varied, one row for each defence, as a PNG."""
-    write_png(make_curves(points), path, dpi=110)
+    write_figure(make_curves(points), path, dpi=110)
 
 
 def make_curves(points: Sequence[CurvePoint]) -> "Figure":
@@ -69,4 +69,4 @@ def draw_similarities(cells: Sequence[SimilarityCell], path: str | Path) -> None
     names = [f"{cell.network}, {cell.defence}" for cell in cells]
     panels[0].set_yticks(range(1, len(names) + 1), names)
     panels[0].invert_yaxis()
-    write_png(figure, path, dpi=110)
+    write_figure(figure, path, dpi=110)

@@ -481,8 +481,14 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
             "noise has no surrogates",
         ),
         (["attack", "m.pt", "m.program", "--surrogate", "own"], "No such option: --surrogate"),
-        (["attack", "m.pt", "m.program", "--figure", "f.pdf"], "give the name of a PNG file"),
-        (["attack", "m.pt", "m.program", "--figure", "."], "give the name of a PNG file"),
+        (
+            ["attack", "m.pt", "m.program", "--figure", "f.jpg"],
+            "an SVG, PDF or PNG file, like f.svg",
+        ),
+        (
+            ["attack", "m.pt", "m.program", "--figure", "."],
+            "give the name of an SVG, PDF or PNG file",
+        ),
         (["attack", "m.pt", "m.program", "--figure", "text.txt/f.png"], "cannot be written into"),
         (["attack", "m.pt", "m.program", "--epsilon", "0", "--epsilons", "0"], "both given"),
         (["parity", "m.pt", "m.program", "--attack-images", "0"], "attack_images is 0"),

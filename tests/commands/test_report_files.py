@@ -39,11 +39,12 @@ def test_the_command(run: Run) -> None:
     plain_report(3).save("b.json")
     status, out, err = run(
         *("compare", "a.json", "b.json", "--html", "p.html", "--csv", "t.csv"),
-        *("--latex", "t.tex", "--markdown", "t.md"),
+        *("--latex", "t.tex", "--markdown", "t.md", "--figure", "f.pdf"),
     )
     assert status == 0 and err == ""
     assert max(map(len, out.splitlines())) <= 80 and "Wrote p.html" in out
     assert all(Path(name).is_file() for name in ("t.csv", "t.tex", "t.md"))
+    assert "Wrote f.pdf" in out and Path("f.pdf").read_bytes().startswith(b"%PDF")
     page = html.unescape(Path("p.html").read_text(encoding="utf-8"))
     assert load_reports(["b.json"])["b"].verdict.headline in page
     status, out, _ = run("compare", "a.json", "b.json", "--json")
@@ -57,3 +58,15 @@ def test_the_command_refuses_what_it_cannot_read_or_would_replace(run: Run) -> N
     check_refused(run, ("compare", "a.json", "a.json"), "named twice")
     check_refused(run, ("compare", "a.json", "--csv", "a.json"), "another file of this command")
     check_refused(run, ("compare", "a.json", "--csv", "t", "--html", "t"), "another file")
+    check_refused(run, ("compare", "a.json", "--figure", "f.jpg"), "SVG, PDF or PNG file")
+    check_refused(run, ("compare", "a.json", "--csv", "f.svg", "--figure", "f.svg"), "another file")
+
+
+def test_a_figure_of_one_report_is_replaced_only_if_asked(run_as_typed: Run) -> None:
+    plain_report().save("a.json")
+    words = ("compare", "a.json", "--figure", "f.SVG")
+    assert run_as_typed(*words)[0] == 0
+    drawn = Path("f.SVG").read_bytes()
+    assert drawn.startswith(b"<?xml")
+    check_refused(run_as_typed, words, "f.SVG exists; give --force")
+    assert run_as_typed(*words, "--force")[0] == 0 and Path("f.SVG").read_bytes() == drawn

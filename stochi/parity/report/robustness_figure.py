@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from stochi.arguments import check_arguments
 from stochi.errors import InputError
-from stochi.files import write_png
+from stochi.figure_files import find_format, write_figure
 from stochi.parity.report.figure import error_bars
+from stochi.parity.report.palette import SIDE_COLOURS
 from stochi.parity.report.report import ParityReport
 from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES, TWIN, AccuracyRow
 
@@ -16,22 +17,27 @@ if TYPE_CHECKING:  # matplotlib is slow to import
 COLUMNS = 3
 BESIDE = 0.012
 """Distance between two lines, as a share of the largest ε, so that no interval hides another."""
-SHOWN = {FLOAT: "C0", CHIP: "C2"}
+SHOWN = {side: SIDE_COLOURS[side] for side in (FLOAT, CHIP)}
 """Sides that are drawn, and their colours; the twin has the chip's integers."""
 STYLES = {None: "-", FLOAT: "-", TWIN: "--", CHIP: ":"}
 """Line styles by the surface that the attack was made on."""
 
 
 def draw_robustness(report: ParityReport, path: str | Path) -> None:
-    """Draw accuracy against ε with its 95 % intervals, as a PNG.
+    """Draw accuracy against ε with its 95 % intervals.
 
     There is a panel for each attack, and in it a line for each side and surface, a little beside
     each other. A cross at ε = 0 is a side's clean accuracy.
 
+    Args:
+        report: of :func:`check_parity`.
+        path: ends in .svg, .pdf or .png, which says the format.
+
     Raises:
-        InputError: the report has no attack on images.
+        InputError: the name ends otherwise, or the report has no attack on images.
     """
     check_arguments(draw_robustness, locals())
+    find_format(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -51,7 +57,7 @@ def draw_robustness(report: ParityReport, path: str | Path) -> None:
         _draw(axes, title, panels[title], clean)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    write_png(figure, path, dpi=130)
+    write_figure(figure, path, dpi=130)
 
 
 def _draw(

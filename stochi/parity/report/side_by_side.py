@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.files import write_whole
+from stochi.parity.report.comparison_figure import draw_comparison
 from stochi.parity.report.formats import csv_of, latex_of, markdown_of
 from stochi.parity.report.pages.comparison_page import render_comparison
 from stochi.parity.report.report import ParityReport
@@ -104,6 +105,19 @@ class ReportComparison:
         """Write one page that needs nothing else."""
         check_arguments(ReportComparison.to_html, locals())
         write_whole(path, render_comparison(self.reports))
+
+    def to_figure(self, path: str | Path) -> None:
+        """Draw accuracies and their differences with 95 % intervals, and accuracy against ε.
+
+        Args:
+            path: ends in .svg, .pdf or .png, which says the format. The same reports give the same
+                bytes.
+
+        Raises:
+            InputError: the name ends otherwise.
+        """
+        check_arguments(ReportComparison.to_figure, locals())
+        draw_comparison(self.reports, path)
 
     def __str__(self) -> str:
         """Verdicts, and the table, in lines that fit the terminal."""

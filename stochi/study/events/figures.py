@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stochi.data.events_figure import draw_events
-from stochi.files import write_png
+from stochi.figure_files import write_figure
 from stochi.study.curves import Point, draw_lines
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.patterns import read_pattern
@@ -31,7 +31,7 @@ PANELS = {
 
 def draw_success(results: EventStudyResults, path: str | Path) -> None:
     """Draw success and fooling rates against budgets, for each network and place, as a PNG."""
-    write_png(make_success(results), path, dpi=110)
+    write_figure(make_success(results), path, dpi=110)
 
 
 def make_success(results: EventStudyResults) -> "Figure":

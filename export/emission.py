@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from stochi.deploy.graph.order import order_layers
+from stochi.deploy.graph.shown_graph import NIRGraph
 from stochi.errors import ExportError
 from stochi.export.convolution import to_nir_weights
 from stochi.export.neurons import Reading, SpikingLayer, or_node, to_node
@@ -394,7 +395,7 @@ def _finish(made: Emission) -> nir.NIRGraph | None:
         return None
     metadata = {"dt": float(made.dt), "steps": int(template.steps)}
     order = [n for n in nodes if n != "output"]
-    graph = nir.NIRGraph(
+    graph = NIRGraph(
         {name: nodes[name] for name in [*order, "output"]}, made.edges, metadata=metadata
     )
     graph.metadata["readout"] = template.readout

@@ -9,6 +9,7 @@ import nir
 import numpy as np
 import torch
 
+from stochi.deploy.graph.shown_graph import NIRGraph
 from stochi.errors import LoweringError
 
 Shape = tuple[int, ...]
@@ -95,4 +96,4 @@ def map_nodes(
         for name, node in graph.nodes.items()
     }
     noted = dict(graph.metadata) if isinstance(graph.metadata, dict) else {}
-    return nir.NIRGraph(nodes, list(graph.edges), noted, type_check=False)
+    return NIRGraph(nodes, list(graph.edges), noted, type_check=False)

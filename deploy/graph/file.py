@@ -10,6 +10,7 @@ from stochi.arguments import check_arguments
 from stochi.deploy.graph.arrays import map_nodes, with_arrays
 from stochi.deploy.graph.fields import check_contents, check_graph, type_of
 from stochi.deploy.graph.repair import read_repaired
+from stochi.deploy.graph.shown_graph import make_shown
 from stochi.errors import GraphError, first_line
 from stochi.files import check_plain_file, write_whole
 from stochi.hdf5.contents import Form, read_contents
@@ -53,7 +54,7 @@ def read_graph(path: str | Path) -> nir.NIRGraph:
     except GraphError as error:
         raise GraphError(f"{source}: {error}") from None
     try:
-        graph = nir.dict2NIRNode(_copied(contents) | {"type_check": True})
+        graph = make_shown(nir.dict2NIRNode(_copied(contents) | {"type_check": True}))
     except Exception as error:  # nir raises many kinds, AssertionError among them
         cause = "".join(c if c.isprintable() else " " for c in first_line(error)[:_SHOWN])
         try:

@@ -15,6 +15,7 @@ from stochi.deploy.graph.arrays import as_array, spread
 from stochi.deploy.graph.flat import flatten
 from stochi.deploy.graph.neurons import NEURONS, PARAMETERS
 from stochi.deploy.graph.shapes import Shape, declared_shape, infer_shapes
+from stochi.deploy.graph.shown_graph import NIRGraph
 from stochi.errors import GraphError, StochiWarning
 
 _LISTED = 3
@@ -67,7 +68,7 @@ def _build_graph(data: dict[str, Any], found: list[str]) -> nir.NIRGraph:
         renamed = {unknown.pop(): unused.pop()}
         found += [f"edges of {a!r} are those of {b!r}" for a, b in renamed.items()]
         edges = [(renamed.get(a, a), renamed.get(b, b)) for a, b in edges]
-    return nir.NIRGraph(nodes, edges, data.get("metadata", {}), type_check=False)
+    return NIRGraph(nodes, edges, data.get("metadata", {}), type_check=False)
 
 
 def _build_node(data: dict[str, Any], found: list[str]) -> nir.NIRNode:

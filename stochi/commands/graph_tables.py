@@ -13,6 +13,7 @@ from stochi.commands.program_tables import NOTHING, Rows, reset_words
 from stochi.deploy.graph.arrays import as_array
 from stochi.deploy.graph.flat import flatten
 from stochi.deploy.graph.neurons import RealNeuron, read_neuron
+from stochi.deploy.graph.node_table import node_rows
 from stochi.deploy.graph.wiring import WiredLayer, Wiring, wire
 from stochi.deploy.lowering.network import find_dt, find_time_steps
 from stochi.errors import StochiError
@@ -59,7 +60,7 @@ def summarize(graph: nir.NIRGraph, dt: float | None) -> GraphSummary:
         wiring = wire(graph, seconds)
         rows = _layer_rows(wiring, seconds)
     except StochiError as error:
-        return GraphSummary(_node_rows(nodes), [_weights_line(values)], values, str(error))
+        return GraphSummary(node_rows(graph), [_weights_line(values)], values, str(error))
     values |= {
         "dt": seconds,
         "time_steps": steps,
@@ -108,13 +109,6 @@ def _decay(neuron: RealNeuron) -> str:
     if neuron.current_decay is not None:
         found = f"{found}; α {_range(neuron.current_decay)}"
     return found if neuron.noise is None else f"{found}; noise {neuron.noise.std:.4g}"
-
-
-def _node_rows(nodes: dict[str, nir.NIRNode]) -> Rows:
-    rows = [["node", "kind", "weights"]]
-    for name, node in nodes.items():
-        rows.append([name, type(node).__name__, f"{_weights(node):,}"])
-    return rows
 
 
 def _weights(node: nir.NIRNode) -> int:

@@ -46,12 +46,13 @@ def _show_graph(
     from stochi.commands.graph_tables import summarize
     from stochi.commands.program_tables import named_cells
     from stochi.deploy import read_graph, resolve_conventions
+    from stochi.deploy.graph.node_table import TEXT_COLUMNS
 
     with recorded_warnings() as caught:
         graph = resolve_conventions(read_graph(file), dt=dt, convention=convention, reset=reset)
         found = summarize(graph, dt)
     output.line(f"NIR graph {file}")
-    title, text_columns = ("Nodes", 2) if found.problem else ("Layers", 1)
+    title, text_columns = ("Nodes", TEXT_COLUMNS) if found.problem else ("Layers", 1)
     output.table(found.layers, title, text_columns)
     for line in found.lines:
         output.line(line)

@@ -67,6 +67,7 @@ def _draw_axis(
 ) -> None:
     """Draw a line for each network and defence, with the 95 % interval of its mean over images."""
     networks = list(dict.fromkeys(cell.network for cell in cells))
+    places: set[float] = set()
     for network, defence in dict.fromkeys((cell.network, cell.defence) for cell in cells):
         line = []
         for cell in cells:
@@ -75,6 +76,7 @@ def _draw_axis(
                 line.append((value, mean_cosine(getattr(cell, what))))
         line.sort(key=lambda point: point[0])
         at = [value for value, _ in line]
+        places.update(at)
         panel.errorbar(
             at,
             [mean.value for _, mean in line],
@@ -89,8 +91,8 @@ def _draw_axis(
         )
     if axis != "random_layers":
         panel.set_xscale("log", base=2)
-        panel.set_xticks(sorted(set(at)), [f"{value:g}" for value in sorted(set(at))])
-        panel.minorticks_off()
+    panel.set_xticks(sorted(places), [f"{value:g}" for value in sorted(places)])
+    panel.minorticks_off()
 
 
 def draw_draws(points: Sequence[DepthPoint], path: str | Path) -> None:

@@ -121,6 +121,8 @@ def test_tables_and_figures_show_it(results: StudyResults) -> None:
         "time steps",
         "width",
     ]
+    ticks = [[text.get_text() for text in panel.get_xticklabels()] for panel in panels[4:]]
+    assert ticks[0] == ["1", "4", "8"] and all(map(all, ticks)) and all(ticks)
     lines = [line for line in panels[0].get_lines() if len(line.get_xdata()) == 3]
     assert list(lines[0].get_xdata()) == [1, 4, 8]  # type: ignore[arg-type]
 

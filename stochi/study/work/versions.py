@@ -28,10 +28,16 @@ def name_processor() -> str:
 
 def _digest_of_code() -> str:
     """Return a digest of Stochi's source files; its version stays the same between releases."""
-    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    return _digest(Path(__file__).parents[2])
+
+
+def _digest(package: Path) -> str:
+    """Return a digest of a package's source files; links that lead nowhere are left out."""
+    digest = hashlib.sha256()
     for top in sorted(package.iterdir()):
         # In a checkout, some folders are links, which rglob does not follow before Python 3.13.
         inside = sorted(top.resolve().rglob("*.py")) if top.is_dir() else [top]
-        for path in (path for path in inside if path.suffix == ".py"):
-            digest.update(path.read_bytes())
+        for path in inside:
+            if path.suffix == ".py" and path.is_file():
+                digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

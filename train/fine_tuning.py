@@ -142,7 +142,7 @@ def _student_and_teacher(
     few = samples.select(torch.arange(min(FEW, len(samples))))
     with form_blamed(program, model, few):
         sample = take_sample(model, program, few).sample
-        student = twin_of(program, model, sample).train()
+        student = twin_of(program, model, sample).train().cpu()
     return student, answering_model_of(model, sample, program)
 
 

@@ -91,7 +91,5 @@ class TrainedNetwork:
         if by_queries:
             return ProgramModel(program, ATTACKER_SEED)
         if place not in self.twins:
-            self.twins[place] = twin_of(
-                program, copy_model(self.model).cpu(), self.sample.cpu()
-            ).to(self.device)
+            self.twins[place] = twin_of(program, self.model, self.sample)
         return FreshDraws(self.twins[place], ATTACKER_SEED)

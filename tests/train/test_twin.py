@@ -82,6 +82,24 @@ def test_a_twin_is_exported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(exported) == 1
 
 
+def test_a_twin_is_on_its_model_s_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU, with a device that has no memory."""
+    net, images = NETWORKS["dense"][0](), torch.rand(1, *NETWORKS["dense"][1])
+    graph = to_nir(net, images)
+    program, places = lower(graph), []
+
+    def elsewhere(model: torch.nn.Module) -> torch.device:
+        places.append(model)
+        return torch.device("meta")
+
+    monkeypatch.setattr(sys.modules["stochi.train.twin.model"], "device_of", elsewhere)
+    for model in (net, from_nir(graph)):
+        for twin in (twin_of(program, model, images), make_twin(model, images)):
+            assert places.pop() is model
+            assert {parameter.device.type for parameter in twin.parameters()} == {"meta"}
+            assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
+
+
 def test_an_unknown_random_source_is_an_error() -> None:
     build, shape = NETWORKS["dense"]
     with pytest.raises(InputError, match="random_source is 'dice'"):

@@ -19,6 +19,7 @@ from stochi.deploy.lowering.network import check_noise
 from stochi.deploy.lowering.stand_in import StandIn, take_over
 from stochi.deploy.lowering.tables import TableBits, check_table_bits, choose_table_bits
 from stochi.deploy.origin import read_again
+from stochi.devices import device_of
 from stochi.errors import InputError
 from stochi.export.model.building import from_nir
 from stochi.export.model.model import GraphModel
@@ -89,7 +90,7 @@ def make_twin(
         bits: as for ``lower``, or one value for each layer, by its name.
 
     Returns:
-        A module whose parameters have the names of the graph's nodes.
+        A module on the model's device, whose parameters have the names of the graph's nodes.
 
     Raises:
         ExportError, LoweringError: as for ``to_nir`` and ``lower``.
@@ -114,7 +115,7 @@ def make_twin(
     network = choose_table_bits(cut_into_layers(graph, reading.dt), bits)
     stand_ins = {} if fitted is None else take_over(fitted, noise, network.shapes)
     target = Target(chip, noise, reading.time_steps, levels, reading.dt, draws.source)
-    return Twin(real, network, target, stand_ins)
+    return Twin(real, network, target, stand_ins).to(device_of(model))
 
 
 def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
@@ -127,6 +128,9 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
         program: the lowered Program.
         model, sample: as for ``stochi.export.to_nir``.
 
+    Returns:
+        A module of its own on the model's device, in the model's mode.
+
     Raises:
         ExportError, LoweringError, InputError: the Program cannot be lowered from this model.
     """
@@ -136,7 +140,8 @@ def twin_of(program: Program, model: nn.Module, sample: torch.Tensor) -> Twin:
     real = float_model(model, graph)
     steps = program.target.time_steps
     real.reading = replace(real.reading, readout=program.over_time, time_steps=steps)
-    return Twin(real, network, program.target, stand_ins).train(model.training)
+    twin = Twin(real, network, program.target, stand_ins).train(model.training)
+    return twin.to(device_of(model))
 
 
 def float_model_of(model: nn.Module, sample: torch.Tensor, dt: float) -> GraphModel:
@@ -183,12 +188,14 @@ def answering_as(program: Program, model: GraphModel) -> GraphModel:
 def float_model(model: nn.Module, graph: nir.NIRGraph) -> GraphModel:
     """Return a model's graph as a torch module of its own, with the model's surrogate gradients.
 
+    It is on the CPU, wherever the model is.
+
     Args:
         model: the model.
         graph: the graph that was made from it.
     """
     if isinstance(model, GraphModel):
-        return GraphModel(model.graph, model.wiring, deepcopy(model.nodes), model.reading)
+        return GraphModel(model.graph, model.wiring, deepcopy(model.nodes), model.reading).cpu()
     found = from_nir(graph)
     own = dict(model.named_modules())
     for name, neuron in found.neurons().items():

@@ -164,7 +164,7 @@ def compare_sides(
     keep: Path | None = options["keep"]
     if keep is not None and keep.is_dir():
         output.progress(f"Going on with the attacked images in {keep}")
-    with advised(f"stopped; the same command goes on with what {keep} holds, if anything"):
+    with advised(_advice(keep)):
         return check_parity(
             *compared.sides,
             lowered_from=compared.lowered_from,
@@ -173,6 +173,13 @@ def compare_sides(
             progress=output.progress,
             **options,
         )
+
+
+def _advice(keep: Path | None) -> str:
+    """Return what a stopped check says of going on."""
+    if keep is None:
+        return "stopped; nothing is kept if the report goes into a pipe or a device"
+    return f"stopped; the same command goes on with what {keep} holds, if anything"
 
 
 def _check_options(context: typer.Context, asked: Asked, kind: str) -> None:

@@ -77,12 +77,16 @@ def load_test(data: str, data_dir: Path | None, taken: Taken) -> "Labelled":
     from stochi.data.catalogue import find_data_set
 
     chosen = find_data_set(data)
-    check_fits(chosen, taken)
+    check_fits(chosen, taken, "no set here fits it: give your own with --inputs")
     return chosen.parts(data_dir, taken.time_steps)[1]
 
 
-def check_fits(chosen: "DataSet", taken: Taken) -> None:
-    """Raise InputError if a set's samples or classes are not those that a network takes."""
+def check_fits(chosen: "DataSet", taken: Taken, otherwise: str = "no set here fits it") -> None:
+    """Raise InputError if a set's samples or classes are not those that a network takes.
+
+    Args:
+        otherwise: what to do if no set fits, as the end of the message.
+    """
     check_kind(chosen, taken)
     if (chosen.shape, chosen.classes) == (taken.shape, taken.classes):
         return
@@ -91,7 +95,7 @@ def check_fits(chosen: "DataSet", taken: Taken) -> None:
     raise InputError(
         f"{taken.file} takes {kind} of {_sizes(taken.shape)} in {taken.classes} classes, those of"
         f" {chosen.name} have {_sizes(chosen.shape)} in {chosen.classes}; "
-        + (f"give --data {' or '.join(fitting)}" if fitting else "no set here fits it")
+        + (f"give --data {' or '.join(fitting)}" if fitting else otherwise)
     )
 
 

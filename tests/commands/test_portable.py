@@ -6,8 +6,12 @@ from pathlib import Path
 import nir
 import numpy as np
 import pytest
+import torch
 
+from stochi.deploy import lower
+from stochi.export import to_nir
 from tests.commands.conftest import Run, check_refused
+from tests.conftest import conv_net
 
 
 def test_a_graph_and_its_program_give_the_same_folder(run: Run, trained: Path) -> None:
@@ -32,6 +36,12 @@ def test_own_inputs_are_carried_along(run: Run, trained: Path) -> None:
     np.save("own.npy", images[:, :, :7])
     status, _, err = run(*words, "--inputs", "own.npy")
     assert status == 2 and "own.npy: inputs have shape (5, 1, 7, 8)" in err
+
+
+def test_a_program_that_no_set_fits_asks_for_inputs(run: Run) -> None:
+    lower(to_nir(conv_net(), torch.rand(2, 2, 8, 8))).save("own.program")
+    words = ("deploy", "own.program", "--format", "lava")
+    check_refused(run, words, "no set here fits it: give your own with --inputs")
 
 
 @pytest.mark.parametrize(

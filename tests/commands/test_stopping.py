@@ -6,9 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from stochi.commands.compared import compare_sides
+from stochi.commands.console import Output
 from stochi.commands.ending import run_to_its_end
 from stochi.commands.stopping import Stopped, Stopping, advised
 from stochi.errors import InputError
@@ -49,6 +52,26 @@ def test_advice_is_given_for_stops_and_not_for_errors() -> None:
         assert (stop.value.number, stop.value.advice) == (number, "go on")
     with pytest.raises(ValueError), advised("go on"):
         raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("keep", "advice"),
+    [
+        (Path("r.json.unfinished"), "goes on with what r.json.unfinished holds"),
+        (None, "nothing is kept if the report goes into a pipe"),
+    ],
+)
+def test_a_stopped_check_says_what_is_kept(
+    keep: Path | None, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*given: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stochi.parity.check_parity", stop)
+    compared = SimpleNamespace(sides=(), lowered_from=None)
+    with pytest.raises(Stopped) as stopped:
+        compare_sides(Output(False), compared, [], [], {"keep": keep})  # type: ignore[arg-type]
+    assert advice in stopped.value.advice and "None" not in stopped.value.advice
 
 
 def test_no_library_takes_a_stop_for_something_else() -> None:

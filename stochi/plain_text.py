@@ -54,8 +54,13 @@ def counted(number: int, what: str) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    """Return a number with its sign, "+0.0" for what rounds to 0 from either side."""
-    return f"{round(value, digits) + 0.0:+.{digits}f}"
+    """Return a number with its sign; "+0.0" for what rounds to 0 from either side."""
+    return minus(f"{round(value, digits) + 0.0:+.{digits}f}")
+
+
+def minus(number: str) -> str:
+    """Return a written number with a minus sign in place of the hyphen."""
+    return number.replace("-", "−")
 
 
 def shorten_repr(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from stochi.plain_text import signed
+from stochi.plain_text import minus, signed
 from stochi.statistics.intervals import Estimate, estimate_mean
 from stochi.study.layout import PLACES
 from stochi.study.results import DepthPoint, DifferenceCell, StudyResults
@@ -34,7 +34,7 @@ def mean_cosine(cosines: Sequence[float]) -> Estimate:
 def cosine_text(cosines: Sequence[float]) -> str:
     """Return the mean over images, with its 95 % interval, as text."""
     mean = mean_cosine(cosines)
-    return f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
+    return minus(f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]")
 
 
 def _cosines(claim: str, which: str, results: StudyResults) -> Iterator[list[str]]:

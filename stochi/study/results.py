@@ -1,5 +1,6 @@
 """The results of a study as values, with intervals over the test images."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -11,6 +12,9 @@ from stochi.study.layout import PLACES, across, percent
 from stochi.study.plain import as_plain
 from stochi.study.plan import StudyPlan
 from stochi.study.variants import Variant
+
+WHERE = ("defence", "network", "place")
+"""Heads of the words that tell a cell from others."""
 
 
 @dataclass(frozen=True)
@@ -197,15 +201,19 @@ class StudyResults:
 
     def _repr_html_(self) -> str:
         """Return the accuracies under the strongest attacks, for notebooks."""
-        rows = across(
-            self.table,
-            ("trained with", "network", "where"),
-            lambda cell: (cell.defence, cell.network, PLACES[cell.place]),
-            lambda cell: percent(cell.accuracy, cell.over_trainings),
-        )
+        rows = accuracy_rows(self.table)
         return html_table(f"Study on {self.plan.data}, accuracy in % with 95 % intervals", rows, 3)
 
     def to_json(self) -> dict[str, Any]:
         """Return plan and results as plain values, for ``json.dumps``."""
         cells = {field.name: getattr(self, field.name) for field in fields(self)[1:]}
         return {"plan": asdict(self.plan)} | {n: as_plain(some) for n, some in cells.items()}
+
+
+def accuracy_rows(cells: Sequence[AccuracyCell]) -> list[list[str]]:
+    """Return networks and places down, attacks across; accuracy in % and its 95 % intervals."""
+
+    def line_of(cell: AccuracyCell) -> list[str]:
+        return [cell.defence, cell.network, PLACES[cell.place]]
+
+    return across(cells, WHERE, line_of, lambda c: percent(c.accuracy, c.over_trainings))

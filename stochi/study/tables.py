@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from stochi.plain_text import counted
+from stochi.plain_text import counted, minus
 from stochi.study.claims import claim_rows, cosine_text
 from stochi.study.layout import PLACES, Table, across, percent, points, wrap
 from stochi.study.plan import StudyPlan
 from stochi.study.results import (
+    WHERE,
     AccuracyCell,
     DepthPoint,
     DifferenceCell,
@@ -14,9 +15,8 @@ from stochi.study.results import (
     SimilarityCell,
     StudyResults,
     WinnerCell,
+    accuracy_rows,
 )
-
-_WHERE = ["defence", "network", "place"]
 
 
 def make_tables(results: StudyResults) -> list[Table]:
@@ -128,14 +128,9 @@ def describe_weaker(plan: StudyPlan) -> str:
     )
 
 
-def accuracy_rows(cells: Sequence[AccuracyCell]) -> list[list[str]]:
-    """Return networks and places down, attacks across; accuracy in % and its 95 % intervals."""
-    return across(cells, _WHERE, _place_of, lambda c: percent(c.accuracy, c.over_trainings))
-
-
 def difference_rows(cells: Sequence[DifferenceCell]) -> list[list[str]]:
     """Return networks and places down, attacks across; differences in points, with intervals."""
-    return across(cells, _WHERE, _place_of, lambda c: points(c.difference, c.over_trainings))
+    return across(cells, WHERE, _place_of, lambda c: points(c.difference, c.over_trainings))
 
 
 def winner_rows(cells: Sequence[WinnerCell]) -> list[list[str]]:
@@ -153,7 +148,7 @@ def masking_rows(cells: Sequence[MaskingCell]) -> list[list[str]]:
     rows = [["defence", "network", "place", "sign", "value", "limit"]]
     for cell in cells:
         sign = cell.finding
-        value = f"{sign.value:.1%} [{sign.low:.1%}, {sign.high:.1%}]"
+        value = minus(f"{sign.value:.1%} [{sign.low:.1%}, {sign.high:.1%}]")
         where = [cell.defence, cell.network, PLACES[cell.place]]
         rows.append([*where, sign.sign, value, f"{sign.limit:.0%}"])
     return rows

@@ -105,4 +105,4 @@ def test_tables_fit_80_columns_and_end_without_blanks(capsys: pytest.CaptureFixt
 
 def test_numbers_are_written_as_people_do() -> None:
     assert [counted(n, "trial") for n in (0, 1, 2000)] == ["0 trials", "1 trial", "2,000 trials"]
-    assert [signed(v, 1) for v in (-0.04, 0.0, 0.06, -1.25)] == ["+0.0", "+0.0", "+0.1", "-1.2"]
+    assert [signed(v, 1) for v in (-0.04, 0.0, 0.06, -1.25)] == ["+0.0", "+0.0", "+0.1", "−1.2"]

@@ -1,5 +1,6 @@
 """The parts of a report that its page draws: counts of classes, flipped images, one sample."""
 
+import re
 from base64 import b64decode
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from stochi.parity.results import Flips
 from stochi.parity.sample_trace import NEURONS, trace_sample
 from stochi.sim.record import Record
 from tests.conftest import conv_net
-from tests.parity.small_reports import accuracy_row
+from tests.parity.small_reports import accuracy_row, composed_report
 
 
 def test_counts_of_classes_do_not_depend_on_the_margins_or_the_batches() -> None:
@@ -92,3 +93,16 @@ def test_the_traced_sample_and_neuron_are_those_of_the_first_mismatch() -> None:
     assert same.number == 0
     moves = membrane[:, 0].flatten(1).amax(0) - membrane[:, 0].flatten(1).amin(0)
     assert same.layers[0].neuron == int(moves.argmax())
+
+
+def test_numbers_have_a_minus_sign_and_names_are_the_same_everywhere() -> None:
+    report = composed_report()
+    different = [text for text in report.warnings() if "beyond the margin" in text]
+    assert "spike distance across sides of lif1" in different[0]
+    assert "spike distance across sides" in report.verdict.text or "more" in report.verdict.text
+    rows = report.distribution_table()
+    assert [row[1] for row in rows if "across" in row[1]] == ["  across sides"] * 2
+    tables = (report.table(), rows, report.differences_table(), report.ablation_table())
+    cells = [cell for table in tables for row in table for cell in row]
+    assert not [cell for cell in cells if re.search(r"-\d", cell)]
+    assert any(cell.startswith("+0.0\n[−2.0, +2.0]") for cell in cells)

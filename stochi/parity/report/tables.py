@@ -8,10 +8,13 @@ from stochi.parity.distribution.results import (
     Comparison,
     Distribution,
     LayerDistribution,
+    Place,
 )
+from stochi.parity.report.words import number_interval
 from stochi.parity.results import (
     CHIP,
     CLEAN,
+    FLOAT,
     SIDES,
     Ablation,
     AccuracyRow,
@@ -20,7 +23,7 @@ from stochi.parity.results import (
     RateShift,
     Shown,
 )
-from stochi.plain_text import Lines
+from stochi.plain_text import Lines, minus, signed
 from stochi.statistics.intervals import Estimate
 
 Rows = list[list[str]]
@@ -41,14 +44,15 @@ QUANTITIES = {
     "rate": "firing rate",
     "fano": "Fano factor",
     "distance": "spike distance",
-    "distance_across": "  float, chip",
+    "distance_across": "spike distance across sides",
     "membrane": "membrane W1",
     "accuracy": "accuracy",
     "logit_mean": "logit, class",
     "logit_spread": "logit spread",
     "agreement": "agreement",
-    "agreement_across": "  float, chip",
+    "agreement_across": "agreement across sides",
 }
+"""Quantity → its name for people."""
 VARIANTS = {
     "float": "float model",
     "input": "8-bit input",
@@ -58,6 +62,8 @@ VARIANTS = {
     "noise": "noise stand-in",
     "all": "all: the chip",
 }
+ACROSS = "across sides"
+"""End of the names of quantities that compare a run of each side, below their own in tables."""
 NOTHING = "–"
 
 
@@ -166,6 +172,13 @@ def ablation_rows(ablation: Ablation | None) -> Rows:
     return rows
 
 
+def name_of(place: Place) -> str:
+    """Name of a comparison for people, such as "firing rate of lif1"."""
+    if place[0] == "layers":
+        return f"{QUANTITIES[place[2]]} of {place[1]}"
+    return " ".join(QUANTITIES.get(part, part) for part in place[1:])
+
+
 def _two_sides() -> tuple[str, str]:
     return SIDES["float"], SIDES[CHIP]
 
@@ -181,7 +194,8 @@ def _quantities(compared: LayerDistribution | AnswerDistribution) -> Iterator[li
             worst = max(found, key=lambda number: _furthest(found[number]))
             quantity, found = f"{quantity} {worst}", found[worst]
         if found is not None:
-            yield [quantity, *_cells(found)]
+            below = quantity.endswith(ACROSS)
+            yield [f"  {ACROSS}" if below else quantity, *_cells(found)]
 
 
 def _furthest(entry: Comparison) -> float:
@@ -190,8 +204,7 @@ def _furthest(entry: Comparison) -> float:
 
 def _cells(entry: Comparison) -> list[str]:
     return [
-        f"{entry.sides['float']:.4f}",
-        f"{entry.sides[CHIP]:.4f}",
+        *(minus(f"{entry.sides[side]:.4f}") for side in (FLOAT, CHIP)),
         _difference(entry),
         f"{100 * entry.margin:g}",
         entry.verdict,
@@ -201,9 +214,9 @@ def _cells(entry: Comparison) -> list[str]:
 def _difference(entry: Comparison) -> str:
     if entry.difference is None:
         return NOTHING
-    text = f"{100 * entry.difference:+.2f}"
+    text = signed(100 * entry.difference, 2)
     if entry.low is not None and entry.high is not None:
-        text += f" [{100 * entry.low:+.2f}, {100 * entry.high:+.2f}]"
+        text += f" [{signed(100 * entry.low, 2)}, {signed(100 * entry.high, 2)}]"
     return text
 
 
@@ -217,7 +230,7 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _number(estimate: Estimate) -> str:
-    return f"{estimate.value:.4g}\n[{estimate.low:.4g}, {estimate.high:.4g}]"
+    return number_interval(estimate).replace(" ", "\n", 1)
 
 
 def _every_draw(row: AccuracyRow, side: str) -> str:
@@ -230,7 +243,8 @@ def _points(estimate: Estimate) -> str:
 
 def _signed(estimate: Estimate, digits: int, between: str) -> str:
     value, low, high = (100 * end for end in (estimate.value, estimate.low, estimate.high))
-    return f"{value:+.{digits}f}{between}[{low:+.{digits}f}, {high:+.{digits}f}]"
+    ends = f"[{signed(low, digits)}, {signed(high, digits)}]"
+    return f"{signed(value, digits)}{between}{ends}"
 
 
 def _shown_alone(shown: Shown | None, reference: bool) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stochi.parity.distribution.results import Comparison, Distribution, Place, comparisons
-from stochi.parity.report.tables import QUANTITIES
+from stochi.parity.report.tables import name_of
 from stochi.parity.report.warnings import FOREIGN_SHARE
 from stochi.parity.report.words import listed, number, percent, points, signed
 from stochi.parity.results import CHIP, CLEAN, SIDES, WORST, AccuracyRow, Errors, ExactComparison
@@ -202,13 +202,6 @@ def _of_verdict(distribution: Distribution | None, verdict: str) -> list[tuple[P
         return []
     every = comparisons(distribution.layers, distribution.network)
     return [(place, entry) for place, entry in every if entry.verdict == verdict]
-
-
-def name_of(place: Place) -> str:
-    """Name of a comparison for people, such as "firing rate of lif1"."""
-    if place[0] == "layers":
-        return f"{QUANTITIES[place[2]].strip()} of {place[1]}"
-    return " ".join(QUANTITIES.get(part, part).strip() for part in place[1:])
 
 
 def shift_in_percent(entry: Comparison, digits: int = 2) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from stochi.parity.distribution.results import Distribution, Place, comparisons
-from stochi.parity.report.tables import QUANTITIES
+from stochi.parity.distribution.results import Distribution, comparisons
+from stochi.parity.report.tables import name_of
 from stochi.parity.results import SIDES, ExactComparison, MaskingSign, OwnComparison
 
 FOREIGN_SHARE = 0.1
@@ -86,7 +86,7 @@ def _of_distribution(distribution: Distribution | None) -> list[str]:
         return []
     found = []
     different = [
-        _name(place)
+        name_of(place)
         for place, entry in comparisons(distribution.layers, distribution.network)
         if entry.verdict == "different"
     ]
@@ -95,7 +95,3 @@ def _of_distribution(distribution: Distribution | None) -> list[str]:
     if distribution.left_out:
         found.append("a single trial shows nothing of variability; run at least 2")
     return found
-
-
-def _name(place: Place) -> str:
-    return " ".join(QUANTITIES.get(part, part).strip() for part in place[1:])

@@ -1,5 +1,7 @@
 """Numbers of a report as words."""
 
+from stochi.plain_text import minus
+from stochi.plain_text import signed as with_sign
 from stochi.statistics.intervals import Estimate
 
 POINTS = 100
@@ -8,10 +10,8 @@ POINTS = 100
 
 def signed(value: float, digits: int = 1) -> str:
     """Return a number with its sign; what rounds to 0 has none."""
-    text = f"{value:+.{digits}f}"
-    if text.strip("+-0.") == "":
-        text = text[1:]
-    return text.replace("-", "−")
+    text = with_sign(value, digits)
+    return text if text.strip("+0.") else text[1:]
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -38,7 +38,7 @@ def points(estimate: Estimate) -> str:
 
 def number(value: float) -> str:
     """Return a number in four digits."""
-    return f"{value:.4g}".replace("-", "−")
+    return minus(f"{value:.4g}")
 
 
 def number_interval(estimate: Estimate) -> str:

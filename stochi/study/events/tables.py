@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stochi.plain_text import counted
+from stochi.plain_text import counted, minus
 from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.results import (
     DifferenceCell,
@@ -91,7 +91,7 @@ def masking_rows(cells: Sequence[EventMaskingCell]) -> list[list[str]]:
     rows = [["network", "place", "attack", "budget", "sign", "value", "limit"]]
     for cell in cells:
         sign = cell.finding
-        value = f"{sign.value:.1%} [{sign.low:.1%}, {sign.high:.1%}]"
+        value = minus(f"{sign.value:.1%} [{sign.low:.1%}, {sign.high:.1%}]")
         where = [*_where(cell), cell.attack, cell.column]
         rows.append([*where, sign.sign, value, f"{sign.limit:.0%}"])
     return rows

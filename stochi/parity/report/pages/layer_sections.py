@@ -20,7 +20,7 @@ from stochi.parity.report.pages.pictures import draw_trace
 from stochi.parity.report.tables import QUANTITIES
 from stochi.parity.report.verdict import shift_in_percent
 from stochi.parity.results import CHIP, CLEAN, FLOAT, ExactComparison, SampleTrace
-from stochi.plain_text import counted
+from stochi.plain_text import counted, minus
 
 MARKS = {"equivalent": "good", "different": "bad", "undecided": "open"}
 _SHIFT = (
@@ -231,10 +231,7 @@ def _samples(exact: Sequence[ExactComparison], sample: SampleTrace) -> Iterator[
 def _compared(quantity: str | None, entry: Comparison) -> list[Cell]:
     cells = []
     if quantity is not None:
-        name = QUANTITIES[quantity].strip()
-        if quantity.endswith("_across"):
-            name = f"{QUANTITIES[quantity.removesuffix('_across')]}, across sides"
-        cells.append(text_cell(name))
+        cells.append(text_cell(QUANTITIES[quantity]))
     return [
         *cells,
         *(_four_digits(entry.sides[side]) for side in (FLOAT, CHIP)),
@@ -245,4 +242,4 @@ def _compared(quantity: str | None, entry: Comparison) -> list[Cell]:
 
 
 def _four_digits(value: float) -> Cell:
-    return number_cell(value, f"{value:.4f}".replace("-", "−"))
+    return number_cell(value, minus(f"{value:.4f}"))

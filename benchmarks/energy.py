@@ -22,11 +22,12 @@ from torch import nn
 
 from stochi.commands.console import Output
 from stochi.commands.demo_plan import DemoPlan, plan_demo
-from stochi.commands.estimate_tables import Rows, metric_rows, number
+from stochi.commands.estimate_tables import Rows, metric_rows
 from stochi.data.samples import Samples
 from stochi.deploy import CostEstimate, Program, estimate, lower, measure_model
 from stochi.errors import InputError
 from stochi.export import to_nir
+from stochi.plain_text import amount
 from stochi.sim import run
 from stochi.statistics import estimate_accuracy
 from stochi.train import NetworkConfig, load_checkpoint, train_classifier
@@ -71,7 +72,7 @@ def event_rows(found: dict[str, CostEstimate]) -> Rows:
     rows = [["event", *found]]
     for title, name in EVENTS.items():
         means = (e.counts.total(name) / e.counts.samples for e in found.values())
-        rows.append([title, *map(number, means)])
+        rows.append([title, *map(amount, means)])
     return rows
 
 
@@ -80,13 +81,13 @@ def energy_rows(found: dict[str, CostEstimate]) -> Rows:
     accounts = [e.accounts for e in found.values() if e.accounts is not None]
     rows = [["nJ a sample", *found]]
     for title, name in ACCOUNTS.items():
-        rows.append([title, *(number(getattr(a, name)) for a in accounts)])
+        rows.append([title, *(amount(getattr(a, name)) for a in accounts)])
     rows.append(["random numbers, share", *(f"{a.random_share:.1%}" for a in accounts)])
     ann = next(iter(found.values())).ann
-    rows.append(["8-bit ANN, operations", *[number(ann.arithmetic)] * len(found)])
-    rows.append(["8-bit ANN, with memory", *[number(ann.total)] * len(found)])
-    rows.append(["µs, one after another", *(number(a.serial_time) for a in accounts)])
-    rows.append(["µs, slowest layer", *(number(a.slowest_layer) for a in accounts)])
+    rows.append(["8-bit ANN, operations", *[amount(ann.arithmetic)] * len(found)])
+    rows.append(["8-bit ANN, with memory", *[amount(ann.total)] * len(found)])
+    rows.append(["µs, one after another", *(amount(a.serial_time) for a in accounts)])
+    rows.append(["µs, slowest layer", *(amount(a.slowest_layer) for a in accounts)])
     return rows
 
 
@@ -148,8 +149,8 @@ def main(words: Sequence[str] | None = None) -> None:
     for note in sorted(messages):
         output.line(f"- {note}")
     output.line(
-        f"The float model does {number(floats.dense)} multiply-accumulates a sample,\nan ANN of its"
-        f" shape {number(ann.multiply_accumulates)}, in one time step."
+        f"The float model does {amount(floats.dense)} multiply-accumulates a sample,\nan ANN of its"
+        f" shape {amount(ann.multiply_accumulates)}, in one time step."
     )
 
 

@@ -53,6 +53,11 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def amount(value: float) -> str:
+    """Return a number with as many decimals as its size needs: "1,234", "12.3", "0.5"."""
+    return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:,.3g}"
+
+
 def signed(value: float, digits: int) -> str:
     """Return a number with its sign; "+0.0" for what rounds to 0 from either side."""
     return minus(f"{round(value, digits) + 0.0:+.{digits}f}")

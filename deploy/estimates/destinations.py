@@ -8,6 +8,7 @@ import numpy as np
 from stochi.deploy.estimates.fan_out import count_fan_out
 from stochi.deploy.mapping.front import map_cores
 from stochi.deploy.mapping.messages import axons_of_neurons, grid_of
+from stochi.deploy.mapping.results import Mapping as CoreMapping
 from stochi.errors import InputError
 from stochi.program.layers import CONSTANT, INPUT
 from stochi.program.program import Program
@@ -27,12 +28,14 @@ class Placement:
         blocks: layer's name → number of blocks, each with a neuron that always spikes if the layer
             has a constant source.
         words: where the numbers come from.
+        mapping: the cores, if the numbers come from them.
     """
 
     kind: str
     destinations: dict[str, np.ndarray]
     blocks: dict[str, int]
     words: str
+    mapping: CoreMapping | None = None
 
 
 def choose_placement(program: Program, destinations: Destinations | None = None) -> Placement:
@@ -56,6 +59,7 @@ def choose_placement(program: Program, destinations: Destinations | None = None)
         {layer.name: grid_of(mapping, layer.name).size for layer in program.layers},
         f"one for each output axon in the mapping to {cores:,} core{'s' * (cores > 1)} of {chip}"
         " ('stochi map')",
+        mapping,
     )
 
 

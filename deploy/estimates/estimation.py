@@ -11,6 +11,7 @@ from stochi.deploy.estimates.counting import count_events
 from stochi.deploy.estimates.counts import Counts
 from stochi.deploy.estimates.destinations import Destinations, Placement, choose_placement
 from stochi.deploy.estimates.metrics import Metrics, measure, number_of_weights
+from stochi.deploy.mapping.results import Mapping as CoreMapping
 from stochi.hardware.chips import CHIPS
 from stochi.hardware.energy import (
     DIGITAL_45NM,
@@ -33,6 +34,7 @@ class CostEstimate:
         counts: exact numbers of events.
         messages_by: what messages are counted by: "mapping" to cores, "fewest" if the Program
             cannot be mapped (each layer on one core), or "given" destinations.
+        mapping: the cores by which messages are counted, or None.
         metrics: under NeuroBench's names.
         figures: the published figures of the accounts, or None.
         accounts: energy and time at these figures; None if there are none for the chip.
@@ -45,6 +47,7 @@ class CostEstimate:
     chip: str
     counts: Counts
     messages_by: str
+    mapping: CoreMapping | None
     metrics: Metrics
     figures: Figures | None
     accounts: Accounts | None
@@ -112,6 +115,7 @@ def estimate(
         program.target.chip,
         counts,
         placement.kind,
+        placement.mapping,
         measure(program, counts),
         chosen,
         None if chosen is None else account_for(counts, chosen),

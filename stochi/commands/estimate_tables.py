@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from stochi.deploy import CostEstimate
 from stochi.deploy.estimates.metrics import Metrics
 from stochi.hardware.energy import DIGITAL_45NM, LOIHI1_FIGURES
+from stochi.plain_text import amount
 
 Rows = list[list[str]]
 UNKNOWN = "unknown"
@@ -18,16 +19,16 @@ def layer_rows(found: CostEstimate) -> Rows:
     counts = found.counts
     head = ["layer", "neurons", "ACs", "MACs", "updates", "spikes", "messages", "random numbers"]
     sent, messages = counts.input_sent / counts.samples, counts.input_messages / counts.samples
-    given = ["input", "", "", "", "", number(sent), number(messages), ""]
+    given = ["input", "", "", "", "", amount(sent), amount(messages), ""]
     names = ("accumulates", "multiply_accumulates", "updates", "spikes", "messages")
     rows = [head, given]
     for layer in counts.layers:
         values = [getattr(layer, name) / counts.samples for name in (*names, "random_numbers")]
         neurons = layer.neurons + layer.constant
-        rows.append([layer.name, f"{neurons:,}", *map(number, values)])
+        rows.append([layer.name, f"{neurons:,}", *map(amount, values)])
     sums = [counts.total(name) / counts.samples for name in (*names, "random_numbers")]
     neurons = counts.total("neurons") + counts.total("constant")
-    return [*rows, ["all layers", f"{neurons:,}", *map(number, sums)]]
+    return [*rows, ["all layers", f"{neurons:,}", *map(amount, sums)]]
 
 
 def account_rows(found: CostEstimate) -> Rows:
@@ -41,17 +42,17 @@ def account_rows(found: CostEstimate) -> Rows:
         chip = found.figures.title
         by = f"{chip}, {found.figures.process}"
         rows.append(
-            ["operations only", f"synaptic operations, {by}", number(accounts.operations_only)]
+            ["operations only", f"synaptic operations, {by}", amount(accounts.operations_only)]
         )
-        rows.append(["all events", f"all of the following, {by}", number(accounts.all_events)])
+        rows.append(["all events", f"all of the following, {by}", amount(accounts.all_events)])
         for part in ("synapses", "neurons", "messages", "random_numbers"):
             words = part.replace("_", " ")
-            rows.append(["", words, number(getattr(accounts, part))])
+            rows.append(["", words, amount(getattr(accounts, part))])
     process = DIGITAL_45NM.process
     macs = f"{ann.multiply_accumulates:,} MACs"
-    rows.append(["8-bit ANN, operations", f"{macs}, {process}", number(ann.arithmetic)])
+    rows.append(["8-bit ANN, operations", f"{macs}, {process}", amount(ann.arithmetic)])
     memory = f"with 2 bytes read for each, nothing reused, {ann.memory_bytes // 1024} KB SRAM"
-    rows.append(["8-bit ANN, with memory", memory, number(ann.total)])
+    rows.append(["8-bit ANN, with memory", memory, amount(ann.total)])
     return rows
 
 
@@ -60,17 +61,17 @@ def random_words(found: CostEstimate) -> str:
     counts = found.counts
     drawn = counts.total("random_numbers") / counts.samples
     figure = LOIHI1_FIGURES.random_number.picojoules
-    line = f"Random numbers: {number(drawn)} a sample"
+    line = f"Random numbers: {amount(drawn)} a sample"
     if drawn:
-        line += f", {number(found.random_energy)} nJ at {figure:g} pJ each (Loihi 1's figure)"
+        line += f", {amount(found.random_energy)} nJ at {figure:g} pJ each (Loihi 1's figure)"
     if found.accounts is None or found.figures is None:
         return f"{line}\nTime: {UNKNOWN} for {found.chip}"
     if drawn:
         line += f", {found.accounts.random_share:.1%} of all events"
     accounts = found.accounts
     return (
-        f"{line}\nTime: {number(accounts.serial_time)} µs a sample on {found.figures.title} if all"
-        f" events come one after another; at least {number(accounts.slowest_layer)} µs if each"
+        f"{line}\nTime: {amount(accounts.serial_time)} µs a sample on {found.figures.title} if all"
+        f" events come one after another; at least {amount(accounts.slowest_layer)} µs if each"
         " layer has one core of its own"
     )
 
@@ -85,10 +86,5 @@ def metric_rows(measured: Mapping[str, Metrics]) -> Rows:
         rows.append([name, *(f"{v:.4f}" if sparsity else f"{v:,} B" for v in values)])
     for name in ("Effective_MACs", "Effective_ACs", "Dense"):
         operations = [metrics["SynapticOperations"] for metrics in found]
-        rows.append([f"SynapticOperations, {name}", *(number(o[name]) for o in operations)])  # type: ignore[index]
+        rows.append([f"SynapticOperations, {name}", *(amount(o[name]) for o in operations)])  # type: ignore[index]
     return rows
-
-
-def number(value: float) -> str:
-    """Return a number with as many decimals as its size needs."""
-    return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:,.3g}"

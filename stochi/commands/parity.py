@@ -194,12 +194,13 @@ def _finish(output: Output, report: "ParityReport", out: Path, page: Path | None
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:
-    """Print a report's tables, verdict, warnings and what was written; end the command.
+    """Print a report's tables, costs, verdict, warnings and what was written; end the command.
 
     Raises:
         typer.Exit: with status 1, if a value differs.
     """
     from stochi.parity.report import tables
+    from stochi.parity.report.cost_words import cost_line
     from stochi.parity.report.terminal import terminal_width, wrap
 
     print_accuracy(output, report)
@@ -209,8 +210,10 @@ def finish_report(output: Output, report: "ParityReport", written: str) -> None:
         output.table(report.distribution_table(), tables.DISTRIBUTION_TITLE, text_columns=2)
     output.table(report.exact_table(), tables.EXACT_TITLE)
     output.line(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
-    for line in wrap(report.verdict.text, terminal_width()):
-        output.line(line)
+    costs = cost_line(report.costs)
+    for text in (costs, report.verdict.text):
+        for line in [] if text is None else wrap(text, terminal_width()):
+            output.line(line)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")
     output.line(f"Wrote {written}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from pathlib import Path
 
 import nir
@@ -38,8 +37,10 @@ from stochi.parity.attacked import (
     surfaces_of,
     worst_rows,
 )
+from stochi.parity.costs import find_costs
 from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.parity.distribution.results import Margins
+from stochi.parity.event_sample import EventSample, keep_events
 from stochi.parity.flipped import keep_flipped
 from stochi.parity.kept_images import KeptImages
 from stochi.parity.masking import find_blind_images, find_signs
@@ -65,6 +66,7 @@ from stochi.parity.run_details import describe_run
 from stochi.parity.sample_trace import trace_sample
 from stochi.parity.scores import estimate_score, score_answers
 from stochi.parity.sides import Sides, make_sides
+from stochi.plain_text import counted
 from stochi.program.comparison import share_of_other_weights
 from stochi.program.program import Program
 from stochi.sim.backends import run
@@ -172,12 +174,15 @@ class _Check:
                 sample = trace_sample(records, seed, LAVA if self.lava else ENGINE, shown.layers)
             exact += pairs
         other_weights = self.other_weights(origin) if any(e.mismatches for e in exact) else {}
+        self.progress(f"Cores and events of {counted(len(self.exact), 'image')}")
         return ParityReport(
             asked,
             tuple(exact),
             other_weights=other_weights,
             own=own,
             sample=sample,
+            costs=find_costs(self.sides.program, self.exact, asked.seeds[0]),
+            events=keep_events(self.sides.program, self.exact),
             run=self.details,
         )
 
@@ -208,23 +213,25 @@ class _Check:
         rows = [clean_row(clean, *on_lava[:1])]
         before = {side: right[:, : len(self.attacked)] for side, right in clean.items()}
         shown: list[Attacked] = []
-        flipped: list[tuple[float, list[FlippedImage]]] = []
+        kept: list[_Kept] = []
         there = self.kept_images()
         for attack in attacks:
             for made_on in surfaces_of(attack.recipe):
-                found, compared, row, kept = self.under_attack(attack, made_on, before, there)
+                found, compared, row, pictures = self.under_attack(attack, made_on, before, there)
                 shown.append(found)
                 exact += compared
                 rows.append(row)
-                flipped.append((row.sides[CHIP].value, kept))
+                kept.append(pictures)
         if there is not None:
             there.remove()
+        kept.sort(key=lambda one: one.accuracy)
         return replace(
             report,
             exact=tuple(exact),
             accuracy=(*rows, *worst_rows(shown, before)),
             masking=tuple(self.find_masking(shown)),
-            flipped=tuple(min((f for f in flipped if f[1]), key=itemgetter(0), default=(0, ()))[1]),
+            flipped=next((one.flipped for one in kept if one.flipped), ()),
+            events=next((one.events for one in kept if one.events is not None), report.events),
         )
 
     def configuration(
@@ -292,7 +299,7 @@ class _Check:
 
     def under_attack(
         self, attack: Attack, made_on: str | None, clean: Scores, kept: KeptImages | None
-    ) -> tuple[Attacked, list[ExactComparison], AccuracyRow, list[FlippedImage]]:
+    ) -> "tuple[Attacked, list[ExactComparison], AccuracyRow, _Kept]":
         """Make the attack on one surface, and show what it made to all sides."""
         sides, recipe = self.sides, attack.recipe
         on = f" on {SIDES[made_on]}" if made_on else ""
@@ -311,7 +318,12 @@ class _Check:
             records = self.run_exactly(few, sides.seed, f"{len(few)} attacked images")
             compared = self.compare_pairs(records, few, sides.seed, recipe.name)
         row = attacked_row(found, clean, compared[0].lava_accuracy if compared else None)
-        return found, compared, row, keep_flipped(row, self.attacked, samples)
+        pictures = _Kept(
+            row.sides[CHIP].value,
+            tuple(keep_flipped(row, self.attacked, samples)),
+            keep_events(sides.program, self.attacked, samples, row),
+        )
+        return found, compared, row, pictures
 
     def find_masking(self, shown: Sequence[Attacked]) -> list[MaskingSign]:
         """Signs of masked gradients, if any attack follows them."""
@@ -338,3 +350,16 @@ class _Check:
             layer.name: share_of_other_weights(layer, again.layer(layer.name))
             for layer in program.layers
         }
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a report may show of one set of attacked images.
+
+    Attributes:
+        accuracy: the chip's, since the strongest attack is shown.
+    """
+
+    accuracy: float
+    flipped: tuple[FlippedImage, ...]
+    events: EventSample | None

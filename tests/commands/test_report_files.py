@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from stochi.parity import ParityReport, load_reports
+from stochi.parity.report.cost_words import cost_line
 from tests.commands.conftest import Run, check_refused
 from tests.parity.small_reports import full_report, plain_report
 
@@ -18,6 +19,8 @@ def test_parity_writes_its_page_and_its_words(run: Run, trained: Path) -> None:
     assert out.splitlines()[-1] == "Wrote made/my.report.json and made/my.report.html"
     report = ParityReport.load("made/my.report.json")
     assert " ".join(report.verdict.text.split()) in " ".join(out.split())
+    costs = cost_line(report.costs)
+    assert costs is not None and costs in " ".join(out.split())
     report.to_html("again.html")
     assert Path("again.html").read_bytes() == Path("made/my.report.html").read_bytes()
     assert report.run is not None and report.run.command is not None

@@ -1,10 +1,12 @@
 """Reports for tests: one of a small network, and parts of which others are put together."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cache
 
+import numpy as np
 import torch
 
 from stochi.attacks import FGSM, UniformNoise
@@ -12,6 +14,7 @@ from stochi.data import Images
 from stochi.deploy import lower
 from stochi.export import to_nir
 from stochi.parity import ParityReport, ablate, check_parity
+from stochi.parity.costs import AnnEnergy, CoresTaken, Costs, Energy, LayerCosts
 from stochi.parity.distribution.results import (
     AnswerDistribution,
     Comparison,
@@ -19,6 +22,7 @@ from stochi.parity.distribution.results import (
     LayerDistribution,
     Margins,
 )
+from stochi.parity.event_sample import EventFrames, EventSample
 from stochi.parity.records.comparison import FirstMismatch, LayerComparison
 from stochi.parity.results import (
     SIDES,
@@ -113,6 +117,35 @@ def plain_report(mismatches: int = 0, **parts: object) -> ParityReport:
     return ParityReport(asked, (exact,), **given)  # type: ignore[arg-type]
 
 
+def frames_of(events: np.ndarray) -> EventFrames:
+    """Events, (frames, polarities, height, width) bool, as a report keeps them."""
+    bits = np.packbits(events.reshape(len(events), -1), axis=1)
+    return EventFrames(int(events.sum()), 0, tuple(b64encode(one).decode() for one in bits))
+
+
+def event_sample(steps: int = 4, shape: tuple[int, ...] = (2, 9, 11)) -> EventSample:
+    """A sample's events, of which an attack adds two and removes one at its second time step."""
+    clean = np.random.default_rng(0).random((steps, *shape)) < 0.2
+    attacked = clean.copy()
+    clean[1, 0, 0, :3], attacked[1, 0, 0, :3] = (True, False, False), (False, True, True)
+    frames = frames_of(clean), frames_of(attacked)
+    return EventSample(3, shape, steps, 1, frames[0], "flips, 3 <events>", "chip", frames[1])
+
+
+def costs(chip: str = "loihi2") -> Costs:
+    """What a sample costs, of two layers on two cores."""
+    energy = Energy(
+        "Loihi 1", "14 nm", chip != "loihi1", 30.0, 45.5, 32.0, 10.0, 3.0, 0.5, 9.0, 4.0
+    )
+    layers = (
+        LayerCosts("lif1", 2, 1200, 5000, 120.25, 4000.0, 9600.0, 9600.0),
+        LayerCosts("out", 1, 10, 300, 0.0, 250.5, 80.0, 0.0),
+    )
+    cores = CoresTaken(2, 1, 128, ("memory", "axons in"))
+    ann = AnnEnergy(1000, 0.3, 2.8)
+    return Costs(chip, 4, 0, 64.0, layers, cores, energy, ann, ("left out: <the host>",))
+
+
 def composed_report() -> ParityReport:
     """A report with every part, that needs no network."""
     found = Comparison({"float": 0.2, "chip": 0.3}, 0.5, 0.4, 0.6, 0.01, 0.5, "different")
@@ -138,5 +171,7 @@ def composed_report() -> ParityReport:
         confusion=dict.fromkeys(("float", "chip"), ((3, 1), (0, 4))),
         flipped=(FlippedImage(1, "FGSM", "twin", "both", (1, 1, 2), "AAE=", "//8="),),
         sample=SampleTrace(1, 0, "engine", (LayerTrace("lif1", (0, 3), trace, 3, membranes),)),
+        costs=costs(),
+        events=event_sample(),
         run=RunDetails({"stochi": "0.1.0", "lava": None}, "4 images", "2026-01-02", ("stochi",)),
     )

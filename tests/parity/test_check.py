@@ -63,7 +63,7 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
     assert {len(row) for row in report.table()} == {5}  # without a column for Lava
     report.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())
-    assert saved["mismatches"] == 0 and saved["version"] == 8
+    assert saved["mismatches"] == 0 and saved["version"] == 9
     report.to_html(tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "PGD-4 (EOT 2)" in page and "Fano factor" in page

@@ -8,14 +8,21 @@ from typing import Any
 import pytest
 
 from stochi.parity import compare_reports
-from tests.parity.small_reports import accuracy_row, errors, full_report, plain_report
+from tests.parity.small_reports import (
+    accuracy_row,
+    costs,
+    errors,
+    event_sample,
+    full_report,
+    plain_report,
+)
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-PAGES = ("full", "mismatches", "regression", "compared")
+PAGES = ("full", "mismatches", "regression", "events", "compared")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +32,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     full.to_html(folder / "full.html")
     broken.to_html(folder / "mismatches.html")
     plain_report(accuracy=(), errors=errors(0.01)).to_html(folder / "regression.html")
+    plain_report(costs=costs(), events=event_sample()).to_html(folder / "events.html")
     attacked = plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM, ε = 0.1", 0.4, -0.2)))
     compare_reports({"full": full, "broken": broken, "a": attacked}).to_html(
         folder / "compared.html"
@@ -135,6 +143,74 @@ def test_it_says_everything_without_javascript(show: Any) -> None:
     assert rows.count() > 50 and all(row.is_visible() for row in rows.all())
     assert page.locator("svg title").count() > 50
     assert page.locator("#flips img").count() == 3 * len(full_report().flipped)
+
+
+TURN = 400
+"""Milliseconds that a frame of an animation is shown."""
+SEEN = """figure => [...figure.querySelectorAll("text.when, text.all, path.frame")]
+    .filter((one) => getComputedStyle(one).visibility === "visible")
+    .map((one) => one.textContent || one.style.getPropertyValue("--frame"))"""
+STATES = "figure => figure.getAnimations({ subtree: true }).map((one) => one.playState)"
+MOVE = """(figure, time) => figure.getAnimations({ subtree: true })
+    .forEach((one) => { one.currentTime = time; })"""
+NAMES = [f"time step {number}" for number in range(4)]
+
+
+def seen_at(figure: Any, turn: int) -> set[str]:
+    """What can be seen of a figure whose animations run, in the middle of a turn."""
+    figure.evaluate(MOVE, (turn + 0.5) * TURN)
+    return set(figure.evaluate(SEEN))
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_events_move_one_frame_at_a_time(show: Any, javascript: bool) -> None:
+    page = show("events", java_script_enabled=javascript)
+    figure = page.locator(".events")
+    assert set(figure.evaluate(STATES)) == {"running"}
+    for turn in (0, 1, 3, 4, 5):
+        assert seen_at(figure, turn) == {NAMES[turn % 4], f"{turn % 4}"}
+    assert page.locator(".events button").first.is_visible() == javascript
+
+
+def test_events_can_be_stopped_and_summed_up(show: Any) -> None:
+    page = show("events")
+    figure = page.locator(".events")
+    play, every = page.locator(".events button").all()
+    assert play.inner_text() == "Pause"
+    play.click()
+    assert play.inner_text() == "Play" and set(figure.evaluate(STATES)) == {"paused"}
+    every.click()
+    assert figure.evaluate(STATES) == []
+    assert set(figure.evaluate(SEEN)) == {"all time steps", "0", "1", "2", "3"}
+    play.focus()
+    page.keyboard.press("Enter")
+    assert play.inner_text() == "Pause" and set(figure.evaluate(STATES)) == {"running"}
+    assert seen_at(figure, 2) == {NAMES[2], "2"}
+
+
+def test_events_are_still_for_who_wants_no_motion_and_on_paper(show: Any) -> None:
+    calm, paper = show("events", reduced_motion="reduce"), show("events")
+    paper.emulate_media(media="print")
+    for page in (calm, paper):
+        figure = page.locator(".events")
+        assert figure.evaluate(STATES) == []
+        assert set(figure.evaluate(SEEN)) == {"all time steps", "0", "1", "2", "3"}
+    assert paper.locator(".events button").first.is_hidden()
+    play = calm.locator(".events button").first
+    assert play.inner_text() == "Play"
+    play.click()
+    assert seen_at(calm.locator(".events"), 1) == {NAMES[1], "1"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_polarities_differ_in_lightness_and_form(show: Any, scheme: str) -> None:
+    page = show("events", color_scheme=scheme)
+    style = "one => [getComputedStyle(one).stroke, getComputedStyle(one).strokeWidth]"
+    (on, whole), (off, half) = (
+        page.locator(f".events path.frame.{kind}").first.evaluate(style)
+        for kind in ("rising", "falling")
+    )
+    assert on != off and float(whole.removesuffix("px")) == 2 * float(half.removesuffix("px"))
 
 
 def test_headings_are_in_order(show: Any) -> None:

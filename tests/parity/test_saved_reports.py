@@ -62,12 +62,25 @@ def test_a_missing_file_and_a_foreign_one_are_named(tmp_path: Path) -> None:
             ParityReport.load(tmp_path / "f.json")
 
 
-@pytest.mark.parametrize("version", [7, 9, "8", True, None, 8.0])
+@pytest.mark.parametrize("version", [7, 10, "9", True, None, 9.0])
 def test_other_versions_are_refused_by_name(saved: Path, version: Any) -> None:
     values = json.loads(saved.read_text()) | {"version": version}
     saved.write_text(json.dumps(values))
-    with pytest.raises(InputError, match=f"version {version!r}.*reads version 8"):
+    with pytest.raises(InputError, match=f"version {version!r}.*reads versions 8 and 9"):
         ParityReport.load(saved)
+
+
+def test_version_8_is_read_without_costs_and_events(saved: Path, tmp_path: Path) -> None:
+    values = json.loads(saved.read_text()) | {"version": 8}
+    del values["costs"], values["events"]
+    saved.write_text(json.dumps(values))
+    loaded = ParityReport.load(saved)
+    assert loaded == replace(full_report(), costs=None)
+    loaded.to_html(tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert 'id="accuracy"' in page and 'id="costs"' not in page
+    loaded.save(saved)
+    assert json.loads(saved.read_text())["version"] == 9 and ParityReport.load(saved) == loaded
 
 
 def test_all_problems_are_named_at_once(saved: Path) -> None:
@@ -111,6 +124,33 @@ CONTRADICTIONS = {
     "made on": (put("accuracy", 0, "made_on", value="moon"), "no side"),
     "logits": (put("distribution", "network", "logit_mean", value={}), "logit_mean is empty"),
 }
+
+
+COMPOSED = {
+    "negative": (put("costs", "layers", 0, "spikes", value=-1.0), "layers.0.spikes is not a num"),
+    "not finite": (put("costs", "energy", "neurons", value=float("inf")), "energy.neurons is"),
+    "cores": (put("costs", "cores", "taken", value=129), "1 chips of 128 cores do not have 129"),
+    "on no cores": (put("costs", "cores", value=None), "cores of the layers and"),
+    "energy": (put("costs", "energy", "all_events", value=45.0), "sum of its parts, 45.5"),
+    "attack": (put("events", "attack", value=None), "attack and attacked contradict"),
+    "no step": (put("events", "steps_of_frame", value=0), "no time step"),
+    "frames": (put("events", "time_steps", value=5), "clean has 4 frames, not 5"),
+    "sensor": (put("events", "shape", value=[198]), "events.shape"),
+    "events' base64": (put("events", "clean", "frames", 2, value="?"), "frame 2: not base64"),
+    "bytes": (put("events", "attacked", "frames", 0, value="AAAA"), "3 bytes, not those"),
+    "count": (put("events", "clean", "events", value=3), "events.clean.events is 3"),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_costs_and_events_that_contradict_themselves_are_refused(tmp_path: Path, name: str) -> None:
+    change, message = COMPOSED[name]
+    composed_report().save(tmp_path / "r.json")
+    values = json.loads((tmp_path / "r.json").read_text())
+    change(values)
+    (tmp_path / "r.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match=message):
+        ParityReport.load(tmp_path / "r.json")
 
 
 @pytest.mark.parametrize("name", CONTRADICTIONS)

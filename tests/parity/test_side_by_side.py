@@ -8,7 +8,7 @@ import pytest
 from stochi.errors import InputError
 from stochi.parity import ReportComparison, compare_reports
 from stochi.parity.report.side_by_side import name_files
-from tests.parity.small_reports import accuracy_row, errors, full_report, plain_report
+from tests.parity.small_reports import accuracy_row, costs, errors, full_report, plain_report
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,29 @@ def test_tables_are_written_for_other_programs(found: ReportComparison, tmp_path
     text = (tmp_path / "t.tex").read_text(encoding="utf-8")
     assert r"none\_|\&: worst of all attacks, $\varepsilon$ = 0.1 & 60.0" in text
     assert "$-$20.0" in text and text.count(r"\\") == 1 + 6
+
+
+def test_costs_stand_side_by_side(tmp_path: Path) -> None:
+    found = compare_reports(
+        {
+            "one": plain_report(costs=costs()),
+            "two": plain_report(costs=costs("loihi1")),
+            "old": plain_report(),
+        }
+    )
+    assert found.cost_table()[1:] == [
+        ["one", "loihi2", "2", "4,250", "120", "45.5\nreference"],
+        ["two", "loihi1", "2", "4,250", "120", "45.5"],
+    ]
+    first, _, last = found.records()
+    assert (first["cores"], first["nanojoules"], first["reference"]) == (2, 45.5, True)
+    assert first["operations"] == 4250.5 and last["cores"] is last["reference"] is None
+    assert "What a sample costs" in f"{found}"
+    found.to_html(tmp_path / "c.html")
+    page = (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert page.index('<section id="costs"') < page.index('<section id="run"')
+    alone = compare_reports({"old": plain_report()})
+    assert "What a sample costs" not in f"{alone}"
 
 
 def test_pandas_gets_the_same(found: ReportComparison, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,13 @@ import binascii
 import math
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Set
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from stochi.parity.costs import AnnEnergy, CoresTaken, Costs, Energy, LayerCosts
 from stochi.parity.distribution.results import comparisons
 from stochi.parity.distribution.verdicts import VERDICTS
+from stochi.parity.event_sample import EventFrames, EventSample, is_sensor
 from stochi.parity.report.tables import DIFFERENCES, VARIANTS
 from stochi.parity.results import CHIP, FLOAT, SIDES, TWIN, FlippedImage, LayerTrace
 
@@ -27,6 +30,8 @@ def find_contradictions(report: "ParityReport") -> list[str]:
         *_of_confusion(report.confusion),
         *(text for image in report.flipped for text in _of_flipped(image)),
         *(text for layer in _traces(report) for text in _of_trace(layer)),
+        *([] if report.costs is None else _of_costs(report.costs)),
+        *([] if report.events is None else _of_events(report.events)),
         *_of_others(report),
     ]
 
@@ -91,12 +96,10 @@ def _of_flipped(image: FlippedImage) -> Iterator[str]:
         yield f"{place}: its shape is not (1 or 3 channels, height, width)"
         return
     for name in ("clean", "attacked"):
-        try:
-            pixels = b64decode(getattr(image, name), validate=True)
-        except (binascii.Error, ValueError):
+        pixels = _decoded(getattr(image, name))
+        if pixels is None:
             yield f"{place}: {name} is not base64"
-            continue
-        if len(pixels) != math.prod(image.shape):
+        elif len(pixels) != math.prod(image.shape):
             yield f"{place}: {name} has {len(pixels)} pixels, not those of its shape"
 
 
@@ -117,6 +120,71 @@ def _of_trace(layer: LayerTrace) -> Iterator[str]:
         yield f"{place}: there are not as many rows of spikes as neurons"
     if not {digit for each in layer.spikes.values() for row in each for digit in row} <= set("01"):
         yield f"{place}: spikes are not digits 0 and 1"
+
+
+def _of_costs(costs: Costs) -> Iterator[str]:
+    parts: list[tuple[str, Costs | CoresTaken | LayerCosts | Energy | AnnEnergy | None]] = [
+        ("costs", costs),
+        *((f"costs.layers.{number}", layer) for number, layer in enumerate(costs.layers)),
+        ("costs.cores", costs.cores),
+        ("costs.energy", costs.energy),
+        ("costs.ann", costs.ann),
+    ]
+    for place, part in parts:
+        for one in () if part is None else fields(part):
+            value = getattr(part, one.name)
+            if isinstance(value, int | float) and not 0 <= value < math.inf:
+                yield f"{place}.{one.name} is not a number from 0 on"
+    cores = costs.cores
+    if cores is not None and not cores.chips <= cores.taken <= cores.chips * cores.of_chip:
+        yield f"costs.cores: {cores.chips} chips of {cores.of_chip} cores do not have {cores.taken}"
+    if any((layer.cores is None) != (cores is None) for layer in costs.layers):
+        yield "costs: cores of the layers and of the Program contradict each other"
+    energy = costs.energy
+    if energy is not None:
+        total = energy.synapses + energy.neurons + energy.messages + energy.random_numbers
+        if not math.isclose(energy.all_events, total):
+            yield f"costs.energy.all_events is not the sum of its parts, {total}"
+
+
+def _of_events(sample: EventSample) -> Iterator[str]:
+    if (sample.attack is None) != (sample.attacked is None):
+        yield "events: attack and attacked contradict each other"
+    if sample.time_steps < 1 or sample.steps_of_frame < 1:
+        yield "events: a frame, or the sample, has no time step"
+        return
+    sides = {"clean": sample.clean, "attacked": sample.attacked}
+    frames = -(-sample.time_steps // sample.steps_of_frame) if sample.clean.frames else 0
+    if frames and not is_sensor(sample.shape):
+        yield "events.shape is not (1 or 2 polarities, height, width)"
+        return
+    for name, side in sides.items():
+        if side is not None:
+            if len(side.frames) != frames:
+                yield f"events.{name} has {len(side.frames)} frames, not {frames}"
+            yield from _of_frames(f"events.{name}", side, sample.shape)
+
+
+def _of_frames(place: str, side: EventFrames, shape: tuple[int, ...]) -> Iterator[str]:
+    kept = 0
+    for number, frame in enumerate(side.frames):
+        bits = _decoded(frame)
+        if bits is None:
+            yield f"{place}, frame {number}: not base64"
+        elif len(bits) != -(-math.prod(shape) // 8):
+            yield f"{place}, frame {number}: {len(bits)} bytes, not those of the shape"
+        else:
+            kept += int.from_bytes(bits, "big").bit_count()
+    if side.left_out < 0 or kept + side.left_out > side.events:
+        yield f"{place}.events is {side.events}, and its frames have {kept} and {side.left_out}"
+
+
+def _decoded(text: str) -> bytes | None:
+    """Return the bytes of base64, None if it is none."""
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _of_others(report: "ParityReport") -> Iterator[str]:

@@ -16,7 +16,9 @@ from stochi.plain_text import shorten_repr
 if TYPE_CHECKING:
     from stochi.parity.report.report import ParityReport
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
+_ADDED = {8: ("costs", "events")}
+"""Earlier version that is read as well → keys that it lacks; they are None."""
 DERIVED = ("version", "compared", "mismatches", "warnings")
 """Keys of a file that are not a report's own."""
 _BYTES = 40
@@ -68,7 +70,7 @@ def load_report(path: Path, kind: "type[ParityReport]") -> "ParityReport":
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the object in a file, of this version."""
+    """Return the object in a file, of this version; what an earlier one lacks is None."""
     check_plain_file(path, "name a report of 'stochi parity'")
     check_memory(_BYTES * path.stat().st_size, f"{path}")
     try:
@@ -79,13 +81,14 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict) or "version" not in values or "configuration" not in values:
         raise InputError(f"{path}: JSON, but no parity report; name one of 'stochi parity'")
     version = values["version"]
-    if type(version) is not int or version != FORMAT_VERSION:
+    if type(version) is not int or version not in (*_ADDED, FORMAT_VERSION):
+        known = ", ".join(map(str, _ADDED))
         raise InputError(
             f"{path}: a report in version {shorten_repr(version)} of the format, and this Stochi"
-            f" reads version {FORMAT_VERSION}; run the check again, or read it with the Stochi that"
-            " wrote it"
+            f" reads versions {known} and {FORMAT_VERSION}; run the check again, or read it with"
+            " the Stochi that wrote it"
         )
-    return values
+    return dict.fromkeys(_ADDED.get(version, ())) | values
 
 
 def _of_keys(value: Any, schema: Any, types: Mapping[str, Any], place: str) -> Iterator[str]:

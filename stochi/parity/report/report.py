@@ -9,7 +9,9 @@ from typing import Any
 
 from stochi.arguments import check_arguments
 from stochi.files import write_whole
+from stochi.parity.costs import Costs
 from stochi.parity.distribution.results import Distribution
+from stochi.parity.event_sample import EventSample
 from stochi.parity.report.loading import FORMAT_VERSION, load_report
 from stochi.parity.report.pages.fragment import render_fragment
 from stochi.parity.report.pages.report_page import render_report
@@ -64,6 +66,9 @@ class ParityReport:
             over all trials, by the right class and the answered one; None for a regression.
         flipped: a few of the images that the strongest attack flips.
         sample: one sample's run, None if it was not kept.
+        costs: cores, events and energy of a sample; None if they were not kept.
+        events: one sample's events, clean and under the strongest attack; None if the inputs are
+            not streams of events.
         run: versions, data, time and command; None if they were not kept. Two reports are equal
             whenever they were made.
     """
@@ -80,6 +85,8 @@ class ParityReport:
     confusion: Mapping[str, tuple[tuple[int, ...], ...]] | None = None
     flipped: tuple[FlippedImage, ...] = ()
     sample: SampleTrace | None = None
+    costs: Costs | None = None
+    events: EventSample | None = None
     run: RunDetails | None = field(default=None, compare=False)
 
     @staticmethod

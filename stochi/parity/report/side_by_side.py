@@ -9,6 +9,7 @@ from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.files import write_whole
 from stochi.parity.report.comparison_figure import draw_comparison
+from stochi.parity.report.cost_words import SIDE_BY_SIDE, cost_rows
 from stochi.parity.report.formats import csv_of, latex_of, markdown_of
 from stochi.parity.report.pages.comparison_page import render_comparison
 from stochi.parity.report.report import ParityReport
@@ -48,7 +49,9 @@ class ReportComparison:
         Its keys are ``report``, ``shown`` ("clean", or the attack), ``images``, ``measure``
         ("accuracy", a share, or "mean squared error"), ``float``, ``chip`` and ``difference``
         (chip − float), each also with ``_low`` and ``_high``, its 95 % interval, ``compared`` and
-        ``mismatches`` (numbers of values) and ``verdict`` (its level).
+        ``mismatches`` (numbers of values), ``verdict`` (its level), and of a sample, None if it is
+        not known: ``cores``, ``operations`` (synaptic ones), ``spikes``, ``nanojoules`` and
+        ``reference`` (whether these are at another chip's figures).
         """
         return [record for record, _ in self._numbers()]
 
@@ -70,6 +73,10 @@ class ReportComparison:
                 [f"{record['report']}: {record['shown']}", *cells, f"{record['mismatches']:,}"]
             )
         return rows
+
+    def cost_table(self) -> Rows:
+        """Rows of what a sample costs in each report, the first row being the head."""
+        return cost_rows({name: report.costs for name, report in self.reports.items()})
 
     def to_pandas(self) -> "DataFrame":
         """Return the :meth:`records` as a pandas DataFrame.
@@ -126,7 +133,10 @@ class ReportComparison:
         for name, report in self.reports.items():
             lines += [*wrap(f"{name}: {report.verdict.headline}", width), ""]
         title = "Clean images, and those of the strongest attack (95 % intervals)"
-        return "\n".join([*lines, *wrap(title, width), *fit_table(self.table(), width)])
+        lines += [*wrap(title, width), *fit_table(self.table(), width)]
+        if len(costs := self.cost_table()) > 1:
+            lines += ["", *wrap(SIDE_BY_SIDE, width), *fit_table(costs, width)]
+        return "\n".join(lines)
 
     def _numbers(self) -> list[tuple[dict[str, Any], Numbers]]:
         """Return each record with the estimates that it is made of."""
@@ -204,4 +214,19 @@ def _record(
     for key, one in zip(("float", "chip", "difference"), numbers.values(), strict=True):
         record |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high}
     record |= {"compared": report.compared, "mismatches": report.mismatches}
-    return record | {"verdict": report.verdict.level}, numbers
+    record |= {"verdict": report.verdict.level, **_costs(report)}
+    return record, numbers
+
+
+def _costs(report: ParityReport) -> dict[str, Any]:
+    costs = report.costs
+    if costs is None or not costs.layers:
+        return dict.fromkeys(("cores", "operations", "spikes", "nanojoules", "reference"))
+    energy = costs.energy
+    return {
+        "cores": None if costs.cores is None else costs.cores.taken,
+        "operations": costs.operations,
+        "spikes": costs.spikes,
+        "nanojoules": None if energy is None else energy.all_events,
+        "reference": None if energy is None else energy.reference,
+    }

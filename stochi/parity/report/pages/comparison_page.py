@@ -13,6 +13,7 @@ from stochi.parity.report.pages.cells import (
     number_cell,
     text_cell,
 )
+from stochi.parity.report.pages.cost_sections import costs_beside
 from stochi.parity.report.pages.interval_plot import Group, Point, plot_intervals
 from stochi.parity.report.pages.layer_sections import MARKS
 from stochi.parity.report.pages.templating import render
@@ -31,6 +32,7 @@ _ERRORS = "Mean squared error of each report (95 % intervals)"
 def render_comparison(reports: Reports) -> str:
     """Return one page of several reports; see :class:`ReportComparison`."""
     sections = [accuracy_section(reports), error_section(reports)]
+    sections.append(costs_beside({name: report.costs for name, report in reports.items()}))
     sections += [layer_section(reports), setting_section(reports)]
     return render(
         "comparison.html",

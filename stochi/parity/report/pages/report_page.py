@@ -11,6 +11,8 @@ from stochi.parity.report.pages.accuracy_sections import (
     flip_section,
 )
 from stochi.parity.report.pages.cells import Section
+from stochi.parity.report.pages.cost_sections import cost_section
+from stochi.parity.report.pages.event_sections import event_section
 from stochi.parity.report.pages.layer_sections import layer_section, variability_section
 from stochi.parity.report.pages.run_sections import (
     date_in_words,
@@ -51,8 +53,10 @@ def list_sections(report: "ParityReport") -> list[Section]:
         confusion_section(report.confusion) if report.confusion is not None else None,
         variability_section(distribution) if distribution is not None else None,
         flip_section(accuracy, report.flipped),
+        event_section(report.events) if report.events is not None else None,
         masking_section(report.masking) if report.masking else None,
         exact_section(report.exact) if report.exact else None,
+        cost_section(report.costs) if report.costs is not None else None,
         run_section(report),
     ]
     return [section for section in found if section is not None]

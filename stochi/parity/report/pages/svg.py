@@ -25,7 +25,13 @@ def element(name: str, *children: Child, **attributes: object) -> Markup:
 
 
 def drawing(key: str, title: str, description: str, height: float, *children: Child) -> Markup:
-    """Return a whole figure with its title and description, for those who cannot see it.
+    """Return a whole figure; the arguments are those of :func:`picture`."""
+    caption = element("figcaption", title)
+    return element("figure", caption, picture(key, title, description, height, *children))
+
+
+def picture(key: str, title: str, description: str, height: float, *children: Child) -> Markup:
+    """Return a picture with its title and description, for those who cannot see it.
 
     Args:
         key: its own name on the page.
@@ -35,7 +41,7 @@ def drawing(key: str, title: str, description: str, height: float, *children: Ch
         element("title", title, id=f"{key}-title"),
         element("desc", description, id=f"{key}-desc"),
     )
-    picture = element(
+    return element(
         "svg",
         *about,
         *children,
@@ -43,7 +49,6 @@ def drawing(key: str, title: str, description: str, height: float, *children: Ch
         role="img",
         aria_labelledby=f"{key}-title {key}-desc",
     )
-    return element("figure", element("figcaption", title), picture)
 
 
 def text(

@@ -1,4 +1,5 @@
-// The page says everything without this. It adds sorting of tables and the choice of a layer.
+// The page says everything without this. It adds sorting of tables, the choice of a layer, and
+// the controls of an animation.
 "use strict";
 
 function sortValue(row, column) {
@@ -44,4 +45,26 @@ document.querySelectorAll("table").forEach((table) => {
 document.querySelectorAll("[data-choose-layer]").forEach((select) => {
   select.closest(".choice").hidden = false;
   select.addEventListener("change", () => chooseLayer(select.closest("section"), select.value));
+});
+
+document.querySelectorAll(".events[style]").forEach((figure) => {
+  const [play, all] = figure.querySelectorAll("button");
+  let moving = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  function show() {
+    play.textContent = moving ? "Pause" : "Play";
+    figure.classList.toggle("paused", !moving);
+  }
+  play.addEventListener("click", () => {
+    moving = !moving;
+    if (moving) figure.classList.add("moving");
+    if (moving) figure.classList.remove("still");
+    show();
+  });
+  all.addEventListener("click", () => {
+    moving = false;
+    figure.classList.add("still");
+    show();
+  });
+  figure.querySelector(".choice").hidden = false;
+  show();
 });

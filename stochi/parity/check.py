@@ -66,7 +66,6 @@ from stochi.parity.run_details import describe_run
 from stochi.parity.sample_trace import trace_sample
 from stochi.parity.scores import estimate_score, score_answers
 from stochi.parity.sides import Sides, make_sides
-from stochi.plain_text import counted
 from stochi.program.comparison import share_of_other_weights
 from stochi.program.program import Program
 from stochi.sim.backends import run
@@ -174,7 +173,6 @@ class _Check:
                 sample = trace_sample(records, seed, LAVA if self.lava else ENGINE, shown.layers)
             exact += pairs
         other_weights = self.other_weights(origin) if any(e.mismatches for e in exact) else {}
-        self.progress(f"Cores and events of {counted(len(self.exact), 'image')}")
         return ParityReport(
             asked,
             tuple(exact),

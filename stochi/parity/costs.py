@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+
 from stochi.data.samples import Samples
 from stochi.deploy.estimates.accounts import Accounts
 from stochi.deploy.estimates.counts import LayerCounts
@@ -144,7 +146,8 @@ def find_costs(program: Program, samples: Samples, seed: int) -> Costs:
     chip = program.target.chip
     figures = FIGURES.get(chip, LOIHI1_FIGURES)
     try:
-        found = estimate(program, samples, figures=figures.chip, seed=seed)
+        shown = samples.to(torch.device("cpu"))
+        found = estimate(program, shown, figures=figures.chip, seed=seed)
     except StochiError as error:
         why = (f"no estimate: {escape_text(str(error))}",)
         return Costs(chip, len(samples), seed, 0.0, (), None, None, None, why)

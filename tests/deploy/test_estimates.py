@@ -359,6 +359,7 @@ def test_messages_are_those_of_the_mapping_neuron_by_neuron() -> None:
     assert found.counts.input_messages == 4 * messages
     assert sent < messages < sent * len(blocks)
     assert found.messages_by == "mapping" == found.to_json()["messages_by"]
+    assert found.mapping == mapping
     assert f"mapping to {len(mapping.cores)} cores of loihi1" in found.notes[0]
     assert estimate(strip_program("loihi2"), shown).counts.input_messages == 4 * sent
 
@@ -370,6 +371,7 @@ def test_a_program_that_does_not_fit_has_the_fewest_messages_and_says_why() -> N
     program = Program(made.target, (4097,), (replace(first, projections=(wide,)),), "a", "spikes")
     found = estimate(program, torch.ones(1, 4097))
     assert found.messages_by == "fewest" and found.counts.input_messages == 4 * 4097
+    assert found.mapping is None
     assert "since it does not fit: on loihi1, a neuron of layer 'a' needs" in found.notes[0]
 
 

@@ -40,7 +40,8 @@ def event_section(sample: EventSample) -> Section:
     text = " ".join((f"{text}.", *_notes(sample, panels)))
     names = [_name(sample, number) for number in range(len(clean))]
     turns = [f"time step{'s' * (' ' in name)} {name}" for name in names]
-    figure = animate("events-figure", TITLE, _description(sample, panels), panels, turns)
+    caption = f"Sample {sample.number}, frame by frame"
+    figure = animate("events-figure", caption, _description(sample, panels), panels, turns)
     return Section("events", TITLE, text, [figure, _table(panels, names)])
 
 

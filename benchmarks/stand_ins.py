@@ -32,7 +32,8 @@ from stochi.export.nir_graph import DEFAULT_DT
 from stochi.hardware import Draws
 from stochi.parity import combine_seeds
 from stochi.parity.arguments import ATTACKER_SEED
-from stochi.parity.attacked import images_at_a_time, make_attacked
+from stochi.parity.attacked import make_attacked
+from stochi.parity.batch_sizes import images_at_a_time
 from stochi.parity.distribution.comparison import (
     DEFAULT_MARGINS,
     compare_distributions,

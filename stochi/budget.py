@@ -12,7 +12,7 @@ from stochi.errors import InputError, StochiError
 
 MEMORY, WORK = 8 * 2**30, 10**12
 """Budgets that hold unless the environment sets others: 8 GiB, and 10¹² additions for a sample."""
-_MEMORY_NAME, _WORK_NAME = "STOCHI_MEMORY", "STOCHI_WORK"
+MEMORY_NAME, _WORK_NAME = "STOCHI_MEMORY", "STOCHI_WORK"
 _UNITS = {"": 1, "B": 1}
 _UNITS |= {f"{letter}iB": 2 ** (10 * power) for power, letter in enumerate("KMGT", 1)}
 _UNITS |= {f"{letter}B": 10 ** (3 * power) for power, letter in enumerate("kMGT", 1)}
@@ -25,7 +25,7 @@ def memory_budget() -> int:
     Raises:
         InputError: ``STOCHI_MEMORY`` is not a number of bytes.
     """
-    return _read(_MEMORY_NAME, MEMORY, _UNITS, "a number of bytes, as 16GiB")
+    return _read(MEMORY_NAME, MEMORY, _UNITS, "a number of bytes, as 16GiB")
 
 
 def work_budget() -> int:
@@ -54,8 +54,8 @@ def check_memory(needed: int, what: str, error: type[StochiError] = InputError) 
     budget = memory_budget()
     if needed > budget:
         raise error(
-            f"{what} would take {_bytes(needed)} of memory, more than the budget of"
-            f" {_bytes(budget)}; if you trust it, set the environment variable {_MEMORY_NAME} to"
+            f"{what} would take {in_bytes(needed)} of memory, more than the budget of"
+            f" {in_bytes(budget)}; if you trust it, set the environment variable {MEMORY_NAME} to"
             " more"
         )
 
@@ -86,8 +86,8 @@ def _read(name: str, default: int, units: dict[str, int], wanted: str) -> int:
     return int(float(found[1]) * units[found[2]])
 
 
-def _bytes(number: int) -> str:
-    """Return a number of bytes as people write it."""
+def in_bytes(number: int) -> str:
+    """Return a number of bytes as people write it: 350.5 MiB."""
     for unit, letter in ((2**40, "T"), (2**30, "G"), (2**20, "M")):
         if number >= unit:
             return f"{_count(number, unit)} {letter}iB"

@@ -19,6 +19,7 @@ from stochi.hardware.draws import check_coordinates
 from stochi.modes import in_eval_mode
 from stochi.program.program import Program
 from stochi.sim.labelled import read_all
+from stochi.train.step_memory import check_step_memory
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import Twin, answering_model_of, set_draws, twin_of
 from stochi.train.twin.samples import take_sample
@@ -107,23 +108,23 @@ def fine_tune(
         The tuned twin, in eval mode; ``to_nir`` exports it.
 
     Raises:
-        InputError: the samples do not fit the Program, or it is not the model's.
+        InputError: the samples do not fit the Program or the memory, or it is not the model's.
         ExportError, LoweringError: as for :func:`stochi.train.twin_of`.
     """
     check_arguments(fine_tune, locals(), besides=("samples",))
     config, place = config or FineTuningConfig(), check_device(device)
     held: Labelled = samples if isinstance(samples, EventSet) else read_all(program, samples)
     student, teacher = _student_and_teacher(program, model, held)
-    epsilon = config.epsilon if not program.target.events else 0.0  # events are 0 or 1
+    epsilon = 0.0 if program.target.events else config.epsilon  # events are 0 or 1
     optimizer = torch.optim.Adam(student.parameters(), config.learning_rate)
     batches = config.epochs * -(-len(held) // config.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, batches)
     generator, trials = torch.Generator().manual_seed(config.seed), count()
     with in_eval_mode(teacher), on_device(place, student, teacher), seeded(config.seed):
+        _check_memory(student, teacher, held, config, place)
         for epoch in range(1, config.epochs + 1):
             total = 0.0
-            order = torch.randperm(len(held), generator=generator)
-            for rows in order.split(config.batch_size):
+            for rows in torch.randperm(len(held), generator=generator).split(config.batch_size):
                 few = held.select(rows).to(place)
                 shown = _perturb(few, epsilon, config.perturbed_share)
                 loss = _loss(student, teacher, shown, config, next(trials))
@@ -144,6 +145,22 @@ def _student_and_teacher(
         sample = take_sample(model, program, few).sample
         student = twin_of(program, model, sample).train().cpu()
     return student, answering_model_of(model, sample, program)
+
+
+def _check_memory(
+    student: Twin,
+    teacher: GraphModel,
+    samples: Labelled,
+    config: FineTuningConfig,
+    device: torch.device,
+) -> None:
+    """Raise InputError if a step does not fit the memory at hand."""
+
+    def loss(shown: Samples) -> torch.Tensor:
+        return _loss(student, teacher, shown, config, 0)
+
+    check_step_memory(loss, samples, min(config.batch_size, len(samples)), device, "batch_size")
+    student.zero_grad()
 
 
 def _perturb(shown: Samples, epsilon: float, share: float) -> Samples:

@@ -17,11 +17,13 @@ from stochi.data.images import Images
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of
 from stochi.errors import InputError
+from stochi.export.copying import copy_model
 from stochi.modes import in_eval_mode
 from stochi.tensor_files import digest_of
 from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
 from stochi.train.parallel import Processes, parts_added_up
+from stochi.train.step_memory import check_step_memory
 from stochi.train.training_config import TrainingConfig
 from stochi.train.training_run import BegunEpoch, Epoch, TrainingRun
 from stochi.train.twin.model import FreshDraws
@@ -69,8 +71,8 @@ def train_classifier(
         The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: there are too few samples, the defence does not fit network or samples, or the
-            file of ``keep`` belongs to another training.
+        InputError: there are too few samples, the defence does not fit network or samples, a step
+            does not fit the memory, or the file of ``keep`` belongs to another training.
     """
     check_arguments(train_classifier, locals())
     defence = Defence() if defence is None else defence
@@ -267,10 +269,18 @@ def _begin(
 
 
 def _check_model(model: nn.Module, task: _Task) -> None:
-    """Raise InputError if the defence cannot train a network."""
+    """Raise InputError if the defence cannot train a network, or a step takes too much memory."""
     one = task.samples.select(torch.arange(1)).to(device_of(model))
     with in_eval_mode(model):
         task.defence.check_model(model, one.inputs, one.labels)
+    copied, config = copy_model(model).train(), task.config
+
+    def loss(shown: Samples) -> torch.Tensor:
+        return task.defence.loss(copied, shown.inputs, shown.labels)
+
+    size = len(task.processes.parts(config.batch_size, config.micro_batch)[0])
+    option = "micro_batch (--micro-batch)"
+    check_step_memory(loss, task.samples, size, device_of(model), option)
 
 
 def _draws_once(model: nn.Module) -> bool:

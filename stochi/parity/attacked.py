@@ -16,6 +16,7 @@ from stochi.attacks.stream_model import StreamModel
 from stochi.data.samples import AnySamples, Samples
 from stochi.devices import device_of
 from stochi.errors import InputError
+from stochi.parity.batch_sizes import Asked, fit_asked, images_at_a_time
 from stochi.parity.results import (
     CHIP,
     CLEAN,
@@ -28,16 +29,14 @@ from stochi.parity.results import (
     Flips,
 )
 from stochi.parity.scores import estimate_score, estimate_score_difference
+from stochi.program.program import Program
 from stochi.statistics.intervals import Estimate, estimate_accuracy
 from stochi.statistics.worst import take_worst
 
 Scores = Mapping[str, torch.Tensor]
 """Side → (trials, images): bool, whether the class is right, or the errors of a regression."""
-Remember = Callable[[int, Callable[[], Chosen]], Chosen]
-"""Number of a batch, and what attacks it → its attacked samples, made now or before."""
-VALUES_AT_A_TIME = 2**18
-"""Pixels of all images and draws that a torch model is shown at once. With more, what a
-convolutional network keeps for its gradient leaves the caches, and then the memory."""
+Remember = Callable[[tuple[int, int], Callable[[], Chosen]], Chosen]
+"""First sample and size of a batch, and what attacks it → the attacked, made now or before."""
 
 
 @dataclass(frozen=True)
@@ -98,37 +97,41 @@ def surfaces_of(recipe: Recipe) -> tuple[str | None, ...]:
     return (FLOAT, TWIN) if recipe.uses_gradients else (FLOAT, CHIP)
 
 
-def images_at_a_time(inputs: torch.Tensor, draws: int, batch_size: int | None = None) -> int:
-    """Number of images that a model is shown at once, each with that many draws.
-
-    It is ``batch_size`` at most, and no more than :data:`VALUES_AT_A_TIME` allows, but at least 1.
-    """
-    few = max(1, VALUES_AT_A_TIME // (inputs[0].numel() * draws))
-    return few if batch_size is None else min(few, batch_size)
-
-
 def run_attack(
     attack: Attack,
     surface: nn.Module,
     samples: Samples,
     batch_size: int | None = None,
     remember: Remember | None = None,
+    program: Program | None = None,
 ) -> Chosen:
-    """Attack samples on a model, a few at a time; also name the part that made each.
+    """Attack samples on a model, as many at a time as fit; also name the part that made each.
 
     Args:
-        remember: called with the number of each batch and what attacks it; it gives the result.
+        batch_size: largest number of samples at a time.
+        remember: called with first sample and size of each batch and what attacks it; it gives the
+            result.
+        program: the Program of the model, which tells cheaply that the memory suffices.
+
+    Raises:
+        InputError: a single sample does not fit the memory at hand.
+
+    Warns:
+        SmallerBatches: the batches were cut to what fits.
     """
-    remember = remember or (lambda number, make: make())
+    remember = remember or (lambda part, make: make())
     by_step, device = attack.batch_dim == 1, device_of(surface)
     shown, labels = batch_first(samples).to(device), samples.labels.to(device)
     model = surface if by_step else asked_batch_first(surface, samples)
     few = images_at_a_time(shown, attack.recipe.draws, batch_size)
-    if not attack.uses_model:
+    if attack.uses_model:
+        given = shown.transpose(0, 1) if by_step else shown
+        few = fit_asked(Asked.by(attack), model, given, labels, few, program)
+    else:
         few = len(shown)  # its own choices are drawn anew in every batch, from the same seed
     parts = [
         remember(
-            number,
+            (number * few, len(classes)),
             partial(attack.run, model, inputs.transpose(0, 1) if by_step else inputs, classes),
         )
         for number, (inputs, classes) in enumerate(
@@ -143,10 +146,15 @@ def run_attack(
 
 
 def make_attacked(
-    attack: Attack, surface: nn.Module, samples: AnySamples, batch_size: int | None = None
+    attack: Attack,
+    surface: nn.Module,
+    samples: AnySamples,
+    batch_size: int | None = None,
+    program: Program | None = None,
 ) -> AnySamples:
-    """Attack samples on a model, a few at a time."""
-    return samples.with_inputs(run_attack(attack, surface, samples, batch_size).inputs)
+    """Attack samples on a model, as :func:`run_attack` does."""
+    found = run_attack(attack, surface, samples, batch_size, program=program)
+    return samples.with_inputs(found.inputs)
 
 
 def batch_first(samples: Samples) -> torch.Tensor:

@@ -37,6 +37,7 @@ from stochi.parity.attacked import (
     surfaces_of,
     worst_rows,
 )
+from stochi.parity.batch_sizes import check_exact, fit_records
 from stochi.parity.costs import find_costs
 from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.parity.distribution.results import Margins
@@ -101,7 +102,7 @@ def check_parity(
     """Compare a float model with its Program; docs/report.md explains the comparisons.
 
     Twin, engine and Lava must have the same spikes and membranes; float model and chip are compared
-    in distribution over trials, and in accuracy, clean and attacked, or a regression's errors.
+    in distribution, and in accuracy, clean and attacked, or a regression's errors.
 
     Args:
         model: a torch model or a NIR graph; its layers have the Program's names.
@@ -114,27 +115,27 @@ def check_parity(
         attacks: each with its own budget; epsilons: run every attack on images at these instead.
         seeds: for the exact comparison; the first is also used for the accuracies.
         exact_images, attack_images: images compared exactly, and attacked (None: all), in memory.
-        lava: whether to run Lava; without it the engine alone stands for the chip.
+        lava: whether Lava runs beside the engine; device: where all else computes.
         margins: the largest differences in distribution that do not matter; None leaves them out.
-        batch_size: largest number of images at a time; with more, the torch draws depend on it.
-        keep: folder for attacked images until the check ends; a check that stopped goes on with it.
-        device: where the models, their attackers and the engine compute.
+        batch_size: largest number of images at a time, cut to what fits; torch draws depend on it.
+        keep: folder for attacked images until the check ends; one that stopped goes on with it.
         progress: called with a line before each stage.
 
     Raises:
         InputError, ExportError, LoweringError: an argument is wrong, or the Program is another's.
-        LavaUnavailable: Lava was asked for and is not installed.
+        LavaUnavailable: Lava is not installed.
     """
     check_arguments(check_parity, locals(), besides=("model", "program", "data", "attacks"))
     model = as_float_model(model, program)
     check_trials(trials, seeds, batch_size, exact_images)
+    batch_size = fit_records(program, batch_size, recorded=margins is not None)
     check_models(model, lowered_from)
     origin, place = lowered_from or model, check_device(device)
     with generators_kept(), in_eval_mode(model, origin), on_device(place, model, origin):
         front, batches = read_data(program, data, batch_size, attacks, attack_images, exact_images)
         attacks = at_each_epsilon(attacks, epsilons)
-        shown = front.up_to(exact_images), front.up_to(attack_images or len(front))
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
+        shown = front.up_to(exact_images), front.up_to(attack_images or len(front))
         check = _Check(sides, *shown, lava, progress, describe_run(data, front, program), keep)
         report = check.start(model, origin, check.configuration(attacks, epsilons, seeds))
         observed = observe(sides, batches, margins, progress, number_of_samples(data))
@@ -161,6 +162,7 @@ class _Check:
 
     def start(self, model: nn.Module, origin: nn.Module, asked: Configuration) -> ParityReport:
         """Return a report with what was asked for, and the comparisons value for value."""
+        check_exact(self.sides.program, len(self.exact))
         own = self.compare_own(model)
         exact: list[ExactComparison] = []
         sample = None
@@ -306,7 +308,7 @@ class _Check:
             attack = replace(attack, progress=self.progress)
         surface, size = sides.surface(made_on), sides.batch_size
         remember = None if kept is None else kept.remembering(recipe, made_on)
-        chosen = run_attack(attack, surface, self.attacked, size, remember)
+        chosen = run_attack(attack, surface, self.attacked, size, remember, sides.program)
         samples = self.attacked.with_inputs(chosen.inputs)
         correct, others = (sides.score(samples, first_trial=t) for t in (0, sides.trials))
         found = Attacked(recipe, made_on, correct, others, chosen.by)
@@ -334,7 +336,13 @@ class _Check:
             sign
             for side, surface in surfaces.items()
             for sign in find_blind_images(
-                side, surface, self.attacked, max(draws), ATTACKER_SEED, self.sides.batch_size
+                side,
+                surface,
+                self.attacked,
+                max(draws),
+                ATTACKER_SEED,
+                self.sides.batch_size,
+                self.sides.program,
             )
         ]
         return blind + find_signs(shown)

@@ -21,7 +21,7 @@ from stochi.parity.attacked import Remember
 from stochi.program.program import Program
 from stochi.tensor_files import digest_of, load_torch, save_torch
 
-FORMAT = 1
+FORMAT = 2
 ENDING = ".unfinished"
 """Ending of the folder's name, after that of the report."""
 
@@ -71,27 +71,27 @@ class KeptImages:
             made_on: the surface.
         """
 
-        def remember(number: int, make: Callable[[], Chosen]) -> Chosen:
-            found = self.find(recipe, made_on, number)
+        def remember(part: tuple[int, int], make: Callable[[], Chosen]) -> Chosen:
+            found = self.find(recipe, made_on, part)
             if found is None:
                 found = make()
-                self.keep(recipe, made_on, number, found)
+                self.keep(recipe, made_on, part, found)
             return found
 
         return remember
 
-    def find(self, recipe: Recipe, made_on: str | None, number: int) -> Chosen | None:
+    def find(self, recipe: Recipe, made_on: str | None, part: tuple[int, int]) -> Chosen | None:
         """Return a batch's attacked images; None if they are not there, or damaged.
 
         Args:
             recipe: of the attack.
             made_on: the surface.
-            number: of the batch.
+            part: first sample and size of the batch.
 
         Warns:
             UnkeptImages: the file is damaged.
         """
-        path = self._path(recipe, made_on, number)
+        path = self._path(recipe, made_on, part)
         if not is_plain_file(path):
             return None
         try:
@@ -105,7 +105,9 @@ class KeptImages:
             return None
         return Chosen(inputs, by)
 
-    def keep(self, recipe: Recipe, made_on: str | None, number: int, chosen: Chosen) -> None:
+    def keep(
+        self, recipe: Recipe, made_on: str | None, part: tuple[int, int], chosen: Chosen
+    ) -> None:
         """Keep a batch's attacked images.
 
         Warns:
@@ -113,7 +115,7 @@ class KeptImages:
         """
         inputs, by = chosen.inputs.cpu(), list(chosen.by)
         content: dict[str, Any] = {"inputs": inputs, "by": by, "sha256": digest_of([inputs, by])}
-        path = self._path(recipe, made_on, number)
+        path = self._path(recipe, made_on, part)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             save_torch(path, content)
@@ -125,6 +127,6 @@ class KeptImages:
         """Remove the folder, when the report is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _path(self, recipe: Recipe, made_on: str | None, number: int) -> Path:
-        key = json.dumps([FORMAT, self.about, asdict(recipe), made_on, number], sort_keys=True)
+    def _path(self, recipe: Recipe, made_on: str | None, part: tuple[int, int]) -> Path:
+        key = json.dumps([FORMAT, self.about, asdict(recipe), made_on, part], sort_keys=True)
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.pt"

@@ -18,8 +18,10 @@ from stochi.attacks.recipe import Plain
 from stochi.attacks.surrogates.choice import OWN
 from stochi.data.samples import Samples
 from stochi.devices import device_of
-from stochi.parity.attacked import Attacked, asked_batch_first, batch_first, images_at_a_time
+from stochi.parity.attacked import Attacked, asked_batch_first, batch_first
+from stochi.parity.batch_sizes import Asked, fit_asked, images_at_a_time
 from stochi.parity.results import CHIP, FLOAT, TWIN, MaskingSign
+from stochi.program.program import Program
 from stochi.turns import seeded
 
 SURFACES = {FLOAT: (FLOAT, FLOAT), CHIP: (TWIN, CHIP)}
@@ -45,7 +47,13 @@ def find_signs(shown: Sequence[Attacked]) -> list[MaskingSign]:
 
 
 def find_blind_images(
-    side: str, surface: nn.Module, samples: Samples, draws: int, seed: int, batch_size: int
+    side: str,
+    surface: nn.Module,
+    samples: Samples,
+    draws: int,
+    seed: int,
+    batch_size: int,
+    program: Program | None = None,
 ) -> list[MaskingSign]:
     """Whether a side's surface gives images no gradient at all.
 
@@ -55,11 +63,15 @@ def find_blind_images(
         draws: number of EOT samples.
         seed: of torch's generator, which is left as it was.
         batch_size: largest number of images at a time.
+        program: the Program of the model, which tells cheaply that the memory suffices.
     """
     device = device_of(surface)
     shown, every = batch_first(samples).to(device), samples.labels.to(device)
     model = asked_batch_first(surface, samples)
     few = images_at_a_time(shown, draws, batch_size)
+    few = fit_asked(
+        Asked("inputs whose gradients are taken", draws), model, shown, every, few, program
+    )
     with seeded(seed):
         shares = [
             zero_gradients(model, inputs, labels, draws)

@@ -14,7 +14,8 @@ from stochi.export import to_nir
 from stochi.export.copying import copy_model
 from stochi.hardware.draws import Draws
 from stochi.parity.arguments import ATTACKER_SEED
-from stochi.parity.attacked import asked_batch_first, batch_first, images_at_a_time
+from stochi.parity.attacked import asked_batch_first, batch_first
+from stochi.parity.batch_sizes import images_at_a_time
 from stochi.parity.records.float_model import run_float_model
 from stochi.sim.backends import run
 from stochi.study.victims import FLOAT, MEAN

@@ -32,13 +32,12 @@ from stochi.hardware.draws import Draws
 from stochi.parity import Margins, ParityReport, ablate, check_parity, draw_robustness
 from stochi.parity.arguments import ATTACKER_SEED
 from stochi.parity.attacked import (
-    VALUES_AT_A_TIME,
     Attacked,
     at_each_epsilon,
     find_flips,
-    images_at_a_time,
     make_attacked,
 )
+from stochi.parity.batch_sizes import VALUES_AT_A_TIME, images_at_a_time
 from stochi.parity.masking import find_signs
 from stochi.parity.records.float_model import run_float_model
 from stochi.parity.results import Flips
@@ -452,8 +451,9 @@ def test_large_images_with_many_draws_are_attacked_few_at_a_time() -> None:
 
     images = Images(torch.rand(40, 3, 32, 32), torch.arange(40) % 3)
     found = make_attacked(FGSM(0.1, draws=10), Counting(), images)
-    # Each of 5 parts is asked twice whether the model is random, and then for a gradient.
-    assert found.inputs.shape == images.inputs.shape and len(shown) == 5 * 3
+    # A single run is measured. Each of 5 parts is asked twice whether the model is random, and then
+    # for a gradient.
+    assert found.inputs.shape == images.inputs.shape and len(shown) == 1 + 5 * 3
     assert max(shown) <= VALUES_AT_A_TIME < 2 * max(shown)
     assert images_at_a_time(images.inputs, 10, 4) == 4
     assert images_at_a_time(torch.zeros(2, 1000, 1000), 10) == 1

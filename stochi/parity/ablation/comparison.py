@@ -115,7 +115,7 @@ def ablate(
             few = front.up_to(attack_images or len(front))
             progress(f"{attack.name} on the float model, {len(few)} images")
             surface = attacked_model(model, in_graph, few, taken)
-            found = make_attacked(attack, surface, few, batch_size)
+            found = make_attacked(attack, surface, few, batch_size, program)
             shown[ATTACKED] = found.batches(batch_size)
         variants, asked = _variants(in_graph, program), _Asked(seed, trials, batch_size)
         seen = {what: _observe(variants, what, shown[what], asked, progress) for what in shown}

@@ -32,7 +32,7 @@ from stochi.deploy.ranges import warn_of_ranges
 from stochi.deploy.spike_counts import observe, observer, up_to
 from stochi.errors import InputError, LoweringError, ProgramError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
-from stochi.plain_text import signed
+from stochi.plain_text import counted, signed
 from stochi.program.layers import INPUT, Layer
 from stochi.program.program import Program
 from stochi.program.target import NOISE_TARGETS, Target
@@ -40,6 +40,7 @@ from stochi.sim.backends import run
 from stochi.sim.engine.layer_step import RunningLayer, synaptic_sums
 from stochi.sim.engine.torch_engine import frames_by_step
 from stochi.sim.inputs import Given, InOrder, check_inputs, inputs_in_order, to_frames
+from stochi.time_left import TimeLeft, in_words
 
 FIT_SEED, REFERENCE_SEED, CHECK_SEED = (2**31 + i for i in (1, 2, 3))
 RATE_MARGIN = 0.03
@@ -190,10 +191,13 @@ def fit_network(
     plain = lower_network(network, replace(target, noise="none"))
     _warn_of_alike(reference, data)
     fitting = _Fitting(network, reference, plain, target.noise, data)
-    for layer in network.layers:
-        if layer.neuron is not None and layer.neuron.random is not None:
-            progress(f"Fitting {layer.name}")
-            fitting.fit(layer.name, method)
+    drawn = [layer for layer in network.layers if layer.neuron and layer.neuron.random is not None]
+    left, seconds = TimeLeft(), None
+    for number, layer in enumerate(drawn, 1):
+        rest = "" if seconds is None else f", about {in_words(seconds)} left"
+        progress(f"Fitting {layer.name}, {number} of {counted(len(drawn), 'layer')}{rest}")
+        fitting.fit(layer.name, method)
+        seconds = left.after(number, len(drawn))
     program = fitting.found
     fits = tuple(fitting.measure(program, name) for name in fitting.stand_ins)
     for fit in fits if method == "behaviour" else ():

@@ -58,6 +58,16 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:,.3g}"
 
 
+def decimal(value: float, digits: int) -> str:
+    """Return a number with so many digits after the point, "0.0" for what rounds to 0."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def percent(share: float, digits: int) -> str:
+    """Return a share as "12.5%", "0.0%" for what rounds to 0 from either side."""
+    return f"{decimal(100 * share, digits)}%"
+
+
 def signed(value: float, digits: int) -> str:
     """Return a number with its sign; "+0.0" for what rounds to 0 from either side."""
     return minus(f"{round(value, digits) + 0.0:+.{digits}f}")

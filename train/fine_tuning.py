@@ -83,6 +83,7 @@ def fine_tune(
     *,
     device: str | torch.device = "cpu",
     progress: Callable[[int, float], None] = lambda epoch, loss: None,
+    batch_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Twin:
     """Tune a twin of a float model so that its Program answers as the float model does.
 
@@ -103,6 +104,7 @@ def fine_tune(
         config: options of fine-tuning.
         device: where it is tuned; the result is on the CPU.
         progress: called with the number of every epoch and its mean loss.
+        batch_progress: called after every batch with the numbers of its batches: done, all.
 
     Returns:
         The tuned twin, in eval mode; ``to_nir`` exports it.
@@ -123,18 +125,27 @@ def fine_tune(
     with in_eval_mode(teacher), on_device(place, student, teacher), seeded(config.seed):
         _check_memory(student, teacher, held, config, place)
         for epoch in range(1, config.epochs + 1):
-            total = 0.0
-            for rows in torch.randperm(len(held), generator=generator).split(config.batch_size):
-                few = held.select(rows).to(place)
-                shown = _perturb(few, epsilon, config.perturbed_share)
+            total, order = 0.0, torch.randperm(len(held), generator=generator)
+            parts = order.split(config.batch_size)
+            for number, rows in enumerate(parts, 1):
+                shown = _perturb(held.select(rows).to(place), epsilon, config.perturbed_share)
                 loss = _loss(student, teacher, shown, config, next(trials))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
+                _take_step(loss, optimizer, schedule)
                 total += float(loss.detach()) * len(rows)
+                batch_progress(number, len(parts))
             progress(epoch, total / len(held))
     return student.eval()
+
+
+def _take_step(
+    loss: torch.Tensor,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    schedule.step()
 
 
 def _student_and_teacher(

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stochi.commands.habits import current_habits
-from stochi.commands.time_left import TimeLeft, in_words
 from stochi.plain_text import Lines, escape_lines, escape_message, escape_text
+from stochi.time_left import TimeLeft, Told, in_words
 
 WIDEST = 1000
 """Columns of text, far more than any table has."""
@@ -50,12 +50,17 @@ class Output:
         self.status.print(f"[dim]{seconds:6.1f} s[/dim]  {escape(escape_text(message))}")
 
     def counter(self, what: str) -> Callable[[int, int], None]:
-        """Return a (done, total) callback that rewrites one line on a terminal, with time left."""
-        left = TimeLeft()
+        """Return a (done, total) callback that tells the time left.
+
+        On a terminal it rewrites one line; elsewhere it prints one from time to time.
+        """
+        left, told = TimeLeft(), Told(self.progress)
 
         def show(done: int, total: int) -> None:
             seconds = left.after(done, total)
-            if self.status.is_terminal:
+            if not self.status.is_terminal:
+                told.count(what, done, total)
+            else:
                 line = f"  {escape_text(what)}: {done} of {total}, {in_words(seconds)} left"
                 self.status.print(escape(f"{line:{_LINE}}"), end="\r")
                 if done == total:

@@ -13,6 +13,8 @@ from stochi.commands.demo_plan import DemoPlan, plan_demo
 from stochi.commands.habits import check_new_output
 from stochi.commands.options import DataDirOption, JsonOption, refuse
 from stochi.commands.parity import finish_report
+from stochi.plain_text import decimal, percent
+from stochi.time_left import TimeLeft, in_words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -106,10 +108,14 @@ def _train(output: Output, plan: DemoPlan, samples: "Samples", checkpoint: Path)
     """Train the network and write its checkpoint."""
     from stochi.train import save_checkpoint, train_classifier
 
+    left = TimeLeft()
+
     def show(epoch: "Epoch") -> None:
+        seconds = left.after(epoch.number, plan.training.epochs)
         output.progress(
-            f"  epoch {epoch.number:2d}  loss {epoch.loss:.4f}"
-            f"  validation {epoch.validation_accuracy:.1%}"
+            f"  epoch {epoch.number:2d}  loss {decimal(epoch.loss, 4)}"
+            f"  validation {percent(epoch.validation_accuracy, 1)}"
+            f"  at most about {in_words(seconds)} left"
         )
 
     output.progress(

@@ -33,11 +33,11 @@ from stochi.commands.options import (
     TrainingSeedOption,
 )
 from stochi.commands.stopping import advised
-from stochi.commands.time_left import TimeLeft, in_words
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.files import check_output, is_written_through
 from stochi.plain_text import counted
+from stochi.time_left import TimeLeft, in_words
 
 if TYPE_CHECKING:
     from torch import nn

@@ -21,6 +21,7 @@ from stochi.commands.options import (
 from stochi.commands.output_names import named_after
 from stochi.devices import check_device
 from stochi.plain_text import counted
+from stochi.time_left import TimeLeft, in_words
 
 if TYPE_CHECKING:
     from stochi.program import Program
@@ -70,12 +71,17 @@ def tune_command(
         f"Tuning on {len(training)} {samples_of(data)}, {counted(epochs, 'epoch')}, seed {seed}"
     )
     losses: list[float] = []
+    left = TimeLeft()
 
     def show(epoch: int, loss: float) -> None:
         losses.append(loss)
-        output.progress(f"epoch {epoch:3d}  loss {loss:.4f}")
+        seconds = left.after(epoch, epochs)
+        output.progress(f"epoch {epoch:3d}  loss {loss:.4f}  about {in_words(seconds)} left")
 
-    student = fine_tune(model, lowered, training, config, device=device, progress=show)
+    told = output.counter("batches of this epoch")
+    student = fine_tune(
+        model, lowered, training, config, device=device, progress=show, batch_progress=told
+    )
     tuned, network = in_floats(student, network)
     about = {**asdict(config), "data": data, "tuned_from": str(checkpoint)}
     save_checkpoint(out, tuned, network, {**about, "program": str(program), "losses": losses})

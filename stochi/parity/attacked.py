@@ -104,6 +104,7 @@ def run_attack(
     batch_size: int | None = None,
     remember: Remember | None = None,
     program: Program | None = None,
+    after: Callable[[int, int], None] = lambda done, total: None,
 ) -> Chosen:
     """Attack samples on a model, as many at a time as fit; also name the part that made each.
 
@@ -112,6 +113,7 @@ def run_attack(
         remember: called with first sample and size of each batch and what attacks it; it gives the
             result.
         program: the Program of the model, which tells cheaply that the memory suffices.
+        after: called after each batch with the numbers of samples that are attacked, and of all.
 
     Raises:
         InputError: a single sample does not fit the memory at hand.
@@ -129,15 +131,14 @@ def run_attack(
         few = fit_asked(Asked.by(attack), model, given, labels, few, program)
     else:
         few = len(shown)  # its own choices are drawn anew in every batch, from the same seed
-    parts = [
-        remember(
-            (number * few, len(classes)),
-            partial(attack.run, model, inputs.transpose(0, 1) if by_step else inputs, classes),
-        )
-        for number, (inputs, classes) in enumerate(
-            zip(shown.split(few), labels.split(few), strict=True)
-        )
-    ]
+    parts: list[Chosen] = []
+    for first, inputs, classes in zip(
+        range(0, len(shown), few), shown.split(few), labels.split(few), strict=True
+    ):
+        given = inputs.transpose(0, 1) if by_step else inputs
+        part = first, len(classes)
+        parts.append(remember(part, partial(attack.run, model, given, classes)))
+        after(sum(part), len(shown))
     place = samples.inputs.device
     found = torch.cat([part.inputs.to(place) for part in parts], attack.batch_dim)
     if samples.batch_dim != attack.batch_dim:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import nir
@@ -47,6 +48,7 @@ from stochi.parity.kept_images import KeptImages
 from stochi.parity.masking import find_blind_images, find_signs
 from stochi.parity.observation import Observed, observe
 from stochi.parity.own import compare_own
+from stochi.parity.parts import Parts
 from stochi.parity.records.comparison import compare_records
 from stochi.parity.records.twin import record_twin
 from stochi.parity.report.report import ParityReport
@@ -67,6 +69,7 @@ from stochi.parity.run_details import describe_run
 from stochi.parity.sample_trace import trace_sample
 from stochi.parity.scores import estimate_score, score_answers
 from stochi.parity.sides import Sides, make_sides
+from stochi.plain_text import counted
 from stochi.program.comparison import share_of_other_weights
 from stochi.program.program import Program
 from stochi.sim.backends import run
@@ -102,28 +105,27 @@ def check_parity(
     """Compare a float model with its Program; docs/report.md explains the comparisons.
 
     Twin, engine and Lava must have the same spikes and membranes; float model and chip are compared
-    in distribution, and in accuracy, clean and attacked, or a regression's errors.
+    in distribution and in accuracy, clean and attacked, or a regression's errors.
 
     Args:
         model: a torch model or a NIR graph; its layers have the Program's names.
         data: held-out inputs with labels: ``Images``, shown at every time step, ``Streams``
-            (time steps, batch, *shape), a pair of tensors, a torch Dataset, or a DataLoader or
-            other iterable of batches, which is read once. Inputs are in [0, 1], or exactly 0 or 1
-            for a Program of events. Labels are classes, or floats, which a regression should meet.
-        lowered_from: the exported model, if that is one tuned to answer like ``model``.
+            (time steps, batch, *shape), a pair of tensors, a torch Dataset, or an iterable of
+            batches, as a DataLoader, which is read once. Inputs are in [0, 1], for events 0 or 1.
+            Labels are classes, or floats that a regression should meet.
+        lowered_from: the exported model, if it was tuned to answer like ``model``.
         trials: number of repetitions, each with other draws; variability needs at least 2.
         attacks: each with its own budget; epsilons: run every attack on images at these instead.
         seeds: for the exact comparison; the first is also used for the accuracies.
         exact_images, attack_images: images compared exactly, and attacked (None: all), in memory.
         lava: whether Lava runs beside the engine; device: where all else computes.
-        margins: the largest differences in distribution that do not matter; None leaves them out.
+        margins: the largest differences in distribution that do not matter; None for none.
         batch_size: largest number of images at a time, cut to what fits; torch draws depend on it.
-        keep: folder for attacked images until the check ends; one that stopped goes on with it.
-        progress: called with a line before each stage.
+        keep: folder for attacked images until the end; a check that stopped goes on with it.
+        progress: called with a line before each part, and in long ones from time to time.
 
     Raises:
-        InputError, ExportError, LoweringError: an argument is wrong, or the Program is another's.
-        LavaUnavailable: Lava is not installed.
+        StochiError: an argument is wrong, the Program is another's, or Lava is not installed.
     """
     check_arguments(check_parity, locals(), besides=("model", "program", "data", "attacks"))
     model = as_float_model(model, program)
@@ -136,10 +138,19 @@ def check_parity(
         attacks = at_each_epsilon(attacks, epsilons)
         sides = make_sides(model, origin, program, front, seeds[0], trials, batch_size)
         shown = front.up_to(exact_images), front.up_to(attack_images or len(front))
-        check = _Check(sides, *shown, lava, progress, describe_run(data, front, program), keep)
+        parts, details = Parts(progress, _kinds(seeds, attacks)), describe_run(data, front, program)
+        check = _Check(sides, *shown, lava, parts, details, keep)
         report = check.start(model, origin, check.configuration(attacks, epsilons, seeds))
-        observed = observe(sides, batches, margins, progress, number_of_samples(data))
+        observed = observe(sides, batches, margins, parts, number_of_samples(data))
         return check.with_answers(report, observed, attacks)
+
+
+def _kinds(seeds: Sequence[int], attacks: Sequence[Attack]) -> list[str]:
+    """Return what the parts of a check are, in order; those of one kind take about as long."""
+    recipes = [attack.recipe for attack in attacks]
+    kinds = [*("exact" for _ in seeds), "clean"]
+    kinds += [recipe.title for recipe in recipes for _ in surfaces_of(recipe)]
+    return kinds + [""] * any(recipe.uses_gradients for recipe in recipes)
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,7 @@ class _Check:
 
     Attributes:
         exact, attacked: the samples that are compared exactly, and those that are attacked.
+        parts: tells which part of the check runs.
         details: what the check runs with.
         keep: folder in which attacked images are kept, if they are.
     """
@@ -156,7 +168,7 @@ class _Check:
     exact: Samples
     attacked: Samples
     lava: bool
-    progress: Progress
+    parts: Parts
     details: RunDetails
     keep: str | Path | None = None
 
@@ -167,7 +179,9 @@ class _Check:
         exact: list[ExactComparison] = []
         sample = None
         for seed in asked.seeds:
-            records = self.run_exactly(self.exact, seed, f"{len(self.exact)} images, seed {seed}")
+            what = f"{counted(len(self.exact), 'input')} value for value, seed {seed}"
+            self.parts.begin(what + (", on Lava too" if self.lava else ""))
+            records = self.run_exactly(self.exact, seed)
             pairs = self.compare_pairs(records, self.exact, seed)
             differing = next((pair for pair in pairs if pair.mismatches), None)
             if sample is None or (differing and not any(pair.mismatches for pair in exact)):
@@ -253,20 +267,16 @@ class _Check:
             lava=self.lava,
         )
 
-    def run_exactly(self, samples: Samples, seed: int, what: str) -> dict[str, Record]:
-        """Run engine, twin and, if it is asked for, Lava on the same samples and draws.
-
-        Args:
-            what: what Lava runs, for the progress.
-        """
+    def run_exactly(self, samples: Samples, seed: int) -> dict[str, Record]:
+        """Run engine, twin and, if it is asked for, Lava on the same samples and draws."""
         program, device = self.sides.program, device_of(self.sides.model)
         records: dict[str, Record] = {
             ENGINE: run(program, samples, seed=seed, probes=PROBES, device=device),
             TWIN: record_twin(self.sides.twin, program, samples.inputs, Draws(seed)),
         }
         if self.lava:
-            self.progress(f"Lava: {what}")
-            records[LAVA] = run(program, samples, LAVA, seed=seed, probes=PROBES)
+            tell = partial(self.parts.count, "inputs on Lava")
+            records[LAVA] = run(program, samples, LAVA, seed=seed, probes=PROBES, progress=tell)
         return records
 
     def compare_pairs(
@@ -302,20 +312,23 @@ class _Check:
     ) -> "tuple[Attacked, list[ExactComparison], AccuracyRow, _Kept]":
         """Make the attack on one surface, and show what it made to all sides."""
         sides, recipe = self.sides, attack.recipe
-        on = f" on {SIDES[made_on]}" if made_on else ""
-        self.progress(f"{recipe.name}{on}, {len(self.attacked)} images")
+        on = f" on the {SIDES[made_on]}" if made_on else ""
+        self.parts.begin(f"{recipe.name}{on}, {counted(len(self.attacked), 'input')}")
         if isinstance(attack, ReportsProgress):
-            attack = replace(attack, progress=self.progress)
+            attack = replace(attack, progress=self.parts.line)
         surface, size = sides.surface(made_on), sides.batch_size
         remember = None if kept is None else kept.remembering(recipe, made_on)
-        chosen = run_attack(attack, surface, self.attacked, size, remember, sides.program)
+        chosen = run_attack(
+            *(attack, surface, self.attacked, size, remember, sides.program),
+            after=partial(self.parts.count, "inputs"),
+        )
         samples = self.attacked.with_inputs(chosen.inputs)
         correct, others = (sides.score(samples, first_trial=t) for t in (0, sides.trials))
         found = Attacked(recipe, made_on, correct, others, chosen.by)
         compared: list[ExactComparison] = []
         if self.lava and made_on in (TWIN, CHIP):
             few = samples.up_to(len(self.exact))
-            records = self.run_exactly(few, sides.seed, f"{len(few)} attacked images")
+            records = self.run_exactly(few, sides.seed)
             compared = self.compare_pairs(records, few, sides.seed, recipe.name)
         row = attacked_row(found, clean, compared[0].lava_accuracy if compared else None)
         pictures = _Kept(
@@ -330,7 +343,7 @@ class _Check:
         draws = [one.recipe.draws for one in shown if one.recipe.uses_gradients]
         if not draws:
             return []
-        self.progress(f"Gradients of {len(self.attacked)} images")
+        self.parts.begin(f"gradients of {counted(len(self.attacked), 'input')}")
         surfaces = {FLOAT: self.sides.surface(FLOAT), CHIP: self.sides.surface(TWIN)}
         blind = [
             sign

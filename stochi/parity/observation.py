@@ -1,12 +1,12 @@
 """Trials of all sides on clean samples, a batch at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from stochi.attacks.progress import Progress
 from stochi.data.samples import Samples
 from stochi.devices import device_of
 from stochi.parity.confusion import Confusion, Counts
@@ -18,6 +18,7 @@ from stochi.parity.distribution.image_statistics import (
 )
 from stochi.parity.distribution.results import Distribution, Margins
 from stochi.parity.distribution.trials import Trials, chip_side, float_side, take_trials
+from stochi.parity.parts import Parts
 from stochi.parity.results import CHIP, FLOAT, SIDES
 from stochi.parity.scores import score_answers
 from stochi.parity.sides import Sides
@@ -42,7 +43,7 @@ def observe(
     sides: Sides,
     batches: Iterable[Samples],
     margins: Margins | None,
-    progress: Progress,
+    parts: Parts,
     total: int | None = None,
 ) -> Observed:
     """Run all trials of all sides; memory holds a batch, and a few numbers of every sample.
@@ -50,27 +51,34 @@ def observe(
     Args:
         batches: at least one.
         margins: for the comparison of float model and chip in distribution; None leaves it out.
-        progress: called with a line before each batch.
+        parts: tells how far this part of the check is.
         total: number of all samples, if it is known.
     """
+    of_all = "clean inputs" if total is None else counted(total, "clean input")
+    parts.begin(f"{of_all}, {counted(sides.trials, 'trial')} on each side")
     scores: list[dict[str, torch.Tensor]] = []
     found: list[ImageStatistics] = []
     labels: list[torch.Tensor] = []
     confusion = Confusion()
     first, like = 0, None
     for batch in batches:
-        last = first + len(batch)
-        of_all = "" if total is None else f" of {total}"
-        progress(f"Clean inputs {first + 1} to {last}{of_all}, {counted(sides.trials, 'trial')}")
         known: dict[str, torch.Tensor] = {}
         if margins is not None:
-            ours, theirs = _take_trials(sides, batch, first, like)
+            steps = count(1)
+
+            def after(
+                first: int = first, of: int = len(batch), steps: Iterator[int] = steps
+            ) -> None:
+                parts.count("inputs", first + of * next(steps) // (3 * sides.trials), total)
+
+            ours, theirs = _take_trials(sides, batch, first, like, after)
             like = like or ours
             found.append(statistics_of(ours, theirs))
             known = _known_scores(sides, batch, {FLOAT: ours, CHIP: theirs}, confusion)
         scores.append(sides.score(batch, known, first_sample=first, confusion=confusion))
         labels.append(batch.labels)
-        first = last
+        first += len(batch)
+        parts.count("inputs", first, total)
     joined = {side: torch.cat([one[side] for one in scores], 1) for side in SIDES}
     if margins is None:
         return Observed(joined, None, confusion.found())
@@ -80,12 +88,17 @@ def observe(
 
 
 def _take_trials(
-    sides: Sides, batch: Samples, first_sample: int, like: Trials | None
+    sides: Sides,
+    batch: Samples,
+    first_sample: int,
+    like: Trials | None,
+    after: Callable[[], None],
 ) -> tuple[Trials, Trials]:
     """Take both sides' trials on a batch, on the grids of the first batch."""
     where = sides.program, batch.inputs, sides.seed, first_sample
-    ours = take_trials(float_side(sides.model, *where), sides.trials, like)
-    return ours, take_trials(chip_side(*where, device_of(sides.model)), sides.trials, ours)
+    ours = take_trials(float_side(sides.model, *where), sides.trials, like, after)
+    chip = chip_side(*where, device_of(sides.model))
+    return ours, take_trials(chip, sides.trials, ours, after)
 
 
 def _known_scores(

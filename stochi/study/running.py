@@ -8,6 +8,7 @@ from functools import partial
 from stochi.sim.engine.threads import one_torch_thread
 from stochi.study.victims import Victim
 from stochi.study.work.workers import in_processes
+from stochi.time_left import in_words
 
 Examine = Callable[[Victim], int]
 """Finds and keeps a victim's missing answers, and returns their number."""
@@ -34,10 +35,10 @@ def examine_all(
     with closing(_examined(victims, examine, processes)) as examined:
         for done, (victim, found) in enumerate(examined, 1):
             paid += costs[victim]
-            left = (total - paid) / paid * (time.monotonic() - begun) / 60 if paid else 0
+            left = (total - paid) / paid * (time.monotonic() - begun) if paid else 0
             progress(
                 f"{done} of {len(victims)} networks: {victim.full_title}, {found} new answers;"
-                f" about {left:.0f} min left"
+                f" about {in_words(left)} left"
             )
 
 

@@ -27,3 +27,17 @@ def test_names_in_brackets_are_printed_as_they_are(capsys: pytest.CaptureFixture
     out, err = capsys.readouterr()
     assert "Fitting [bold]x.npy and [/y]" in err
     assert "Fitted to [bold]x.npy and [/y]" in out
+
+
+def test_a_counter_in_a_pipe_prints_whole_lines_seldom(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stochi.time_left.PAUSE", 0.0)
+    show = Output(as_json=False).counter("engine")
+    for done in (1, 2, 3):
+        show(done, 3)
+    out, err = capsys.readouterr()
+    assert out == "" and "\r" not in err
+    first, second = err.splitlines()
+    assert first.endswith("engine: 1 of 3, 0 s left")
+    assert second.endswith("engine: 2 of 3, 0 s left")

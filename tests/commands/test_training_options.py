@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stochi.commands.time_left import TimeLeft, in_words
+from stochi.time_left import TimeLeft, in_words
 from stochi.train.checkpoint import load_checkpoint
 from tests.commands.conftest import Run, check_refused
 from tests.kills.scene import ROOT, list_session

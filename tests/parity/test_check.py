@@ -59,7 +59,13 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
     assert on_chip.sides["chip"].value < noise.sides["chip"].value
     assert report.distribution is not None
     assert set(report.distribution.layers) == {"network.lif1", "network.lif2", "network.fc"}
-    assert messages
+    assert [line.partition(":")[0] for line in messages] == [
+        *(f"part {number} of 7" for number in range(1, 8))
+    ]
+    assert "value for value, seed 0" in messages[0] and messages[2].endswith(
+        "3 trials on each side"
+    )
+    assert "on the float model" in messages[4] and " left" in messages[5]
     assert {len(row) for row in report.table()} == {5}  # without a column for Lava
     report.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())

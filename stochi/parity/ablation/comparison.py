@@ -52,6 +52,7 @@ from stochi.sim.inputs import InOrder
 from stochi.sim.record import Record
 from stochi.statistics.equivalence import relative_difference
 from stochi.statistics.intervals import Estimate, estimate_mean
+from stochi.time_left import Told
 from stochi.train.twin.forms import form_blamed
 from stochi.train.twin.model import answering_as, float_model_of, set_draws
 from stochi.train.twin.samples import take_sample
@@ -229,12 +230,14 @@ def _observe(
 ) -> dict[str, _Outcome]:
     """Run all variants on the same batches."""
     parts: dict[str, list[_Outcome]] = {name: [] for name in variants}
-    first = 0
+    trials = counted(asked.trials, "trial")
+    progress(f"ablation on {what} inputs: {counted(len(variants), 'variant')}, {trials} of each")
+    first, told = 0, Told(progress)
     for batch in batches:
-        for name, run_variant in variants.items():
-            inputs, trials = counted(len(batch), f"{what} input"), counted(asked.trials, "trial")
-            progress(f"Ablation: {name}, {inputs}, {trials}")
+        for number, (name, run_variant) in enumerate(variants.items(), 1):
             parts[name].append(_observe_batch(run_variant, batch, asked, first))
+            of_batch = f", inputs {first + 1} to {first + len(batch)}" if first else ""
+            told.count(f"ablation on {what} inputs{of_batch}, variants", number, len(variants))
         first += len(batch)
     return {name: _join(several) for name, several in parts.items()}
 

@@ -84,7 +84,12 @@ class Trials:
         return self.logits.argmax(2)
 
 
-def take_trials(side: Side, trials: int, like: Trials | None = None) -> Trials:
+def take_trials(
+    side: Side,
+    trials: int,
+    like: Trials | None = None,
+    after: Callable[[], None] = lambda: None,
+) -> Trials:
     """Run a side's trials 0, 1, … and sum them up one by one.
 
     Memory holds one trial's record, a count for each place and the histograms, whatever the
@@ -93,6 +98,7 @@ def take_trials(side: Side, trials: int, like: Trials | None = None) -> Trials:
     Args:
         trials: at least 1.
         like: trials of the reference, whose grids are used; by default the first trial chooses.
+        after: called after each trial.
     """
     taken = Trials(trials, dict(like.grids) if like else {})
     logits = []
@@ -108,5 +114,6 @@ def take_trials(side: Side, trials: int, like: Trials | None = None) -> Trials:
             if name not in taken.membranes:
                 taken.membranes[name] = MembraneHistogram(taken.grids[name], values.shape[1])
             taken.membranes[name].add(values, unit, trial)
+        after()
     taken.logits = np.stack(logits)
     return taken

@@ -10,6 +10,7 @@ from stochi.errors import InputError
 from stochi.files import write_whole
 from stochi.study.store import Store
 from stochi.study.work.cells import Carry, Cell, Waiting, do_task
+from stochi.time_left import in_words
 
 
 def spread(
@@ -40,9 +41,11 @@ def spread(
             for name, content in done.files.items():
                 write_whole(store.folder / name, content)
             paid += done.cell.cost
-            left = (total - paid) / paid * (time.monotonic() - begun) / 60 if paid else 0
+            left = (total - paid) / paid * (time.monotonic() - begun) if paid else 0
             by = f", by {done.by}" if done.by else ""
-            progress(f"{number} of {count} cells: {done.cell.title}{by}; about {left:.0f} min left")
+            progress(
+                f"{number} of {count} cells: {done.cell.title}{by}; about {in_words(left)} left"
+            )
     if waiting.cells:
         raise InputError(
             f"{store.folder} lacks {', '.join(waiting.missing()[:3])}, which was deleted during the"

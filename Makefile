@@ -11,11 +11,16 @@ JOBS ?= 2
 CASES ?= 10000
 TORCH ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+COMMA := ,
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What drives a browser in the tests of pages; without Chromium it would have nothing to drive.
+CHROMIUM := $(firstword $(foreach name,chromium chromium-browser google-chrome,\
+  $(shell command -v $(name) 2>/dev/null)))
+EXTRAS := lava,dev$(if $(CHROMIUM),$(COMMA)browser)
 PINS := requirements/constraints.txt
 TORCH_PIN := torch==$(shell sed -n 's/^torch==//p' $(PINS))
 LAVA_PIN := lava-nc==0.10.0
@@ -56,7 +61,7 @@ $(READY): Makefile pyproject.toml $(PINS)
 	@echo "Installing Stochi into $(VENV) (torch, snnTorch, Lava ...), once; takes a minute or more"
 	@$(PIP) install -q -c $(PINS) pip setuptools
 	@$(INSTALL_TORCH)
-	@$(PIP) install -qq -c $(PINS) --no-build-isolation -e '.[lava,dev]'
+	@$(PIP) install -qq -c $(PINS) --no-build-isolation -e '.[$(EXTRAS)]'
 	@$(PIP) install -q --no-deps --ignore-requires-python $(LAVA_PIN)
 	@$(BIN)/python -c '$(IMPORT_LAVA)' \
 	  || { echo "Lava does not run on this Python; demo and tests leave it out"; \

@@ -17,11 +17,13 @@ from tests.parity.small_reports import (
     plain_report,
 )
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed; type: pip install '.[browser]'"
+)
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on the PATH")
 PAGES = ("full", "mismatches", "regression", "events", "compared")
 
 

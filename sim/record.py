@@ -12,7 +12,7 @@ from stochi.arguments import check_arguments, check_fields
 from stochi.errors import InputError
 from stochi.files import written_aside
 from stochi.notebook_tables import html_table
-from stochi.plain_text import counted
+from stochi.plain_text import counted, decimal
 
 
 class Probed(dict[str, torch.Tensor]):
@@ -75,7 +75,7 @@ class Record:
             rows.append(
                 [
                     name,
-                    "–" if spikes is None else f"{float(spikes.float().mean()):.4f}",
+                    "–" if spikes is None else decimal(float(spikes.float().mean()), 4),
                     "–"
                     if membrane is None or not membrane.numel()
                     else f"{membrane.min():,} … {membrane.max():,}",

@@ -48,9 +48,15 @@ def escape_label(text: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun: "1 trial", "2,000 trials"."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def counted(number: int, what: str, many: str | None = None) -> str:
+    """Return a number with its noun: "1 trial", "2,000 trials".
+
+    Args:
+        number: the number.
+        what: the noun in the singular.
+        many: its plural, if that is not with an s.
+    """
+    return f"{number:,} {what if number == 1 else many or what + 's'}"
 
 
 def amount(value: float) -> str:
@@ -59,13 +65,19 @@ def amount(value: float) -> str:
 
 
 def decimal(value: float, digits: int) -> str:
-    """Return a number with so many digits after the point, "0.0" for what rounds to 0."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    """Return a number with this number of decimals, "0.0" for what rounds to 0 from either side."""
+    return minus(f"{round(value, digits) + 0.0:.{digits}f}")
 
 
-def percent(share: float, digits: int) -> str:
+def in_percent(share: float, digits: int) -> str:
     """Return a share as "12.5%", "0.0%" for what rounds to 0 from either side."""
     return f"{decimal(100 * share, digits)}%"
+
+
+def interval_in_percent(value: float, low: float, high: float, digits: int = 1) -> str:
+    """Return a share with its interval, "12.5% [10.0%, 15.0%]"."""
+    shown, least, most = (in_percent(one, digits) for one in (value, low, high))
+    return f"{shown} [{least}, {most}]"
 
 
 def signed(value: float, digits: int) -> str:

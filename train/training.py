@@ -19,6 +19,7 @@ from stochi.devices import check_device, device_of
 from stochi.errors import InputError
 from stochi.export.copying import copy_model
 from stochi.modes import in_eval_mode
+from stochi.plain_text import counted
 from stochi.tensor_files import digest_of
 from stochi.train.augmentation import shift_at_random
 from stochi.train.defences.defence import Defence
@@ -263,8 +264,9 @@ def _begin(
     begun = 0 if run.epoch is None else run.epoch.batches
     processes.check_alike(f"{place.path}: what it holds", f"{len(run.history)} {begun}")
     if run.history or begun:
-        batches = f" and {begun} batches" if begun else ""
-        place.report(f"Going on after {len(run.history)} epochs{batches}, from {place.path}")
+        done = counted(len(run.history), "epoch")
+        batches = f" and {counted(begun, 'batch', 'batches')}" if begun else ""
+        place.report(f"Going on after {done}{batches}, from {place.path}")
     return run, _Keeper(place if processes.is_first else None, about)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stochi.commands.own_model import is_spec
 from stochi.errors import InputError
+from stochi.plain_text import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -131,8 +132,20 @@ def _sizes(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def samples_of(data: str) -> str:
-    """Return what the samples of a data set are called, like "images of digits"."""
+def samples_of(data: str, count: int | None = None, kind: str = "") -> str:
+    """Return what the samples of a data set are called, like "images of digits".
+
+    Args:
+        data: name of the set.
+        count: number of samples, which then comes first.
+        kind: stands before the noun.
+    """
     from stochi.data.catalogue import find_data_set
 
-    return f"{'recordings' if find_data_set(data).events else 'images'} of {data}"
+    noun = f"{kind} {'recording' if find_data_set(data).events else 'image'}".lstrip()
+    return f"{noun}s of {data}" if count is None else f"{counted(count, noun)} of {data}"
+
+
+def inputs_of(file: Path, count: int) -> str:
+    """Return what so many inputs of a file are called."""
+    return f"{counted(count, 'input')} of {file}"

@@ -13,7 +13,7 @@ from stochi.commands.demo_plan import DemoPlan, plan_demo
 from stochi.commands.habits import check_new_output
 from stochi.commands.options import DataDirOption, JsonOption, refuse
 from stochi.commands.parity import finish_report
-from stochi.plain_text import decimal, percent
+from stochi.plain_text import decimal, in_percent
 from stochi.time_left import TimeLeft, in_words
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _train(output: Output, plan: DemoPlan, samples: "Samples", checkpoint: Path)
         seconds = left.after(epoch.number, plan.training.epochs)
         output.progress(
             f"  epoch {epoch.number:2d}  loss {decimal(epoch.loss, 4)}"
-            f"  validation {percent(epoch.validation_accuracy, 1)}"
+            f"  validation {in_percent(epoch.validation_accuracy, 1)}"
             f"  at most about {in_words(seconds)} left"
         )
 

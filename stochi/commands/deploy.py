@@ -43,7 +43,7 @@ from stochi.commands.portable import (
 )
 from stochi.commands.recorded import recorded_warnings
 from stochi.errors import InputError
-from stochi.plain_text import signed
+from stochi.plain_text import decimal, signed
 
 if TYPE_CHECKING:
     import nir
@@ -279,7 +279,9 @@ def _print_tables(
         )
     gates = gate_errors(network, program)
     for name, largest in gates.items():
-        output.line(f"Gates {name}: a probability differs by {largest:.5f} at most on the chip")
+        output.line(
+            f"Gates {name}: a probability differs by {decimal(largest, 5)} at most on the chip"
+        )
     if fits:
         output.table(_fit_rows(fits), fits_title)
         output.line(FIT_LEGEND)
@@ -298,7 +300,7 @@ def _error_rows(errors: "dict[str, TableError]", program: "Program") -> list[lis
     rows = [["layer", "levels", "mean", "spread", "largest distance"]]
     for name, error in errors.items():
         levels = len(program.layer(name).decay.values)
-        cells = (signed(error.mean, 5), signed(error.spread, 5), f"{error.largest:.5f}")
+        cells = (signed(error.mean, 5), signed(error.spread, 5), decimal(error.largest, 5))
         rows.append([name, str(levels), *cells])
     return rows
 
@@ -306,7 +308,11 @@ def _error_rows(errors: "dict[str, TableError]", program: "Program") -> list[lis
 def _noise_rows(errors: "dict[str, NoiseError]") -> list[list[str]]:
     rows = [["layer", "exponent", "deviation", "on the chip", "error"]]
     for name, error in errors.items():
-        cells = (f"{error.wanted:.5f}", f"{error.found:.5f}", f"{signed(100 * error.relative, 3)}%")
+        cells = (
+            decimal(error.wanted, 5),
+            decimal(error.found, 5),
+            f"{signed(100 * error.relative, 3)}%",
+        )
         rows.append([name, str(error.exponent), *cells])
     return rows
 
@@ -319,11 +325,11 @@ def _fit_rows(fits: "tuple[LayerFit, ...]") -> list[list[str]]:
             [
                 fit.layer,
                 "none" if generator is None else str(generator.exponent),
-                f"{fit.amplitude:.4f}",
-                f"{fit.stand_in.threshold_factor:.4f}",
+                decimal(fit.amplitude, 4),
+                decimal(fit.stand_in.threshold_factor, 4),
                 f"{signed(100 * fit.rate_error, 2)}%",
-                f"{fit.mean_error:.3f}",
-                f"{fit.spread_ratio:.3f}",
+                decimal(fit.mean_error, 3),
+                decimal(fit.spread_ratio, 3),
             ]
         )
     return rows

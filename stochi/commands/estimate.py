@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import Taken, load_test, samples_of
+from stochi.commands.data import Taken, inputs_of, load_test, samples_of
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
@@ -71,8 +71,9 @@ def estimate_command(
         trial=trial,
         progress=output.counter("engine"),
     )
-    on = samples_of(data) if inputs is None else f"inputs of {inputs}"
-    title = f"Events of a sample, mean of {found.counts.samples} {on}"
+    count = found.counts.samples
+    on = samples_of(data, count) if inputs is None else inputs_of(inputs, count)
+    title = f"Events of a sample, mean of {on}"
     output.table(layer_rows(found), title)
     output.table(account_rows(found), "Energy and time of a sample", 2)
     for line in random_words(found).splitlines():

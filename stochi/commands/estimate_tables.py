@@ -4,11 +4,12 @@ Commands import this module inside of functions: it brings torch along.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from stochi.deploy import CostEstimate
 from stochi.deploy.estimates.metrics import Metrics
 from stochi.hardware.energy import DIGITAL_45NM, LOIHI1_FIGURES
-from stochi.plain_text import amount
+from stochi.plain_text import amount, decimal, in_percent
 
 Rows = list[list[str]]
 UNKNOWN = "unknown"
@@ -67,7 +68,7 @@ def random_words(found: CostEstimate) -> str:
     if found.accounts is None or found.figures is None:
         return f"{line}\nTime: {UNKNOWN} for {found.chip}"
     if drawn:
-        line += f", {found.accounts.random_share:.1%} of all events"
+        line += f", {in_percent(found.accounts.random_share, 1)} of all events"
     accounts = found.accounts
     return (
         f"{line}\nTime: {amount(accounts.serial_time)} µs a sample on {found.figures.title} if all"
@@ -82,8 +83,8 @@ def metric_rows(measured: Mapping[str, Metrics]) -> Rows:
     found = [metrics.named() for metrics in measured.values()]
     for name in ("Footprint", "ConnectionSparsity", "ActivationSparsity"):
         sparsity = name != "Footprint"
-        values = [metrics[name] for metrics in found]
-        rows.append([name, *(f"{v:.4f}" if sparsity else f"{v:,} B" for v in values)])
+        values: list[Any] = [metrics[name] for metrics in found]
+        rows.append([name, *(decimal(v, 4) if sparsity else f"{v:,} B" for v in values)])
     for name in ("Effective_MACs", "Effective_ACs", "Dense"):
         operations = [metrics["SynapticOperations"] for metrics in found]
         rows.append([f"SynapticOperations, {name}", *(amount(o[name]) for o in operations)])  # type: ignore[index]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import typer
 
-from stochi.commands.data import samples_of
+from stochi.commands.data import inputs_of, samples_of
 from stochi.commands.options import was_given
 from stochi.commands.own_inputs import read_inputs, warn_of_file
 from stochi.errors import InputError
@@ -54,7 +54,13 @@ class FitInputs:
         """What they are called in a sentence."""
         if self.file is not None:
             return f"inputs of {self.file}"
-        return f"training {samples_of(self.data)}"
+        return samples_of(self.data, kind="training")
+
+    def named(self, count: int) -> str:
+        """Return what so many of them are called."""
+        if self.file is not None:
+            return inputs_of(self.file, count)
+        return samples_of(self.data, count, "training")
 
     def read(self, shape: tuple[int, ...], time_steps: int) -> "torch.Tensor":
         """Read them: (batch, *shape), or from a file also (time steps, batch, *shape).
@@ -217,7 +223,7 @@ def fit_noise(
     shape = wire(graph, target.dt).input_shape
     shown = source.read(shape, target.time_steps)
     count = shown.shape[max(shown.dim() - len(shape) - 1, 0)]
-    progress(f"Fitting the noise to {count} {source.name}")
+    progress(f"Fitting the noise to {source.named(count)}")
     try:
         program, fits = calibrate(graph, InOrder(shown), chip, noise, progress=progress, **options)
     except InputError as error:  # the options are checked above, so it is about the inputs
@@ -233,7 +239,7 @@ def fit_noise(
     ):
         if true:
             warnings.warn(message, CalibrationWarning, stacklevel=2)
-    return FittedProgram(program, fits, f"Fitted to {count} {source.name}")
+    return FittedProgram(program, fits, f"Fitted to {source.named(count)}")
 
 
 def count_shared(shown: "torch.Tensor", tested: "Samples") -> int:

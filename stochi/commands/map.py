@@ -8,6 +8,7 @@ import typer
 from stochi.commands.console import Output
 from stochi.commands.habits import check_new_figure
 from stochi.commands.options import JsonOption, ProgramArgument
+from stochi.plain_text import counted, in_percent
 
 if TYPE_CHECKING:
     from stochi.deploy import Mapping
@@ -77,7 +78,7 @@ def layer_rows(mapping: "Mapping") -> list[list[str]]:
             [
                 *(name, f"{len(cores):,}", "×".join(map(str, block.shape)), f"{use.neurons:,}"),
                 *(f"{use.words:,}", f"{use.input_axons:,}", f"{use.output_axons:,}"),
-                f"{LIMITED[what]} {fullest.fullness(mapping.limits):.0%}",
+                f"{LIMITED[what]} {in_percent(fullest.fullness(mapping.limits), 0)}",
             ]
         )
     return rows
@@ -110,10 +111,11 @@ def summary(mapping: "Mapping") -> list[str]:
     if mapping.cores:
         neurons = sum(core.use.neurons for core in mapping.cores)
         share = neurons / (len(mapping.cores) * limits.neurons)
-        chips = _count(mapping.chips, "chip")
-        cores = _count(len(mapping.cores), "core")
+        chips = counted(mapping.chips, "chip")
+        cores = counted(len(mapping.cores), "core")
         lines.append(
-            f"{cores} on {chips} of {limits.cores} cores; their neurons are {share:.0%} in use"
+            f"{cores} on {chips} of {limits.cores} cores; their neurons are"
+            f" {in_percent(share, 0)} in use"
         )
     if mapping.unknown:
         lines.append(
@@ -121,7 +123,3 @@ def summary(mapping: "Mapping") -> list[str]:
             f" {', '.join(mapping.unknown)}"
         )
     return lines
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"

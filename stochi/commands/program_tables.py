@@ -9,6 +9,7 @@ from typing import Any
 from stochi.deploy.graph.neurons import RealNeuron
 from stochi.hardware.chips import Chip, find_chip
 from stochi.hardware.fixed_point import DECAY_UNITY
+from stochi.plain_text import decimal
 from stochi.program import Decay, Layer, Program
 
 Rows = list[list[str]]
@@ -39,7 +40,7 @@ def layer_rows(program: Program) -> Rows:
                 ", ".join(str(projection.weight_exponent) for projection in layer.projections),
                 _bias(layer),
                 NOTHING if threshold is None else f"{threshold.min()} … {threshold.max()}",
-                f"{layer.scale:.1f}",
+                decimal(layer.scale, 1),
             ]
         )
     return rows
@@ -102,9 +103,9 @@ def noise_rows(noise: dict[str, dict[str, Any]]) -> Rows:
                 name,
                 " + ".join(drawn) or "nothing",
                 NOTHING if decays is None else str(decays["levels"]),
-                NOTHING if decays is None else f"{decays['mean']:.4f}",
+                NOTHING if decays is None else decimal(decays["mean"], 4),
                 NOTHING if generator is None else str(generator["exponent"]),
-                f"{entry['threshold_factor']:.4f}",
+                decimal(entry["threshold_factor"], 4),
             ]
         )
     return rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import Taken, load_test, samples_of
+from stochi.commands.data import Taken, inputs_of, load_test, samples_of
 from stochi.commands.habits import check_new_output
 from stochi.commands.options import (
     DataDirOption,
@@ -28,6 +28,7 @@ from stochi.commands.own_inputs import read_program_inputs
 from stochi.commands.recorded import recorded_warnings
 from stochi.devices import check_device
 from stochi.errors import InputError
+from stochi.plain_text import decimal, in_percent
 
 if TYPE_CHECKING:
     import torch
@@ -107,13 +108,13 @@ def simulate_command(
         progress=output.counter(backend),
         probe_folder=probe_folder,
     )
-    on = samples_of(data) if inputs is None else f"inputs of {inputs}"
-    run_by = f"{backend}, seed {seed}, trial {trial}"
-    found = _print_answers(output, loaded, record, expected, f"{on}, {run_by}")
+    ran = len(record.logits)
+    on = samples_of(data, ran) if inputs is None else inputs_of(inputs, ran)
+    how = f"{on}, {backend}, seed {seed}, trial {trial}"
+    found = _print_answers(output, loaded, record, expected, how)
     if out is not None:
         output.line(_save(record, loaded, out, form))
-    if inputs is not None:
-        found["predictions"] = record.predictions().tolist()
+    found |= {} if inputs is None else {"predictions": record.predictions().tolist()}
     output.finish({"seed": seed, "trial": trial, **found})
 
 
@@ -155,9 +156,9 @@ def _print_answers(
     predicted = record.predictions()
     rates = {name: float(s.double().mean()) for name, s in record.spikes.items()}
     for name, rate in rates.items():
-        output.line(f"  {name}: {rate:.4f} spikes per neuron and time step")
+        output.line(f"  {name}: {decimal(rate, 4)} spikes per neuron and time step")
     if expected is None:
-        output.line(f"Predicted {_counted(predicted)} on {len(predicted)} {how}")
+        output.line(f"Predicted {_counted(predicted)} on {how}")
         return {"firing_rates": rates}
     from stochi.parity.records.outputs import outputs_over_time
     from stochi.parity.scores import estimate_score, score_answers
@@ -167,10 +168,10 @@ def _print_answers(
     score = estimate_score(score_answers(answers, expected)[None])
     if expected.regression:
         interval = f"[{score.low:.4g}, {score.high:.4g}]"
-        output.line(f"Mean squared error {score.value:.4g} {interval} on {len(expected)} {how}")
+        output.line(f"Mean squared error {score.value:.4g} {interval} on {how}")
         return {"firing_rates": rates, "error": asdict(score)}
-    interval = f"[{score.low:.1%}, {score.high:.1%}]"
-    output.line(f"Accuracy {score.value:.1%} {interval} on {len(predicted)} {how}")
+    interval = f"[{in_percent(score.low, 1)}, {in_percent(score.high, 1)}]"
+    output.line(f"Accuracy {in_percent(score.value, 1)} {interval} on {how}")
     return {"firing_rates": rates, "accuracy": asdict(score)}
 
 

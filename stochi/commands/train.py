@@ -36,7 +36,7 @@ from stochi.commands.stopping import advised
 from stochi.devices import check_device
 from stochi.errors import InputError
 from stochi.files import check_output, is_written_through
-from stochi.plain_text import counted
+from stochi.plain_text import counted, decimal, in_percent, interval_in_percent
 from stochi.time_left import TimeLeft, in_words
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ def _train(
 
     network, config = recipe.network, recipe.config
     output.progress(
-        f"Training on {len(samples)} {samples_of(recipe.data)}, {network.neurons.title} neurons, at"
+        f"Training on {samples_of(recipe.data, len(samples))}, {network.neurons.title} neurons, at"
         f" most {counted(config.epochs, 'epoch')}, seed {config.seed}"
     )
 
@@ -341,8 +341,8 @@ def _train(
     def show(epoch: "Epoch") -> None:
         seconds = left.after(epoch.number, config.epochs)
         output.progress(
-            f"epoch {epoch.number:3d}  loss {epoch.loss:.4f}"
-            f"  validation accuracy {epoch.validation_accuracy:.1%}"
+            f"epoch {epoch.number:3d}  loss {decimal(epoch.loss, 4)}"
+            f"  validation accuracy {in_percent(epoch.validation_accuracy, 1)}"
             f"  at most about {in_words(seconds)} left"
         )
 
@@ -393,8 +393,8 @@ def _finish(
     config, epochs = recipe.config.to_json(), [asdict(epoch) for epoch in history]
     save_checkpoint(out, model, network, {**config, **recipe.to_json(), "history": epochs})
     output.line(
-        f"Test accuracy {found.value:.1%} [{found.low:.1%}, {found.high:.1%}] on {len(test)}"
-        f" {samples_of(recipe.data)}; wrote {out}"
+        f"Test accuracy {interval_in_percent(found.value, found.low, found.high)} on"
+        f" {samples_of(recipe.data, len(test))}; wrote {out}"
     )
     output.finish(
         {

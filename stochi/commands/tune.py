@@ -20,7 +20,7 @@ from stochi.commands.options import (
 )
 from stochi.commands.output_names import named_after
 from stochi.devices import check_device
-from stochi.plain_text import counted
+from stochi.plain_text import counted, decimal
 from stochi.time_left import TimeLeft, in_words
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def tune_command(
     check_fits(chosen, Taken.by_network(checkpoint, network))
     training, _ = chosen.parts(data_dir, network.time_steps)
     output.progress(
-        f"Tuning on {len(training)} {samples_of(data)}, {counted(epochs, 'epoch')}, seed {seed}"
+        f"Tuning on {samples_of(data, len(training))}, {counted(epochs, 'epoch')}, seed {seed}"
     )
     losses: list[float] = []
     left = TimeLeft()
@@ -76,7 +76,9 @@ def tune_command(
     def show(epoch: int, loss: float) -> None:
         losses.append(loss)
         seconds = left.after(epoch, epochs)
-        output.progress(f"epoch {epoch:3d}  loss {loss:.4f}  about {in_words(seconds)} left")
+        output.progress(
+            f"epoch {epoch:3d}  loss {decimal(loss, 4)}  about {in_words(seconds)} left"
+        )
 
     told = output.counter("batches of this epoch")
     student = fine_tune(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from stochi.plain_text import minus, signed
+from stochi.plain_text import decimal, in_percent, signed
 from stochi.statistics.intervals import Estimate, estimate_mean
 from stochi.study.layout import PLACES
 from stochi.study.results import DepthPoint, DifferenceCell, StudyResults
@@ -34,7 +34,7 @@ def mean_cosine(cosines: Sequence[float]) -> Estimate:
 def cosine_text(cosines: Sequence[float]) -> str:
     """Return the mean over images, with its 95 % interval, as text."""
     mean = mean_cosine(cosines)
-    return minus(f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]")
+    return f"{decimal(mean.value, 2)} [{decimal(mean.low, 2)}, {decimal(mean.high, 2)}]"
 
 
 def _cosines(claim: str, which: str, results: StudyResults) -> Iterator[list[str]]:
@@ -51,7 +51,7 @@ def _draws(points: Sequence[DepthPoint]) -> Iterator[list[str]]:
     for network, defence in dict.fromkeys((point.network, point.defence) for point in own):
         here = [point for point in own if (point.network, point.defence) == (network, defence)]
         shown = sorted((point.draws, point.accuracy.value) for point in here)
-        found = ", ".join(f"{draws}: {value:.1%}" for draws, value in shown)
+        found = ", ".join(f"{draws}: {in_percent(value, 1)}" for draws, value in shown)
         yield [claim, f"{network}, {defence}", f"right by draws: {found}"]
 
 

@@ -9,6 +9,7 @@ from stochi.data import load
 from stochi.data.images import Images
 from stochi.errors import InputError, check_at_least_one
 from stochi.files import check_output_folder
+from stochi.plain_text import counted
 from stochi.study.answers import Answers
 from stochi.study.costs import answers_cost, cosines_cost, training_cost
 from stochi.study.evaluation import evaluate
@@ -60,7 +61,8 @@ def conduct(
     answers = Answers(plan, Store(folder))
     work = {victim: answers.open_work(victim) for victim in plan.victims()}
     missing = sum(len(asked) + len(compared) for asked, compared in work.values())
-    progress(f"{len(work)} networks, {missing} answers to find; the costliest come first")
+    networks, lacking = counted(len(work), "network"), counted(missing, "answer")
+    progress(f"{networks}, {lacking} to find; the costliest come first")
     with kept_tidy(folder):
         if carry is None:
             costs = {victim: _cost(victim, *work[victim], answers) for victim in work}

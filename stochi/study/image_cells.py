@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from stochi.data.images import Images
+from stochi.plain_text import counted
 from stochi.study.answers import Answers
 from stochi.study.costs import answers_cost, cosines_cost, training_cost
 from stochi.study.examination import find_answers, made_as
@@ -52,7 +53,9 @@ def _cells(
     cost: Callable[[Sequence[Question]], float] = partial(answers_cost, victim)
     chunks = list(in_chunks(_groups(questions), cost, least))
     for number, chunk in enumerate(chunks, 1):
-        title = f"{victim.full_title}: part {number} of {len(chunks)}, {len(chunk)} answers"
+        title = (
+            f"{victim.full_title}: part {number} of {len(chunks)}, {counted(len(chunk), 'answer')}"
+        )
         yield Cell(title, partial(_find, plan, victim, chunk, []), cost(chunk), needs)
     for variant in comparisons:
         what = f"cosines, {variant.title}" if variant.title else "cosines"

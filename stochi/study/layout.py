@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from stochi.plain_text import signed
+from stochi.plain_text import decimal, in_percent, signed
 from stochi.statistics.intervals import Estimate
 
 PLACES = {
@@ -74,10 +74,11 @@ def wrap(head: str) -> str:
 
 def percent(accuracy: Estimate, over_trainings: Estimate | None) -> str:
     """Return a share in %, with its 95 % intervals below."""
-    lines = [f"{accuracy.value:.1%}"]
+    lines = [in_percent(accuracy.value, 1)]
     for estimate in (accuracy, over_trainings):
         if estimate is not None:
-            lines.append(f"{100 * max(0, estimate.low):.0f}–{100 * min(1, estimate.high):.0f}")
+            low, high = max(0.0, estimate.low), min(1.0, estimate.high)
+            lines.append(f"{decimal(100 * low, 0)}–{decimal(100 * high, 0)}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from functools import partial
 
+from stochi.plain_text import counted
 from stochi.sim.engine.threads import one_torch_thread
 from stochi.study.victims import Victim
 from stochi.study.work.workers import in_processes
@@ -37,7 +38,8 @@ def examine_all(
             paid += costs[victim]
             left = (total - paid) / paid * (time.monotonic() - begun) if paid else 0
             progress(
-                f"{done} of {len(victims)} networks: {victim.full_title}, {found} new answers;"
+                f"{done} of {counted(len(victims), 'network')}: {victim.full_title},"
+                f" {counted(found, 'new answer')};"
                 f" about {in_words(left)} left"
             )
 

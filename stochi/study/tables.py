@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stochi.plain_text import counted, minus
+from stochi.plain_text import counted, decimal, in_percent, interval_in_percent
 from stochi.study.claims import claim_rows, cosine_text
 from stochi.study.layout import PLACES, Table, across, percent, points, wrap
 from stochi.study.plan import StudyPlan
@@ -138,7 +138,7 @@ def winner_rows(cells: Sequence[WinnerCell]) -> list[list[str]]:
     parts = list(dict.fromkeys(name for cell in cells for name in cell.shares))
     rows = [["defence", "network", "place", *(wrap(part) for part in parts)]]
     for cell in cells:
-        shares = [f"{100 * cell.shares.get(part, 0):.0f}" for part in parts]
+        shares = [decimal(100 * cell.shares.get(part, 0), 0) for part in parts]
         rows.append([cell.defence, cell.network, PLACES[cell.place], *shares])
     return rows
 
@@ -148,9 +148,9 @@ def masking_rows(cells: Sequence[MaskingCell]) -> list[list[str]]:
     rows = [["defence", "network", "place", "sign", "value", "limit"]]
     for cell in cells:
         sign = cell.finding
-        value = minus(f"{sign.value:.1%} [{sign.low:.1%}, {sign.high:.1%}]")
+        value = interval_in_percent(sign.value, sign.low, sign.high)
         where = [cell.defence, cell.network, PLACES[cell.place]]
-        rows.append([*where, sign.sign, value, f"{sign.limit:.0%}"])
+        rows.append([*where, sign.sign, value, in_percent(sign.limit, 0)])
     return rows
 
 

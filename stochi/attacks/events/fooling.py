@@ -17,6 +17,7 @@ from stochi.data.events.event_set import EventSet
 from stochi.devices import device_of
 from stochi.errors import InputError, check_at_least_one
 from stochi.hardware.draws import check_coordinates
+from stochi.plain_text import decimal
 from stochi.program.program import Program
 from stochi.statistics.intervals import Estimate, estimate_accuracy
 
@@ -44,7 +45,7 @@ class Fooling:
 
     def __str__(self) -> str:
         rate, without = (
-            f"{100 * e.value:.1f} % [{100 * e.low:.1f}, {100 * e.high:.1f}]"
+            f"{decimal(100 * e.value, 1)} % [{decimal(100 * e.low, 1)}, {decimal(100 * e.high, 1)}]"
             for e in (self.rate, self.without)
         )
         return f"{rate} of {self.rate.images}, without the pattern {without}"

@@ -114,7 +114,7 @@ def ablate(
         shown: dict[str, Iterable[Samples]] = {CLEAN: batches}
         if attack is not None:
             few = front.up_to(attack_images or len(front))
-            progress(f"{attack.name} on the float model, {len(few)} images")
+            progress(f"{attack.name} on the float model, {counted(len(few), 'image')}")
             surface = attacked_model(model, in_graph, few, taken)
             found = make_attacked(attack, surface, few, batch_size, program)
             shown[ATTACKED] = found.batches(batch_size)

@@ -9,7 +9,7 @@ from stochi.parity.distribution.results import Distribution
 from stochi.parity.report.palette import BLUE, GREEN, SIDE_COLOURS
 from stochi.parity.report.report import ParityReport
 from stochi.parity.results import SIDES, Errors
-from stochi.plain_text import escape_label
+from stochi.plain_text import counted, escape_label
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:  # matplotlib is slow to import
@@ -100,5 +100,5 @@ def _draw_rates(axes: "Axes", distribution: Distribution) -> None:
     axes.set_xticks(places, list(map(escape_label, compared)), fontsize=8)
     axes.set_xlim(-0.6, len(compared) - 0.4)
     axes.set_ylabel("chip − float model, % of the rate")
-    axes.set_title(f"firing rates by layer, {distribution.trials} trials")
+    axes.set_title(f"firing rates by layer, {counted(distribution.trials, 'trial')}")
     axes.legend(fontsize=8)

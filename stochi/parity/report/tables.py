@@ -23,7 +23,7 @@ from stochi.parity.results import (
     RateShift,
     Shown,
 )
-from stochi.plain_text import Lines, minus, signed
+from stochi.plain_text import Lines, counted, decimal, in_percent, signed
 from stochi.statistics.intervals import Estimate
 
 Rows = list[list[str]]
@@ -72,7 +72,9 @@ def accuracy_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
     ran = any(row.lava is not None for row in accuracy)
     rows = [["images shown", *SIDES.values(), *["on Lava"] * ran, "chip − float"]]
     for row in accuracy:
-        lava = f"{_interval(row.lava)}\n{row.lava.images} images" if row.lava else NOTHING
+        lava = (
+            f"{_interval(row.lava)}\n{counted(row.lava.images, 'image')}" if row.lava else NOTHING
+        )
         rows.append(
             [
                 _shown(row),
@@ -118,7 +120,7 @@ def part_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
         titles = _shown(row).split("\n", max(0, len(parts) - 1))
         for number, (name, share) in enumerate(parts):
             title = titles[number] if number < len(titles) else ""
-            rows.append([title, name, f"{100 * share:.0f}"])
+            rows.append([title, name, decimal(100 * share, 0)])
     return rows
 
 
@@ -204,7 +206,8 @@ def _furthest(entry: Comparison) -> float:
 
 def _cells(entry: Comparison) -> list[str]:
     return [
-        *(minus(f"{entry.sides[side]:.4f}") for side in (FLOAT, CHIP)),
+        decimal(entry.sides[FLOAT], 4),
+        decimal(entry.sides[CHIP], 4),
         _difference(entry),
         f"{100 * entry.margin:g}",
         entry.verdict,
@@ -222,11 +225,12 @@ def _difference(entry: Comparison) -> str:
 
 def _shown(row: AccuracyRow) -> str:
     made_on = [f"made on {SIDES[row.made_on]}"] if row.made_on else []
-    return Lines.of(row.attack, *made_on, f"{row.sides[CHIP].images} images")
+    return Lines.of(row.attack, *made_on, counted(row.sides[CHIP].images, "image"))
 
 
 def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.1%}\n{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+    low, high = (decimal(100 * end, 1) for end in (estimate.low, estimate.high))
+    return f"{in_percent(estimate.value, 1)}\n{low}–{high}"
 
 
 def _number(estimate: Estimate) -> str:
@@ -234,7 +238,7 @@ def _number(estimate: Estimate) -> str:
 
 
 def _every_draw(row: AccuracyRow, side: str) -> str:
-    return f"all {row.sides[side].trials}: {row.every_draw[side].value:.1%}"
+    return f"all {row.sides[side].trials}: {in_percent(row.every_draw[side].value, 1)}"
 
 
 def _points(estimate: Estimate) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from stochi.parity.distribution.results import Distribution, comparisons
 from stochi.parity.report.tables import name_of
 from stochi.parity.results import SIDES, ExactComparison, MaskingSign, OwnComparison
+from stochi.plain_text import in_percent
 
 FOREIGN_SHARE = 0.1
 """Share of a layer's weights above which they were trained, not just rounded, otherwise."""
@@ -51,7 +52,7 @@ def warnings_of_own(own: OwnComparison | None) -> list[str]:
 def _of_foreign_weights(foreign: Mapping[str, float]) -> list[str]:
     if not foreign:
         return []
-    shares = ", ".join(f"{name} ({share:.0%})" for name, share in foreign.items())
+    shares = ", ".join(f"{name} ({in_percent(share, 0)})" for name, share in foreign.items())
     return [
         "the Program was lowered from another model than the one that was named, so two"
         f" different networks are compared: many weights differ, in {shares}. Pass the"
@@ -74,10 +75,10 @@ def _of_first_mismatch(exact: Sequence[ExactComparison]) -> str:
 
 def _of_masking(sign: MaskingSign) -> str:
     against = f" ({sign.white_box})" if sign.white_box else ""
-    share = f"{sign.value:.1%} ({sign.low:.1%} to {sign.high:.1%})"
+    share = f"{in_percent(sign.value, 1)} ({in_percent(sign.low, 1)} to {in_percent(sign.high, 1)})"
     return (
         f"gradients look masked on the {SIDES[sign.side]}: {sign.sign}{against}: {share}; honest"
-        f" gradients show at most {sign.limit:.0%}"
+        f" gradients show at most {in_percent(sign.limit, 0)}"
     )
 
 

@@ -1,6 +1,6 @@
 """Numbers of a report as words."""
 
-from stochi.plain_text import minus
+from stochi.plain_text import decimal, in_percent, minus
 from stochi.plain_text import signed as with_sign
 from stochi.statistics.intervals import Estimate
 
@@ -16,13 +16,13 @@ def signed(value: float, digits: int = 1) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """Return a share in percent."""
-    return f"{POINTS * share:.{digits}f}%"
+    return in_percent(share, digits)
 
 
 def percent_interval(estimate: Estimate) -> str:
     """Return an accuracy in percent, with its interval."""
-    low, high = (f"{POINTS * end:.1f}" for end in (estimate.low, estimate.high))
-    return f"{POINTS * estimate.value:.1f} [{low}, {high}]"
+    low, high = (decimal(POINTS * end, 1) for end in (estimate.low, estimate.high))
+    return f"{decimal(POINTS * estimate.value, 1)} [{low}, {high}]"
 
 
 def signed_interval(value: float, low: float, high: float, digits: int = 1) -> str:
@@ -38,7 +38,7 @@ def points(estimate: Estimate) -> str:
 
 def number(value: float) -> str:
     """Return a number in four digits."""
-    return minus(f"{value:.4g}")
+    return minus(f"{value + 0.0:.4g}")
 
 
 def number_interval(estimate: Estimate) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from stochi.data.streams import Streams
+from stochi.plain_text import counted
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.costs import training_cost, work_cost
 from stochi.study.events.examination import find_answers, open_work
@@ -55,7 +56,8 @@ def _cells(
         made -= {_name(victim, shown, answers) for shown in makes}
         part = f"part {number} of {len(chunks)}"
         yield Cell(
-            f"{victim.full_title}: {part}, {len(makes)} attacks, {len(questions)} answers",
+            f"{victim.full_title}: {part}, {counted(len(makes), 'attack')},"
+            f" {counted(len(questions), 'answer')}",
             partial(_find, plan, victim, makes, questions),
             cost_of(chunk),
             frozenset([answers.store.path(key, "pt").name, *made]),

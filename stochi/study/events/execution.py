@@ -10,6 +10,7 @@ from stochi.data.catalogue import find_data_set
 from stochi.data.streams import Streams
 from stochi.errors import InputError, check_at_least_one
 from stochi.files import check_output_folder
+from stochi.plain_text import counted
 from stochi.study.events.answers import EventAnswers
 from stochi.study.events.cells import list_cells
 from stochi.study.events.costs import work_cost
@@ -59,7 +60,8 @@ def conduct_events(
     answers = EventAnswers(plan, Store(folder))
     victims = list(plan.victims())
     missing = sum(len(answers.open_questions(victim)) for victim in victims)
-    progress(f"{len(victims)} networks, {missing} answers to find; the costliest come first")
+    networks, lacking = counted(len(victims), "network"), counted(missing, "answer")
+    progress(f"{networks}, {lacking} to find; the costliest come first")
     with kept_tidy(folder):
         if carry is None:
             _examine_all(answers, training, test, processes, progress)

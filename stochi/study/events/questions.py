@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from stochi.attacks.events.budget import MOVE_TIME, EventBudget
 from stochi.attacks.events.catalogue import event_attack_class
 from stochi.attacks.surrogates.choice import OWN
+from stochi.plain_text import counted
 from stochi.study.events.plan import AttackPlan, EventStudyPlan
 from stochi.study.victims import FLOAT, Victim
 
@@ -84,7 +85,7 @@ class Shown:
     def column(self) -> str:
         """Name of the budget in tables."""
         if self.delay:
-            return f"≤ {self.delay} step{'s' if self.delay > 1 else ''}"
+            return f"≤ {counted(self.delay, 'step')}"
         if self.side:
             return f"{self.side}×{self.side} pixels"
         return f"{self.changes} events" if self.changes else CLEAN

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stochi.plain_text import counted, minus
+from stochi.plain_text import counted, decimal, in_percent, interval_in_percent
 from stochi.study.events.plan import EventStudyPlan
 from stochi.study.events.results import (
     DifferenceCell,
@@ -91,9 +91,9 @@ def masking_rows(cells: Sequence[EventMaskingCell]) -> list[list[str]]:
     rows = [["network", "place", "attack", "budget", "sign", "value", "limit"]]
     for cell in cells:
         sign = cell.finding
-        value = minus(f"{sign.value:.1%} [{sign.low:.1%}, {sign.high:.1%}]")
+        value = interval_in_percent(sign.value, sign.low, sign.high)
         where = [*_where(cell), cell.attack, cell.column]
-        rows.append([*where, sign.sign, value, f"{sign.limit:.0%}"])
+        rows.append([*where, sign.sign, value, in_percent(sign.limit, 0)])
     return rows
 
 
@@ -107,7 +107,7 @@ def describe_success(cell: SuccessCell) -> str:
     if cell.timing is not None:
         lines.append(" / ".join(f"{value:.3g}" for value in cell.timing))
     elif cell.median_changes is not None and cell.median_share is not None:
-        lines.append(f"{cell.median_changes:g} ({100 * cell.median_share:.1f} %)")
+        lines.append(f"{cell.median_changes:g} ({decimal(100 * cell.median_share, 1)} %)")
     return "\n".join(lines)
 
 

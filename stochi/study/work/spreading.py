@@ -8,6 +8,7 @@ from typing import Any
 
 from stochi.errors import InputError
 from stochi.files import write_whole
+from stochi.plain_text import counted
 from stochi.study.store import Store
 from stochi.study.work.cells import Carry, Cell, Waiting, do_task
 from stochi.time_left import in_words
@@ -43,9 +44,8 @@ def spread(
             paid += done.cell.cost
             left = (total - paid) / paid * (time.monotonic() - begun) if paid else 0
             by = f", by {done.by}" if done.by else ""
-            progress(
-                f"{number} of {count} cells: {done.cell.title}{by}; about {in_words(left)} left"
-            )
+            cells_ = f"{number} of {counted(count, 'cell')}"
+            progress(f"{cells_}: {done.cell.title}{by}; about {in_words(left)} left")
     if waiting.cells:
         raise InputError(
             f"{store.folder} lacks {', '.join(waiting.missing()[:3])}, which was deleted during the"

@@ -44,7 +44,7 @@ from stochi.parity.results import (
     FlippedImage,
     Shown,
 )
-from stochi.plain_text import counted
+from stochi.plain_text import counted, decimal
 from stochi.statistics.intervals import Estimate
 
 _IMAGES = Column(
@@ -202,7 +202,7 @@ def _accuracies(accuracy: Sequence[AccuracyRow]) -> Table:
         cells += [percent_cell(row.sides[side]) for side in SIDES]
         for side in (FLOAT, CHIP):
             every = row.every_draw[side]
-            words = f"all {row.sides[side].trials}: {100 * every.value:.1f}"
+            words = f"all {row.sides[side].trials}: {decimal(100 * every.value, 1)}"
             cells.append(number_cell(every.value, words))
         if ran:
             lava = row.lava
@@ -252,7 +252,7 @@ def _parts(accuracy: Sequence[AccuracyRow]) -> Table:
         Column("% of the images", "Share of the images that it made."),
     ]
     rows = [
-        Row([_name(row), text_cell(part), number_cell(share, f"{100 * share:.0f}")])
+        Row([_name(row), text_cell(part), number_cell(share, decimal(100 * share, 0))])
         for row in accuracy
         for part, share in row.made_by.items()
     ]

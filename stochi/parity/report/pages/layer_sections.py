@@ -20,7 +20,7 @@ from stochi.parity.report.pages.pictures import draw_trace
 from stochi.parity.report.tables import QUANTITIES
 from stochi.parity.report.verdict import shift_in_percent
 from stochi.parity.results import CHIP, CLEAN, FLOAT, ExactComparison, SampleTrace
-from stochi.plain_text import counted, minus
+from stochi.plain_text import counted, decimal
 
 MARKS = {"equivalent": "good", "different": "bad", "undecided": "open"}
 _SHIFT = (
@@ -242,4 +242,4 @@ def _compared(quantity: str | None, entry: Comparison) -> list[Cell]:
 
 
 def _four_digits(value: float) -> Cell:
-    return number_cell(value, minus(f"{value:.4f}"))
+    return number_cell(value, decimal(value, 4))

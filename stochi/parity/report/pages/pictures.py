@@ -14,6 +14,7 @@ from stochi.parity.results import (
     FlippedImage,
     LayerTrace,
 )
+from stochi.plain_text import counted
 
 KINDS = {"float_only": "float model only", "chip_only": "chip only", "both": "both"}
 LEFT, RIGHT, CELL = 60.0, WIDTH - 10.0, 9.0
@@ -64,8 +65,8 @@ def draw_trace(key: str, trace: LayerTrace, first: tuple[int, str] | None) -> Ma
     shown.append(text(RIGHT, bottom + 34, "time step", "end", "tick"))
     differ = sum(a != b for a, b in zip(trace.membranes[TWIN], trace.membranes[CHIP], strict=True))
     description = (
-        f"{len(trace.neurons)} neurons' spikes over {steps} time steps, and the membrane of neuron"
-        f" {trace.neuron}, which differs between twin and chip at {differ} of them."
+        f"{len(trace.neurons)} neurons' spikes over {counted(steps, 'time step')}, and the membrane"
+        f" of neuron {trace.neuron}, which differs between twin and chip at {differ} of them."
     )
     figure = drawing(key, f"{trace.layer}: one sample", description, bottom + 42, *shown)
     return element("div", figure, data_layer=trace.layer)

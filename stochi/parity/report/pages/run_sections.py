@@ -27,6 +27,7 @@ from stochi.parity.results import (
     ExactComparison,
     MaskingSign,
 )
+from stochi.plain_text import interval_in_percent
 
 if TYPE_CHECKING:
     from stochi.parity.report.report import ParityReport
@@ -95,7 +96,7 @@ def masking_section(masking: Sequence[MaskingSign]) -> Section:
                 number_cell(sign.epsilon, f"{sign.epsilon}"),
                 number_cell(
                     sign.value,
-                    f"{100 * sign.value:.1f} [{100 * sign.low:.1f}, {100 * sign.high:.1f}]",
+                    interval_in_percent(sign.value, sign.low, sign.high).replace("%", ""),
                     "bad",
                 ),
                 number_cell(sign.limit, f"{100 * sign.limit:g}"),

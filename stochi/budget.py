@@ -88,7 +88,7 @@ def _read(name: str, default: int, units: dict[str, int], wanted: str) -> int:
 
 def in_bytes(number: int) -> str:
     """Return a number of bytes as people write it: 350.5 MiB."""
-    for unit, letter in ((2**40, "T"), (2**30, "G"), (2**20, "M")):
+    for unit, letter in ((2**40, "T"), (2**30, "G"), (2**20, "M"), (2**10, "K")):
         if number >= unit:
             return f"{_count(number, unit)} {letter}iB"
     return f"{number} bytes"

@@ -13,6 +13,7 @@ from stochi.attacks.expectation import answers
 from stochi.attacks.program_model import ProgramModel
 from stochi.batch_memory import Taken, check_step, fit_batch, measure_samples, memory_at_hand
 from stochi.devices import device_of
+from stochi.parity.distribution.results import Margins
 from stochi.program.layers import shape_after
 from stochi.program.program import Program
 from stochi.train.twin.model import FreshDraws
@@ -112,13 +113,16 @@ def fit_asked(
     return most if fitting == few else fitting
 
 
-def fit_records(program: Program, batch_size: int, *, recorded: bool = True) -> int:
+def fit_records(
+    program: Program, batch_size: int, samples: int | None = None, margins: Margins | None = None
+) -> int:
     """Return the number of samples of a batch whose records of all layers are held.
 
     Args:
         program: whose layers are recorded.
         batch_size: number of samples that was asked for.
-        recorded: whether layers are recorded; if not, the batch stays as it is.
+        samples: number of all samples, if it is known.
+        margins: of the comparison; without one nothing is recorded, and the batch stays as it is.
 
     Raises:
         InputError: a single sample does not fit.
@@ -126,11 +130,13 @@ def fit_records(program: Program, batch_size: int, *, recorded: bool = True) -> 
     Warns:
         SmallerBatches: the batch was cut.
     """
-    if not recorded:
+    if margins is None:
         return batch_size
+    most = batch_size if samples is None else max(1, min(batch_size, samples))
     taken = Taken(0, _RECORD * program.target.time_steps * _neurons(program))
     what, smaller = "inputs that are compared in distribution", "leave out the margins"
-    return fit_batch(batch_size, taken, torch.device("cpu"), what=what, smaller=smaller)
+    fitting = fit_batch(most, taken, torch.device("cpu"), what=what, smaller=smaller)
+    return batch_size if fitting == most else fitting
 
 
 def check_exact(program: Program, count: int) -> None:

@@ -130,7 +130,7 @@ def check_parity(
     check_arguments(check_parity, locals(), besides=("model", "program", "data", "attacks"))
     model = as_float_model(model, program)
     check_trials(trials, seeds, batch_size, exact_images)
-    batch_size = fit_records(program, batch_size, recorded=margins is not None)
+    batch_size = fit_records(program, batch_size, number_of_samples(data), margins)
     check_models(model, lowered_from)
     origin, place = lowered_from or model, check_device(device)
     with generators_kept(), in_eval_mode(model, origin), on_device(place, model, origin):

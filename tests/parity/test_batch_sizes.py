@@ -16,6 +16,7 @@ from stochi.export import from_nir, to_nir
 from stochi.parity import check_parity
 from stochi.parity.attacked import run_attack
 from stochi.parity.batch_sizes import Asked, fit_asked, fit_records, values_of
+from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.train import NoisyLeaky
 from stochi.train.twin.model import FreshDraws, make_twin
 from tests.conftest import conv_net
@@ -132,7 +133,7 @@ def test_a_check_is_cut_and_says_so_once_and_the_chip_answers_the_same(
         warnings.simplefilter("always")
         cut = check()
     told = [str(one.message) for one in caught if one.category is SmallerBatches]
-    assert len(told) == 1 and "compared in distribution go in batches of 4, not 512" in told[0]
+    assert len(told) == 1 and "compared in distribution go in batches of 4, not 20" in told[0]
     assert cut.configuration.batch_size == 4 and whole.configuration.batch_size == 512
     for side in ("twin", "chip"):
         assert cut.accuracy[0].sides[side] == whole.accuracy[0].sides[side]
@@ -149,5 +150,10 @@ def test_an_exact_comparison_that_does_not_fit_names_the_number_that_does(
 
 
 @pytest.mark.filterwarnings("error::stochi.batch_memory.SmallerBatches")
-def test_records_that_fit_stay_as_they_are(program: Program) -> None:
-    assert fit_records(program, 512) == 512
+def test_records_that_fit_stay_as_they_are(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fit_records(program, 512, None, DEFAULT_MARGINS) == 512
+    monkeypatch.setenv("STOCHI_MEMORY", "500kB")
+    assert fit_records(program, 512, 5, DEFAULT_MARGINS) == 512  # all 5 fit
+    assert fit_records(program, 512, 20) == 512  # nothing is recorded

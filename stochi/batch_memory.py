@@ -107,7 +107,15 @@ def measure_samples(run: Callable[[int], object], most: int, device: torch.devic
     return Taken(max(0, one - each), each)
 
 
-def fit_batch(most: int, taken: Taken, device: torch.device, *, what: str, smaller: str) -> int:
+def fit_batch(
+    most: int,
+    taken: Taken,
+    device: torch.device,
+    *,
+    what: str,
+    smaller: str,
+    cut_to: str = "go in batches of",
+) -> int:
     """Return the number of samples of a batch: what was asked for, or what fits.
 
     Args:
@@ -116,6 +124,7 @@ def fit_batch(most: int, taken: Taken, device: torch.device, *, what: str, small
         device: where they are computed.
         what: what the samples are, in the plural, as "images under attack".
         smaller: what makes a single one take less, as the beginning of an advice.
+        cut_to: what a smaller number means for them.
 
     Raises:
         InputError: a single sample does not fit.
@@ -137,7 +146,7 @@ def fit_batch(most: int, taken: Taken, device: torch.device, *, what: str, small
         )
     cut = 1 << fitting.bit_length() - 1
     warnings.warn(
-        f"{what} go in batches of {cut}, not {most}: each takes {in_bytes(taken.each)}, and {here};"
+        f"{what} {cut_to} {cut}, not {most}: each takes {in_bytes(taken.each)}, and {here};"
         f" {at_hand.more}",
         SmallerBatches,
         stacklevel=2,

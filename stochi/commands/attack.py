@@ -135,7 +135,7 @@ def attack_command(
     check_new_figure(figure, *asked.files())
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
-    options = _options(model, trials, seed, device)
+    options = _options(model, trials, seed, device) | _exact(compared)
     report = compare_sides(output, compared, attacks, budgets, options)
     _finish(output, report, figure)
 
@@ -163,6 +163,13 @@ def _options(model: str, trials: int, seed: int, device: str) -> dict[str, Any]:
     options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
     keep = named_after(model, "_attack.unfinished")
     return options | {"lava": False, "margins": None, "keep": keep}
+
+
+def _exact(compared: Compared) -> dict[str, int]:
+    """Return the option that says how many inputs are compared value for value."""
+    from stochi.parity.batch_sizes import fit_exact
+
+    return {"exact_images": fit_exact(compared.program, len(compared.test))}
 
 
 def _check_classes(compared: Compared, file: Path | None) -> Compared:

@@ -21,6 +21,8 @@ from stochi.train.twin.model import FreshDraws
 VALUES_AT_A_TIME = 2**18
 """Pixels of all images and draws that a torch model is shown at once. With more, what a
 convolutional network keeps for its gradient leaves the caches, and then the memory."""
+EXACT = 64
+"""Number of samples that are compared exactly unless somebody chooses another."""
 _GRADIENT, _RECORD = 512, 64
 """Bytes at most for each value of a layer and each time step: of all that a model keeps for a
 gradient, and of the records and histograms of a comparison in distribution."""
@@ -137,6 +139,26 @@ def fit_records(
     what, smaller = "inputs that are compared in distribution", "leave out the margins"
     fitting = fit_batch(most, taken, torch.device("cpu"), what=what, smaller=smaller)
     return batch_size if fitting == most else fitting
+
+
+def fit_exact(program: Program, samples: int) -> int:
+    """Return the number of samples that are compared exactly if nobody chose one: 64, or what fits.
+
+    Args:
+        program: whose layers are recorded, on every side.
+        samples: number of all samples.
+
+    Raises:
+        InputError: a single sample does not fit.
+
+    Warns:
+        SmallerBatches: fewer are compared than there are.
+    """
+    what = "inputs that are compared value for value"
+    taken = Taken(0, _RECORD * program.target.time_steps * _neurons(program))
+    smaller, cut_to = "take fewer time steps", "are only"
+    most, cpu = min(EXACT, max(1, samples)), torch.device("cpu")
+    return fit_batch(most, taken, cpu, what=what, smaller=smaller, cut_to=cut_to)
 
 
 def check_exact(program: Program, count: int) -> None:

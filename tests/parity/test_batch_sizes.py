@@ -15,7 +15,7 @@ from stochi.errors import InputError
 from stochi.export import from_nir, to_nir
 from stochi.parity import check_parity
 from stochi.parity.attacked import run_attack
-from stochi.parity.batch_sizes import Asked, fit_asked, fit_records, values_of
+from stochi.parity.batch_sizes import Asked, fit_asked, fit_exact, fit_records, values_of
 from stochi.parity.distribution.comparison import DEFAULT_MARGINS
 from stochi.train import NoisyLeaky
 from stochi.train.twin.model import FreshDraws, make_twin
@@ -157,3 +157,12 @@ def test_records_that_fit_stay_as_they_are(
     monkeypatch.setenv("STOCHI_MEMORY", "500kB")
     assert fit_records(program, 512, 5, DEFAULT_MARGINS) == 512  # all 5 fit
     assert fit_records(program, 512, 20) == 512  # nothing is recorded
+
+
+def test_as_many_are_compared_exactly_as_fit(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fit_exact(program, 1000) == 64 and fit_exact(program, 7) == 7
+    monkeypatch.setenv("STOCHI_MEMORY", "500kB")
+    with pytest.warns(SmallerBatches, match="value for value are only 4, not 64"):
+        assert fit_exact(program, 1000) == 4

@@ -21,6 +21,7 @@ RAW = re.compile(r":[+]?[0-9]*\.\d[f%]\}")
 NOT_NUMBERS_OF_RESULTS = {
     "stochi/commands/console.py": "seconds since the start",
     "stochi/parity/report/pages/epsilon_plot.py": "places in a figure",
+    "stochi/parity/report/pages/event_animation.py": "places in a figure",
     "stochi/parity/report/pages/pictures.py": "places in a figure",
 }
 

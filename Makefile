@@ -1,6 +1,7 @@
 # make demo: train, export, lower, run on Lava, compare.  make test: the tests.
 # make docs: the site, in build/site, without a warning.
-# make slow: the slow tests.  make deep: ten thousand random Programs, engine against Lava.
+# make slow: the slow tests, and all cases of those that try a few by default.
+# make deep: ten thousand random Programs, engine against Lava.
 # make fuzz: CASES damaged files of each kind that Stochi reads, and the crafted ones.
 # JOBS is the number of processes that run the tests side by side, each on one thread.
 # Both set up .venv first, from the pins in requirements/, and do nothing twice.
@@ -39,7 +40,7 @@ docs: $(DOCS_READY)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 slow: $(DOCS_READY)
-	@$(BIN)/python -m pytest -m slow
+	@STOCHI_THOROUGH=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'slow or tries_more'
 
 deep: $(READY)
 	@$(BIN)/python -m tests.sim.deep_run --programs 10000

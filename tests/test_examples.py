@@ -112,6 +112,7 @@ def test_foreign_graph_spikes_as_the_equations_of_its_graph_do(tmp_path: Path) -
     assert np.array_equal(stored["spikes.hidden"], record.spikes["hidden"].numpy())
 
 
+@pytest.mark.slow
 def test_attack(tmp_path: Path) -> None:
     report = load("attack").main(tmp_path, epochs=3, images=24, iterations=4)
     assert report.mismatches == 0 and report.compared > 0

@@ -25,6 +25,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "defended": lambda: trained_net("mean", defended=True),
     "ReLU": relu_net,
 }
+SOME = [pytest.param(n, marks=[pytest.mark.slow] * (n in ("random", "defended"))) for n in NETWORKS]
+"""The networks, of which those that take longest are slow."""
 
 
 class MeanAnswer(nn.Module):
@@ -72,7 +74,7 @@ def lost_to(network: str, theirs: torch.Tensor, ours: ImageAttack) -> float:
     return estimate_difference(*right).low
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", SOME)
 @pytest.mark.parametrize(
     ("name", "options", "ours"),
     [
@@ -108,7 +110,7 @@ def test_gradient_attacks(name: str, options: dict, ours: ImageAttack, network: 
     assert lost_to(network, theirs, ours) <= 0
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", SOME)
 def test_square(network: str) -> None:
     theirs = run_art(
         network, 5, "SquareAttack", 40, eps=0.1, max_iter=200, norm=np.inf, batch_size=40

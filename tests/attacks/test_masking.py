@@ -87,7 +87,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network", [pytest.param(n, marks=[pytest.mark.slow] * (n == "defended")) for n in NETWORKS]
+)
 def test_fixed_surrogates_mask_spiking_networks_and_no_honest_one(network: str) -> None:
     """Every attack that a reviewer would try, against one that follows the own gradient."""
     spiking = network in ("plain", "defended")

@@ -144,7 +144,10 @@ def attacked_on(network: str, attack: ImageAttack, images: int = IMAGES) -> torc
     ],
     ids=lambda attack: attack.title,
 )
-@pytest.mark.parametrize("network", ["plain", "random", "defended", "ReLU"])
+@pytest.mark.parametrize(
+    "network",
+    ["plain", "ReLU", *(pytest.param(n, marks=pytest.mark.slow) for n in ("random", "defended"))],
+)
 def test_no_attack_beats_the_ensemble_at_equal_cost(single: ImageAttack, network: str) -> None:
     """The ensemble has four parts, AutoAttack rand two, of so many iterations each."""
     parts = 2 if isinstance(single, AutoAttack) else 1
@@ -160,6 +163,7 @@ def test_no_attack_beats_the_ensemble_at_equal_cost(single: ImageAttack, network
     assert lost.low <= 0
 
 
+@pytest.mark.slow
 def test_the_ensemble_is_far_stronger_than_the_networks_own_surrogate_on_spikes() -> None:
     images, gained = 250, {}
     for network in ("plain", "defended", "ReLU"):

@@ -53,6 +53,7 @@ def test_the_line_from_training_to_parity(run: Run, trained: Path) -> None:
     assert json.loads(Path("new/r.json").read_text()) == report
 
 
+@pytest.mark.slow
 def test_deploy_fits_noise_and_reports_the_errors_that_remain(run: Run, trained: Path) -> None:
     words = ("deploy", str(trained / "m.nir"), "--noise", "membrane", "--images", "32")
     status, out, _ = run(*words, "--out", "fitted.program", "--json")
@@ -69,6 +70,7 @@ def test_deploy_fits_noise_and_reports_the_errors_that_remain(run: Run, trained:
     assert status == 0 and json.loads(out)["mismatches"] == 0
 
 
+@pytest.mark.slow
 def test_a_tuned_network_is_deployed_and_compared_with_what_it_was_tuned_to(
     run: Run,
     trained: Path,
@@ -132,6 +134,7 @@ def test_a_defence_is_trained_with_and_recorded(run: Run) -> None:
     assert all(name in shown for name in ("fgsm", "pgd", "rat", "sr", "hire"))
 
 
+@pytest.mark.slow
 def test_a_defence_s_attack_follows_another_surrogate_if_it_is_asked_to(run: Run) -> None:
     words = ("train", "--defence", "fgsm", "--epochs", "1", "--time-steps", "2", "--json")
     losses = {}

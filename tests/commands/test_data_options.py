@@ -16,7 +16,9 @@ SETS = {
 }
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "cifar100")) for n in SETS]
+)
 def test_from_training_to_parity(run: Run, tmp_path: Path, name: str) -> None:
     write, shape, classes = SETS[name]
     write(tmp_path / "files")

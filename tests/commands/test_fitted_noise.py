@@ -39,6 +39,7 @@ def content(program: Program) -> bytes:
     return Path("content.program").read_bytes()
 
 
+@pytest.mark.slow
 def test_parity_and_attack_fit_as_deploy_does(run: Run, own: Path) -> None:
     status, out, err = run("deploy", "r.nir", *FIT, "--out", "r.program", "--json")
     found = json.loads(out)
@@ -67,6 +68,7 @@ def test_attack_lowers_the_model_itself(run: Run, own: Path) -> None:
     assert status == 0 and json.loads(out)["configuration"]["noise"] == "decay", err
 
 
+@pytest.mark.slow
 def test_a_data_set_gives_its_training_images(run: Run, trained: Path) -> None:
     fit = (*MEMBRANE, "--calibration-images", "4")
     net, graph = str(trained / "m.pt"), str(trained / "m.nir")

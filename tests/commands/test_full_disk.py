@@ -78,7 +78,9 @@ def test_folders_and_onnx_models_do_not_stay_half_written(
     assert os.listdir("there") == []
 
 
-@pytest.mark.parametrize("backend", ["engine", pytest.param("lava", marks=pytest.mark.lava)])
+@pytest.mark.parametrize(
+    "backend", ["engine", pytest.param("lava", marks=[pytest.mark.lava, pytest.mark.slow])]
+)
 def test_mapped_probes_on_a_full_disk_are_one_line(tmp_path: Path, backend: str) -> None:
     """A process that writes into a mapped file on a full disk is killed by SIGBUS."""
     disk = tmp_path / "disk"

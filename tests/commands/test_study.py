@@ -16,6 +16,7 @@ from tests.study.test_study import TINY
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::stochi.deploy.CalibrationWarning")
 def test_a_study_is_conducted_written_and_continued(
     run: Run,

@@ -82,6 +82,7 @@ def interrupt(words: tuple[str, ...], how: signal.Signals = signal.SIGKILL) -> s
     return command.communicate(timeout=60)[1]
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_with_an_interrupted_training(run: Run) -> None:
     words = (*LONG, "--training-images", "200", "--out", "m.pt")
     printed = interrupt(words, signal.SIGTERM)

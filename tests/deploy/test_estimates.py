@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from stochi.data import Images
 from stochi.deploy import estimate, map_cores
@@ -33,6 +33,7 @@ from stochi.program.layers import (
 from stochi.program.program import Program
 from stochi.sim import run
 from tests.sim.random_programs import Case, cases
+from tests.thoroughness import examples
 
 
 def ways(stages: tuple[Stage, ...], shape: tuple[int, ...], zeros: bool = False) -> np.ndarray:
@@ -123,7 +124,7 @@ def counted(case: Case, **options: Any) -> Counts:
     return count_events(program, case.inputs, seed=draws.seed, trial=draws.trial, **options)
 
 
-@settings(deadline=None, max_examples=25)
+@examples(6, 25)
 @given(cases())
 def test_operations_are_those_of_loops_over_spikes_and_synapses(case: Case) -> None:
     case = replace(case, draws=replace(case.draws, first_sample=0))
@@ -143,7 +144,7 @@ def test_operations_are_those_of_loops_over_spikes_and_synapses(case: Case) -> N
             assert count.processed == (arrived.sum((0, 1)) * stored).sum()
 
 
-@settings(deadline=None, max_examples=25)
+@examples(6, 25)
 @given(cases())
 def test_what_weights_receive_is_that_of_loops_over_frames(case: Case) -> None:
     case = replace(case, draws=replace(case.draws, first_sample=0))
@@ -171,7 +172,7 @@ def test_what_weights_receive_is_that_of_loops_over_frames(case: Case) -> None:
             assert count.dense == steps * ways((weighted,), shape, zeros=True).sum()
 
 
-@settings(deadline=None, max_examples=25)
+@examples(6, 25)
 @given(cases())
 def test_neurons_are_counted_as_the_record_shows_them(case: Case) -> None:
     case = replace(case, draws=replace(case.draws, first_sample=0))
@@ -202,7 +203,7 @@ def test_neurons_are_counted_as_the_record_shows_them(case: Case) -> None:
         assert found.random_numbers == expected
 
 
-@settings(deadline=None, max_examples=15)
+@examples(4, 15)
 @given(cases())
 def test_batches_of_any_size_give_the_same_counts(case: Case) -> None:
     whole = counted(case)

@@ -97,6 +97,7 @@ def test_plain_graphs_are_right(name: str) -> None:
     assert torch.isfinite(model(torch.rand(2, *program.input_shape))).all()
 
 
+@pytest.mark.slow
 def test_hostile_graphs_in_python_end_in_one_line() -> None:
     graphs = list(altered_graphs(997).values()) + [change_numbers(Random(n)) for n in range(100)]
     right = 0

@@ -8,7 +8,7 @@ import nir
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stochi.deploy import CoarseWeights, MergedThresholds, Program, lower
@@ -17,6 +17,7 @@ from stochi.hardware.chips import CHIPS
 from stochi.program.layers import INPUT
 from stochi.sim import run
 from tests.deploy.loihi_1 import Loihi1, actual_weight
+from tests.thoroughness import examples
 
 DT = 1e-3
 SUM_MAX, WEIGHT_MAX = 2**21 - 1, 2**21 - 2**6
@@ -112,7 +113,7 @@ def extreme_frames(program: Program, steps: int) -> np.ndarray:
     return np.stack([*samples, switched, some], 1).astype(np.float32)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, 60)
 @given(graphs())
 def test_nothing_wraps_and_the_engine_computes_what_the_chip_computes(graph: nir.NIRGraph) -> None:
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from stochi.deploy import lower, spike_counts
 from stochi.deploy.spike_counts import TRIALS, observe, observer
@@ -15,6 +15,7 @@ from stochi.export import to_nir
 from stochi.program.program import Program
 from tests.conftest import conv_net
 from tests.sim.random_programs import Case, cases
+from tests.thoroughness import examples
 
 IMAGES = torch.rand(6, 2, 8, 8, generator=torch.Generator().manual_seed(5))
 
@@ -39,7 +40,7 @@ def changed(program: Program, name: str) -> list[Program]:
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(15, 60)
 @given(cases())
 def test_any_layer_of_any_program(case: Case) -> None:
     program, data, seed = case.program, case.inputs, case.draws.seed

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stochi.hardware.fixed_point import DECAY_UNITY, STATE_MAX
@@ -20,6 +20,7 @@ from stochi.hardware.neuron import (
     fire,
     integrate,
 )
+from tests.thoroughness import examples
 
 KINDS = [
     NeuronKind(programmable, reset, delay, current, refractory)
@@ -97,7 +98,7 @@ class Reference:
     [lambda x: np.array([x], np.int32), lambda x: torch.tensor([x], dtype=torch.int32)],
     ids=["numpy", "torch"],
 )
-@settings(max_examples=300, deadline=None)
+@examples(80, 300)
 @given(st.sampled_from(KINDS), PARAMETERS, st.lists(st.tuples(SUMS, NOISES), min_size=10))
 def test_neurons_follow_their_formulae_in_32_bits(  # type: ignore[no-untyped-def]
     array, kind, numbers, inputs
@@ -173,7 +174,7 @@ def test_a_refractory_period_lasts_its_steps(reset: int, delay: bool) -> None:
     assert membranes[:4] == [12800 if delay else 0, held, held, top if delay else 0]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(80, 300)
 @given(PARAMETERS, st.lists(SUMS, min_size=10), st.booleans(), st.sampled_from([0, 1, 3]))
 def test_a_delay_of_a_reset_to_zero_changes_no_spike(
     numbers: NeuronParameters, sums: list[int], current: bool, refractory: int

@@ -20,6 +20,7 @@ def test_a_killed_training_leaves_nothing(tmp_path: Path, how: signal.Signals) -
     assert scene.results() == {}
 
 
+@pytest.mark.slow
 def test_a_killed_training_leaves_itself_and_goes_on(tmp_path: Path) -> None:
     words = ["train", "--epochs", "40", "--patience", "40", "--time-steps", "2", "--out", "m.pt"]
     scene = Scene(words, tmp_path / "scene", usual=frozenset({"torchinductor_root"}))

@@ -22,6 +22,7 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     assert sorted(listed) == dir(importlib.import_module(f"stochi.{name}"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("mkdocstrings") is None, reason="make docs installs mkdocs"
 )

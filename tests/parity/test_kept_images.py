@@ -69,6 +69,7 @@ def test_other_networks_take_nothing_over(tmp_path: Path) -> None:
     assert check(tmp_path, seed=7) == check(None, seed=7)
 
 
+@pytest.mark.slow
 def test_damaged_files_are_made_again(tmp_path: Path) -> None:
     with pytest.raises(Interrupt):
         check(tmp_path, stop_at=2)

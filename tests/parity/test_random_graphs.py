@@ -19,6 +19,7 @@ from stochi.sim.recording import PROBES
 from stochi.train.twin.model import twin_of
 from tests.parity.one_step_bound import Tightness, assert_within_bound
 from tests.parity.random_graphs import random_graph, random_inputs, takes_events
+from tests.thoroughness import examples
 
 
 class Checked(NamedTuple):
@@ -54,7 +55,7 @@ def check(seed: int, *backends: str) -> Checked | None:
     return Checked(program, assert_within_bound(program, precise, inputs, Draws(3, 1)))
 
 
-@settings(deadline=None, max_examples=60)
+@examples(15, 60)
 @example(210639)  # decays of each neuron, behind a pooled convolution with a bias
 @given(st.integers(0, 2**32 - 1))
 def test_twin_and_engine_have_one_result_and_the_float_module_is_near(seed: int) -> None:

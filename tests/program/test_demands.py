@@ -153,6 +153,7 @@ LARGE = {
     "weights": "made((3000,), (4000,), Dense(np.ones((4000, 3000), np.int16)), time_steps=2)",
     "history": "feedback(30_000_000)",
 }
+QUICK = {"neurons", "weights"}
 _MEASURE = """
 import resource, torch
 from tests.program.test_demands import *
@@ -175,7 +176,13 @@ print(found[0], 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - bef
 """
 
 
-@pytest.mark.parametrize("program", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(program, id=name, marks=[pytest.mark.slow] * (name not in QUICK))
+        for name, program in LARGE.items()
+    ],
+)
 def test_a_run_takes_no_more_memory_than_is_said(program: str) -> None:
     code = _MEASURE.format(program=program)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -40,6 +40,7 @@ def test_a_bomb_is_told_by_what_it_would_take(
         Program.load(bombs["a bomb of 3 GB"])
 
 
+@pytest.mark.slow
 def test_a_list_of_contents_keeps_the_budget_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from stochi.hardware.draws import Draws
 from stochi.parity.records.comparison import compare_records
@@ -10,8 +10,7 @@ from stochi.sim.inputs import check_inputs
 from stochi.sim.lava.session import LavaSession
 from stochi.sim.recording import PROBES, Probes, Recording
 from tests.sim.random_programs import Case, cases
-
-relaxed = settings(deadline=None, suppress_health_check=list(HealthCheck))
+from tests.thoroughness import examples
 
 
 def on_engine(case: Case) -> Record:
@@ -23,7 +22,7 @@ def mismatches(left: Record, right: Record) -> int:
     return different + sum(c.mismatches for c in compare_records(left, right))
 
 
-@settings(relaxed, max_examples=300)
+@examples(80, 300)
 @given(cases())
 def test_the_compiled_engine_has_the_torch_engine_s_integers(case: Case) -> None:
     shown = check_inputs(case.program, case.inputs)
@@ -33,7 +32,7 @@ def test_the_compiled_engine_has_the_torch_engine_s_integers(case: Case) -> None
     assert mismatches(on_engine(case), recording.finish()) == 0
 
 
-@settings(relaxed, max_examples=100)
+@examples(25, 100)
 @given(cases())
 def test_logits_are_what_the_output_s_spikes_and_membranes_say(case: Case) -> None:
     program, record = case.program, on_engine(case)
@@ -49,7 +48,7 @@ def test_logits_are_what_the_output_s_spikes_and_membranes_say(case: Case) -> No
 
 
 @pytest.mark.lava
-@settings(relaxed, max_examples=60)
+@examples(8, 60)
 @given(cases())
 def test_lava_has_the_engine_s_integers(case: Case) -> None:
     shown = check_inputs(case.program, case.inputs)

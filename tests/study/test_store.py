@@ -143,6 +143,7 @@ def put_often(folder: Path) -> int:
     return misses
 
 
+@pytest.mark.slow
 def test_several_processes_write_the_same_answers_and_damage_none(tmp_path: Path) -> None:
     assert list(in_processes(put_often, [tmp_path / "many"] * 3, 3)) == [0, 0, 0]
     put_often(tmp_path / "one")

@@ -50,6 +50,8 @@ TINY = replace(
     similarity=SimilarityPlan(images=3, draws=2),
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -66,6 +66,7 @@ def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -
     return max(float(each.max()) for each in apart if each.numel())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_two_processes_train_as_one_within_rounding(two: list[dict[str, Any]], name: str) -> None:
     alone, together = outcome(name), two[0][name]
@@ -76,6 +77,7 @@ def test_two_processes_train_as_one_within_rounding(two: list[dict[str, Any]], n
         assert alone["losses"][-1] < 0.97 * alone["losses"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IN_PARTS)
 def test_parts_of_each_process_s_share_add_up(two: list[dict[str, Any]], name: str) -> None:
     whole = TRAININGS[name]()
@@ -90,11 +92,13 @@ def have_the_same_bits(first: dict[str, Any], second: dict[str, Any]) -> bool:
     return same and all(first[name] == second[name] for name in ("losses", "accuracies"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", (*EXACT, *IN_PARTS))
 def test_all_processes_have_the_same_bits(two: list[dict[str, Any]], name: str) -> None:
     assert have_the_same_bits(two[0][name], two[1][name])
 
 
+@pytest.mark.slow
 def test_each_process_draws_for_itself(two: list[dict[str, Any]]) -> None:
     assert two[0]["draw"] != two[1]["draw"]
     assert two[0]["kept"] and two[1]["kept"]

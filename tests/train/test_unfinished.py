@@ -67,7 +67,7 @@ def test_it_ends_with_the_bits_of_an_uninterrupted_one(
     found = outcome(name, keep=place, progress=seen.append)
     assert torch.equal(state, torch.get_rng_state())
     assert is_same(found, outcome(name))
-    assert lines == ["Going on after 1 epochs" + " and 2 batches" * within + f", from {place.path}"]
+    assert lines == ["Going on after 1 epoch" + " and 2 batches" * within + f", from {place.path}"]
     assert [epoch.number for epoch in seen] == list(range(2, 1 + len(found["losses"])))
     # Training has ended, and its weights are not safe yet.
     assert is_same(outcome(name, keep=place, progress=seen.remove), found)

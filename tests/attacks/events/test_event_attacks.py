@@ -31,6 +31,7 @@ from stochi.sim import run
 from stochi.train import FreshDraws, twin_of
 from tests.attacks.events.drawn_budgets import budgets
 from tests.attacks.events.small import answered, event_net, some_events
+from tests.thoroughness import examples
 
 BATCH = 20
 """Number of samples of an example."""
@@ -50,6 +51,8 @@ QUICK: dict[str, dict[str, Any]] = {
 SPARING = ("greedy-spikes", "boundary", "sparse-gradient", "spike-fool", "retiming")
 """Attacks that stop when a sample is wrong; the others use their whole budget."""
 WITH_GRADIENTS = tuple(n for n in EVENT_ATTACK_NAMES if "surrogates" in event_options_of(n))
+LONG = ("greedy-spikes", "frame", "corner", "dash", "mask-aware-dash")
+"""Attacks that ask a Program so often that the test is slow."""
 MOVES = EventBudget(8, kinds=("move-time",), max_delay=2)
 MOVES_AND_INSERTS = EventBudget(8, kinds=("insert", "move-time"), max_delay=2)
 
@@ -82,7 +85,7 @@ def hold(
 
 
 @pytest.mark.parametrize("name", EVENT_ATTACK_NAMES)
-@settings(max_examples=10, deadline=None)
+@examples(3, 10)
 @given(budgets, st.integers(0, 999), st.sampled_from([0.0, 0.02, 0.3, 0.9]), st.booleans())
 def test_all_samples_are_within_the_budget(
     name: str, budget: EventBudget, seed: int, share: float, random: bool
@@ -153,7 +156,9 @@ def test_a_wrong_sample_needs_no_change(name: str) -> None:
     assert torch.equal(make_event_attack(name, budget_for(name))(net, clean, labels), clean)
 
 
-@pytest.mark.parametrize("name", EVENT_ATTACK_NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in EVENT_ATTACK_NAMES]
+)
 def test_twins_and_programs_are_attacked(name: str) -> None:
     net, clean = event_net(random=True), some_events(5)
     program = lower(to_nir(net, clean[:, :1]), events=True)

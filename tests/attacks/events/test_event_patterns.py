@@ -26,6 +26,7 @@ from stochi.attacks.events.window_budget import WindowBudget, in_window
 from stochi.data import Streams
 from stochi.errors import InputError
 from tests.attacks.events.toy import TwoSides
+from tests.thoroughness import examples
 
 SHAPE = (5, 2, 6, 7)
 
@@ -64,7 +65,7 @@ forms = st.builds(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(150, 1000)
 @given(forms, st.integers(0, 2**64 - 1), st.floats(0, 1))
 def test_every_sample_is_within_its_budget(chosen: PatternForm, seed: int, rate: float) -> None:
     windowed = dataclasses.replace(chosen, budget=in_window(chosen.budget, chosen.size))

@@ -60,6 +60,7 @@ def test_one_change_is_found_by_trying_all(small: Small) -> None:
     assert torch.equal(answered(net, found) != labels, fewest == 1)
 
 
+@pytest.mark.slow
 def test_a_larger_budget_does_not_help_the_defender(small: Small) -> None:
     net, clean, labels, _ = small
     for name in ("sparse-gradient", "greedy-spikes", "probabilistic-pgd", "spike-fool"):

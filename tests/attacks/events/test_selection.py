@@ -12,6 +12,7 @@ from stochi.attacks.events.menu import Menu, list_changes
 from stochi.attacks.events.selection import select
 from tests.attacks.events.drawn_budgets import budgets
 from tests.attacks.events.small import some_events
+from tests.thoroughness import examples
 
 
 def one_by_one(menu: Menu, values: torch.Tensor, limits: torch.Tensor) -> torch.Tensor:
@@ -27,7 +28,7 @@ def one_by_one(menu: Menu, values: torch.Tensor, limits: torch.Tensor) -> torch.
     return made
 
 
-@settings(max_examples=40, deadline=None)
+@examples(10, 40)
 @given(budgets, st.integers(0, 999), st.integers(0, 30))
 def test_the_selection_is_that_of_a_choice_one_by_one(
     budget: EventBudget, seed: int, limit: int
@@ -56,7 +57,7 @@ def test_every_part_of_a_selection_is_within_the_budget(budget: EventBudget, see
     assert bool(budget.holds(clean, menu.frames(menu.events(part | more))).all())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(10, 40)
 @given(budgets, st.integers(0, 999))
 def test_the_menu_has_every_single_change(budget: EventBudget, seed: int) -> None:
     clean = some_events(1, seed)[:3, :, :, :1, :2]

@@ -123,6 +123,7 @@ def test_a_layer_that_feeds_itself_is_told_what_it_fits_with(
         assert f"at most {most} inputs (it has 3)" in problem and map_onto(looped(most), core).fits
 
 
+@pytest.mark.slow
 def test_a_neuron_that_reaches_too_many_cores_is_told_so() -> None:
     # A core holds 7 of these thresholds, and a neuron sends 1,024 axons off its chip.
     def thresholds(count: int) -> Program:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 
 from stochi.deploy import Mapping, Program, map_cores
 from stochi.deploy.mapping.connections import image_of, make_connection
@@ -19,6 +19,7 @@ from stochi.program.layers import CONSTANT, INPUT, OneToOne, as_image
 from tests.deploy.mapping.brute_force import count_lists, inside, paths_between
 from tests.program.test_archive import FILES
 from tests.sim.random_programs import Case, cases
+from tests.thoroughness import examples
 
 TIGHT = CoreLimits(
     "loihi2",
@@ -35,7 +36,7 @@ TIGHT = CoreLimits(
     noise_settings=1,
     delay_slots=2**13,
 )
-RANDOM = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+RANDOM = examples(6, 20)
 
 
 def mapped(program: Program, core: CoreLimits) -> Mapping:

@@ -31,6 +31,8 @@ from stochi.study.store import DamagedAnswer, Store
 from stochi.study.victims import FLOAT, Victim
 from tests.study.events.tiny import TINY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

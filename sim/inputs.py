@@ -180,8 +180,8 @@ def _check_shape(program: Program, given: tuple[int, ...]) -> bool:
         )
     if each_step and given[0] != steps:
         raise InputError(
-            f"inputs have {given[0]} time steps, but this Program was lowered for {steps}; lower it"
-            f" with time_steps={given[0]}"
+            f"inputs have {given[0]} time steps, and this Program was lowered for {steps}; give"
+            f" inputs of {steps} time steps, or lower it for {given[0]}"
         )
     return each_step
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 CHECKPOINT, CODE, GRAPH = "checkpoint", "code", "graph"
 FITTING = ("calibration", "calibration_images")
 LOWERING = ("chip", "noise", "events", *FITTING)
+FEW = 9
+"""Number of inputs that a network is exported and lowered with."""
 
 
 @dataclass(frozen=True)
@@ -221,14 +223,15 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
     events = _takes_events(asked, network)
     test = _read_test(asked, _find_taken(asked, network, program, graph, events), program)
     if program is None:
-        few = in_memory(test.up_to(8))
         if graph is None:
-            from stochi.export import to_nir
+            from stochi.export.sample_order import export_samples
 
             dt = {} if asked.dt is None else {"dt": asked.dt}
-            graph = to_nir(model, few.inputs, **dt)
+            read, graph = test, export_samples(model, in_memory(test.up_to(FEW)), **dt)
             test = _read_by_graph(asked, graph, test, events)
-            few = in_memory(test.up_to(8))
+            if test is not read:
+                graph = export_samples(model, in_memory(test.up_to(FEW)), **dt)
+        few = in_memory(test.up_to(FEW))
         tested = None if asked.inputs is None else in_memory(test)
         program = _lower(asked, graph, few, tested, events, output)
     if asked.inputs is not None:

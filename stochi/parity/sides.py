@@ -197,7 +197,7 @@ def check_time_steps(model: GraphModel, program: Program) -> None:
     if own != chip:
         raise InputError(
             f"the model runs {own} time steps and the Program {chip}, so they answer differently;"
-            f" lower the graph with time_steps={own}, its default, or let the model run {chip}"
+            f" lower the graph for {own}, as it is by default, or let the model run {chip}"
         )
 
 

@@ -33,6 +33,16 @@ class Events(nn.Module):
             spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
             out.append(spk2)
         return torch.stack(out)
+
+
+class BatchFirst(Events):
+    def forward(self, events):
+        return super().forward(events.transpose(0, 1))
+
+
+class FirstFrame(Events):
+    def forward(self, frame):
+        return super().forward(frame.expand(6, *frame.shape))
 """
 QUICK = ("--no-lava", "--trials", "1", "--exact", "2")
 EVENTS = ("--events", "--weights", "events.pt", "--inputs", "events.npz")
@@ -78,6 +88,33 @@ def test_parity_of_streams(run: Run, files: Path) -> None:
     assert "No attack: the Program takes events; name --attack greedy-spikes" in out
     saved = report()
     assert saved["mismatches"] == 0 and saved["accuracy"][0]["sides"]["chip"]["images"] == 12
+
+
+@pytest.mark.parametrize("command", ["parity", "attack"])
+@pytest.mark.parametrize("name", ["BatchFirst", "FirstFrame"])
+def test_networks_that_take_streams_otherwise_are_lowered_here(
+    run: Run, files: Path, command: str, name: str
+) -> None:
+    with np.load("events.npz") as given:
+        np.savez("graded.npz", inputs=given["inputs"] * 0.9, labels=given["labels"])
+    words = (f"net.py:{name}", "--weights", "events.pt", "--inputs", "graded.npz")
+    options = ("--no-lava", "--exact", "2", "--epsilon", "0")
+    if command == "attack":
+        options = ("--attack", "fgsm", "--draws", "1")
+    status, out, err = run(command, *words, *options, "--trials", "1", "--json")
+    assert status == 0, err
+    assert json.loads(out)["accuracy"][0]["sides"]["chip"]["images"] == 12
+
+
+def test_as_many_streams_as_time_steps(run: Run, files: Path) -> None:
+    with np.load("events.npz") as given:
+        np.savez("even.npz", streams=given["inputs"][:, :6], labels=given["labels"][:6])
+    for name in ("Events", "BatchFirst"):
+        words = (f"net.py:{name}", "--weights", "events.pt", "--inputs", "even.npz", "--events")
+        status, out, err = run("parity", *words, *QUICK, "--json")
+        assert status == 0, err
+        chip = json.loads(out)["accuracy"][0]["sides"]["chip"]
+        assert (chip["images"], chip["value"]) == (6, 1)
 
 
 def test_attacks_on_streams(run: Run, files: Path) -> None:

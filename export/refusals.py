@@ -7,6 +7,10 @@ _ACTIVATION = (
     "currents pass no activation function on a chip, the spiking neuron is the nonlinearity;"
     f" remove it{RETRAIN}"
 )
+_RECURRENT = (
+    "a chip has no recurrent layer of real numbers; use snn.RLeaky or snn.RSynaptic, whose spikes"
+    f" come back through recurrent weights{RETRAIN}"
+)
 _NORM = f"its statistics depend on each input; use BatchNorm, which folds into weights{RETRAIN}"
 _PRODUCT = (
     "a chip adds what layers send and multiplies by constants only; add them, or concatenate them"
@@ -14,8 +18,8 @@ _PRODUCT = (
 )
 _COMPARE = f"use a neuron of snnTorch, called as a module, for a threshold{RETRAIN}"
 _MAX = (
-    "max pooling is exact for the spikes of one layer only; put the pooling after the neuron, or"
-    f" use average pooling{RETRAIN}"
+    "a maximum is exact for the spikes of one layer only, since neurons add their currents; put the"
+    f" pooling after the neuron, or use average pooling{RETRAIN}"
 )
 _SOFTMAX = "return the output without it and leave it to the loss; the order of classes is the same"
 _REASONS = {
@@ -24,10 +28,17 @@ _REASONS = {
             *("relu", "relu_", "leaky_relu", "gelu", "elu", "selu", "celu", "silu", "mish"),
             *("sigmoid", "tanh", "hardtanh", "relu6", "softplus", "prelu", "hardswish", "abs"),
             *("clamp", "clip", "clamp_", "exp", "log", "sqrt", "pow", "__pow__", "square", "sin"),
-            *("rnn_tanh", "rnn_relu", "lstm", "gru", "hardsigmoid", "logsigmoid", "sign", "cos"),
-            *("round", "floor", "ceil", "logical_or", "__or__", "maximum", "minimum"),
+            *("hardsigmoid", "logsigmoid", "sign", "cos", "round", "floor", "ceil"),
+            *("logical_or", "__or__", "maximum", "minimum"),
         ),
         _ACTIVATION,
+    ),
+    **dict.fromkeys(
+        (
+            *("rnn_tanh", "rnn_relu", "lstm", "gru"),
+            *("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell"),
+        ),
+        _RECURRENT,
     ),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize"), _NORM),
     **dict.fromkeys(

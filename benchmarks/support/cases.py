@@ -7,10 +7,10 @@ import nir
 import torch
 from torch import nn
 
-from benchmarks.support import idioms
+from benchmarks.support import idioms, networks
 from benchmarks.support.examination import Case
 from benchmarks.support.graphs import DT, PRIMITIVES
-from benchmarks.support.networks import TUTORIALS, EventsNet, RateCoded, strong
+from benchmarks.support.networks import IMAGE, TUTORIALS, EventsNet, RateCoded, strong
 from benchmarks.support.neurons import NEURONS, ONE_TO_ONE, RANDOM, REFUSED, Loop
 from stochi.export import to_nir
 
@@ -94,6 +94,8 @@ def _networks() -> Iterator[Case]:
     for name, (build, shape, _, _) in TUTORIALS.items():
         made = _exported(lambda build=build: strong(build()), _images(shape))  # type: ignore[misc]
         yield Case(group, name, made, shape)
+    for name, build in networks.REFUSED.items():
+        yield Case(group, name, _exported(build, _images(IMAGE)), IMAGE)
     yield Case(
         group,
         "events drawn outside (spikegen.rate)",

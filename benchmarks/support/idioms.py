@@ -303,6 +303,11 @@ REFUSED: dict[str, tuple[tuple[int, ...], Step, dict[str, Callable[[], Any]]]] =
         POOLED,
     ),
     "activation functions (ReLU)": (ROWS, lambda n, x: n.b(n.n(n.a(x).relu())), DENSE),
+    "recurrent layers (GRU, LSTM, RNN)": (
+        ROWS,
+        lambda n, x: n.b(n.n(n.gru(n.a(x)[None])[0][0])),
+        {**DENSE, "gru": lambda: nn.GRU(10, 10)},
+    ),
     "LayerNorm": (
         ROWS,
         lambda n, x: n.b(n.n(n.norm(n.a(x)))),

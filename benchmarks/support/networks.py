@@ -50,18 +50,23 @@ class Tutorial5(nn.Module):
 
 
 class Tutorial6(nn.Module):
-    """A convolutional network in nn.Sequential, its states hidden; max pooling of spikes."""
+    """A convolutional network in nn.Sequential, its states hidden.
 
-    def __init__(self) -> None:
+    Args:
+        published: whether currents are pooled, as the tutorial does; else spikes are.
+    """
+
+    def __init__(self, published: bool = False) -> None:
         super().__init__()
         grad = surrogate.fast_sigmoid(slope=25)
+
+        def pooled() -> list[nn.Module]:
+            neuron = snn.Leaky(beta=0.5, spike_grad=grad, init_hidden=True)
+            return [nn.MaxPool2d(2), neuron] if published else [neuron, nn.MaxPool2d(2)]
+
         self.net = nn.Sequential(
-            nn.Conv2d(1, 6, 3),
-            snn.Leaky(beta=0.5, spike_grad=grad, init_hidden=True),
-            nn.MaxPool2d(2),
-            nn.Conv2d(6, 8, 2),
-            snn.Leaky(beta=0.5, spike_grad=grad, init_hidden=True),
-            nn.MaxPool2d(2),
+            *(nn.Conv2d(1, 6, 3), *pooled()),
+            *(nn.Conv2d(6, 8, 2), *pooled()),
             nn.Flatten(),
             nn.Linear(8, 10),
             snn.Leaky(beta=0.5, spike_grad=grad, init_hidden=True, output=True),
@@ -229,7 +234,7 @@ class Regression(nn.Module):
 IMAGE = (1, 8, 8)
 TUTORIALS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str, str]] = {
     "tutorial 5": (Tutorial5, IMAGE, "steps", "spikes"),
-    "tutorial 6": (Tutorial6, IMAGE, "steps", "spikes"),
+    "tutorial 6, spikes pooled": (Tutorial6, IMAGE, "steps", "spikes"),
     "Synaptic": (SynapticNet, IMAGE, "steps", "spikes"),
     "RLeaky": (RLeakyNet, IMAGE, "steps", "spikes"),
     "hand-made recurrence": (HandMade, IMAGE, "sum", "spikes"),
@@ -238,3 +243,7 @@ TUTORIALS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str, str]] 
     "regression": (Regression, IMAGE, "steps", "membrane"),
 }
 """Builders by name, with the image's shape, how the output is read, and what of the neurons."""
+REFUSED: dict[str, Callable[[], nn.Module]] = {
+    "tutorial 6 as published, currents pooled": lambda: Tutorial6(published=True),
+}
+"""Builders by name of networks of images that no chip takes."""

@@ -60,7 +60,7 @@ def test_a_non_spiking_readout_is_a_leaky_integrator() -> None:
 
 
 def test_max_pooling_of_spikes_is_an_or() -> None:
-    net = strong(TUTORIALS["tutorial 6"][0]())
+    net = strong(TUTORIALS["tutorial 6, spikes pooled"][0]())
     graph = to_nir(net, torch.rand(2, *IMAGE))
     pooled = graph.nodes["net.2"]
     assert isinstance(pooled, nir.LIF) and isinstance(graph.nodes["net.2.sum"], nir.SumPool2d)

@@ -35,7 +35,11 @@ def as_numbers(images: Images) -> Images:
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Form, int]] = {
     **{name: (entry[0], lambda images: images, 6) for name, entry in TUTORIALS.items()},
-    "tutorial 6": (TUTORIALS["tutorial 6"][0], lambda images: images, 40),
+    "tutorial 6, spikes pooled": (
+        TUTORIALS["tutorial 6, spikes pooled"][0],
+        lambda images: images,
+        40,
+    ),
     "rate-coded": (EventsNet, as_events, 6),
     "regression": (TUTORIALS["regression"][0], as_numbers, 20),
 }

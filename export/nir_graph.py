@@ -8,7 +8,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from stochi.arguments import check_arguments
+from stochi.arguments import check_arguments, shown
 from stochi.deploy.graph.membrane_noise import MembraneNoise
 from stochi.errors import ExportError, first_line
 from stochi.export.copying import copy_model, release_copy
@@ -88,7 +88,11 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
 
 def _checked_sample(model: nn.Module, sample: torch.Tensor) -> torch.Tensor:
     if not isinstance(sample, torch.Tensor) or sample.dim() < 2 or not sample.numel():
-        raise ExportError("the sample must be a tensor with a batch of at least one input")
+        array = type(sample).__module__ == "numpy"
+        raise ExportError(
+            f"the sample is {shown(sample)}; it must be a tensor with a batch of at least one input"
+            + (": pass torch.from_numpy(sample)" if array else "")
+        )
     if sample.layout != torch.strided:
         raise ExportError("the sample is sparse; pass sample.to_dense()")
     if sample.is_floating_point() and not bool(sample.isfinite().all()):

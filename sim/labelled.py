@@ -6,6 +6,7 @@ import torch
 
 from stochi.data.batches import Data, is_in_memory, read_whole_batches
 from stochi.data.events.event_set import EventSet
+from stochi.data.labels import check_not_one_hot
 from stochi.data.samples import Samples, join_samples
 from stochi.errors import InputError
 from stochi.program.program import Program
@@ -156,10 +157,13 @@ def _labels_of(program: Program) -> str:
 def _check_like(first: Samples | None, batch: Samples) -> None:
     """Raise InputError if a batch has another form than the first one, or labels of another kind.
 
+    Labels of the first one must not be one-hot.
+
     Args:
         first: None for the first batch itself.
     """
     if first is None:
+        check_not_one_hot(batch.labels)
         return
     for what, one, other in (
         ("inputs", _form_of(first), _form_of(batch)),

@@ -140,7 +140,10 @@ def _is_held(value: Any) -> bool:
 def check_argument(name: str, value: object, hint: Any) -> None:
     """Raise InputError unless a value is what an annotation says."""
     if not _fits(value, hint) or not _can_be_shown(value):
-        raise InputError(f"{name} is {shown(value)}; it must be {_words(hint)}")
+        way_out = ""
+        if type(value).__module__ == "numpy" and getattr(hint, "__name__", "") == "Tensor":
+            way_out = f": pass torch.from_numpy({name})"
+        raise InputError(f"{name} is {shown(value)}; it must be {_words(hint)}{way_out}")
 
 
 def _can_be_shown(value: object) -> bool:

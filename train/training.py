@@ -14,6 +14,7 @@ from stochi.arguments import check_arguments
 from stochi.data.batches import Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.images import Images
+from stochi.data.labels import check_not_one_hot
 from stochi.data.samples import Samples
 from stochi.devices import check_device, device_of
 from stochi.errors import InputError
@@ -72,13 +73,15 @@ def train_classifier(
         The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: there are too few samples, the defence does not fit network or samples, a step
-            does not fit the memory, or the file of ``keep`` belongs to another training.
+        InputError: the labels are not classes, there are too few samples, the defence does not fit
+            network or samples, a step does not fit the memory, or the file of ``keep`` belongs to
+            another training.
     """
     check_arguments(train_classifier, locals())
     defence = Defence() if defence is None else defence
     processes = Processes() if processes is None else processes
     place = check_device(device if processes.device is None else processes.device)
+    _check_classes(samples)
     _check_defence(defence, samples)
     processes.check_batch_size(config.batch_size)
     held_out = _count_held_out(samples, config.validation_share)
@@ -144,6 +147,17 @@ def _with_mixed_front(samples: Labelled, held_out: int, validation_share: int) -
 def _select(samples: Labelled, rows: torch.Tensor) -> Labelled:
     """Return the samples with these numbers, without reading recordings."""
     return samples.rearranged(rows) if isinstance(samples, EventSet) else samples.select(rows)
+
+
+def _check_classes(samples: Labelled) -> None:
+    """Raise InputError if the labels are not classes."""
+    if isinstance(samples, Samples):
+        check_not_one_hot(samples.labels)
+        if samples.regression or samples.labels.dim() != 1:
+            raise InputError(
+                f"labels are {samples.labels.dtype} of shape {tuple(samples.labels.shape)}; this"
+                " trains on classes, one whole number for each input"
+            )
 
 
 def _check_defence(defence: Defence, samples: Labelled) -> None:

@@ -6,26 +6,21 @@ import inspect
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import stochi
+from stochi.commands.own_weights import listed, load_weights
 from stochi.errors import InputError
 from stochi.files import check_plain_file
-from stochi.tensor_files import is_plain, load_tensors
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 FOREIGN = ("site-packages", "dist-packages", "<")
 """Parts of the names of files that are not the user's."""
-LISTED = 6
-"""Largest number of names in a message."""
-STATE_KEYS = ("state_dict", "model_state_dict")
-"""Names under which training scripts keep a state_dict beside other values."""
 
 
 def is_spec(source: str) -> bool:
@@ -51,7 +46,12 @@ def load_own_model(spec: str, weights: Path | None = None) -> "nn.Module":
     """
     model = _resolve(spec)
     if weights is not None:
-        _load_weights(model, weights, spec)
+        try:
+            load_weights(model, weights, spec)
+        except InputError:
+            raise
+        except Exception as error:  # a network may have its own way of loading
+            _blame(f"{weights} into {spec}", error)
     return model.eval()
 
 
@@ -176,7 +176,7 @@ def _check_no_arguments(spec: str, found: Any) -> None:
         return
     if needed:
         raise InputError(
-            f"{spec}: it needs {_listed(needed)}; write a function without arguments that returns"
+            f"{spec}: it needs {listed(needed)}; write a function without arguments that returns"
             " the network, and name that"
         )
 
@@ -187,66 +187,4 @@ def _own_names(module: ModuleType) -> str:
         for name, value in vars(module).items()
         if callable(value) and getattr(value, "__module__", None) == module.__name__
     ]
-    return _listed(names) if names else "no functions or classes of its own"
-
-
-def _load_weights(model: "nn.Module", path: Path, spec: str) -> None:
-    """Load a state_dict into a network.
-
-    Raises:
-        InputError: the file cannot be read, or it holds other names or shapes than the network.
-    """
-    import torch
-
-    given = _state_dict(load_tensors(path), path)
-    own = model.state_dict()
-    problems = []
-    if missing := [name for name in own if name not in given]:
-        problems.append(f"it lacks {_listed(missing)}")
-    if unexpected := [name for name in given if name not in own]:
-        problems.append(f"the network has no {_listed(unexpected)}")
-    for name, values in own.items():
-        if name in given and isinstance(values, torch.Tensor):
-            have, need = tuple(given[name].shape), tuple(values.shape)
-            if have != need:
-                problems.append(f"{name} has shape {have}, in the network {need}")
-    if problems:
-        raise InputError(f"{path}: its weights do not fit {spec}: {_shortened(problems)}")
-    try:
-        model.load_state_dict(given)
-    except Exception as error:  # a network may have its own way of loading
-        _blame(f"{path} into {spec}", error)
-
-
-def _state_dict(content: Any, path: Path) -> "dict[str, torch.Tensor]":
-    import torch
-
-    for key in STATE_KEYS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if isinstance(content, Mapping) and content:
-        other = [str(name) for name, v in content.items() if not isinstance(v, torch.Tensor)]
-        strange = [str(n) for n, v in content.items() if torch.is_tensor(v) and not is_plain(v)]
-        if strange:
-            raise InputError(f"{path}: these are not dense tensors of numbers: {_listed(strange)}")
-        if not other:
-            return {str(name): values for name, values in content.items()}
-        raise InputError(
-            f"{path}: not a state_dict, since these are not tensors: {_listed(other)}; save the"
-            " state_dict alone, with torch.save(model.state_dict(), path)"
-        )
-    raise InputError(
-        f"{path}: holds a value of type {type(content).__name__}"
-        f"{' with nothing in it' if content == {} else ''}, not a state_dict; save one with"
-        " torch.save(model.state_dict(), path)"
-    )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
-
-
-def _shortened(problems: list[str]) -> str:
-    more = f"; and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-    return "; ".join(problems[:LISTED]) + more
+    return listed(names) if names else "no functions or classes of its own"

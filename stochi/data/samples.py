@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 import torch
 
 from stochi.arguments import check_argument, check_fields, shown
+from stochi.data.labels import check_count
 from stochi.errors import InputError, check_at_least_one
 
 AnySamples = TypeVar("AnySamples", bound="Samples")
@@ -22,6 +23,9 @@ class Samples:
         inputs: the inputs, n of them.
         labels: (n,) int64 classes. Of a regression floats, the right answers: (n,) for a single
             output, (n, outputs), or (time steps, n, outputs).
+
+    Raises:
+        InputError: they are not tensors, or not as many labels as inputs.
     """
 
     batch_dim: ClassVar[int]
@@ -30,6 +34,7 @@ class Samples:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_count(self.inputs, self.labels, self.batch_dim)
 
     def __len__(self) -> int:
         return self.labels.shape[self.label_dim]

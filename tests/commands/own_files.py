@@ -85,7 +85,11 @@ def write_own(folder: Path) -> None:
     state = net.state_dict()
     torch.save(state, folder / "w.pt")
     torch.save({"epoch": 3, "state_dict": state}, folder / "trainer.pt")
-    torch.save({"epoch": 3, "net": state}, folder / "nested.pt")
+    torch.save({"epoch": 3, "net": state, "optimizer": {"state": {}}}, folder / "nested.pt")
+    torch.save({"epoch": 3, "net": [state]}, folder / "listed.pt")
+    torch.save({"net": state, "ema": state}, folder / "twice.pt")
+    torch.save({"net": state, "critic": {"a.weight": torch.zeros(2)}}, folder / "pair.pt")
+    torch.save({f"module._orig_mod.{name}": v for name, v in state.items()}, folder / "wrapped.pt")
     torch.save(torch.nn.Sequential(torch.nn.Linear(2, 2)), folder / "pickled.pt")
     other = state | {"fc1.weight": torch.zeros(3, 3), "fc3.weight": torch.zeros(1)}
     del other["fc2.bias"]

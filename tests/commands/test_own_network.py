@@ -53,6 +53,25 @@ def test_export_writes_the_graph_of_a_named_network(
             assert np.array_equal(graph.nodes[node].weight, wanted.weight)
 
 
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("nested.pt", "nested.pt: its 'net' is taken"),
+        ("pair.pt", "pair.pt: its 'net' is taken"),
+        ("wrapped.pt", "wrapped.pt: 'module._orig_mod.' in front of all names is left out"),
+    ],
+)
+def test_weights_of_training_scripts_are_taken_and_told(
+    run: Run, own: Path, weights: str, said: str
+) -> None:
+    words = ("export", "own.py:make_net", "--weights", weights, "--sample", "x.npy")
+    status, out, err = run(*words, "--out", "n.nir")
+    assert status == 0, err
+    assert said in " ".join(out.split())
+    expected = own_net().fc1.weight.detach().numpy()
+    assert np.array_equal(read_graph("n.nir").nodes["fc1"].weight, expected)
+
+
 def test_export_takes_modules_and_shapes(run: Run, own: Path) -> None:
     spec = "benchmarks.support.networks:Tutorial6"
     for seed in ("0", "1"):
@@ -101,7 +120,8 @@ def test_export_names_what_is_wrong_with_a_network(
         ("cut.pt", "not a file of torch.save, or a damaged one"),
         ("empty.pt", "not a file of torch.save, or a damaged one"),
         ("x.pt", "holds a value of type Tensor, not a state_dict"),
-        ("nested.pt", "these are not tensors: epoch, net"),
+        ("listed.pt", "these are not tensors: epoch, net"),
+        ("twice.pt", "twice.pt: holds several state_dicts, net, ema; save the one that counts"),
         ("gone.safetensors", "no such file"),
         ("empty.safetensors", " safetensors"),
         ("other.pt", "it lacks fc2.bias; the network has no fc3.weight; fc1.weight has shape (3,"),
@@ -122,7 +142,7 @@ INPUT_PROBLEMS = [
     ("flat.npy", "its shape is (8,); inputs have a batch in front"),
     ("words.npy", "holds <U1; give an array of numbers"),
     ("objects.npy", "could run code"),
-    ("two.npz", "holds a, b; name the array 'inputs'"),
+    ("two.npz", "holds a (8, 1, 8, 8), b (8, 1, 8, 8); name the array 'inputs'"),
     ("none.npz", "holds no array"),
     ("cut.npy", "or a damaged one"),
     ("cut.npz", "or a damaged one"),

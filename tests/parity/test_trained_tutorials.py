@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.support.networks import TUTORIALS, EventsNet
+from benchmarks.support.networks import TUTORIALS, EventsNet, Tutorial6
 from stochi.data import Images, Streams, load_digits
 from stochi.data.samples import Samples
 from stochi.deploy import lower
@@ -35,11 +35,7 @@ def as_numbers(images: Images) -> Images:
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Form, int]] = {
     **{name: (entry[0], lambda images: images, 6) for name, entry in TUTORIALS.items()},
-    "tutorial 6, spikes pooled": (
-        TUTORIALS["tutorial 6, spikes pooled"][0],
-        lambda images: images,
-        40,
-    ),
+    "tutorial 6, spikes pooled": (Tutorial6, lambda images: images, 40),
     "rate-coded": (EventsNet, as_events, 6),
     "regression": (TUTORIALS["regression"][0], as_numbers, 20),
 }

@@ -88,6 +88,15 @@ def test_every_batch_is_checked_like_the_first(
         next(found)
 
 
+def test_one_hot_labels_are_no_regression(program: Program) -> None:
+    shown, labels = batch(6)
+    one_hot = torch.eye(OUT)[labels]
+    for data in (Streams(shown, one_hot), (shown, one_hot.double()), [(shown, one_hot)]):
+        with pytest.raises(InputError, match=r"one-hot.* take the argmax"):
+            read_all(program, data)
+    assert read_all(program, Streams(shown, one_hot / 2)).regression
+
+
 def test_kinds_of_regressions_must_agree(program: Program) -> None:
     every = torch.rand(STEPS, 5, OUT)
     with pytest.raises(InputError, match=r"batch 1 .*\(time steps, batch, outputs\).*\(batch, out"):

@@ -13,12 +13,13 @@ from stochi.errors import InputError
 from stochi.files import check_plain_file
 from stochi.hdf5.contents import Form, read_contents
 
-_NAMES = {
+NAMES = {
     "x": ("x", "xs"),
     "y": ("y", "ys"),
     "time": ("t", "ts", "time", "times", "timestamp", "timestamps"),
     "polarity": ("p", "ps", "pol", "polarity", "on"),
 }
+"""What a recording holds, and how it is called, in small letters."""
 _FORM = "x, y, t (microseconds) and p (1 brighter, 0 or −1 darker)"
 _GROUP = "events"
 _EXACT = 2**53
@@ -28,7 +29,7 @@ _HDF5 = Form(
     "an HDF5 file",
     "save it again",
     (_GROUP, "/"),
-    tuple(name for names in _NAMES.values() for name in names),
+    tuple(name for names in NAMES.values() for name in names),
     copies=10,  # while they become numbers of 8 bytes
     fields=True,
 )
@@ -101,7 +102,7 @@ def _fields_of(array: Any) -> dict[str, np.ndarray]:
 def _recording(fields: Mapping[str, Any], height: int, width: int, unit: str | None) -> Recording:
     """Return the recording in four arrays or data sets, by whatever names they have."""
     found: dict[str, np.ndarray] = {}
-    for what, names in _NAMES.items():
+    for what, names in NAMES.items():
         known = [values for name, values in fields.items() if name.lower() in names]
         if len(known) != 1:
             raise InputError(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from stochi.commands.own_inputs import read_inputs, read_labels, read_samples
-from stochi.commands.own_model import _load_weights
+from stochi.commands.own_weights import load_weights
 from stochi.errors import InputError
 from tests.fuzz import hostile
 from tests.fuzz.kind import Kind
@@ -104,7 +104,7 @@ def use(path: Path) -> None:
 def _read(path: Path) -> Any:
     if path.suffix in (_WEIGHTS, _SAFE):
         model = nn.Linear(6, 3)
-        _load_weights(model, path, "own.py:Net")
+        load_weights(model, path, "own.py:Net")
         return {name: values.tolist() for name, values in model.state_dict().items()}
     inputs = read_inputs(path)
     assert bool(inputs.isfinite().all()) and inputs.dtype == torch.float32

@@ -1,12 +1,11 @@
 """What an answer depends on besides tensors: values that Python read, and draws."""
 
-import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from stochi.errors import ExportError, StochiWarning
+from stochi.errors import ExportError, StochiWarning, warn_caller
 from stochi.export.problems import Problems
 from stochi.export.reads import Read, listed
 from stochi.export.recording import Recording, record, tensors
@@ -80,13 +79,12 @@ def note_dependence(dependence: Dependence, problems: Problems) -> None:
     """
     note_draws(dependence.on_draws, problems)
     if dependence.on_inputs and not dependence.on_draws:
-        warnings.warn(
+        warn_caller(
             f"forward reads values out of tensors at {listed(dependence.on_inputs)}, and its answer"
             " depends on them. The graph holds what they were on the sample; it agreed on zeros,"
             " ones, dimmed and single inputs, but not every input was tried. Compute with tensors"
             " alone, or outside the model, to be sure",
             ReadValuesWarning,
-            stacklevel=5,
         )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from stochi.arguments import check_arguments, shown
 from stochi.deploy.graph.membrane_noise import MembraneNoise
-from stochi.errors import ExportError, first_line
+from stochi.errors import ExportError, StochiWarning, first_line, warn_caller
 from stochi.export.copying import copy_model, release_copy
 from stochi.export.emission import Emitted, emit
 from stochi.export.gates import insert_gates
@@ -22,6 +22,14 @@ from stochi.not_finite import find_not_finite
 from stochi.turns import generators_kept
 
 DEFAULT_DT = 1e-3
+
+
+class SampleRangeWarning(StochiWarning):
+    """Warning that a sample has values that no Program takes."""
+
+
+class ClampedDecay(StochiWarning):
+    """Warning that a neuron's decay, a learned one perhaps, is out of [0, 1]."""
 
 
 def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> nir.NIRGraph:
@@ -64,6 +72,8 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         QuietLayerWarning: a layer never spikes in the check.
         ReadValuesWarning: forward reads values out of tensors, which a graph keeps as on the
             sample, and its answer depends on them, although the check saw no difference.
+        SampleRangeWarning: the sample is not in [0, 1], as a Program's inputs are.
+        ClampedDecay: a neuron's decay is out of [0, 1], where snnTorch clamps it.
     """
     check_arguments(to_nir, locals(), besides=("model", "sample"))
     if not isinstance(model, nn.Module):
@@ -81,6 +91,7 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         try:
             copied, sample = _in_one_type(copied, sample)
             _check_finite(copied)
+            _warn_of_clamped(copied)
             return _export(copied, sample, float(dt))
         finally:
             release_copy(copied)
@@ -97,7 +108,33 @@ def _checked_sample(model: nn.Module, sample: torch.Tensor) -> torch.Tensor:
         raise ExportError("the sample is sparse; pass sample.to_dense()")
     if sample.is_floating_point() and not bool(sample.isfinite().all()):
         raise ExportError("the sample holds NaN or infinite values; pass finite inputs")
-    return sample.detach()
+    sample = sample.detach()
+    if not sample.is_complex():
+        low, high = (float(end) for end in torch.aminmax(sample.double()))
+        if not (low >= 0 and high <= 1):
+            warn_caller(
+                f"the sample ranges from {low:g} to {high:g}, and a Program takes inputs in [0, 1]:"
+                ' scale them, and let forward undo that (docs/data.md, "Inputs of another range")',
+                SampleRangeWarning,
+            )
+    return sample
+
+
+def _warn_of_clamped(model: nn.Module) -> None:
+    """Warn of decays out of [0, 1], which snnTorch clamps when it computes."""
+    for name, module in model.named_modules():
+        for what in ("alpha", "beta"):
+            values = getattr(module, what, None)
+            if not isinstance(module, snn.SpikingNeuron) or not isinstance(values, torch.Tensor):
+                continue
+            low, high = (float(end) for end in torch.aminmax(values.detach().double()))
+            if low < 0 or high > 1:
+                shown_values = f"{low:.4g}" if low == high else f"{low:.4g} … {high:.4g}"
+                warn_caller(
+                    f"neuron {name!r}: its {what} is {shown_values}, and snnTorch computes with"
+                    " [0, 1]; so does the graph, and at 1 nothing leaks",
+                    ClampedDecay,
+                )
 
 
 def _in_one_type(model: nn.Module, sample: torch.Tensor) -> tuple[nn.Module, torch.Tensor]:

@@ -51,7 +51,9 @@ def export_samples(model: nn.Module, samples: Samples, dt: float = DEFAULT_DT) -
         if all(fits):
             break
     for warning in caught:
-        warnings.warn(warning.message, stacklevel=2)
+        warnings.warn_explicit(
+            warning.message, warning.category, warning.filename, warning.lineno, source=None
+        )
     if best is None:
         assert first is not None
         raise first

@@ -5,7 +5,6 @@ rounding flips changes nothing else. Each layer's input must then agree up to ro
 its spikes, unless its membrane is within rounding of the threshold.
 """
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
-from stochi.errors import ExportError, StochiWarning
+from stochi.errors import ExportError, StochiWarning, warn_caller
 from stochi.export.copying import reset_states
 from stochi.export.dependence import describe_reads, find_dependence, note_dependence
 from stochi.export.evaluation import Evaluation, NeuronState, evaluate_all
@@ -138,12 +137,11 @@ def _compare_drawn(export: Export, problems: Problems) -> None:
             loud |= _spiking(export, drawn)
     if wanted - loud and not problems.found:
         quiet = ", ".join(map(repr, sorted(wanted - loud)))
-        warnings.warn(
+        warn_caller(
             f"no neuron of {quiet} spikes, on the sample or on inputs drawn for the check, so"
             " nothing shows what its spikes do; pass a sample of real data, or check thresholds and"
             " weights",
             QuietLayerWarning,
-            stacklevel=5,
         )
 
 

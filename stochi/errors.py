@@ -1,6 +1,8 @@
 """Errors whose message names what is wrong, where it is, and what to do about it."""
 
 import errno
+import sys
+import warnings
 
 from stochi.plain_text import escape_lines, escape_message
 
@@ -36,6 +38,20 @@ class StochiWarning(UserWarning):
 
     def __str__(self) -> str:
         return escape_message(super().__str__())
+
+
+def warn_caller(message: str, category: type[StochiWarning]) -> None:
+    """Warn at the line that called into the library, however deep inside this is.
+
+    So Python's own filters show a message once, if it is about one call of the user's.
+    """
+    frame, level, callers = sys._getframe(1), 1, 1
+    while frame.f_back is not None:
+        level += 1
+        if frame.f_globals.get("__name__", "").partition(".")[0] == "stochi":
+            callers = level
+        frame = frame.f_back
+    warnings.warn(message, category, stacklevel=callers + 1)
 
 
 class ExportError(StochiError):

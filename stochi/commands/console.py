@@ -102,12 +102,7 @@ class Output:
 
     def _print_table(self, shown: list[list[str]], title: str, text_columns: int) -> None:
         """Print rows that fit the width, without blanks at the ends of lines."""
-        table = Table(
-            title=Text(title, style="table.title"),
-            title_justify="left",
-            box=box.SIMPLE,
-            padding=(0, 1),
-        )
+        table = Table(box=box.SIMPLE, padding=(0, 1))
         for index, cells in enumerate(zip(*shown, strict=True)):
             text = index < text_columns
             table.add_column(
@@ -125,6 +120,8 @@ class Output:
         if needed > self.result.width:
             table.width = needed
         with self.result.capture() as captured:
+            # Above a table rather than in it, where it would be as narrow as the table.
+            self.result.print(Text(title, style="table.title"))
             self.result.print(table, crop=False)
         lines = captured.get().splitlines()
         if not self.result.is_terminal:  # where styles may follow the blanks

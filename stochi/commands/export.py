@@ -121,6 +121,8 @@ def export_command(
                 shown = _read_sample(context, sample, shape, seed)
                 output.leave_stdout(context)
                 network = load_own_model(model, weights)
+                if weights is None:
+                    output.line(f"Weights as {model} makes them; --weights FILE loads others")
             else:
                 network, shown, events = _load_trained(context, model, data, data_dir)
             ready = _to_nir(network, shown, dt)
@@ -164,13 +166,17 @@ def _to_nir(network: "nn.Module", shown: "torch.Tensor", dt: float) -> "nir.NIRG
 
 def _write_nir(graph: "nir.NIRGraph", path: Path, output: Output) -> dict[str, Any]:
     """Write a graph; return what to report."""
+    from stochi.commands.graph_tables import draws_words, summarize
     from stochi.deploy import write_graph
 
     write_graph(graph, path)
     kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
     for name, kind in kinds.items():
         output.line(f"  {name}: {kind}")
-    line = f"Wrote {path}, which computes what the network computes with mean τ"
+    found = summarize(graph, None)
+    for understood in found.lines[: 0 if found.problem else 2]:
+        output.line(understood)
+    line = f"Wrote {path}, which computes what the network computes{draws_words(graph)}"
     return {"line": line, "graph": str(path), "nodes": kinds, "metadata": dict(graph.metadata)}
 
 

@@ -230,7 +230,11 @@ def fit_noise(
         raise InputError(f"{source.file or source.name}: {error}") from error
     shared = 0 if tested is None or source.file is None else count_shared(shown, tested)
     for true, message in (
-        (not fits, f"nothing in the network draws its τ, so {noise!r} adds no noise"),
+        (
+            not fits,
+            f"nothing in the network draws its τ, so {noise!r} adds no noise; every noise gives the"
+            " same integers",
+        ),
         (
             shared,
             f"{shared} of the {count} {source.name}, which the noise is fitted to, are also test"

@@ -12,8 +12,10 @@ import numpy as np
 from stochi.commands.program_tables import NOTHING, Rows, reset_words
 from stochi.deploy.graph.arrays import as_array
 from stochi.deploy.graph.flat import flatten
+from stochi.deploy.graph.membrane_noise import read_membrane_noise
 from stochi.deploy.graph.neurons import RealNeuron, read_neuron
 from stochi.deploy.graph.node_table import node_rows
+from stochi.deploy.graph.random_tau import read_random_tau
 from stochi.deploy.graph.wiring import WiredLayer, Wiring, wire
 from stochi.deploy.lowering.network import find_dt, find_time_steps
 from stochi.errors import StochiError
@@ -74,6 +76,18 @@ def summarize(graph: nir.NIRGraph, dt: float | None) -> GraphSummary:
         _weights_line(values),
     ]
     return GraphSummary(rows, lines, values, "")
+
+
+def draws_words(graph: nir.NIRGraph) -> str:
+    """Return how a graph from ``to_nir`` differs from a network that draws, as an ending."""
+    nodes = flatten(graph).nodes
+    taus = (read_random_tau(name, node) for name, node in nodes.items())
+    words = []
+    if any(tau is not None and tau.sampling != "mean" for tau in taus):
+        words.append("with mean τ")
+    if any(read_membrane_noise(name, node) is not None for name, node in nodes.items()):
+        words.append("without its noise")
+    return f" {' and '.join(words)}" if words else "; it draws nothing"
 
 
 def _layer_rows(wiring: Wiring, dt: float) -> Rows:

@@ -101,7 +101,12 @@ def draw_text(mapping: "Mapping") -> list[str]:
     if len(chips) > 8:
         shown.append(f"… and {len(chips) - 8:,} more chips")
     legend = ", ".join(f"{letter[name]} {name}" for name in mapping.layers)
-    return [*shown, f"Each letter is a core: {legend}"]
+    shared = sum(len({part.layer for part in core.parts}) > 1 for core in mapping.cores)
+    lines = [*shown, f"Each letter is a core: {legend}"]
+    if shared:
+        cores = f"{_count(shared, 'core')} {'holds' if shared == 1 else 'hold'}"
+        lines.append(f"{cores} several layers, under the letter of the one with most neurons")
+    return lines
 
 
 def summary(mapping: "Mapping") -> list[str]:

@@ -17,6 +17,7 @@ def recorded_warnings() -> Iterator[list[str]]:
             deploy.CoarseWeights,
             *(deploy.ConventionWarning, deploy.RepairedGraph, deploy.RangeWarning),
             *(export.QuietLayerWarning, export.ReadValuesWarning, data.AmbiguousOrder),
+            *(export.SampleRangeWarning, export.ClampedDecay),
         ):
             warnings.simplefilter("always", category)
         yield messages

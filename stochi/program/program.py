@@ -39,7 +39,8 @@ class Program(Network):
     def title(self) -> str:
         """Title of its tables: chip, noise and time steps."""
         steps = counted(self.target.time_steps, "time step")
-        return f"Program for {self.target.chip}, noise {self.target.noise}, {steps}"
+        noise = f"noise {self.target.noise}" if self.is_random else "which draws nothing"
+        return f"Program for {self.target.chip}, {noise}, {steps}"
 
     def _repr_html_(self) -> str:
         """Return a row for each layer, for notebooks."""

@@ -11,6 +11,7 @@ def test_map_prints_cores_and_what_is_unknown(run: Run, trained: Path) -> None:
     status, out, err = run("map", program, "--figure", "cores.png")
     assert status == 0 and not err
     assert "network.readout" in out and "1 core on 1 chip" in out and "chip 0  a" in out
+    assert "1 core holds several layers, under the letter of the one with most" in out
     assert "Unknown of loihi2" in out and "memory" in out
     assert Path("cores.png").stat().st_size > 1000
     found = json.loads(run("map", program, "--json")[1])

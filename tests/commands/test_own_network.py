@@ -77,7 +77,12 @@ def test_export_takes_modules_and_shapes(run: Run, own: Path) -> None:
     for seed in ("0", "1"):
         words = ("export", spec, "--shape", "1,8,8", "--seed", seed, "--out", f"{seed}.nir")
         status, out, err = run(*words)
-        assert status == 0 and "Wrote" in out, err
+        assert status == 0 and "computes; it draws nothing" in out, err
+        assert f"Weights as {spec} makes them" in out
+        assert "Input: 1×8×8; time step: 0.001 s; 10 time steps" in out
+        assert "Output: spikes of net.8, at every time step" in out
+    words = ("export", "own.py:RandomNet", "--shape", "1,8,8", "--out", "random.nir")
+    assert "what the network computes with mean τ" in run(*words)[1]
     shutil.copy("own.py", "beside.py")
     assert run("export", "beside:make_net", "--shape", "1,8,8", "--out", "b.nir")[0] == 0
     assert run("export", "own.py:RLeakyNet", "--shape", "1,8,8", "--out", "r.nir")[0] == 0

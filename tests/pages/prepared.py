@@ -44,6 +44,11 @@ def on_images(_: pytest.MonkeyPatch) -> Names:
     }
 
 
+def on_another_range(_: pytest.MonkeyPatch) -> Names:
+    """Return a network and inputs in [-4, 4]."""
+    return {"torch": torch, "stochi": stochi, "net": build().eval(), "x": 8 * torch.rand(9, 64) - 4}
+
+
 def on_rates(patch: pytest.MonkeyPatch) -> Names:
     """Return a network of 20 time steps, and its Program for events."""
     network = build(time_steps=20, events=True).eval()
@@ -106,7 +111,7 @@ SNIPPETS: dict[str, list[Preparation]] = {
     "README.md": ["tests/test_readme.py runs it, and looks at what it found"],
     "docs/attacks.md": [on_images, on_events, NMNIST],
     "docs/cluster.md": [without_the_hours],
-    "docs/data.md": [on_rates, NMNIST],
+    "docs/data.md": [on_another_range, on_rates, NMNIST],
     "docs/defences.md": [in_training, nothing, nothing, in_training, on_events],
     "docs/event_study.md": [without_the_hours],
     "docs/extending.md": [on_images, nothing],

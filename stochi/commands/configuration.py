@@ -18,7 +18,9 @@ else:
     import tomli as tomllib
 
 NOT_KEPT = ("config", "force", "quiet", "verbose", "as_json", "help")
-"""Options that say how a command behaves, not what it computes."""
+"""Options that say how a command behaves, not what it computes; they are not written."""
+NOT_TAKEN = tuple(name for name in NOT_KEPT if name != "as_json")
+"""Options that a file cannot give."""
 Types = Mapping[str, type]
 """A command's options by name, and the types of their values."""
 TAKEN: dict[type, tuple[tuple[type, ...], str]] = {
@@ -36,14 +38,26 @@ def take_configuration(context: typer.Context, path: Path | None, types: Types) 
     """Let the values of a file be those of options that the command line does not give.
 
     Args:
-        types: the command's options.
+        types: the command's options, by their parameters' names.
 
     Raises:
         InputError: the file is missing or no TOML, or a name or a value in it is wrong.
     """
     if path is not None:
-        context.default_map = _read(path, str(context.info_name), types)
+        named = _names_of(context)
+        by_name = {named[name]: kind for name, kind in types.items() if name not in NOT_TAKEN}
+        found = _read(path, str(context.info_name), by_name)
+        parameters = {word: name for name, word in named.items()}
+        context.default_map = {parameters[word]: value for word, value in found.items()}
     return path
+
+
+def _names_of(context: typer.Context) -> dict[str, str]:
+    """Return each parameter's name on the command line, with _ for -, without dashes in front."""
+    return {
+        str(one.name): max(one.opts, key=len).lstrip("-").replace("-", "_")
+        for one in context.command.params
+    }
 
 
 def is_as_by_default(context: typer.Context, option: str) -> bool:
@@ -61,8 +75,9 @@ def write_configuration(context: typer.Context, command: str, written: Sequence[
 
     if not written or is_written_through(written[0]):
         return
+    named = _names_of(context)
     options = {name: _plain(value) for name, value in context.params.items() if value is not None}
-    kept = {name: value for name, value in options.items() if name not in NOT_KEPT}
+    kept = {named[name]: value for name, value in options.items() if name not in NOT_KEPT}
     first = written[0]
     stem = first.name.removesuffix(first.suffix)
     name = f"{stem}.{command}.toml" if stem != command else f"{command}.toml"
@@ -90,7 +105,8 @@ def _read(path: Path, command: str, types: Types) -> dict[str, Any]:
         )
     values = content[command] if tables else content
     values = {name.replace("-", "_"): value for name, value in values.items()}
-    problems = list(_problems(values, {n: t for n, t in types.items() if n not in NOT_KEPT}))
+    values = {name if name in types else name.rstrip("_"): v for name, v in values.items()}
+    problems = list(_problems(values, types))
     if problems:
         raise InputError(f"{path}: {'; '.join(problems)}")
     return {name: _as_given(value, types[name]) for name, value in values.items()}
@@ -101,8 +117,8 @@ def _problems(values: Mapping[str, Any], types: Types) -> Iterator[str]:
     for name, value in values.items():
         if name not in types:
             near = get_close_matches(name, types, 1)
-            hint = f"; {near[0]} is near" if near else ""
-            yield f"{name} is no option of this command{hint}"
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"{name} is not an option of this command{hint}"
             continue
         wanted, word = TAKEN[types[name]]
         for one in value if isinstance(value, list) else [value]:

@@ -39,15 +39,31 @@ def test_lists_and_values_as_by_default_may_stand_there(run_as_typed: Run, train
     assert Path("runs/m_report.json").is_file() and Path("runs/m_report.parity.toml").is_file()
 
 
+@pytest.mark.parametrize("name", ["format", "format_"])
+def test_options_have_the_names_of_the_command_line(
+    run_as_typed: Run, trained: Path, name: str
+) -> None:
+    Path("c.toml").write_text(
+        f'[deploy]\ngraph = "{trained}/m.nir"\nout = "d.program"\n{name} = "program"\n'
+        "random-source = 'lfsr'\njson = true\n"
+    )
+    status, out, err = run_as_typed("deploy", "--config", "c.toml")
+    assert status == 0, err
+    assert json.loads(out)["program"] == "d.program"
+    written = Path("d.deploy.toml").read_text()
+    assert 'format = "program"' in written and 'random_source = "lfsr"' in written
+    assert "form =" not in written and "json" not in written
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[train]\nepocs = 3\n", "epocs is no option of this command; epochs is near"),
+        ("[train]\nepocs = 3\n", "epocs is not an option of this command; did you mean epochs?"),
         ('[train]\nseed = "x"\nwidth = true\n', "seed is 'x'; it must be a whole number; width"),
         ("[train]\nsigma = [1, 'a']\n", "sigma is 'a'; it must be a number"),
         ("[deploy]\n", r"has no table [train]; it has [deploy]"),
         ("[train\n", "c.toml: no TOML"),
-        ("[train]\nforce = true\n", "force is no option"),
+        ("[train]\nforce = true\n", "force is not an option"),
         ("[train]\nseed = -1\n", "seed is -1"),
     ],
 )

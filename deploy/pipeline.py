@@ -8,6 +8,9 @@ now uses it. To add a pass, write a function from ``RealNetwork`` to ``RealNetwo
 ``Program`` to ``Program``, and call it in :func:`lower` at its place in the order.
 """
 
+import warnings
+from typing import Any
+
 import nir
 
 from stochi.arguments import check_arguments
@@ -15,12 +18,18 @@ from stochi.deploy.calibration import check_fit_options, fit_network
 from stochi.deploy.coarseness import warn_of_coarse_weights
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import cut_into_layers
-from stochi.deploy.lowering.network import lower_network, make_target
+from stochi.deploy.lowering.network import (
+    NoGradedInput,
+    SeveralProblems,
+    lower_network,
+    make_target,
+)
 from stochi.deploy.lowering.stand_in import take_over, warn_of_other_origin
 from stochi.deploy.lowering.tables import check_table_bits, choose_table_bits
 from stochi.deploy.ranges import warn_of_ranges
+from stochi.errors import LoweringError, StochiWarning
 from stochi.program.program import Program
-from stochi.program.target import NOISE_TARGETS
+from stochi.program.target import NOISE_TARGETS, Target
 from stochi.sim.inputs import Given, inputs_in_order
 
 
@@ -68,9 +77,12 @@ def lower(
     """
     check_arguments(lower, locals(), besides=("graph", "calibration", "fitted", "bits"))
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
-    target = make_target(
-        graph, chip, noise, dt=dt, time_steps=time_steps, events=events, random_source=random_source
-    )
+    options: dict[str, Any] = {"dt": dt, "time_steps": time_steps, "random_source": random_source}
+    try:
+        target = make_target(graph, chip, noise, events=events, **options)
+    except NoGradedInput as error:
+        for_events = make_target(graph, chip, noise, events=True, **options)
+        raise _with_problems_of_layers(error, graph, for_events, bits) from error
     check_fit_options(noise, calibration, fitted)
     check_table_bits(noise, bits)
     network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
@@ -84,3 +96,21 @@ def lower(
     warn_of_ranges(network, program, shown)
     warn_of_coarse_weights(network, program)
     return program
+
+
+def _with_problems_of_layers(
+    error: LoweringError, graph: nir.NIRGraph, target: Target, bits: int | None
+) -> LoweringError:
+    """Return an error together with what else keeps a graph off the chip.
+
+    Args:
+        target: one whose input the chip takes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StochiWarning)
+        try:
+            lower_network(choose_table_bits(cut_into_layers(graph, target.dt), bits), target)
+        except LoweringError as other:
+            others = other.problems if isinstance(other, SeveralProblems) else (other,)
+            return SeveralProblems([error, *others])
+    return error

@@ -1,7 +1,7 @@
 """Lowering of a whole network for a target, with stand-ins that are known."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,10 +17,31 @@ from stochi.deploy.lowering.stand_in import StandIn
 from stochi.errors import GraphError, InputError, LoweringError
 from stochi.hardware.chips import find_chip
 from stochi.hardware.draws import check_source
+from stochi.program.layers import Layer
 from stochi.program.program import Program
 from stochi.program.target import IMAGE_LEVELS, NOISES, Target
 
 DEFAULT_TIME_STEPS = 8
+MOST = 6
+"""Largest number of problems in a message."""
+
+
+class SeveralProblems(LoweringError):
+    """Error that lists all that keeps a graph off a chip, the first ones if they are many.
+
+    Attributes:
+        problems: one error each.
+    """
+
+    def __init__(self, problems: Sequence[LoweringError]):
+        numbered = [f"({number}) {problem}" for number, problem in enumerate(problems, 1)]
+        more = f"; and {len(problems) - MOST} more" if len(problems) > MOST else ""
+        super().__init__(f"{len(problems)} problems: {'; '.join(numbered[:MOST])}{more}")
+        self.problems = tuple(problems)
+
+
+class NoGradedInput(LoweringError):
+    """Error for images as the input of a chip that takes events only."""
 
 
 def make_target(
@@ -53,7 +74,7 @@ def make_target(
     check_source(random_source)
     dt, time_steps = find_dt(graph, dt), find_time_steps(graph, time_steps)
     if not events and not chosen.graded_spikes:
-        raise LoweringError(
+        raise NoGradedInput(
             f"{chip} has no graded spikes, so images cannot be its input; lower the graph for"
             " binary events (events=True, --events), or choose loihi2"
         )
@@ -75,14 +96,31 @@ def lower_network(
         stand_ins: fitted noise by the layer's name.
 
     Raises:
-        LoweringError: a layer does not fit the chip.
+        LoweringError: layers do not fit the chip; the message lists all of them.
         ProgramError: the layers' shapes do not fit each other.
     """
     known = with_own_noise(network, target, dict(stand_ins or {}))
-    layers = tuple(lower_layer(layer, target, known.get(layer.name)) for layer in network.layers)
+    layers = _lowered(network, target, known)
     read = next(layer for layer in network.layers if layer.name == network.output)
     readout = readout_of(read.neuron)
     return Program(target, network.input_shape, layers, network.output, readout, network.over_time)
+
+
+def _lowered(
+    network: RealNetwork, target: Target, known: Mapping[str, StandIn]
+) -> tuple[Layer, ...]:
+    """Lower every layer; raise LoweringError with the problems of all."""
+    layers, problems = [], []
+    for layer in network.layers:
+        try:
+            layers.append(lower_layer(layer, target, known.get(layer.name)))
+        except LoweringError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralProblems(problems)
+    return tuple(layers)
 
 
 def lower_network_like(

@@ -258,6 +258,17 @@ def test_what_loihi_1_cannot_do_is_refused_with_the_way_out(
         lowered(graph)
 
 
+def test_all_that_keeps_a_graph_off_the_chip_is_listed() -> None:
+    layer = neurons(3, "CubaLIF", 0.5, np.ones(3), reset="subtract", reset_delay=1)
+    weights = nir.Linear(np.eye(3))
+    graph = chained(weights, layer, weights, layer, inputs=3, steps=2)
+    with pytest.raises(LoweringError, match=r"^2 problems: \(1\) neuron 'n1'.*\(2\) neuron 'n3'"):
+        lower(graph, "loihi1", events=True)
+    with pytest.raises(LoweringError, match=r"^3 problems: \(1\) loihi1 has no graded.*'n1'.*'n3'"):
+        lower(graph, "loihi1")
+    assert lower(graph, "loihi2").classes == 3
+
+
 @pytest.mark.lava
 def test_lava_has_the_same_membranes() -> None:
     rng = np.random.default_rng(4)

@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.attack_choice import read_attacks, read_epsilons, refuse_other_budgets
+from stochi.commands.attack_choice import (
+    DrawsOption,
+    IterationsOption,
+    RestartsOption,
+    read_attacks,
+    read_epsilons,
+    refuse_other_budgets,
+)
 from stochi.commands.compared import Asked, Compared, compare_sides, load_compared
 from stochi.commands.console import Output
+from stochi.commands.dated import with_command
 from stochi.commands.event_budget import (
     FlipsOption,
     KindsOption,
@@ -16,7 +24,7 @@ from stochi.commands.event_budget import (
     ShareOption,
     read_event_budget,
 )
-from stochi.commands.habits import check_new_figure
+from stochi.commands.habits import check_new_figure, check_new_output
 from stochi.commands.options import (
     AttackOption,
     CalibrationImagesOption,
@@ -52,29 +60,18 @@ if TYPE_CHECKING:
     from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
-IterationsOption = Annotated[
-    int | None,
-    typer.Option(
-        help="Iterations of attacks that have them; by default their own, 100 for AutoAttack's"
-        " parts and 20 for PGD. The Square in auto-standard keeps its 2500."
-    ),
-]
-DrawsOption = Annotated[
-    int | None,
-    typer.Option(
-        help="EOT draws per gradient or answer; by default the attack's own, 10 for most and 20"
-        " for auto-rand and auto-standard."
-    ),
-]
-RestartsOption = Annotated[
-    int | None, typer.Option(help="Restarts of PGD, SA-PGD, APGD, FAB and Square; 1 by default.")
-]
 ImagesOption = Annotated[
     int, typer.Option(help="Number of test images; of your own inputs, all by default.")
 ]
 FigureOption = Annotated[
     Path | None,
     typer.Option(help="Draw accuracy against ε into this file: SVG, PDF or PNG, as its name ends."),
+]
+OutOption = Annotated[Path | None, typer.Option(help="Report to write, as JSON, if any.")]
+HtmlOption = Annotated[Path | None, typer.Option(help="HTML page of the report to write, if any.")]
+AttackImagesOption = Annotated[
+    int | None,
+    typer.Option(help="Number of images that are attacked, from the front; by default all."),
 ]
 
 
@@ -97,6 +94,9 @@ def attack_command(
     refractory: RefractoryOption = 0,
     images: ImagesOption = 128,
     trials: TrialsOption = 10,
+    attack_images: AttackImagesOption = None,
+    out: OutOption = None,
+    html: HtmlOption = None,
     figure: FigureOption = None,
     seed: SeedOption = 0,
     lowered_from: LoweredFromOption = None,
@@ -132,12 +132,15 @@ def attack_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
+    check_new_output(out, *asked.files(), html)
+    check_new_output(html, *asked.files())
     check_new_figure(figure, *asked.files())
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
     options = _options(model, trials, seed, device) | _exact(compared)
+    options["attack_images"] = attack_images
     report = compare_sides(output, compared, attacks, budgets, options)
-    _finish(output, report, figure)
+    _finish(output, with_command(report, asked.shown), out, html, figure)
 
 
 def _fit_events(
@@ -182,20 +185,59 @@ def _check_classes(compared: Compared, file: Path | None) -> Compared:
     return compared
 
 
-def _finish(output: Output, report: "ParityReport", figure: Path | None) -> None:
-    """Print a report, draw it, and end the command.
+def _finish(
+    output: Output,
+    report: "ParityReport",
+    out: Path | None,
+    html: Path | None,
+    figure: Path | None,
+) -> None:
+    """Print a report, write and draw it, and end the command.
 
     Raises:
         typer.Exit: with status 1, if a value differs.
     """
     from stochi.parity import draw_robustness
+    from stochi.parity.report.terminal import terminal_width, wrap
 
     print_accuracy(output, report)
+    for line in wrap(found_words(report), terminal_width()):
+        output.line(line)
     for warning in report.warnings():
         output.line(f"Warning: {warning}")
+    if out is not None:
+        report.save(out)
+    if html is not None:
+        report.to_html(html)
     if figure is not None:
         draw_robustness(report, figure)
-        output.line(f"Wrote {figure}")
+    for written in (out, html, figure):
+        if written is not None:
+            output.line(f"Wrote {written}")
     output.finish(report.to_json())
     if report.mismatches:
         raise typer.Exit(1)
+
+
+def found_words(report: "ParityReport") -> str:
+    """Return what the attacks found, in sentences: the row with the lowest accuracy of the chip."""
+    from stochi.parity.results import CHIP, FLOAT
+
+    clean, *attacked = report.accuracy
+    if not attacked:
+        return "Nothing was attacked."
+    lowest = min(attacked, key=lambda row: row.sides[CHIP].value)
+    chip, own = lowest.sides[CHIP], lowest.sides[FLOAT]
+    before = (clean.sides[CHIP].value, clean.sides[FLOAT].value)
+    if chip.value >= before[0]:
+        return (
+            f"No attack lowered the chip's accuracy, {before[0]:.1%} clean; attacks at a larger"
+            " budget, or with more iterations, may."
+        )
+    apart = lowest.differences["chip_minus_float"]
+    return (
+        f"At the lowest, under {lowest.attack}, the chip is right on {chip.value:.1%} of"
+        f" {chip.images} images and the float model on {own.value:.1%}; clean, on {before[0]:.1%}"
+        f" and {before[1]:.1%}. Chip − float: {100 * apart.value:+.1f} points"
+        f" [{100 * apart.low:+.1f}, {100 * apart.high:+.1f}]."
+    )

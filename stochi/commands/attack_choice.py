@@ -1,6 +1,6 @@
 """Attacks and budgets from the words of a command."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,24 @@ from stochi.errors import InputError
 
 if TYPE_CHECKING:
     from stochi.attacks import Attack, EventBudget
+
+IterationsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Iterations of attacks that have them; by default their own, 100 for AutoAttack's"
+        " parts and 20 for PGD. The Square in auto-standard keeps its 2500."
+    ),
+]
+DrawsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="EOT draws per gradient or answer; by default the attack's own, 10 for most and 20"
+        " for auto-rand and auto-standard."
+    ),
+]
+RestartsOption = Annotated[
+    int | None, typer.Option(help="Restarts of PGD, SA-PGD, APGD, FAB and Square; 1 by default.")
+]
 
 
 def read_attacks(

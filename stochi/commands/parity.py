@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.attack_choice import read_attacks, read_epsilons
+from stochi.commands.attack_choice import (
+    DrawsOption,
+    IterationsOption,
+    RestartsOption,
+    read_attacks,
+    read_epsilons,
+)
 from stochi.commands.compared import Asked, Compared, compare_sides, load_compared
 from stochi.commands.console import Output
 from stochi.commands.dated import with_command
@@ -77,6 +83,8 @@ AblationOption = Annotated[
         " and on those that the last of the attacks makes at the largest ε.",
     ),
 ]
+OF_ATTACKS = ("iterations", "draws", "restarts", "surrogates")
+"""Options that say how attacks run."""
 LavaOption = Annotated[bool, typer.Option(help="Run Lava beside the engine.")]
 
 
@@ -94,6 +102,9 @@ def parity_command(
     attack: AttackOption = "auto-snn",
     epsilon: EpsilonOption = 0.1,
     epsilons: EpsilonsOption = None,
+    iterations: IterationsOption = None,
+    draws: DrawsOption = None,
+    restarts: RestartsOption = None,
     surrogates: SurrogatesOption = None,
     flips: FlipsOption = None,
     share: ShareOption = None,
@@ -134,7 +145,7 @@ def parity_command(
     report_file, page = _check_outputs(asked, out, html)
     budgets = read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
-    attacks = _read_attacks(context, attack, surrogates, budgets, changes)
+    attacks = _read_attacks(context, budgets, changes)
     compared = load_compared(context, asked, output)
     attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
     options = _options(report_file, exact, attack_images, lava, trials, seed, device)
@@ -180,7 +191,7 @@ def _options(
 
 def _names_attacks(context: typer.Context) -> bool:
     """Return whether the user asks for attacks."""
-    return any(was_given(context, option) for option in ("attack", "epsilons", "surrogates"))
+    return any(was_given(context, option) for option in ("attack", "epsilons", *OF_ATTACKS))
 
 
 def _finish(output: Output, report: "ParityReport", out: Path, page: Path | None) -> None:
@@ -234,11 +245,7 @@ def print_accuracy(output: Output, report: "ParityReport") -> None:
 
 
 def _read_attacks(
-    context: typer.Context,
-    names: str,
-    surrogates: str | None,
-    budgets: list[float],
-    changes: "EventBudget",
+    context: typer.Context, budgets: list[float], changes: "EventBudget"
 ) -> "list[Attack]":
     """Make the attacks, none if every ε is 0.
 
@@ -246,11 +253,12 @@ def _read_attacks(
         InputError: attacks were asked for and every ε is 0, or as :func:`read_attacks`.
     """
     if any(budgets):
-        return read_attacks(names, budgets[0], surrogates=surrogates, budget=changes)
+        options = {option: context.params[option] for option in OF_ATTACKS}
+        return read_attacks(context.params["attack"], budgets[0], budget=changes, **options)
     if _names_attacks(context):
         raise InputError(
-            "an ε of 0 is not an attack; give one above 0, or leave --attack, --surrogates and"
-            " --epsilons out and give --epsilon 0 for none"
+            "an ε of 0 is not an attack; give one above 0, or give --epsilon 0 for none and leave"
+            " the options of attacks out"
         )
     return []
 

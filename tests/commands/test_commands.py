@@ -24,7 +24,7 @@ from stochi.deploy import Program
 from stochi.parity.report.tables import PARTS_TITLE
 from stochi.sim.lava.compatibility import LavaUnavailable
 from stochi.train.checkpoint import load_checkpoint
-from tests.commands.conftest import Run
+from tests.commands.conftest import Run, check_refused
 
 NAMES = (
     *("demo", "train", "tune", "export", "deploy", "show", "map", "simulate", "estimate"),
@@ -195,11 +195,31 @@ def test_attack_reports_both_sides(run: Run, trained: Path) -> None:
     assert [bool(e["made_by"]) for e in entries] == [False, False, True, True, False]
 
 
+def test_attack_and_parity_take_the_same_options(run: Run, trained: Path) -> None:
+    files = (str(trained / "m.pt"), str(trained / "m.program"))
+    attack = ("--attack", "pgd", "--iterations", "1", "--draws", "1", "--restarts", "1")
+    few = ("--images", "8", "--attack-images", "4", "--trials", "1")
+    for command, more in (("attack", ()), ("parity", ("--no-lava", "--exact", "2"))):
+        written = ("--out", f"{command}.json", "--html", f"{command}.html")
+        status, out, err = run(command, *files, *attack, *few, *more, *written)
+        assert status == 0, err
+        saved = json.loads(Path(f"{command}.json").read_text())
+        parameters = saved["configuration"]["attacks"][1]["parameters"]
+        assert (parameters["iterations"], parameters["restarts"]) == (1, 1)
+        assert saved["configuration"]["attack_images"] == 4
+        assert Path(f"{command}.html").read_text().startswith("<!") and "Wrote" in out
+        words = " ".join(out.split())
+        said = "At the lowest, under " in words or "No attack lowered the chip's" in words
+        assert said == (command == "attack")
+    check_refused(run, ("attack", *files, *few, "--out", "m.txt", "--html", "m.txt"), "m.txt")
+    check_refused(run, ("parity", *files, "--epsilon", "0", "--draws", "2"), "not an attack")
+
+
 @pytest.mark.parametrize("command", ["attack", "parity"])
 def test_the_attack_is_autoattack_for_spiking_networks_unless_told_otherwise(
     run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """Shortened behind the command's back, since ``stochi parity`` has no option for that."""
+    """Shortened behind the command's back, as options would show."""
     made: list[ImageAttack] = []
 
     def shorten(name: str, epsilon: float, **options: Any) -> ImageAttack:

@@ -18,7 +18,7 @@ from stochi.commands.fitted_noise import (
     is_fitted,
     refuse_fit_options,
 )
-from stochi.commands.options import refuse
+from stochi.commands.options import check_there, refuse
 from stochi.commands.own_inputs import read_labelled
 from stochi.commands.own_model import is_spec, load_own_model
 from stochi.commands.recorded import recorded_warnings
@@ -146,6 +146,7 @@ def load_compared(context: typer.Context, asked: Asked, output: Output) -> Compa
     """
     kind = kind_of(asked.model)
     _check_options(context, asked, kind)
+    check_there(*asked.files()[1:])
     with recorded_warnings() as caught:
         compared = _load(context, asked, kind, output)
     for message in caught:

@@ -15,6 +15,7 @@ from stochi.commands.options import (
     JsonOption,
     SeedOption,
     WeightsOption,
+    check_there,
     refuse,
     was_given,
 )
@@ -52,8 +53,8 @@ DtOption = Annotated[float, typer.Option(help="Length of a time step in seconds.
 SampleOption = Annotated[
     Path | None,
     typer.Option(
-        help="A few inputs of NAME, as it takes them, (batch, *shape) or (time steps, batch,"
-        " *shape): .npy, .npz or .pt."
+        help="A few inputs of NAME, as it takes them, (batch, *shape), (time steps, batch, *shape)"
+        " or (batch, time steps, *shape): .npy, .npz or .pt."
     ),
 ]
 ShapeOption = Annotated[
@@ -112,6 +113,7 @@ def export_command(
     path = named_after(model, f".{format_}") if out is None else out
     file = model.rpartition(":")[0] if is_spec(model) else model
     check_new_output(path, file, weights, sample)
+    check_there(weights, sample)
     with recorded_warnings() as caught:
         ready = _read_ready(context, model) if format_ == "onnx" else None
         events = False

@@ -82,7 +82,8 @@ class FitInputs:
         if axis == 1 and len(shown) != time_steps == shown.shape[1]:
             raise InputError(
                 f"{self.file}: its inputs have shape {tuple(shown.shape)}, the batch before the"
-                f" {time_steps} time steps; a stream is (time steps, batch, *shape)"
+                f" {time_steps} time steps; a stream is (time steps, batch, *shape): save"
+                " np.swapaxes(inputs, 0, 1)"
             )
         if axis == 1 and len(shown) != time_steps:
             raise InputError(

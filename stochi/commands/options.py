@@ -159,6 +159,13 @@ TrialOption = Annotated[
 TrialsOption = Annotated[int, typer.Option(help="Number of repetitions of each accuracy.")]
 
 
+def check_there(*files: Path | None) -> None:
+    """Raise InputError for a file that is missing, before anything slow or foreign is loaded."""
+    for file in files:
+        if file is not None and not file.exists():
+            raise InputError(f"{file}: no such file")
+
+
 def was_given(context: typer.Context, option: str) -> bool:
     """Return whether the user gave the option with this name of a parameter."""
     source = context.get_parameter_source(option)

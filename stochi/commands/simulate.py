@@ -21,6 +21,7 @@ from stochi.commands.options import (
     ProgramArgument,
     SeedOption,
     TrialOption,
+    check_there,
     refuse,
     was_given,
 )
@@ -129,6 +130,7 @@ def _check_target(context: typer.Context, form: str, out: Path | None, *read: Pa
     if out is None and was_given(context, "form"):
         raise InputError(f"--format {form}: it belongs to --out; leave it out")
     check_new_output(out, *read)
+    check_there(*read)
 
 
 def _save(record: "Record", program: "Program", out: Path, form: str) -> str:

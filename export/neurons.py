@@ -21,6 +21,7 @@ from stochi.deploy.graph.random_tau import RandomTau, describe
 from stochi.export.operations import Scale, Shape, Weights
 from stochi.export.problems import RETRAIN, Problems
 from stochi.export.signals import SPIKES, Signal, Source, Term
+from stochi.export.surrogates import DEFAULT, describe_surrogate
 
 _CLASSES = (snn.Leaky, snn.Synaptic, snn.Lapicque, snn.RLeaky, snn.RSynaptic)
 _STATE_FUNCTIONS = {"_base_sub": "subtract", "_base_zero": "zero", "_base_int": "none"}
@@ -268,6 +269,9 @@ def to_node(
 
 def _metadata(layer: SpikingLayer, dt: float, reads_membrane: bool) -> dict[str, Any]:
     metadata: dict[str, Any] = dict(layer.random)
+    surrogate = describe_surrogate(getattr(layer.module, "spike_grad", None))
+    if surrogate not in ("", DEFAULT):
+        metadata["surrogate"] = surrogate
     learned = [what for what, own in _LEARNED.items() if _learns(layer.module, own)]
     if learned:
         metadata["learns"] = " ".join(learned)

@@ -213,7 +213,7 @@ DEFAULTS = {"v_reset", "w_in", "input_type", "input_shape", "start_dim", "end_di
 _RANDOM_TAU: dict[str, Check] = dict.fromkeys(("distribution", "sampling", "input_gain"), text)
 _RANDOM_TAU |= {"parameters": _optional(_parameters), "bits": whole(0, most=64)}
 METADATA: dict[str, Check] = {
-    **dict.fromkeys(("reset", "learns", "readout", "reads", "convention"), text),
+    **dict.fromkeys(("reset", "learns", "surrogate", "readout", "reads", "convention"), text),
     **dict.fromkeys(("dt", "refractory", "reset_delay", "reset_current", "gate"), _number),
     **{"steps": whole(0, most=2**62), "groups": whole(1), "random_tau": _random_tau},
     "membrane_noise": _membrane_noise,

@@ -54,6 +54,7 @@ class RealNeuron:
             E[1 − λ] if λ is drawn with a mean gain.
         noise: what is added to the membranes at every time step, or None.
         gate: whether they are gates, which fire at random if they receive a spike.
+        surrogate: the gradient of training, as the graph describes it, or "".
     """
 
     decay: np.ndarray
@@ -71,6 +72,7 @@ class RealNeuron:
     rest: np.ndarray = field(default_factory=lambda: np.zeros(()))
     noise: MembraneNoise | None = None
     gate: bool = False
+    surrogate: str = ""
 
 
 def read_neuron(
@@ -255,7 +257,8 @@ def _read_metadata(name: str, node: nir.NIRNode, dt: float) -> dict[str, Any]:
     learns = frozenset(str(noted.get("learns", "")).split())
     flags = {what: _read_flag(name, noted, what) for what in FLAGS}
     found = {"reset": reset, **flags, "refractory": refractory, "learns": learns}
-    return {**found, "noise": read_membrane_noise(name, node)}
+    surrogate = str(noted.get("surrogate", ""))
+    return {**found, "surrogate": surrogate, "noise": read_membrane_noise(name, node)}
 
 
 def _read_flag(name: str, noted: dict[str, Any], what: str) -> bool:

@@ -15,6 +15,7 @@ from stochi.export.model.linear import linear_node
 from stochi.export.model.model import GraphModel
 from stochi.export.model.neuron import GraphNeuron
 from stochi.export.model.reading import Reading
+from stochi.export.surrogates import make_surrogate
 
 
 def from_nir(
@@ -86,5 +87,8 @@ def _modules(wiring: Wiring, dt: float, dtype: torch.dtype) -> dict[str, nn.Modu
                 modules[name] = linear_node(name, node, shape, dtype)
         if layer.node:
             neuron = read_neuron(layer.node, wiring.nodes[layer.node], dt, layer.shape)
-            modules[layer.node] = GraphNeuron(neuron, layer.shape, dtype)
+            made = GraphNeuron(neuron, layer.shape, dtype)
+            if not neuron.gate:
+                made.spike_grad = make_surrogate(layer.node, neuron.surrogate)
+            modules[layer.node] = made
     return modules

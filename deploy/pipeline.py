@@ -78,11 +78,7 @@ def lower(
     check_arguments(lower, locals(), besides=("graph", "calibration", "fitted", "bits"))
     graph = resolve_conventions(graph, dt=dt, convention=convention, reset=reset)
     options: dict[str, Any] = {"dt": dt, "time_steps": time_steps, "random_source": random_source}
-    try:
-        target = make_target(graph, chip, noise, events=events, **options)
-    except NoGradedInput as error:
-        for_events = make_target(graph, chip, noise, events=True, **options)
-        raise _with_problems_of_layers(error, graph, for_events, bits) from error
+    target = _make_target(graph, chip, noise, events, bits, options)
     check_fit_options(noise, calibration, fitted)
     check_table_bits(noise, bits)
     network = choose_table_bits(cut_into_layers(graph, target.dt), bits)
@@ -96,6 +92,22 @@ def lower(
     warn_of_ranges(network, program, shown)
     warn_of_coarse_weights(network, program)
     return program
+
+
+def _make_target(
+    graph: nir.NIRGraph,
+    chip: str,
+    noise: str,
+    events: bool,
+    bits: int | None,
+    options: dict[str, Any],
+) -> Target:
+    """Make the target; if the chip does not take the input, name the layers' problems, too."""
+    try:
+        return make_target(graph, chip, noise, events=events, **options)
+    except NoGradedInput as error:
+        for_events = make_target(graph, chip, noise, events=True, **options)
+        raise _with_problems_of_layers(error, graph, for_events, bits) from error
 
 
 def _with_problems_of_layers(

@@ -51,9 +51,8 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
             steps, batch, ...), at the last one, or their mean or sum over time, (batch, ...). Of a
             tuple, such as ``(spk_rec, mem_rec)``, the first element counts. Wrap a network that
             computes one time step per call in ``stochi.train.RepeatSteps``.
-        sample: a batch of inputs of the shape to export. Two or more show whether forward mixes the
-            inputs of a batch; one is doubled for the check. Events may also be (batch, time steps,
-            *shape); their graph takes time steps first.
+        sample: a batch of inputs of the shape to export. One is doubled for the check. Events may
+            also be (batch, time steps, *shape); their graph takes time steps first.
         dt: length of a time step in seconds, kept in ``graph.metadata["dt"]``.
 
     Returns:
@@ -70,10 +69,9 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
 
     Warns:
         QuietLayerWarning: a layer never spikes in the check.
-        ReadValuesWarning: forward reads values out of tensors, which a graph keeps as on the
-            sample, and its answer depends on them, although the check saw no difference.
-        SampleRangeWarning: the sample is not in [0, 1], as a Program's inputs are.
-        ClampedDecay: a neuron's decay is out of [0, 1], where snnTorch clamps it.
+        ReadValuesWarning: the answer depends on values that forward reads out of tensors, which a
+            graph keeps as on the sample, although the check saw no difference.
+        SampleRangeWarning, ClampedDecay: the sample, or a neuron's decay, is not in [0, 1].
     """
     check_arguments(to_nir, locals(), besides=("model", "sample"))
     if not isinstance(model, nn.Module):
@@ -90,8 +88,7 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
             raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
         try:
             copied, sample = _in_one_type(copied, sample)
-            _check_finite(copied)
-            _warn_of_clamped(copied)
+            _check_numbers(copied)
             return _export(copied, sample, float(dt))
         finally:
             release_copy(copied)
@@ -118,6 +115,12 @@ def _checked_sample(model: nn.Module, sample: torch.Tensor) -> torch.Tensor:
                 SampleRangeWarning,
             )
     return sample
+
+
+def _check_numbers(model: nn.Module) -> None:
+    """Raise ExportError for numbers that are not finite; warn of decays that are clamped."""
+    _check_finite(model)
+    _warn_of_clamped(model)
 
 
 def _warn_of_clamped(model: nn.Module) -> None:

@@ -73,16 +73,14 @@ def train_classifier(
         The network in eval mode, and the results of every epoch.
 
     Raises:
-        InputError: the labels are not classes, there are too few samples, the defence does not fit
-            network or samples, a step does not fit the memory, or the file of ``keep`` belongs to
-            another training.
+        InputError: the labels are not classes, there are too few samples, the defence does not
+            fit, a step does not fit the memory, or ``keep`` belongs to another training.
     """
     check_arguments(train_classifier, locals())
     defence = Defence() if defence is None else defence
     processes = Processes() if processes is None else processes
     place = check_device(device if processes.device is None else processes.device)
-    _check_classes(samples)
-    _check_defence(defence, samples)
+    _check_samples(defence, samples)
     processes.check_batch_size(config.batch_size)
     held_out = _count_held_out(samples, config.validation_share)
     samples = _with_mixed_front(samples, held_out, config.validation_share)
@@ -160,8 +158,9 @@ def _check_classes(samples: Labelled) -> None:
             )
 
 
-def _check_defence(defence: Defence, samples: Labelled) -> None:
-    """Raise InputError if a defence does not train on samples of this form."""
+def _check_samples(defence: Defence, samples: Labelled) -> None:
+    """Raise InputError if a defence does not train on samples of this form, or without classes."""
+    _check_classes(samples)
     if isinstance(samples, Images) and not defence.takes_images:
         raise InputError(
             f"defence {defence.name!r} trains on events, and these samples are images; use fgsm or"

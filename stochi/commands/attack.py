@@ -118,13 +118,10 @@ def attack_command(
 ) -> None:
     """Measure the accuracy of a float model and of its Program under attacks, with EOT.
 
-    Unless told otherwise, the attack is AutoAttack's version for spiking networks, or on a Program
-    that takes events greedy-spikes. Attacks that follow gradients are made on the float model and
-    on the twin; attacks that only ask for answers are made on the float model and on the Program
-    itself. Every side is shown all images. Exit status 1 if the twin has other integers.
+    Attacks that follow gradients are made on the float model and on the twin, others on the float
+    model and on the Program; every side is shown all images. Exit status 1 if a value differs.
     """
-    output = Output(as_json)
-    budgets = read_epsilons(context, epsilons, epsilon)
+    output, budgets = Output(as_json), read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
     attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates, changes)
     count = None if inputs is not None and not was_given(context, "images") else images
@@ -132,15 +129,12 @@ def attack_command(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
-    check_new_output(out, *asked.files(), html)
-    check_new_output(html, *asked.files())
-    check_new_figure(figure, *asked.files())
+    _check_outputs(asked, out, html, figure)
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, draws, changes)
-    options = _options(model, trials, seed, device) | _exact(compared)
-    options["attack_images"] = attack_images
-    report = compare_sides(output, compared, attacks, budgets, options)
-    _finish(output, with_command(report, asked.shown), out, html, figure)
+    options = _options(model, trials, seed, device, attack_images) | _exact(compared)
+    report = with_command(compare_sides(output, compared, attacks, budgets, options), asked.shown)
+    _finish(output, report, out, html, figure)
 
 
 def _fit_events(
@@ -161,9 +155,19 @@ def _fit_events(
     return attacks
 
 
-def _options(model: str, trials: int, seed: int, device: str) -> dict[str, Any]:
+def _check_outputs(asked: Asked, out: Path | None, html: Path | None, figure: Path | None) -> None:
+    """Raise InputError unless all files can be written, and none replaces one that is read."""
+    check_new_output(out, *asked.files(), html)
+    check_new_output(html, *asked.files())
+    check_new_figure(figure, *asked.files(), out, html)
+
+
+def _options(
+    model: str, trials: int, seed: int, device: str, attack_images: int | None
+) -> dict[str, Any]:
     """Return the options of ``check_parity`` for accuracies alone."""
     options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
+    options["attack_images"] = attack_images
     keep = named_after(model, "_attack.unfinished")
     return options | {"lava": False, "margins": None, "keep": keep}
 

@@ -56,7 +56,7 @@ from stochi.errors import InputError
 from stochi.files import is_written_through
 
 if TYPE_CHECKING:
-    from stochi.attacks import Attack, EventBudget
+    from stochi.attacks import Attack
     from stochi.parity import ParityReport
 
 OutOption = Annotated[
@@ -133,9 +133,8 @@ def parity_command(
 ) -> None:
     """Compare a float model with its Program on test images, or on your own inputs.
 
-    Twin, engine and Lava are compared value for value; the float model and the Program in
-    distribution and in accuracy, clean and, unless told otherwise, under AutoAttack for SNNs.
-    Exit status 1 if a single value differs.
+    Twin, engine and Lava value for value; float model and Program in distribution and accuracy,
+    clean and, unless told otherwise, under AutoAttack for SNNs. Exit status 1 if a value differs.
     """
     output = Output(as_json)
     asked = Asked(
@@ -143,9 +142,7 @@ def parity_command(
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
     )
     report_file, page = _check_outputs(asked, out, html)
-    budgets = read_epsilons(context, epsilons, epsilon)
-    changes = read_event_budget(flips, share, kinds, max_delay, refractory)
-    attacks = _read_attacks(context, budgets, changes)
+    attacks, budgets = _read_attacks(context)
     compared = load_compared(context, asked, output)
     attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
     options = _options(report_file, exact, attack_images, lava, trials, seed, device)
@@ -244,23 +241,26 @@ def print_accuracy(output: Output, report: "ParityReport") -> None:
         output.table(parts, tables.PARTS_TITLE, text_columns=2)
 
 
-def _read_attacks(
-    context: typer.Context, budgets: list[float], changes: "EventBudget"
-) -> "list[Attack]":
-    """Make the attacks, none if every ε is 0.
+def _read_attacks(context: typer.Context) -> "tuple[list[Attack], list[float]]":
+    """Make the attacks, none if every ε is 0; also return every ε.
 
     Raises:
         InputError: attacks were asked for and every ε is 0, or as :func:`read_attacks`.
     """
+    given = context.params
+    budgets = read_epsilons(context, given["epsilons"], given["epsilon"])
+    budget = ("flips", "share", "kinds", "max_delay", "refractory")
+    changes = read_event_budget(*(given[option] for option in budget))
     if any(budgets):
-        options = {option: context.params[option] for option in OF_ATTACKS}
-        return read_attacks(context.params["attack"], budgets[0], budget=changes, **options)
+        options = {option: given[option] for option in OF_ATTACKS}
+        made = read_attacks(given["attack"], budgets[0], budget=changes, **options)
+        return made, budgets
     if _names_attacks(context):
         raise InputError(
             "an ε of 0 is not an attack; give one above 0, or give --epsilon 0 for none and leave"
             " the options of attacks out"
         )
-    return []
+    return [], budgets
 
 
 def _if_attackable(output: Output, compared: Compared, attacks: "list[Attack]") -> "list[Attack]":

@@ -78,10 +78,14 @@ def main() -> None:
 
 
 def _format_warning(message: Warning | str, *where: object) -> str:
-    """Return a warning as commands print them, on one line, whoever gives it."""
+    """Return a warning as commands print them, on one line, whoever gives it; "" if it was told."""
     category, file, line, *_ = where
+    shown, told = escape_message(" ".join(str(message).split())), current_habits().told
+    if shown in told:
+        return ""
+    told.add(shown)
     origin = f" ({category.__name__}, {file}:{line})" if current_habits().verbose else ""  # type: ignore[attr-defined]
-    return f"Warning: {escape_message(' '.join(str(message).split()))}{origin}\n"
+    return f"Warning: {shown}{origin}\n"
 
 
 if __name__ == "__main__":

@@ -73,8 +73,11 @@ class Output:
         self.result.print(escape_text(message), markup=False, emoji=False, soft_wrap=True)
 
     def warning(self, message: str) -> None:
-        """Print a warning on stderr, also beside JSON."""
-        print(f"Warning: {escape_message(' '.join(message.split()))}", file=sys.stderr)
+        """Print a warning on stderr, also beside JSON, unless the command printed it before."""
+        shown, told = escape_message(" ".join(message.split())), current_habits().told
+        if shown not in told:
+            told.add(shown)
+            print(f"Warning: {shown}", file=sys.stderr)
 
     def leave_stdout(self, context: typer.Context) -> None:
         """Send what others print, such as a user's network, to stderr until the command ends."""

@@ -48,12 +48,14 @@ class Habits:
         quiet: whether progress is left out.
         verbose: whether warnings say where they come from, and errors have a traceback.
         written: the files that the command writes, the most important first.
+        told: the warnings that were printed, each of which is printed once.
     """
 
     force: bool = False
     quiet: bool = False
     verbose: bool = False
     written: list[Path] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
 
 
 _HABITS: ContextVar[Habits | None] = ContextVar("habits", default=None)

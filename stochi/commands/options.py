@@ -71,9 +71,9 @@ AttackOption = Annotated[
         help="Names separated by commas: auto-snn, fgsm, mi-fgsm, pgd, pgd-cosine, sa-pgd, apgd,"
         " apgd-dlr, apgd-t, fab, auto-rand, auto-standard, square, hop-skip-jump; for streams of"
         " events random-events, greedy-spikes, boundary, sparse-gradient, probabilistic-pgd,"
-        " spike-fool, retiming, top-gradient, frame, corner, dash, mask-aware-dash, of which 'stochi"
-        " attack' runs greedy-spikes unless told otherwise. auto-snn is AutoAttack for spiking"
-        " networks. Uniform noise always joins attacks on images.",
+        " spike-fool, retiming, top-gradient, frame, corner, dash, mask-aware-dash; of these"
+        " 'stochi attack' runs greedy-spikes unless told otherwise. auto-snn is AutoAttack for"
+        " spiking networks. Uniform noise always joins attacks on images.",
     ),
 ]
 SurrogatesOption = Annotated[

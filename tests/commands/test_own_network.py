@@ -139,6 +139,26 @@ def test_export_names_what_is_wrong_with_weights(
     check_refused(run, (*words, "--out", "n.nir"), message)
 
 
+def test_a_warning_is_printed_once(run: Run, own: Path) -> None:
+    Path("clamped.py").write_text(
+        "import torch\nfrom own import Tutorial5\n\n\ndef make_net():\n    made = Tutorial5()\n"
+        "    made.lif1.beta = torch.tensor(1.2)\n    return made\n"
+    )
+    words = ("parity", "clamped.py:make_net", "--weights", "clamped.pt", "--inputs", "test.npz")
+    state = own_net().state_dict() | {"lif1.beta": torch.tensor(1.2)}
+    torch.save(state, "clamped.pt")
+    status, _, err = run(*words, *QUICK)
+    assert status == 0, err
+    assert err.count("its beta is 1.2, and snnTorch computes with") == 1
+
+
+def test_missing_files_are_told_before_code_runs(run: Run, own: Path) -> None:
+    for command, option in (("export", "--sample"), ("parity", "--inputs"), ("attack", "--inputs")):
+        status, _, err = run(command, "own.py:make_net", "--weights", "gone.pt", option, "x.npy")
+        assert status == 2 and "gone.pt: no such file" in err
+        assert "words of the network's file" not in err
+
+
 INPUT_PROBLEMS = [
     ("gone.npy", "gone.npy: no such file"),
     (".", ".: give a file of numpy"),

@@ -176,7 +176,7 @@ def _check_shape(program: Program, given: tuple[int, ...]) -> bool:
         raise InputError(
             f"inputs have shape {given}, the batch before the time steps, of which this Program has"
             f" {steps}; a stream is (time steps, batch, {sizes(shape)}): pass"
-            " inputs.transpose(0, 1)"
+            " inputs.transpose(0, 1), in a file np.swapaxes(inputs, 0, 1)"
         )
     if each_step and given[0] != steps:
         raise InputError(

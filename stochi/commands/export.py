@@ -123,8 +123,6 @@ def export_command(
                 shown = _read_sample(context, sample, shape, seed)
                 output.leave_stdout(context)
                 network = load_own_model(model, weights)
-                if weights is None:
-                    output.line(f"Weights as {model} makes them; --weights FILE loads others")
             else:
                 network, shown, events = _load_trained(context, model, data, data_dir)
             ready = _to_nir(network, shown, dt)
@@ -135,6 +133,8 @@ def export_command(
             found = _write_nir(ready, path, output)
     for message in caught:
         output.line(f"Warning: {message}")
+    if weights is None and kind_of(model) == CODE:
+        output.line(f"Weights as {model} makes them; --weights FILE loads others")
     output.line(str(found.pop("line")))
     output.finish(found | {"warnings": caught})
 

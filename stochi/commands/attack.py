@@ -54,6 +54,7 @@ from stochi.commands.options import (
 from stochi.commands.output_names import named_after
 from stochi.commands.parity import print_accuracy
 from stochi.errors import InputError
+from stochi.plain_text import counted, in_percent
 
 if TYPE_CHECKING:
     from stochi.attacks import Attack, EventBudget
@@ -225,6 +226,7 @@ def _finish(
 
 def found_words(report: "ParityReport") -> str:
     """Return what the attacks found, in sentences: the row with the lowest accuracy of the chip."""
+    from stochi.parity.report.words import points
     from stochi.parity.results import CHIP, FLOAT
 
     clean, *attacked = report.accuracy
@@ -235,13 +237,13 @@ def found_words(report: "ParityReport") -> str:
     before = (clean.sides[CHIP].value, clean.sides[FLOAT].value)
     if chip.value >= before[0]:
         return (
-            f"No attack lowered the chip's accuracy, {before[0]:.1%} clean; attacks at a larger"
-            " budget, or with more iterations, may."
+            f"No attack lowered the chip's accuracy, {in_percent(before[0], 1)} clean; attacks at a"
+            " larger budget, or with more iterations, may."
         )
     apart = lowest.differences["chip_minus_float"]
     return (
-        f"At the lowest, under {lowest.attack}, the chip is right on {chip.value:.1%} of"
-        f" {chip.images} images and the float model on {own.value:.1%}; clean, on {before[0]:.1%}"
-        f" and {before[1]:.1%}. Chip − float: {100 * apart.value:+.1f} points"
-        f" [{100 * apart.low:+.1f}, {100 * apart.high:+.1f}]."
+        f"At the lowest, under {lowest.attack}, the chip is right on"
+        f" {in_percent(chip.value, 1)} of {counted(chip.images, 'image')} and the float model on"
+        f" {in_percent(own.value, 1)}; clean, on {in_percent(before[0], 1)} and"
+        f" {in_percent(before[1], 1)}. Chip − float: {points(apart)} points."
     )

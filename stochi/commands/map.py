@@ -104,7 +104,7 @@ def draw_text(mapping: "Mapping") -> list[str]:
     shared = sum(len({part.layer for part in core.parts}) > 1 for core in mapping.cores)
     lines = [*shown, f"Each letter is a core: {legend}"]
     if shared:
-        cores = f"{_count(shared, 'core')} {'holds' if shared == 1 else 'hold'}"
+        cores = f"{counted(shared, 'core')} {'holds' if shared == 1 else 'hold'}"
         lines.append(f"{cores} several layers, under the letter of the one with most neurons")
     return lines
 

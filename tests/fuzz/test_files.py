@@ -21,4 +21,4 @@ def test_every_file_gives_a_right_answer_or_one_line(module: str) -> None:
     tally = survey(module, cases)
     assert tally.faults == {}
     assert sum(tally.outcomes.values()) == len(cases)
-    assert tally.outcomes[RIGHT] > 0
+    assert tally.outcomes[RIGHT] > 0 or not THOROUGH

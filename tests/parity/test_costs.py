@@ -58,7 +58,8 @@ def test_a_check_has_the_numbers_of_the_estimate_and_of_its_own_run(
     for layer in found.layers:
         spikes = record.spikes.get(layer.layer)
         assert layer.spikes == (0 if spikes is None else int(spikes.sum()) / 4)
-    assert found.input_sent == program.target.time_steps * float((few.inputs > 0).sum()) / 4
+    shown = (few.inputs * program.target.input_levels).round() > 0
+    assert found.input_sent == program.target.time_steps * float(shown.sum()) / 4
     mapping = map_cores(program)
     assert found.cores.taken == len(mapping.cores) and found.cores.unchecked == mapping.unknown
 

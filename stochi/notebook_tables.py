@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from stochi.plain_text import escape_lines
 
+_CELL = "padding:.3em .6em;vertical-align:top"
+"""Style of a cell, since not every viewer of notebooks has one of its own."""
+
 
 def html_table(title: str, rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
     """Return rows of text as a table with a caption.
@@ -24,7 +27,8 @@ def _row(cells: Sequence[str], tag: str, text_columns: int) -> str:
     shown = []
     for number, cell in enumerate(cells):
         side = "left" if number < text_columns else "right"
-        shown.append(f'<{tag} style="text-align:{side}">{_shown(cell)}</{tag}>')
+        style = f"{_CELL};text-align:{side}"
+        shown.append(f'<{tag} style="{style}">{_shown(cell)}</{tag}>')
     return f"<tr>{''.join(shown)}</tr>"
 
 

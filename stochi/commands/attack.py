@@ -52,7 +52,7 @@ from stochi.commands.options import (
     was_given,
 )
 from stochi.commands.output_names import named_after
-from stochi.commands.parity import print_accuracy
+from stochi.commands.parity import print_accuracy, print_wrapped
 from stochi.errors import InputError
 from stochi.plain_text import counted, in_percent
 
@@ -203,13 +203,11 @@ def _finish(
         typer.Exit: with status 1, if a value differs.
     """
     from stochi.parity import draw_robustness
-    from stochi.parity.report.terminal import terminal_width, wrap
 
     print_accuracy(output, report)
-    for line in wrap(found_words(report), terminal_width()):
-        output.line(line)
+    print_wrapped(output, found_words(report))
     for warning in report.warnings():
-        output.line(f"Warning: {warning}")
+        print_wrapped(output, f"Warning: {warning}")
     if out is not None:
         report.save(out)
     if html is not None:
@@ -226,8 +224,8 @@ def _finish(
 
 def found_words(report: "ParityReport") -> str:
     """Return what the attacks found, in sentences: the row with the lowest accuracy of the chip."""
-    from stochi.parity.report.words import points
     from stochi.parity.results import CHIP, FLOAT
+    from stochi.parity.words import points
 
     clean, *attacked = report.accuracy
     if not attacked:

@@ -202,32 +202,42 @@ def _finish(output: Output, report: "ParityReport", out: Path, page: Path | None
 
 
 def finish_report(output: Output, report: "ParityReport", written: str) -> None:
-    """Print a report's tables, costs, verdict, warnings and what was written; end the command.
+    """Print a report's verdict, tables, costs, the verdict in full, and warnings; end the command.
 
     Raises:
         typer.Exit: with status 1, if a value differs.
     """
+    from stochi.parity.ablation_results import ABLATION_TITLE
     from stochi.parity.report import tables
     from stochi.parity.report.cost_words import cost_line
-    from stochi.parity.report.terminal import terminal_width, wrap
 
+    print_wrapped(output, report.verdict.headline)
+    output.line("")
     print_accuracy(output, report)
     if report.ablation is not None:
-        output.table(report.ablation_table(), tables.ABLATION_TITLE)
+        output.table(report.ablation_table(), ABLATION_TITLE)
     if report.distribution is not None:
-        output.table(report.distribution_table(), tables.DISTRIBUTION_TITLE, text_columns=2)
+        output.table(report.distribution_table(), tables.DISTRIBUTION_TITLE)
     output.table(report.exact_table(), tables.EXACT_TITLE)
     output.line(f"{report.mismatches:,} mismatches in {report.compared:,} compared values")
     costs = cost_line(report.costs)
     for text in (costs, report.verdict.text):
-        for line in [] if text is None else wrap(text, terminal_width()):
-            output.line(line)
+        if text is not None:
+            print_wrapped(output, text)
     for warning in report.warnings():
-        output.line(f"Warning: {warning}")
+        print_wrapped(output, f"Warning: {warning}")
     output.line(f"Wrote {written}")
     output.finish(report.to_json())
     if report.mismatches:
         raise typer.Exit(1)
+
+
+def print_wrapped(output: Output, text: str) -> None:
+    """Print text in lines that fit the terminal."""
+    from stochi.parity.terminal import terminal_width, wrap
+
+    for line in wrap(text, terminal_width()):
+        output.line(line)
 
 
 def print_accuracy(output: Output, report: "ParityReport") -> None:
@@ -235,8 +245,10 @@ def print_accuracy(output: Output, report: "ParityReport") -> None:
     from stochi.parity.report import tables
 
     output.table(report.table(), report.title)
-    if report.errors is None:
-        output.table(report.differences_table(), tables.DIFFERENCES_TITLE)
+    rows = report.differences_table()
+    if len(rows) > 1:
+        flips_only = not set(rows[0]) & set(tables.DIFFERENCES.values())
+        output.table(rows, tables.FLIPS_TITLE if flips_only else tables.DIFFERENCES_TITLE)
     if len(parts := report.parts_table()) > 1:
         output.table(parts, tables.PARTS_TITLE, text_columns=2)
 

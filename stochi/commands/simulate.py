@@ -180,5 +180,5 @@ def _print_answers(
 def _counted(predictions: "torch.Tensor") -> str:
     """Return how often each class was predicted, the most frequent ones first."""
     counts = Counter(predictions.tolist()).most_common()
-    shown = ", ".join(f"class {name} {count}×" for name, count in counts[:LISTED])
+    shown = ", ".join(f"class {name}: {count}" for name, count in counts[:LISTED])
     return shown + (f" and {len(counts) - LISTED} other classes" if counts[LISTED:] else "")

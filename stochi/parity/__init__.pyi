@@ -1,4 +1,5 @@
 from .ablation.comparison import ablate as ablate
+from .ablation_results import Ablation as Ablation
 from .check import check_parity as check_parity
 from .distribution.results import Margins as Margins
 from .distribution.verdicts import combine_seeds as combine_seeds
@@ -9,4 +10,3 @@ from .report.schema import report_schema as report_schema
 from .report.side_by_side import ReportComparison as ReportComparison
 from .report.side_by_side import compare_reports as compare_reports
 from .report.side_by_side import load_reports as load_reports
-from .results import Ablation as Ablation

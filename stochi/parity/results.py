@@ -1,8 +1,7 @@
 """Typed results of a parity check; ``docs/report.md`` describes every field."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from stochi.attacks.recipe import Recipe
 from stochi.parity.records.comparison import LayerComparison
@@ -230,76 +229,3 @@ class RunDetails:
     data: str
     date: str | None = None
     command: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class AblationConfiguration:
-    """What an ablation was asked for."""
-
-    chip: str
-    noise: str
-    images: int
-    attack: str | None
-    attack_images: int
-    trials: int
-    seed: int
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A variant's answers on one set of images.
-
-    Attributes:
-        accuracy: None for a regression.
-        error: mean squared error of a regression; None otherwise.
-        minus_float: paired difference of that from the float model's.
-    """
-
-    accuracy: Estimate | None
-    error: Estimate | None
-    minus_float: Estimate
-
-
-@dataclass(frozen=True)
-class RateShift:
-    """A layer's firing rate and its relative difference from the float model's.
-
-    Attributes:
-        rate: spikes per neuron and time step.
-        minus_float: None if only the float model is silent.
-    """
-
-    rate: float
-    minus_float: Estimate | None
-
-
-@dataclass(frozen=True)
-class Variant:
-    """The float model with one of the chip's properties, or none, or all.
-
-    Attributes:
-        attacked: None without an attack.
-        rates: layer → its rate on the clean images.
-    """
-
-    clean: Shown
-    attacked: Shown | None
-    rates: Mapping[str, RateShift]
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """What :func:`stochi.parity.ablate` found.
-
-    Attributes:
-        variants: "float", each switch of :mod:`stochi.parity.ablation.model`, and "all", the
-            Program.
-    """
-
-    configuration: AblationConfiguration
-    variants: Mapping[str, Variant]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values of all of it."""
-        return asdict(self)

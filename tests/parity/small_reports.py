@@ -14,6 +14,13 @@ from stochi.data import Images
 from stochi.deploy import lower
 from stochi.export import to_nir
 from stochi.parity import ParityReport, ablate, check_parity
+from stochi.parity.ablation_results import (
+    Ablation,
+    AblationConfiguration,
+    RateShift,
+    Shown,
+    Variant,
+)
 from stochi.parity.costs import AnnEnergy, CoresTaken, Costs, Energy, LayerCosts
 from stochi.parity.distribution.results import (
     AnswerDistribution,
@@ -26,8 +33,6 @@ from stochi.parity.event_sample import EventFrames, EventSample
 from stochi.parity.records.comparison import FirstMismatch, LayerComparison
 from stochi.parity.results import (
     SIDES,
-    Ablation,
-    AblationConfiguration,
     AccuracyRow,
     Configuration,
     Errors,
@@ -37,11 +42,8 @@ from stochi.parity.results import (
     LayerTrace,
     MaskingSign,
     OwnComparison,
-    RateShift,
     RunDetails,
     SampleTrace,
-    Shown,
-    Variant,
 )
 from stochi.statistics.intervals import Estimate
 from tests.conftest import conv_net

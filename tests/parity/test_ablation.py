@@ -17,9 +17,9 @@ from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import Draws
 from stochi.parity import Ablation, ablate
 from stochi.parity.ablation.model import SWITCHES, AblatedModel, shown_inputs, switches_of
+from stochi.parity.ablation_results import ablation_rows
 from stochi.parity.records.float_model import run_float_model
 from stochi.parity.records.watching import watch_model
-from stochi.parity.report.tables import ablation_rows
 from stochi.sim import run
 from stochi.statistics.intervals import Estimate
 from stochi.train import set_draws

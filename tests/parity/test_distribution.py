@@ -118,7 +118,7 @@ def test_a_sigma_that_is_a_fifth_off_is_found(net, program, images, reference) -
             assert getattr(found.layers[layer], quantity).verdict == "different"
     assert found.layers["network.lif1"].fano.difference > 0.1
     warnings = find_warnings([], [], found, {})
-    assert "firing rate of network.lif1" in warnings[0]
+    assert "firing rates of network.lif1" in warnings[0]
 
 
 def test_a_stand_in_without_noise_is_found(net, images, reference) -> None:  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.parity.small_reports import (
     accuracy_row,
     costs,
     errors,
+    estimate,
     event_sample,
     full_report,
     plain_report,
@@ -24,7 +26,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on the PATH")
-PAGES = ("full", "mismatches", "regression", "events", "compared")
+PAGES = ("full", "mismatches", "regression", "events", "compared", "demo")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken.to_html(folder / "mismatches.html")
     plain_report(accuracy=(), errors=errors(0.01)).to_html(folder / "regression.html")
     plain_report(costs=costs(), events=event_sample()).to_html(folder / "events.html")
+    shown = {"lava": estimate(0.5)}, {"lava": estimate(0.5), "made_on": "float"}
+    rows = accuracy_row(), accuracy_row("AutoAttack snn-20 (EOT 5), ε = 0.1", 0.5, -0.2, 0.15)
+    rows = tuple(replace(row, **more) for row, more in zip(rows, shown, strict=True))
+    plain_report(accuracy=rows).to_html(folder / "demo.html")
     attacked = plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM, ε = 0.1", 0.4, -0.2)))
     compare_reports({"full": full, "broken": broken, "a": attacked}).to_html(
         folder / "compared.html"
@@ -94,6 +100,38 @@ def test_nothing_overflows_a_phone(show: Any, name: str, javascript: bool) -> No
         assert figure.bounding_box()["width"] <= 380
 
 
+HIDDEN = "box => box.scrollWidth - box.clientWidth"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_table_is_wider_than_a_desktop_page(show: Any, name: str) -> None:
+    page = show(name, viewport={"width": 1280, "height": 800})
+    boxes = page.locator(".scroll").all()
+    assert boxes
+    for box in boxes:
+        assert box.evaluate(HIDDEN) <= 0, box.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_shows_what_decides_and_text_that_can_be_read(show: Any, name: str) -> None:
+    page = show(name, viewport={"width": 380, "height": 800})
+    decisive = ("verdict", "mismatches", "chip − float", "chip − float, points")
+    seen = 0
+    for box in page.locator("main .scroll").all():
+        heads = box.locator("thead th").all_inner_texts()
+        right = box.bounding_box()["x"] + box.bounding_box()["width"]
+        for number in (n for n, head in enumerate(heads[:3]) if head.strip() in decisive):
+            cell = box.locator("thead th").nth(number).bounding_box()
+            assert cell["x"] + cell["width"] <= right, heads
+            seen += 1
+    assert seen
+    for picture in page.locator("svg").all():
+        shown = picture.bounding_box()["width"] / picture.evaluate(
+            "one => one.viewBox.baseVal.width"
+        )
+        assert 13 * shown >= 11
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_dark_mode_is_dark(show: Any, name: str) -> None:
     colors = {}
@@ -107,7 +145,7 @@ def test_dark_mode_is_dark(show: Any, name: str) -> None:
 def test_columns_sort(show: Any) -> None:
     page = show("full")
     table = "#accuracy .scroll >> nth=0"
-    button = page.locator(f"{table} >> thead button").nth(4)
+    button = page.locator(f"{table} >> thead button").nth(4)  # the chip's accuracy
     head = page.locator(f"{table} >> thead th").nth(4)
     for direction, sign in (("ascending", 1), ("descending", -1)):
         button.click()

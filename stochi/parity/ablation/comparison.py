@@ -24,6 +24,13 @@ from stochi.export.nir_graph import to_nir
 from stochi.hardware.draws import Draws
 from stochi.modes import in_eval_mode
 from stochi.parity.ablation.model import AblatedModel, shown_inputs, switches_of
+from stochi.parity.ablation_results import (
+    Ablation,
+    AblationConfiguration,
+    RateShift,
+    Shown,
+    Variant,
+)
 from stochi.parity.arguments import (
     BATCH_SIZE,
     as_float_model,
@@ -34,14 +41,7 @@ from stochi.parity.attacked import make_attacked
 from stochi.parity.records.float_model import seeded_draws
 from stochi.parity.records.outputs import answers_of, probes_for
 from stochi.parity.records.watching import watch_model
-from stochi.parity.results import (
-    FLOAT,
-    Ablation,
-    AblationConfiguration,
-    RateShift,
-    Shown,
-    Variant,
-)
+from stochi.parity.results import FLOAT
 from stochi.parity.scores import estimate_score, estimate_score_difference, score_answers
 from stochi.parity.sides import attacked_model, check_reading, check_time_steps
 from stochi.plain_text import counted

@@ -34,7 +34,9 @@ def trial_variances(logits: np.ndarray) -> np.ndarray:
     Args:
         logits: (trials, images, classes), of at least 2 trials.
     """
-    variances: np.ndarray = logits.var(0, ddof=1).mean(1)
+    # The mean of equal numbers may be rounded, and would leave a variance above 0.
+    varied = (logits != logits[:1]).any(0)
+    variances: np.ndarray = (logits.var(0, ddof=1) * varied).mean(1)
     return variances
 
 

@@ -102,6 +102,9 @@ def _compare_layer(found: ImageStatistics, name: str, margins: Margins) -> Layer
         if spikes.distance is not None and spikes.across is not None:
             distance = _relative(*spikes.distance, margins.distance)
             distance_across = _relative(spikes.distance[0], spikes.across, margins.distance)
+            if distance_across.difference is None and not spikes.distance[1].any():
+                # Trials that are all alike, on both sides, do not measure a distance.
+                distance_across = replace(distance_across, verdict="undecided")
     if found.trials > 1:
         membrane = _wasserstein(*wasserstein_of_sides(*found.membranes[name]), margins.membrane)
     return LayerDistribution(rate, fano, distance, distance_across, membrane)

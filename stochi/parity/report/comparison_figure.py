@@ -10,7 +10,8 @@ from stochi.figure_files import find_format, write_figure
 from stochi.parity.report.figure import error_bars
 from stochi.parity.report.palette import look_of
 from stochi.parity.report.report import ParityReport
-from stochi.parity.report.verdict import RIGHT, clean_of, name_shown, strongest
+from stochi.parity.report.tables import RIGHT
+from stochi.parity.report.verdict import clean_of, name_shown, strongest
 from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES
 from stochi.plain_text import escape_label
 from stochi.statistics.intervals import Estimate

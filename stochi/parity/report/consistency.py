@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from stochi.parity.ablation_results import VARIANTS
 from stochi.parity.costs import AnnEnergy, CoresTaken, Costs, Energy, LayerCosts
 from stochi.parity.distribution.results import comparisons
 from stochi.parity.distribution.verdicts import VERDICTS
 from stochi.parity.event_sample import EventFrames, EventSample, is_sensor
-from stochi.parity.report.tables import DIFFERENCES, VARIANTS
+from stochi.parity.report.tables import DIFFERENCES
 from stochi.parity.results import CHIP, FLOAT, SIDES, TWIN, FlippedImage, LayerTrace
 
 if TYPE_CHECKING:

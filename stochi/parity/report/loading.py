@@ -21,6 +21,7 @@ _ADDED = {8: ("costs", "events")}
 """Earlier version that is read as well → keys that it lacks; they are None."""
 DERIVED = ("version", "compared", "mismatches", "warnings")
 """Keys of a file that are not a report's own."""
+_NAME_ONE = "name a report.json of 'stochi parity'"
 _BYTES = 40
 """Bytes of memory that a byte of JSON may take."""
 _SHOWN = 8
@@ -76,10 +77,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_bytes().decode())
     except (ValueError, RecursionError) as error:
-        why = "too many levels" if isinstance(error, RecursionError) else f"{error}"
-        raise InputError(f"{path}: no report, since it is not JSON ({why})") from None
+        raise InputError(f"{path}: not a report: {_not_json(error)}; {_NAME_ONE}") from None
     if not isinstance(values, dict) or "version" not in values or "configuration" not in values:
-        raise InputError(f"{path}: JSON, but no parity report; name one of 'stochi parity'")
+        raise InputError(f"{path}: not a report: it is JSON of something else; {_NAME_ONE}")
     version = values["version"]
     if type(version) is not int or version not in (*_ADDED, FORMAT_VERSION):
         known = ", ".join(map(str, _ADDED))
@@ -89,6 +89,12 @@ def _read(path: Path) -> dict[str, Any]:
             " the Stochi that wrote it"
         )
     return dict.fromkeys(_ADDED.get(version, ())) | values
+
+
+def _not_json(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not JSON, from line {error.lineno}, column {error.colno} on"
+    return "it has too many levels" if isinstance(error, RecursionError) else "it is not text"
 
 
 def _of_keys(value: Any, schema: Any, types: Mapping[str, Any], place: str) -> Iterator[str]:

@@ -9,17 +9,18 @@ from typing import Any
 
 from stochi.arguments import check_arguments
 from stochi.files import write_whole
+from stochi.parity.ablation_results import Ablation, ablation_rows
 from stochi.parity.costs import Costs
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.event_sample import EventSample
 from stochi.parity.report.loading import FORMAT_VERSION, load_report
 from stochi.parity.report.pages.fragment import render_fragment
 from stochi.parity.report.pages.report_page import render_report
+from stochi.parity.report.randomness import draws_nothing
 from stochi.parity.report.tables import (
     ACCURACY_TITLE,
     ERRORS_TITLE,
     Rows,
-    ablation_rows,
     accuracy_rows,
     difference_rows,
     distribution_rows,
@@ -27,11 +28,9 @@ from stochi.parity.report.tables import (
     exact_rows,
     part_rows,
 )
-from stochi.parity.report.terminal import fit_table, terminal_width, wrap
 from stochi.parity.report.verdict import Verdict, find_verdict
 from stochi.parity.report.warnings import find_warnings, warnings_of_own
 from stochi.parity.results import (
-    Ablation,
     AccuracyRow,
     Configuration,
     Errors,
@@ -42,6 +41,7 @@ from stochi.parity.results import (
     RunDetails,
     SampleTrace,
 )
+from stochi.parity.terminal import fit_table, terminal_width, wrap
 from stochi.plain_text import escape_text
 
 
@@ -162,7 +162,10 @@ class ParityReport:
 
     def warnings(self) -> list[str]:
         """Sentences that a reader must know before believing the numbers."""
-        found = find_warnings(self.exact, self.masking, self.distribution, self.other_weights)
+        found = find_warnings(
+            *(self.exact, self.masking, self.distribution, self.other_weights),
+            draws_nothing(self),
+        )
         return [*warnings_of_own(self.own), *found]
 
     def table(self) -> Rows:
@@ -177,7 +180,10 @@ class ParityReport:
         return ERRORS_TITLE if self.errors is not None else ACCURACY_TITLE
 
     def differences_table(self) -> Rows:
-        """Rows of the sides' differences and of flips, the first row being the head."""
+        """Rows of the twin's differences and of flips, the first row being the head.
+
+        Differences are left out if twin and chip are right equally often, flips without attacks.
+        """
         return difference_rows(self.accuracy)
 
     def parts_table(self) -> Rows:

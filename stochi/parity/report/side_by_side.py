@@ -12,28 +12,30 @@ from stochi.parity.report.comparison_figure import draw_comparison
 from stochi.parity.report.cost_words import SIDE_BY_SIDE, cost_rows
 from stochi.parity.report.formats import csv_of, latex_of, markdown_of
 from stochi.parity.report.pages.comparison_page import render_comparison
+from stochi.parity.report.pages.fragment import render_fragments
 from stochi.parity.report.report import ParityReport
-from stochi.parity.report.tables import Rows
-from stochi.parity.report.terminal import fit_table, terminal_width, wrap
-from stochi.parity.report.verdict import RIGHT, clean_of, name_shown, strongest
-from stochi.parity.report.words import (
+from stochi.parity.report.tables import RIGHT, Rows
+from stochi.parity.report.verdict import clean_of, name_shown, strongest
+from stochi.parity.results import CHIP, FLOAT, AccuracyRow, Errors
+from stochi.parity.terminal import fit_table, terminal_width, wrap
+from stochi.parity.words import (
     number_interval,
     percent_interval,
     points,
     signed_interval,
 )
-from stochi.parity.results import CHIP, FLOAT, AccuracyRow, Errors
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:  # pandas is not needed for anything else
     from pandas import DataFrame
 
 ACCURACY, ERROR = "accuracy", "mean squared error"
+_TITLE = "Clean images, and those of the strongest attack (95 % intervals)"
 Numbers = dict[str, Estimate]
 """Float model's, chip's, and their difference."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReportComparison:
     """Reports side by side, of :func:`compare_reports`.
 
@@ -126,17 +128,29 @@ class ReportComparison:
         check_arguments(ReportComparison.to_figure, locals())
         draw_comparison(self.reports, path)
 
+    def __repr__(self) -> str:
+        return f"ReportComparison({', '.join(map(repr, self.reports))})"
+
     def __str__(self) -> str:
-        """Verdicts, and the table, in lines that fit the terminal."""
+        """Verdicts and tables, in lines that fit the terminal."""
         width = terminal_width()
-        lines: list[str] = []
-        for name, report in self.reports.items():
-            lines += [*wrap(f"{name}: {report.verdict.headline}", width), ""]
-        title = "Clean images, and those of the strongest attack (95 % intervals)"
-        lines += [*wrap(title, width), *fit_table(self.table(), width)]
-        if len(costs := self.cost_table()) > 1:
-            lines += ["", *wrap(SIDE_BY_SIDE, width), *fit_table(costs, width)]
-        return "\n".join(lines)
+        parts = [
+            wrap(f"{name}: {report.verdict.headline}", width)
+            for name, report in self.reports.items()
+        ]
+        parts += [
+            [*wrap(title, width), *fit_table(rows, width)] for title, rows in self._tables().items()
+        ]
+        return "\n\n".join("\n".join(lines) for lines in parts)
+
+    def _repr_html_(self) -> str:
+        """Verdicts and tables, for a notebook."""
+        return render_fragments(self.reports, self._tables())
+
+    def _tables(self) -> dict[str, Rows]:
+        """Return the tables that have rows, by their titles."""
+        tables = {_TITLE: self.table(), SIDE_BY_SIDE: self.cost_table()}
+        return {title: rows for title, rows in tables.items() if len(rows) > 1}
 
     def _numbers(self) -> list[tuple[dict[str, Any], Numbers]]:
         """Return each record with the estimates that it is made of."""

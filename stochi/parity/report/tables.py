@@ -1,6 +1,7 @@
 """A report's results as rows of text; the first row is the head."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 
 from stochi.parity.distribution.results import (
@@ -8,106 +9,113 @@ from stochi.parity.distribution.results import (
     Comparison,
     Distribution,
     LayerDistribution,
-    Place,
 )
-from stochi.parity.report.words import number_interval
+from stochi.parity.report.quantities import QUANTITIES
+from stochi.parity.report.randomness import is_judged
 from stochi.parity.results import (
     CHIP,
     CLEAN,
     FLOAT,
     SIDES,
-    Ablation,
+    TWIN,
     AccuracyRow,
     Errors,
     ExactComparison,
-    RateShift,
-    Shown,
 )
+from stochi.parity.words import interval_lines, number_lines, points_lines
 from stochi.plain_text import Lines, counted, decimal, in_percent, signed
-from stochi.statistics.intervals import Estimate
 
 Rows = list[list[str]]
 ACCURACY_TITLE = "Accuracy (95 % intervals over images), and share right in all trials"
 ERRORS_TITLE = "Mean squared error (95 % intervals over inputs)"
 PARTS_TITLE = "Which part of an attack made the images"
 DIFFERENCES_TITLE = "Differences in points (95 % paired intervals), and number of images that flip"
+FLIPS_TITLE = "Number of images that flip"
 EXACT_TITLE = "Value for value"
-DISTRIBUTION_TITLE = "In distribution (90 % intervals over images)"
-ABLATION_TITLE = "Each of the chip's properties alone (95 % intervals, paired with the float model)"
+DISTRIBUTION_TITLE = "In distribution (90 % intervals over images; margins, ±, in %)"
+CHIP_MINUS_FLOAT = "chip − float"
+RIGHT = "chip_minus_float"
 DIFFERENCES = {
-    "chip_minus_float": "chip − float",
+    RIGHT: CHIP_MINUS_FLOAT,
     "twin_minus_float": "twin − float",
     "chip_minus_twin": "chip − twin",
 }
 FLIPS = {"float_only": "flip: float", "chip_only": "flip: chip", "both": "flip: both"}
-QUANTITIES = {
-    "rate": "firing rate",
-    "fano": "Fano factor",
-    "distance": "spike distance",
-    "distance_across": "spike distance across sides",
-    "membrane": "membrane W1",
-    "accuracy": "accuracy",
-    "logit_mean": "logit, class",
-    "logit_spread": "logit spread",
-    "agreement": "agreement",
-    "agreement_across": "agreement across sides",
-}
-"""Quantity → its name for people."""
-VARIANTS = {
-    "float": "float model",
-    "input": "8-bit input",
-    "weights": "weights",
-    "decays": "decays",
-    "states": "24-bit states",
-    "noise": "noise stand-in",
-    "all": "all: the chip",
-}
 ACROSS = "across sides"
 """End of the names of quantities that compare a run of each side, below their own in tables."""
 NOTHING = "–"
+_TWIN_IS_CHIP = {FLOAT: SIDES[FLOAT], CHIP: f"{SIDES[TWIN]}, {SIDES[CHIP]}"}
+"""Names of the sides if the twin answers as the chip does."""
 
 
 def accuracy_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
-    """Rows of each side's accuracy, Lava's if it ran, and the chip's difference."""
+    """Rows of the chip's difference, each side's accuracy, and Lava's if it ran.
+
+    The twin and the chip share a column if they are right equally often in every row.
+    """
     ran = any(row.lava is not None for row in accuracy)
-    rows = [["images shown", *SIDES.values(), *["on Lava"] * ran, "chip − float"]]
+    sides = _TWIN_IS_CHIP if twin_is_chip(accuracy) else SIDES
+    rows = [["images shown", CHIP_MINUS_FLOAT, *sides.values(), *["on Lava"] * ran]]
     for row in accuracy:
         lava = (
-            f"{_interval(row.lava)}\n{counted(row.lava.images, 'image')}" if row.lava else NOTHING
+            f"{interval_lines(row.lava)}\n{counted(row.lava.images, 'image')}"
+            if row.lava
+            else NOTHING
         )
         rows.append(
             [
                 _shown(row),
-                *(f"{_interval(row.sides[side])}\n{_every_draw(row, side)}" for side in SIDES),
+                points_lines(row.differences[RIGHT]),
+                *(f"{interval_lines(row.sides[side])}\n{_every_draw(row, side)}" for side in sides),
                 *[lava] * ran,
-                _points(row.differences["chip_minus_float"]),
             ]
         )
     return rows
 
 
+def twin_is_chip(accuracy: Sequence[AccuracyRow]) -> bool:
+    """Return whether twin and chip are right equally often on all images, as they should be."""
+    return all(
+        row.sides[TWIN] == row.sides[CHIP] and row.every_draw[TWIN] == row.every_draw[CHIP]
+        for row in accuracy
+    )
+
+
 def error_rows(errors: Errors) -> Rows:
-    """Rows of each side's mean squared error, Lava's if it ran, and the differences."""
+    """Rows of the differences, each side's mean squared error, and Lava's if it ran.
+
+    The twin and the chip share a column if their errors are equal.
+    """
+    equal = errors.sides[TWIN] == errors.sides[CHIP]
+    sides = _TWIN_IS_CHIP if equal else SIDES
+    differences = {RIGHT: CHIP_MINUS_FLOAT} if equal else DIFFERENCES
     ran = errors.lava is not None
-    head = ["", *SIDES.values(), *["on Lava"] * ran, *DIFFERENCES.values()]
-    estimates = [*errors.sides.values(), *([errors.lava] if errors.lava else [])]
-    cells = [_number(one) for one in estimates]
-    cells += [_number(errors.differences[name]) for name in DIFFERENCES]
-    return [head, [f"{errors.sides[CHIP].images} inputs", *cells]]
+    head = ["", *differences.values(), *sides.values(), *["on Lava"] * ran]
+    estimates = [errors.differences[name] for name in differences]
+    estimates += [errors.sides[side] for side in sides]
+    estimates += [errors.lava] if errors.lava else []
+    return [head, [f"{errors.sides[CHIP].images} inputs", *map(number_lines, estimates)]]
 
 
 def difference_rows(accuracy: Sequence[AccuracyRow]) -> Rows:
-    """Rows of all differences of sides, and of the numbers of images that flip."""
-    rows = [["images shown", *DIFFERENCES.values(), *FLIPS.values()]]
+    """Rows of what :func:`accuracy_rows` lacks: differences of the twin, and images that flip.
+
+    A column that says nothing in any row is left out, and so are all if twin and chip are equal and
+    there was no attack.
+    """
+    names = [] if twin_is_chip(accuracy) else list(DIFFERENCES)
+    flips = FLIPS if any(row.flips is not None for row in accuracy) else {}
+    if not names and not flips:
+        return [["images shown"]]
+    rows = [["images shown", *(DIFFERENCES[name] for name in names), *flips.values()]]
     for row in accuracy:
-        flips = row.flips
-        rows.append(
-            [
-                _shown(row),
-                *(_points(row.differences[name]) for name in DIFFERENCES),
-                *(NOTHING if flips is None else str(len(getattr(flips, name))) for name in FLIPS),
+        found = row.flips
+        if found is not None or names:
+            cells = [points_lines(row.differences[name]) for name in names]
+            cells += [
+                NOTHING if found is None else str(len(getattr(found, kind))) for kind in flips
             ]
-        )
+            rows.append([_shown(row), *cells])
     return rows
 
 
@@ -141,77 +149,38 @@ def exact_rows(exact: Sequence[ExactComparison]) -> Rows:
 
 
 def distribution_rows(distribution: Distribution | None) -> Rows:
-    """Rows of the comparisons in distribution, with their verdicts.
+    """Rows of the comparisons in distribution, each layer's below its name, with their verdicts.
 
-    Of the classes' logits only the one furthest off is shown. The column "±" has the margins.
+    Of the classes' logits only the one furthest off is shown. A margin stands beside the verdict.
     """
-    rows = [["layer", "quantity", *_two_sides(), "difference, %", "±", "verdict"]]
+    rows = [["layer, quantity", "verdict", "difference, %", FLOAT, CHIP]]
     if distribution is None:
         return rows
     for name, layer in distribution.layers.items():
-        rows += _titled(name, _quantities(layer))
-    return rows + _titled("network", _quantities(distribution.network))
+        judged = functools.partial(is_judged, layer)
+        rows += [[name, "", "", "", ""], *_quantities(layer, judged)]
+    network = _quantities(distribution.network, lambda _: True)
+    return [*rows, ["network", "", "", "", ""], *network]
 
 
-def ablation_rows(ablation: Ablation | None) -> Rows:
-    """Rows of accuracies in %, differences in points, and relative differences of firing rates.
-
-    Of a regression, rows of mean squared errors and their differences.
-    """
-    rows = [["alone", "clean", "− float", "attacked", "− float", "firing rates − float, %"]]
-    if ablation is None:
-        return rows
-    for name in (name for name in VARIANTS if name in ablation.variants):
-        variant, reference = ablation.variants[name], name == "float"
-        rows.append(
-            [
-                VARIANTS[name],
-                *_shown_alone(variant.clean, reference),
-                *_shown_alone(variant.attacked, reference),
-                NOTHING if reference else "\n".join(_rate(*each) for each in variant.rates.items()),
-            ]
-        )
-    return rows
-
-
-def name_of(place: Place) -> str:
-    """Name of a comparison for people, such as "firing rate of lif1"."""
-    if place[0] == "layers":
-        return f"{QUANTITIES[place[2]]} of {place[1]}"
-    return " ".join(QUANTITIES.get(part, part) for part in place[1:])
-
-
-def _two_sides() -> tuple[str, str]:
-    return SIDES["float"], SIDES[CHIP]
-
-
-def _titled(title: str, rows: Iterator[list[str]]) -> Rows:
-    return [[title if not number else "", *row] for number, row in enumerate(rows)]
-
-
-def _quantities(compared: LayerDistribution | AnswerDistribution) -> Iterator[list[str]]:
+def _quantities(
+    compared: LayerDistribution | AnswerDistribution, judged: Callable[[str], bool]
+) -> Iterator[list[str]]:
     for field in fields(compared):
         found, quantity = getattr(compared, field.name), QUANTITIES[field.name]
         if field.name == "logit_mean":
             worst = max(found, key=lambda number: _furthest(found[number]))
             quantity, found = f"{quantity} {worst}", found[worst]
         if found is not None:
-            below = quantity.endswith(ACROSS)
-            yield [f"  {ACROSS}" if below else quantity, *_cells(found)]
+            name = f"  {ACROSS}" if quantity.endswith(ACROSS) else quantity
+            verdict = f"{found.verdict} ±{100 * found.margin:g}"
+            sides = (decimal(found.sides[side], 4) for side in (FLOAT, CHIP))
+            shown = verdict if judged(field.name) else NOTHING
+            yield [f" {name}", shown, _difference(found), *sides]
 
 
 def _furthest(entry: Comparison) -> float:
     return max((abs(end) for end in (entry.low, entry.high) if end is not None), default=0.0)
-
-
-def _cells(entry: Comparison) -> list[str]:
-    return [
-        decimal(entry.sides[FLOAT], 4),
-        decimal(entry.sides[CHIP], 4),
-        _difference(entry),
-        f"{100 * entry.margin:g}",
-        entry.verdict,
-    ]
 
 
 def _difference(entry: Comparison) -> str:
@@ -228,38 +197,5 @@ def _shown(row: AccuracyRow) -> str:
     return Lines.of(row.attack, *made_on, counted(row.sides[CHIP].images, "image"))
 
 
-def _interval(estimate: Estimate) -> str:
-    low, high = (decimal(100 * end, 1) for end in (estimate.low, estimate.high))
-    return f"{in_percent(estimate.value, 1)}\n{low}–{high}"
-
-
-def _number(estimate: Estimate) -> str:
-    return number_interval(estimate).replace(" ", "\n", 1)
-
-
 def _every_draw(row: AccuracyRow, side: str) -> str:
     return f"all {row.sides[side].trials}: {in_percent(row.every_draw[side].value, 1)}"
-
-
-def _points(estimate: Estimate) -> str:
-    return _signed(estimate, 1, "\n")
-
-
-def _signed(estimate: Estimate, digits: int, between: str) -> str:
-    value, low, high = (100 * end for end in (estimate.value, estimate.low, estimate.high))
-    ends = f"[{signed(low, digits)}, {signed(high, digits)}]"
-    return f"{signed(value, digits)}{between}{ends}"
-
-
-def _shown_alone(shown: Shown | None, reference: bool) -> list[str]:
-    if shown is None:
-        return [NOTHING, NOTHING]
-    if shown.error is not None:
-        return [_number(shown.error), NOTHING if reference else _number(shown.minus_float)]
-    assert shown.accuracy is not None
-    return [_interval(shown.accuracy), NOTHING if reference else _points(shown.minus_float)]
-
-
-def _rate(layer: str, shift: RateShift) -> str:
-    found = shift.minus_float
-    return f"{layer} {NOTHING if found is None else _signed(found, 2, ' ')}"

@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stochi.parity.distribution.results import Comparison, Distribution, Place, comparisons
-from stochi.parity.report.tables import name_of
+from stochi.parity.distribution.results import Comparison, Distribution, Place
+from stochi.parity.report.quantities import name_places
+from stochi.parity.report.randomness import draws_nothing, judged, moved_spikes
+from stochi.parity.report.tables import RIGHT
 from stochi.parity.report.warnings import FOREIGN_SHARE
-from stochi.parity.report.words import listed, number, percent, points, signed
-from stochi.parity.results import CHIP, CLEAN, SIDES, WORST, AccuracyRow, Errors, ExactComparison
+from stochi.parity.results import (
+    CHIP,
+    CLEAN,
+    FLOAT,
+    SIDES,
+    WORST,
+    AccuracyRow,
+    Errors,
+    ExactComparison,
+)
+from stochi.parity.words import listed, number, percent, points, signed
 from stochi.plain_text import counted
 from stochi.statistics.intervals import Estimate
 
@@ -21,7 +32,8 @@ ACCURACY_MARGIN = 0.005
 """Loss of accuracy that does not matter if the report has no margins of its own: half a point."""
 LARGE_LOSS = 0.05
 """Loss of accuracy that must be excluded before a network is said to survive: five points."""
-RIGHT = "chip_minus_float"
+LITTLE_LEFT = "too little is left to compare"
+_RUNS = {"twin": "twin", "engine": "engine", "lava": "Lava"}
 
 
 @dataclass(frozen=True)
@@ -52,15 +64,7 @@ def find_verdict(report: "ParityReport") -> Verdict:
     and if it excludes a loss of five points; the interval of a regression's error must reach 0.
     """
     level, answer = _answer(report)
-    found = [_of_values(report.exact)]
-    if report.errors is not None:
-        found.append(_of_errors(report.errors))
-    clean = clean_of(report.accuracy)
-    if clean is not None:
-        found.append(f"accuracy {_points(clean.differences[RIGHT])}")
-    shown = strongest(report.accuracy)
-    if shown is not None:
-        found.append(f"under attack {_points(shown.differences[RIGHT])}")
+    found = [_of_values(report.exact), *_of_answers(report)]
     return Verdict(level, f"{answer}: {'; '.join(found)}.", tuple(_limits(report)))
 
 
@@ -118,27 +122,52 @@ def _answer(report: "ParityReport") -> tuple[str, str]:
 
 def _if_equal(distribution: Distribution | None, kept: str) -> tuple[str, str]:
     if _of_verdict(distribution, "different"):
-        return PARTLY, f"Your network keeps its {kept} on the chip, but behaves differently"
+        return PARTLY, f"Your network keeps its {kept}, but float model and chip behave differently"
     return HOLDS, "Your network survives the chip"
 
 
 def _of_values(exact: Sequence[ExactComparison]) -> str:
+    compared = sum(entry.compared for entry in exact)
+    if not compared:
+        return "no values were compared"
+    ran = {name for entry in exact for name in (entry.left, entry.right)}
+    sides = listed([name for key, name in _RUNS.items() if key in ran])
     differ = sum(entry.mismatches for entry in exact)
-    return f"{differ:,} of {counted(sum(entry.compared for entry in exact), 'value')} differ"
+    if differ:
+        return f"{sides} differ in {differ:,} of {counted(compared, 'value')}"
+    return f"{sides} agree in all {counted(compared, 'value')}"
+
+
+def _of_answers(report: "ParityReport") -> list[str]:
+    """Return how the answers change from float model to chip, in a phrase if they were measured."""
+    changes = []
+    if report.errors is not None:
+        changes.append(f"the mean squared error changes by {_of_errors(report.errors)}")
+    clean = clean_of(report.accuracy)
+    if clean is not None:
+        changes.append(f"accuracy changes by {_points(clean.differences[RIGHT])}")
+    shown = strongest(report.accuracy)
+    if shown is not None:
+        left = f"by {_points(shown.differences[RIGHT])}"
+        changes.append(f"under attack {LITTLE_LEFT if _leaves_little(shown) else left}")
+    return [f"from float model to chip, {', and '.join(changes)}"] if changes else []
 
 
 def _of_errors(errors: Errors) -> str:
     shift = errors.differences[RIGHT]
     low, high = number(shift.low), number(shift.high)
-    return (
-        f"mean squared error {number(errors.sides[CHIP].value)} on the chip,"
-        f" {'' if shift.value < 0 else '+'}{number(shift.value)} [{low}, {high}]"
-    )
+    plus = "" if shift.value < 0 else "+"
+    return f"{plus}{number(shift.value)} [{low}, {high}] to {number(errors.sides[CHIP].value)}"
 
 
 def _points(difference: Estimate) -> str:
     value, _, interval = points(difference).partition(" ")
     return f"{value} points {interval}"
+
+
+def _leaves_little(row: AccuracyRow) -> bool:
+    """Return whether float model and chip have too little right to lose the large loss."""
+    return all(row.sides[side].value <= LARGE_LOSS for side in (FLOAT, CHIP))
 
 
 def _limits(report: "ParityReport") -> list[str]:
@@ -149,17 +178,33 @@ def _limits(report: "ParityReport") -> list[str]:
         return [*found, "Rates, membranes and answers were not compared in distribution."]
     different = _of_verdict(distribution, "different")
     if different:
-        names = listed([name_of(place) for place, _ in different])
-        found.append(f"Beyond the margins: {names}.")
+        names = name_places([place for place, _ in different])
+        found.append(f"Float model and chip differ beyond the margins in {names}.")
     undecided = _of_verdict(distribution, "undecided")
-    total = sum(1 for _ in comparisons(distribution.layers, distribution.network))
     if undecided:
+        total = sum(1 for _ in judged(distribution))
+        more = "more images" if draws_nothing(report) else "more images or trials"
         found.append(
             f"Undecided within the margins: {len(undecided):,} of {counted(total, 'comparison')}"
-            " in distribution; more images or trials decide them."
+            f" in distribution; {more} decide them."
         )
-    if distribution.left_out:
-        found.append("A single trial shows nothing of variability.")
+    return found + _of_trials(report, distribution)
+
+
+def _of_trials(report: "ParityReport", distribution: Distribution) -> list[str]:
+    """Return what the number of trials leaves open, and what equal trials do."""
+    if not draws_nothing(report):
+        one = "A single trial shows nothing of variability."
+        return [one] if distribution.left_out else []
+    found = ["The network draws no random numbers, so all trials are alike and one is enough."]
+    moved = moved_spikes(distribution)
+    if moved:
+        layer = max(moved, key=lambda name: moved[name])
+        found.append(
+            f"Rounding moves spikes, at most in {layer}: in {percent(moved[layer])} of its places"
+            " only one of float model and chip spikes. Equal trials have no spread by which that"
+            " could be judged."
+        )
     return found
 
 
@@ -184,14 +229,19 @@ def _of_attacks(report: "ParityReport") -> list[str]:
     shown = strongest(report.accuracy)
     if shown is None:
         return [] if report.errors is not None else ["It was not attacked."]
-    kept, before = (shown.sides[side] for side in (CHIP, "float"))
+    kept, before = (shown.sides[side] for side in (CHIP, FLOAT))
     found = [
         f"Under the strongest attack ({name_shown(shown)}, {counted(kept.images, 'image')}) the"
         f" chip keeps {percent(kept.value)} right, and the float model {percent(before.value)}."
     ]
     shift = shown.differences[RIGHT]
-    if shift.low < -LARGE_LOSS <= shift.high:
-        found.append(f"There a loss of {signed(-100 * shift.low)[1:]} points is not excluded.")
+    if _leaves_little(shown):
+        less = "budget" if shown.epsilon is None else "ε"
+        found.append(f"That is too little to compare; take a smaller {less}.")
+    # The chip cannot lose more than the float model has.
+    elif (most := min(-shift.low, before.value)) > LARGE_LOSS and shift.high >= -LARGE_LOSS:
+        lost = signed(100 * most)[1:]
+        found.append(f"A loss of up to {lost} points under this attack cannot be ruled out.")
     if report.masking:
         found.append("Gradients look masked, so stronger attacks may exist.")
     return found
@@ -200,8 +250,7 @@ def _of_attacks(report: "ParityReport") -> list[str]:
 def _of_verdict(distribution: Distribution | None, verdict: str) -> list[tuple[Place, Comparison]]:
     if distribution is None:
         return []
-    every = comparisons(distribution.layers, distribution.network)
-    return [(place, entry) for place, entry in every if entry.verdict == verdict]
+    return [(place, entry) for place, entry in judged(distribution) if entry.verdict == verdict]
 
 
 def shift_in_percent(entry: Comparison, digits: int = 2) -> str:

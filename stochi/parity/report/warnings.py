@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from stochi.parity.distribution.results import Distribution, comparisons
-from stochi.parity.report.tables import name_of
+from stochi.parity.distribution.results import Distribution
+from stochi.parity.report.quantities import name_places
+from stochi.parity.report.randomness import judged
 from stochi.parity.results import SIDES, ExactComparison, MaskingSign, OwnComparison
 from stochi.plain_text import in_percent
 
@@ -16,8 +17,13 @@ def find_warnings(
     masking: Sequence[MaskingSign],
     distribution: Distribution | None,
     other_weights: Mapping[str, float],
+    alike: bool = False,
 ) -> list[str]:
-    """Warnings, a sentence each: other weights, mismatches, masked gradients, differences."""
+    """Warnings, a sentence each: other weights, mismatches, masked gradients, differences.
+
+    Args:
+        alike: whether nothing is drawn, so that one trial shows all.
+    """
     foreign = {name: share for name, share in other_weights.items() if share > FOREIGN_SHARE}
     found = _of_foreign_weights(foreign)
     if any(entry.mismatches for entry in exact):
@@ -29,7 +35,7 @@ def find_warnings(
                 f" {', '.join(altered)}: it comes from an older Stochi, which rounded"
                 " otherwise, or was changed; lower the model again"
             )
-    return found + [_of_masking(sign) for sign in masking] + _of_distribution(distribution)
+    return found + [_of_masking(sign) for sign in masking] + _of_distribution(distribution, alike)
 
 
 def warnings_of_own(own: OwnComparison | None) -> list[str]:
@@ -82,17 +88,14 @@ def _of_masking(sign: MaskingSign) -> str:
     )
 
 
-def _of_distribution(distribution: Distribution | None) -> list[str]:
+def _of_distribution(distribution: Distribution | None, alike: bool) -> list[str]:
     if distribution is None:
         return []
     found = []
-    different = [
-        name_of(place)
-        for place, entry in comparisons(distribution.layers, distribution.network)
-        if entry.verdict == "different"
-    ]
+    different = [place for place, entry in judged(distribution) if entry.verdict == "different"]
     if different:
-        found.append(f"float model and chip differ beyond the margin in: {'; '.join(different)}")
-    if distribution.left_out:
+        names = name_places(different)
+        found.append(f"float model and chip differ beyond the margins in {names}")
+    if distribution.left_out and not alike:
         found.append("a single trial shows nothing of variability; run at least 2")
     return found

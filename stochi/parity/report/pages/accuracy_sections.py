@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
+from stochi.parity.ablation_results import ABLATION_TITLE, VARIANTS, Ablation, Shown
 from stochi.parity.report.pages.cells import (
     NOTHING,
     Cell,
@@ -18,31 +19,22 @@ from stochi.parity.report.pages.epsilon_plot import plot_epsilons
 from stochi.parity.report.pages.interval_plot import Group, Point, plot_intervals
 from stochi.parity.report.pages.pictures import show_flipped
 from stochi.parity.report.tables import (
-    ABLATION_TITLE,
     ACCURACY_TITLE,
     DIFFERENCES,
     DIFFERENCES_TITLE,
     ERRORS_TITLE,
     FLIPS,
     PARTS_TITLE,
-    VARIANTS,
+    RIGHT,
 )
 from stochi.parity.report.verdict import clean_of, name_shown
-from stochi.parity.report.words import (
+from stochi.parity.results import CHIP, FLOAT, SIDES, AccuracyRow, Errors, FlippedImage
+from stochi.parity.words import (
     number_interval,
+    number_lines,
     percent_interval,
     points,
     signed_interval,
-)
-from stochi.parity.results import (
-    CHIP,
-    FLOAT,
-    SIDES,
-    Ablation,
-    AccuracyRow,
-    Errors,
-    FlippedImage,
-    Shown,
 )
 from stochi.plain_text import counted, decimal
 from stochi.statistics.intervals import Estimate
@@ -59,8 +51,8 @@ _DIFFERENCE = (
     " holds 0, the sides may be equal."
 )
 _ALL = (
-    "Share of images that are right in all trials, in %: an attacker may show an image again, and"
-    " needs one wrong answer."
+    "Below it, the share of images that are right in all trials: an attacker may show an image"
+    " again, and needs one wrong answer."
 )
 
 
@@ -85,15 +77,15 @@ def error_section(errors: Errors) -> Section:
         **{side: "Mean squared error, and its 95 % interval over inputs." for side in SIDES},
         **dict.fromkeys(DIFFERENCES, "Difference on the same inputs, and its 95 % interval."),
     }
-    names = SIDES | DIFFERENCES
+    names = DIFFERENCES | SIDES
     found = {**errors.sides, **errors.differences}
     columns = [Column("inputs", "Number of inputs.")]
     columns += [Column(names[key], notes[key]) for key in names]
     cells = [number_cell(errors.sides[CHIP].images, f"{errors.sides[CHIP].images:,}")]
-    cells += [number_cell(found[key].value, number_interval(found[key])) for key in names]
+    cells += [number_cell(found[key].value, number_lines(found[key])) for key in names]
     if errors.lava is not None:
         columns.append(Column("on Lava", "The same on those inputs that Lava ran."))
-        cells.append(number_cell(errors.lava.value, number_interval(errors.lava)))
+        cells.append(number_cell(errors.lava.value, number_lines(errors.lava)))
     table = Table(ERRORS_TITLE, columns, [Row(cells)])
     estimates = {side: errors.sides[side] for side in SIDES}
     shown = [_as_point(side, one, number_interval(one), 1) for side, one in estimates.items()]
@@ -107,22 +99,22 @@ def error_section(errors: Errors) -> Section:
 def ablation_section(ablation: Ablation) -> Section:
     """Return what each of the chip's properties does alone."""
     kept = [name for name in VARIANTS if name in ablation.variants]
+    attacked = any(variant.attacked is not None for variant in ablation.variants.values())
     rows = []
     for name in kept:
         variant = ablation.variants[name]
-        cells = [text_cell(VARIANTS[name])]
-        for shown in (variant.clean, variant.attacked):
-            cells += _shown_cells(shown, name == FLOAT)
-        rows.append(Row(cells))
+        pairs = [_shown_cells(shown, name == FLOAT) for shown in (variant.clean, variant.attacked)]
+        found, shifts = zip(*pairs[: 1 + attacked], strict=True)
+        rows.append(Row([text_cell(VARIANTS[name]), *shifts, *found]))
     what = "error" if ablation.variants[FLOAT].clean.error is not None else "accuracy, %"
     note = "and its 95 % interval, of the float model with this property alone."
     less = "Difference from the float model as it is, in points for accuracies, on the same images."
+    shown_on = ("clean", "attacked")[: 1 + attacked]
+    where = {"clean": "clean images", "attacked": "images that an attack made on the float model"}
     columns = [
         Column("alone", "The one property of the chip that the float model is given.", False),
-        Column(f"clean {what}", f"On clean images: {what} {note}"),
-        Column("− float, clean", less),
-        Column(f"attacked {what}", f"On images that an attack made on the float model: {what}"),
-        Column("− float, attacked", less),
+        *(Column(f"− float, {one}", less) for one in shown_on),
+        *(Column(f"{one} {what}", f"On {where[one]}: {what} {note}") for one in shown_on),
     ]
     table = Table(ABLATION_TITLE, columns, rows)
     text = (
@@ -189,25 +181,20 @@ def confusion_section(confusion: Mapping[str, Sequence[Sequence[int]]]) -> Secti
 
 def _accuracies(accuracy: Sequence[AccuracyRow]) -> Table:
     ran = any(row.lava is not None for row in accuracy)
-    columns = [_IMAGES, Column("number", "Number of images.")]
-    columns += [Column(f"{name}, %", _SIDE) for name in SIDES.values()]
-    columns += [Column(f"{SIDES[side]}, all trials", _ALL) for side in (FLOAT, CHIP)]
+    columns = [_IMAGES, Column(f"{DIFFERENCES[RIGHT]}, points", _DIFFERENCE)]
+    columns += [Column(f"{name}, %", f"{_SIDE} {_ALL}") for name in SIDES.values()]
     if ran:
         columns.append(Column("on Lava, %", "The same on those images that Lava itself ran."))
-    columns.append(Column(DIFFERENCES["chip_minus_float"], _DIFFERENCE))
     rows = []
     for row in accuracy:
-        count = row.sides[CHIP].images
-        cells = [_name(row), number_cell(count, f"{count:,}")]
-        cells += [percent_cell(row.sides[side]) for side in SIDES]
-        for side in (FLOAT, CHIP):
-            every = row.every_draw[side]
-            words = f"all {row.sides[side].trials}: {decimal(100 * every.value, 1)}"
-            cells.append(number_cell(every.value, words))
+        cells = [_name(row, count=True), points_cell(row.differences[RIGHT])]
+        for side in SIDES:
+            shown, every = percent_cell(row.sides[side]), row.every_draw[side]
+            words = f"{shown.text}\nall {row.sides[side].trials}: {decimal(100 * every.value, 1)}"
+            cells.append(number_cell(shown.value, words))
         if ran:
             lava = row.lava
             cells.append(Cell(NOTHING) if lava is None else percent_cell(lava, of_images=True))
-        cells.append(points_cell(row.differences["chip_minus_float"]))
         rows.append(Row(cells))
     return Table(ACCURACY_TITLE, columns, rows)
 
@@ -231,18 +218,21 @@ def _as_point(side: str, found: Estimate, words: str, factor: float) -> Point:
 
 def _differences(accuracy: Sequence[AccuracyRow]) -> Table:
     columns = [_IMAGES, *(Column(name, _DIFFERENCE) for name in DIFFERENCES.values())]
+    attacked = any(row.flips is not None for row in accuracy)
+    flips = FLIPS if attacked else {}
     columns += [
         Column(name, "Number of images that this side is right on clean, and not under attack.")
-        for name in FLIPS.values()
+        for name in flips.values()
     ]
     rows = []
     for row in accuracy:
         cells = [_name(row), *(points_cell(row.differences[name]) for name in DIFFERENCES)]
-        for kind in FLIPS:
+        for kind in flips:
             count = None if row.flips is None else len(getattr(row.flips, kind))
             cells.append(number_cell(count, f"{count}"))
         rows.append(Row(cells))
-    return Table(DIFFERENCES_TITLE, columns, rows)
+    title = DIFFERENCES_TITLE if attacked else DIFFERENCES_TITLE.partition(", and")[0]
+    return Table(title, columns, rows)
 
 
 def _parts(accuracy: Sequence[AccuracyRow]) -> Table:
@@ -310,8 +300,9 @@ def _shown_cells(shown: Shown | None, reference: bool) -> list[Cell]:
     return [percent_cell(shown.accuracy), Cell(NOTHING) if reference else points_cell(shift)]
 
 
-def _name(row: AccuracyRow) -> Cell:
-    return text_cell(name_shown(row))
+def _name(row: AccuracyRow, count: bool = False) -> Cell:
+    name = name_shown(row)
+    return text_cell(f"{name}\n{counted(row.sides[CHIP].images, 'image')}" if count else name)
 
 
 def _made_on(row: AccuracyRow) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 NOTHING = "–"
+SHORT = 12
+"""Characters of a row's head that needs no lines of its own."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Table:
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Row]
+
+    @property
+    def has_long_names(self) -> bool:
+        """Whether the rows' heads take a wide column, in which their words stand together."""
+        return any(len(row.cells[0].text) > SHORT for row in self.rows)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from stochi.parity.report.pages.cost_sections import costs_beside
 from stochi.parity.report.pages.interval_plot import Group, Point, plot_intervals
 from stochi.parity.report.pages.layer_sections import MARKS
 from stochi.parity.report.pages.templating import render
-from stochi.parity.report.verdict import RIGHT, clean_of, name_shown, shift_in_percent, strongest
-from stochi.parity.report.words import number_interval, percent_interval
+from stochi.parity.report.tables import RIGHT
+from stochi.parity.report.verdict import clean_of, name_shown, shift_in_percent, strongest
 from stochi.parity.results import CHIP, FLOAT, SIDES, AccuracyRow, Errors
+from stochi.parity.words import number_interval, percent_interval
 
 if TYPE_CHECKING:
     from stochi.parity.report.report import ParityReport
@@ -50,19 +51,19 @@ def accuracy_section(reports: Reports) -> Section | None:
     side = "Share of right answers over all trials in %, and its 95 % interval over images."
     columns = [
         Column("report", "Name of the report.", False),
+        Column("chip − float", "Difference in points, and its paired 95 % interval."),
         Column("images shown", "Clean images, or those of the strongest attack.", False),
         Column("number", "Number of images."),
         *(Column(f"{SIDES[one]}, %", side) for one in (FLOAT, CHIP)),
-        Column("chip − float", "Difference in points, and its paired 95 % interval."),
         Column("mismatches", "Number of values that differ, of all that were compared."),
     ]
     rows = []
     for name, report, row in shown:
         count = row.sides[CHIP].images
-        cells = [text_cell(name), text_cell(name_shown(row)), number_cell(count, f"{count:,}")]
+        cells = [text_cell(name), points_cell(row.differences[RIGHT])]
+        cells += [text_cell(name_shown(row)), number_cell(count, f"{count:,}")]
         cells += [percent_cell(row.sides[one]) for one in (FLOAT, CHIP)]
-        cells += [points_cell(row.differences[RIGHT]), _mismatches(report)]
-        rows.append(Row(cells))
+        rows.append(Row([*cells, _mismatches(report)]))
     groups = []
     for name, _, row in shown:
         words = {s: f"{SIDES[s]}: {percent_interval(row.sides[s])} % right" for s in (FLOAT, CHIP)}
@@ -83,19 +84,18 @@ def error_section(reports: Reports) -> Section | None:
         return None
     columns = [
         Column("report", "Name of the report.", False),
+        Column("chip − float", "Difference on the same inputs, and its 95 % interval."),
         *(
             Column(SIDES[one], "Mean squared error, and its 95 % interval.")
             for one in (FLOAT, CHIP)
         ),
-        Column("chip − float", "Difference on the same inputs, and its 95 % interval."),
         Column("mismatches", "Number of values that differ, of all that were compared."),
     ]
     rows = []
     for name, errors in found.items():
-        cells = [text_cell(name)]
-        cells += [_error(errors, one) for one in (FLOAT, CHIP)]
         shift = errors.differences[RIGHT]
-        cells.append(number_cell(shift.value, number_interval(shift)))
+        cells = [text_cell(name), number_cell(shift.value, number_interval(shift))]
+        cells += [_error(errors, one) for one in (FLOAT, CHIP)]
         rows.append(Row([*cells, _mismatches(reports[name])]))
     text = "How far the answers are from the right ones in each report."
     return Section("errors", "Errors", text, [Table(_ERRORS, columns, rows)])

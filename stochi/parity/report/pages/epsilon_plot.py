@@ -14,8 +14,8 @@ from stochi.parity.report.pages.svg import (
     text,
     tick_text,
 )
-from stochi.parity.report.words import percent_interval
 from stochi.parity.results import CHIP, FLOAT, SIDES, AccuracyRow
+from stochi.parity.words import percent_interval
 
 LEFT, RIGHT, HEIGHT = 44.0, WIDTH - 14.0, 220.0
 BESIDE = 4.0

@@ -1,11 +1,13 @@
 """Values with their intervals in rows, one figure for every kind of comparison."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from stochi.parity.report.pages.svg import (
+    LETTER,
     WIDTH,
     Scale,
     drawing,
@@ -76,7 +78,8 @@ def plot_intervals(
         y += height
     frame = _frame(scale, top, y, unit, margin, zero)
     described = "; ".join(p.words for group in groups for p in group.points)
-    return drawing(key, title, f"{unit}. {described}", y + 44, *frame, *marks, *rows)
+    lines = len(_lines_of(unit))
+    return drawing(key, title, f"{unit}. {described}", y + 26 + 18 * lines, *frame, *marks, *rows)
 
 
 def _frame(
@@ -95,8 +98,14 @@ def _frame(
     if zero:
         shown.append(line(scale(0), top, scale(0), bottom, "zero"))
     shown.append(line(LEFT, bottom, RIGHT, bottom, "axis"))
-    shown.append(text((LEFT + RIGHT) / 2, bottom + 36, unit, "middle", "tick"))
+    for number, words in enumerate(_lines_of(unit)):
+        place = bottom + 36 + 18 * number
+        shown.append(text((LEFT + RIGHT) / 2, place, words, "middle", "tick"))
     return shown
+
+
+def _lines_of(unit: str) -> list[str]:
+    return textwrap.wrap(unit, int((RIGHT - LEFT) / LETTER))
 
 
 def _draw(point: Point, scale: Scale, y: float) -> Markup:
@@ -111,6 +120,6 @@ def _draw(point: Point, scale: Scale, y: float) -> Markup:
     )
 
 
-def _short(label: str, most: int = 60) -> str:
+def _short(label: str, most: int = int((RIGHT - LEFT) / LETTER)) -> str:
     shown = label.replace("\n", ", ")
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"

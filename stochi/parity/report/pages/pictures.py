@@ -6,7 +6,16 @@ from base64 import b64decode, b64encode
 import numpy as np
 from markupsafe import Markup
 
-from stochi.parity.report.pages.svg import WIDTH, Scale, drawing, element, line, text, tick_text
+from stochi.parity.report.pages.svg import (
+    LETTER,
+    WIDTH,
+    Scale,
+    drawing,
+    element,
+    line,
+    text,
+    tick_text,
+)
 from stochi.parity.results import (
     CHIP,
     SIDES,
@@ -49,10 +58,12 @@ def draw_trace(key: str, trace: LayerTrace, first: tuple[int, str] | None) -> Ma
     steps = len(trace.membranes[TWIN])
     across = Scale([-0.5, steps - 0.5], LEFT, RIGHT)
     shown: list[Markup] = []
-    y = 14.0
+    y = 6.0
     if trace.spikes:
         shown += _raster(trace, across, y)
-        y += CELL * len(trace.neurons) + 16
+        y += CELL * len(trace.neurons)
+    shown += _legend(trace.neuron, y + 18)
+    y += 28
     shown += _membrane(trace, across, y)
     bottom = y + TRACE
     if first is not None:
@@ -74,7 +85,12 @@ def draw_trace(key: str, trace: LayerTrace, first: tuple[int, str] | None) -> Ma
 
 def _raster(trace: LayerTrace, across: Scale, top: float) -> list[Markup]:
     width = max(1.0, min(CELL, across(1) - across(0)) - 1)
-    shown = [text(LEFT - 8, top + CELL, "spikes", "end", "tick")]
+    count = len(trace.neurons)
+    middle = top + CELL * count / 2
+    shown = [
+        text(LEFT - 6, middle + 14 * line_number, word, "end", "tick")
+        for line_number, word in enumerate(counted(count, "neuron").split(" "))
+    ]
     for row, (ours, theirs) in enumerate(zip(trace.spikes[TWIN], trace.spikes[CHIP], strict=True)):
         for step, (left, right) in enumerate(zip(ours, theirs, strict=True)):
             if left == right == "0":
@@ -96,13 +112,24 @@ def _raster(trace: LayerTrace, across: Scale, top: float) -> list[Markup]:
     return shown
 
 
+def _legend(neuron: int, y: float) -> list[Markup]:
+    """Return what the lines of the membrane are, in a line."""
+    words = f"membrane of neuron {neuron}:"
+    shown, x = [text(LEFT, y, words, class_="tick")], LEFT + 8 + LETTER * len(words)
+    for side in (TWIN, CHIP):
+        points = f"{x:.1f},{y - 4:.1f} {x + 24:.1f},{y - 4:.1f}"
+        shown.append(element("polyline", points=points, class_=f"course {side}"))
+        shown.append(text(x + 28, y, SIDES[side], class_="tick"))
+        x += 40 + LETTER * len(SIDES[side])
+    return shown
+
+
 def _membrane(trace: LayerTrace, across: Scale, top: float) -> list[Markup]:
     values = [value for each in trace.membranes.values() for value in each]
     up = Scale([0, *values], top + TRACE - 4, top + 6)
     shown = [
         line(LEFT, up(0), RIGHT, up(0), "grid"),
         line(LEFT, top + TRACE, RIGHT, top + TRACE, "axis"),
-        text(LEFT + 4, top - 2, f"membrane of neuron {trace.neuron}", class_="tick"),
     ]
     for tick in up.ticks(3):
         shown.append(text(LEFT - 8, up(tick) + 4, _short(tick), "end", "tick"))

@@ -21,6 +21,7 @@ from stochi.parity.report.pages.run_sections import (
     run_section,
 )
 from stochi.parity.report.pages.templating import render
+from stochi.parity.report.randomness import draws_nothing
 
 if TYPE_CHECKING:
     from stochi.parity.report.report import ParityReport
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 def render_report(report: "ParityReport") -> str:
     """Return the page of a report, which needs nothing but itself."""
     asked = report.configuration
-    about = [asked.chip, f"noise: {asked.noise}"]
+    noise = "draws no random numbers" if draws_nothing(report) else f"noise: {asked.noise}"
+    about = [asked.chip, noise]
     if report.run is not None and report.run.date is not None:
         about.append(date_in_words(report.run.date))
     return render(
@@ -51,7 +53,9 @@ def list_sections(report: "ParityReport") -> list[Section]:
         layer_section(report.exact, distribution, report.sample),
         epsilon_section(accuracy),
         confusion_section(report.confusion) if report.confusion is not None else None,
-        variability_section(distribution) if distribution is not None else None,
+        variability_section(distribution, draws_nothing(report))
+        if distribution is not None
+        else None,
         flip_section(accuracy, report.flipped),
         event_section(report.events) if report.events is not None else None,
         masking_section(report.masking) if report.masking else None,

@@ -19,6 +19,7 @@ from stochi.parity.report.pages.cells import (
     text_cell,
 )
 from stochi.parity.report.pages.svg import element
+from stochi.parity.report.randomness import draws_nothing
 from stochi.parity.report.tables import EXACT_TITLE
 from stochi.parity.results import (
     CLEAN,
@@ -51,21 +52,21 @@ def exact_section(exact: Sequence[ExactComparison]) -> Section:
     """Return the comparisons value for value."""
     columns = [
         Column("compared", "Two runs of the chip's arithmetic that must be equal.", False),
+        Column("mismatches", "Number of values that differ; a single one is a fault."),
         Column("images", "Number of images, and whether an attack made them.", False),
         Column("seed", "Seed of the draws."),
         Column("values", "Spikes and membranes of all layers at all time steps."),
-        Column("mismatches", "Number of values that differ; a single one is a fault."),
     ]
     rows = [
         Row(
             [
                 text_cell(f"{entry.left} and {entry.right}"),
-                text_cell(f"{entry.images} {'attacked' if entry.attack else CLEAN}"),
-                number_cell(entry.seed, f"{entry.seed}"),
-                number_cell(entry.compared, f"{entry.compared:,}"),
                 number_cell(
                     entry.mismatches, f"{entry.mismatches:,}", "bad" if entry.mismatches else "good"
                 ),
+                text_cell(f"{entry.images} {'attacked' if entry.attack else CLEAN}"),
+                number_cell(entry.seed, f"{entry.seed}"),
+                number_cell(entry.compared, f"{entry.compared:,}"),
             ]
         )
         for entry in exact
@@ -121,7 +122,7 @@ def run_section(report: "ParityReport") -> Section:
         about["command"] = NOTHING if run.command is None else shlex.join(run.command)
         versions = {name: version or "not installed" for name, version in run.versions.items()}
         parts.append(_described(about | versions))
-    parts.append(_settings(report.configuration))
+    parts.append(_settings(report))
     if report.configuration.attacks:
         parts.append(_attacks(report.configuration))
     if report.own is not None:
@@ -143,13 +144,15 @@ def _described(about: dict[str, str]) -> Markup:
     return element("dl", *rows, class_="about")
 
 
-def _settings(asked: Configuration) -> Table:
+def _settings(report: "ParityReport") -> Table:
     columns = [
         Column("setting", "Name of the setting.", False),
         Column("value", "What it was.", False),
         Column("what it is", "In a sentence.", False),
     ]
-    values = asdict(asked)
+    values = asdict(report.configuration)
+    if draws_nothing(report):
+        values["noise"] += ", but the network draws no random numbers"
     rows = [
         Row([text_cell(name.replace("_", " ")), Cell(_plain(values[name])), Cell(note)])
         for name, note in _SETTINGS.items()

@@ -7,8 +7,10 @@ from markupsafe import Markup, escape
 
 from stochi.plain_text import escape_lines
 
-WIDTH = 480
-"""Width of every figure in its own units; the page scales them."""
+WIDTH = 400
+"""Width of every figure in its own units; the page scales them, on phones to 348 pixels."""
+LETTER = 7.6
+"""The most that a letter of a figure's text takes on average, in these units."""
 Child = Markup | str
 
 
@@ -111,7 +113,7 @@ def legend(names: Sequence[tuple[str, str]], y: float) -> tuple[list[Markup], fl
     shown: list[Markup] = []
     x, start = 10.0, y
     for class_, name in names:
-        needed = 26 + 7.6 * len(name)
+        needed = 26 + LETTER * len(name)
         if x + needed > WIDTH and x > 10:
             x, y = 10.0, y + 20
         shown.append(element("circle", cx=x, cy=y - 4, r=5, class_=class_))

@@ -1,5 +1,7 @@
 """Numbers of a report as words."""
 
+from collections.abc import Sequence
+
 from stochi.plain_text import decimal, in_percent, minus
 from stochi.plain_text import signed as with_sign
 from stochi.statistics.intervals import Estimate
@@ -47,8 +49,33 @@ def number_interval(estimate: Estimate) -> str:
     return f"{number(estimate.value)} [{low}, {high}]"
 
 
-def listed(names: list[str], most: int = 3) -> str:
-    """Return names as a list, the number of the others for more than a few."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Return names as a sentence lists them: "a, b and c", or "a, b, c, d and 5 more"."""
+    shown = [*names[:most], *[f"{len(names) - most} more"] * (len(names) > most)]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def interval_lines(estimate: Estimate) -> str:
+    """Return an accuracy with its interval below it, for a cell of a table."""
+    low, high = (decimal(100 * end, 1) for end in (estimate.low, estimate.high))
+    return f"{in_percent(estimate.value, 1)}\n{low}–{high}"
+
+
+def number_lines(estimate: Estimate) -> str:
+    """Return an error with its interval below it."""
+    return number_interval(estimate).replace(" ", "\n", 1)
+
+
+def points_lines(estimate: Estimate) -> str:
+    """Return a difference in points with its interval below it; all have a sign, also 0."""
+    return signed_estimate(estimate, 1).replace(" ", "\n", 1)
+
+
+def signed_estimate(estimate: Estimate, digits: int) -> str:
+    """Return a difference of shares in percent, with its interval; all have a sign, also 0."""
+    value, low, high = (with_sign(POINTS * end, digits) for end in _ends(estimate))
+    return f"{value} [{low}, {high}]"
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high

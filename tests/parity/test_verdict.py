@@ -2,9 +2,12 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from stochi.commands.console import split_columns
+from stochi.errors import InputError
 from stochi.parity import ParityReport, compare_reports
 from stochi.parity.distribution.results import (
     AnswerDistribution,
@@ -17,7 +20,14 @@ from stochi.parity.report.quantities import name_places
 from stochi.parity.report.randomness import draws_nothing
 from stochi.parity.results import MaskingSign, OwnComparison
 from stochi.parity.terminal import fit_table
-from tests.parity.small_reports import accuracy_row, costs, errors, full_report, plain_report
+from tests.parity.small_reports import (
+    accuracy_row,
+    costs,
+    errors,
+    estimate,
+    full_report,
+    plain_report,
+)
 
 
 def distribution(verdict: str, left_out: tuple[str, ...] = ()) -> Distribution:
@@ -198,6 +208,30 @@ def test_a_printed_report_fits_the_terminal(width: int, monkeypatch: pytest.Monk
     assert max(map(len, lines)) <= width
     assert all(line == line.rstrip() for line in lines)
     assert "FGSM" in "".join(lines) and "chip" in "".join(lines)
+
+
+def test_tables_of_the_terminal_are_not_split_at_80_columns() -> None:
+    # The chip − float of the widest kind, and Lava's column.
+    rows = accuracy_row(), accuracy_row("AutoAttack snn-20 (EOT 5), ε = 0.1", 0.5, -0.2, 0.15)
+    report = plain_report(accuracy=tuple(replace(row, lava=estimate(0.5)) for row in rows))
+    found = full_report()
+    tables = (report.table(), report.differences_table(), found.distribution_table())
+    for rows_of_text in (*tables, found.table(), found.differences_table()):
+        assert len(split_columns(rows_of_text, 1, 80)) == 1, rows_of_text[0]
+
+
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        (b"\x93NUMPY\xff", "it is not text"),
+        (b"{1: 2}", "it is not JSON, from line 1, column 2 on"),
+        (b"[1, 2]", "it is JSON of something else"),
+    ],
+)
+def test_what_is_no_report_is_called_so(content: bytes, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_bytes(content)
+    with pytest.raises(InputError, match=f"r.json: not a report: {problem}; name a report.json"):
+        ParityReport.load(tmp_path / "r.json")
 
 
 def test_a_report_is_short_in_a_list() -> None:

@@ -25,6 +25,7 @@ from stochi.parity.distribution.results import (
     comparisons,
 )
 from stochi.parity.distribution.trials import Trials, chip_side, float_side, take_trials
+from stochi.parity.report.randomness import draws_nothing
 from stochi.parity.report.warnings import find_warnings
 from stochi.sim.engine.threads import one_torch_thread
 from stochi.train import RandomTauLeaky, RepeatSteps, TrainingConfig, train_classifier
@@ -148,6 +149,27 @@ def test_without_spread_or_without_spikes_nothing_breaks(neuron: dict) -> None:
     if "threshold" in neuron:
         doubtful.add("network.lif1 membrane")  # which varies all the same
     assert {name for name, v in verdicts(found).items() if v != "equivalent"} == doubtful
+
+
+def test_a_network_that_draws_nothing_has_no_spread_and_no_measure_of_moved_spikes() -> None:
+    torch.manual_seed(0)
+    net = dense_net(sigma=0.0)
+    images = Images(torch.rand(12, 1, 4, 4), torch.zeros(12, dtype=torch.int64))
+    program = lower(to_nir(net, images.inputs[:4]), noise="none")
+    report = check_parity(net, program, images, trials=3, lava=False, exact_images=2)
+    assert report.distribution is not None
+    spread = report.distribution.network.logit_spread
+    # Three equal numbers have no spread, though their mean is rounded.
+    assert spread is not None and spread.sides == {"float": 0.0, "chip": 0.0}
+    assert draws_nothing(report) and "no random numbers" in report.verdict.text
+    for layer in report.distribution.layers.values():
+        across = layer.distance_across
+        if across is not None and across.sides["chip"] > 0:
+            assert across.difference is None and across.verdict == "undecided"
+    single = check_parity(net, program, images, trials=1, lava=False, exact_images=2)
+    assert draws_nothing(single)
+    assert single.verdict.level == report.verdict.level
+    assert not [text for text in single.warnings() if "single trial" in text]
 
 
 def test_a_single_trial_leaves_variability_out_and_reports_it() -> None:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stochi.parity.report.words import number
+from stochi.parity.words import number
 from stochi.plain_text import counted, decimal, in_percent, interval_in_percent, signed
 
 FINITE = st.floats(-1e6, 1e6) | st.floats(-1e-3, 1e-3)

@@ -66,7 +66,7 @@ def test_a_report_of_all_parts(net, program: Program, data: Images, tmp_path: Pa
         "3 trials on each side"
     )
     assert "on the float model" in messages[4] and " left" in messages[5]
-    assert {len(row) for row in report.table()} == {5}  # without a column for Lava
+    assert {len(row) for row in report.table()} == {4}  # none for Lava, one for twin and chip
     report.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())
     assert saved["mismatches"] == 0 and saved["version"] == 9

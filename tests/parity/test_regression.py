@@ -94,7 +94,7 @@ def test_a_regression_has_no_classes(report: ParityReport) -> None:
 
 def test_tables_figure_and_page_show_errors(report: ParityReport, tmp_path: Path) -> None:
     head, cells = report.table()
-    assert head[1:4] == ["float model", "twin", "chip"] and cells[0] == "30 inputs"
+    assert head[1:4] == ["chip − float", "float model", "twin, chip"] and cells[0] == "30 inputs"
     assert report.errors is not None
     assert cells[3].startswith(f"{report.errors.sides['chip'].value:.4g}\n[")
     draw_report(report, tmp_path / "r.png")

@@ -84,9 +84,9 @@ def twin_is_chip(accuracy: Sequence[AccuracyRow]) -> bool:
 def error_rows(errors: Errors) -> Rows:
     """Rows of the differences, each side's mean squared error, and Lava's if it ran.
 
-    The twin and the chip share a column if their errors are equal.
+    The twin and the chip share a column if their errors are written alike; sums of floats differ.
     """
-    equal = errors.sides[TWIN] == errors.sides[CHIP]
+    equal = number_lines(errors.sides[TWIN]) == number_lines(errors.sides[CHIP])
     sides = _TWIN_IS_CHIP if equal else SIDES
     differences = {RIGHT: CHIP_MINUS_FLOAT} if equal else DIFFERENCES
     ran = errors.lava is not None

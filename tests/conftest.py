@@ -7,19 +7,28 @@ from pathlib import Path
 import pytest
 import snntorch as snn
 import torch
+from hypothesis import settings
 from torch import nn
 
 from stochi.sim.lava.compatibility import lava_status
 from stochi.train import RandomTauLeaky
 from stochi.train.networks import RepeatSteps
+from tests.thoroughness import THOROUGH, tries_more
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 needs_lava = pytest.mark.skipif(not lava_status()[0], reason=lava_status()[1])
 
 
+if not THOROUGH:
+    settings.load_profile("few")
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(tries_more)
         if item.get_closest_marker("lava"):
             item.add_marker(needs_lava)
         if item.get_closest_marker("cuda"):

@@ -39,6 +39,7 @@ def test_every_example_is_one_page_and_listed() -> None:
         assert listed.count(f"\n- [{name}.py]({name}.py): ") == 1, name
 
 
+@pytest.mark.slow
 def test_own_network(tmp_path: Path) -> None:
     load("own_network").main(tmp_path, epochs=3)
     layers = []
@@ -55,6 +56,7 @@ def test_own_network(tmp_path: Path) -> None:
     assert second.decay.drawn
 
 
+@pytest.mark.slow
 def test_a_rate_coded_network(tmp_path: Path) -> None:
     report = load("rate_coded").main(tmp_path, epochs=3)
     assert report.mismatches == 0 and report.compared > 100_000
@@ -62,6 +64,7 @@ def test_a_rate_coded_network(tmp_path: Path) -> None:
     assert Program.load(tmp_path / "rate_coded.program").target.events
 
 
+@pytest.mark.slow
 def test_a_regression(tmp_path: Path) -> None:
     report = load("regression").main(tmp_path, epochs=10)
     assert report.mismatches == 0 and report.compared > 100_000
@@ -71,6 +74,7 @@ def test_a_regression(tmp_path: Path) -> None:
     assert Program.load(tmp_path / "regression.program").readout == "membrane"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "recurrent"), [("residual", False), ("recurrent", True)])
 def test_residual_and_recurrent_networks(name: str, recurrent: bool, tmp_path: Path) -> None:
     report = load(name).main(tmp_path, epochs=3)
@@ -129,6 +133,7 @@ def test_attack(tmp_path: Path) -> None:
     assert all(len(row.made_by) > 1 for row in snn)
 
 
+@pytest.mark.slow
 def test_calibration(tmp_path: Path) -> None:
     programs = load("calibration").main(tmp_path, epochs=2, images=32)
     assert {name: p.target.noise for name, p in programs.items()} == {

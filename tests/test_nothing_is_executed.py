@@ -123,7 +123,13 @@ def test_the_trap_is_one(form: Callable[[Trap], bytes], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("ending", ["program", "pt", "npy", "npz", "nir", "h5", "net", "bin"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        *("program", "pt", "npz", "nir"),
+        *(pytest.param(ending, marks=pytest.mark.slow) for ending in ("npy", "h5", "net", "bin")),
+    ],
+)
 def test_nothing_is_executed(form: Callable[[Trap], bytes], ending: str, tmp_path: Path) -> None:
     made = tmp_path / "made"
     for number, read in enumerate(READERS):

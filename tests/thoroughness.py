@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 THOROUGH = bool(os.environ.get("STOCHI_THOROUGH"))
 """Whether all cases are tried, as ``make slow`` asks."""
+settings.register_profile("few", max_examples=25)
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 tries_more = pytest.mark.tries_more

@@ -17,7 +17,10 @@ from tests.attacks.trained import relu_net, right_answers, some_images, trained_
 
 # Imported by the tests only: ART writes a file at its first import, and two processes that collect
 # tests at the same time may find it half there.
-pytestmark = pytest.mark.skipif(find_spec("art") is None, reason="ART is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("art") is None, reason="ART is not installed"),
+]
 IMAGES = 80
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "plain": lambda: trained_net("mean"),
@@ -25,8 +28,6 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "defended": lambda: trained_net("mean", defended=True),
     "ReLU": relu_net,
 }
-SOME = [pytest.param(n, marks=[pytest.mark.slow] * (n in ("random", "defended"))) for n in NETWORKS]
-"""The networks, of which those that take longest are slow."""
 
 
 class MeanAnswer(nn.Module):
@@ -74,7 +75,7 @@ def lost_to(network: str, theirs: torch.Tensor, ours: ImageAttack) -> float:
     return estimate_difference(*right).low
 
 
-@pytest.mark.parametrize("network", SOME)
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
     ("name", "options", "ours"),
     [
@@ -110,7 +111,7 @@ def test_gradient_attacks(name: str, options: dict, ours: ImageAttack, network: 
     assert lost_to(network, theirs, ours) <= 0
 
 
-@pytest.mark.parametrize("network", SOME)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_square(network: str) -> None:
     theirs = run_art(
         network, 5, "SquareAttack", 40, eps=0.1, max_iter=200, norm=np.inf, batch_size=40

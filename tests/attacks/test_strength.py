@@ -46,6 +46,7 @@ def accuracy(attack: Attack, sampling: str = "step", images: int = IMAGES) -> fl
     return float(right_answers(trained_net(sampling), found, labels).double().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "weaker, stronger",
     [
@@ -79,6 +80,7 @@ def test_strong_attacks_are_strong() -> None:
     assert clean > 0.85 and noise > clean - 0.06 and found < clean - 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling, draws", [("step", 10), ("mean", 1)])
 def test_fab_beats_fgsm_and_comes_near_pgd(sampling: str, draws: int) -> None:
     found = accuracy(FAB(0.1, iterations=20, draws=draws, targets=3), sampling)
@@ -131,6 +133,7 @@ def attacked_on(network: str, attack: ImageAttack, images: int = IMAGES) -> torc
     return attack(NETWORKS[network](), shown.inputs, shown.labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "single",
     [

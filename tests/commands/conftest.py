@@ -1,6 +1,5 @@
 """What the tests of commands share: running one in this process, and a trained network."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,13 +42,18 @@ def run_as_typed(
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One small training run, exported and lowered, through the command line."""
     folder = tmp_path_factory.mktemp("trained")
-    for words in (
-        ["train", "--epochs", "3", "--time-steps", "4", "--out", "m.pt"],
-        ["export", "m.pt", "--out", "m.nir"],
-        ["deploy", "m.nir", "--out", "m.program"],
-        ["deploy", "m.nir", "--events", "--out", "events.program"],
-    ):
-        subprocess.run([sys.executable, "-m", "stochi", *words], cwd=folder, check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for words in (
+            ["train", "--epochs", "3", "--time-steps", "4", "--out", "m.pt"],
+            ["export", "m.pt", "--out", "m.nir"],
+            ["deploy", "m.nir", "--out", "m.program"],
+            ["deploy", "m.nir", "--events", "--out", "events.program"],
+        ):
+            patch.setattr(sys, "argv", ["stochi", *words])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert not ended.value.code
     return folder
 
 

@@ -83,6 +83,7 @@ def test_a_data_set_gives_its_training_images(run: Run, trained: Path) -> None:
     assert there | {"run": None} == json.loads(out) | {"run": None}
 
 
+@pytest.mark.slow
 def test_the_fit_is_shown_and_its_warnings_are_printed(run: Run, own: Path) -> None:
     status, _, err = run("parity", NET, *FIT, *DATA, *QUICK)
     assert status == 0 and "Fitting the noise to 24 inputs of fit.npy" in err

@@ -78,6 +78,7 @@ def test_folders_and_onnx_models_do_not_stay_half_written(
     assert os.listdir("there") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "backend", ["engine", pytest.param("lava", marks=[pytest.mark.lava, pytest.mark.slow])]
 )

@@ -124,7 +124,7 @@ def counted(case: Case, **options: Any) -> Counts:
     return count_events(program, case.inputs, seed=draws.seed, trial=draws.trial, **options)
 
 
-@examples(6, 25)
+@examples(3, 25)
 @given(cases())
 def test_operations_are_those_of_loops_over_spikes_and_synapses(case: Case) -> None:
     case = replace(case, draws=replace(case.draws, first_sample=0))

@@ -10,10 +10,14 @@ from tests.thoroughness import THOROUGH, tries_more
 MUTANTS, CRAFTED = (60, 10_000) if THOROUGH else (6, 10)
 """Number of files of a kind that are tried, at most."""
 LEAST_CRAFTED = 200
+LONG = ("graphs", "nets", "reports", "trainings")
+"""Kinds whose files each take a process, several pages or a training."""
 
 
 @tries_more
-@pytest.mark.parametrize("module", KINDS)
+@pytest.mark.parametrize(
+    "module", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in LONG)) for kind in KINDS]
+)
 def test_every_file_gives_a_right_answer_or_one_line(module: str) -> None:
     crafted = crafted_cases(module)
     assert len(crafted) >= LEAST_CRAFTED

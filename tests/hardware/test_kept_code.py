@@ -173,6 +173,7 @@ def test_without_a_folder_by_the_source_the_users_own_is_used(
     assert (tmp_path / "stochi").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_leave_a_sound_file(folder: Path) -> None:
     code = "from tests.hardware.test_kept_code import Counted; print(Counted()(1))"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}

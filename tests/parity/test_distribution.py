@@ -91,6 +91,7 @@ def has(compared: LayerDistribution | AnswerDistribution) -> set[str]:
     return {each.name for each in fields(compared) if getattr(compared, each.name) is not None}
 
 
+@pytest.mark.slow
 def test_a_model_is_equivalent_to_itself_with_other_draws(net, program, images, reference) -> None:  # type: ignore[no-untyped-def]
     again = take_trials(float_side(real(net, images), program, images.inputs, 1), TRIALS, reference)
     found = compare_distributions(reference, again, images.labels)

@@ -63,6 +63,7 @@ def test_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_other_networks_take_nothing_over(tmp_path: Path) -> None:
     with pytest.raises(Interrupt):
         check(tmp_path, stop_at=2)

@@ -158,6 +158,7 @@ print(in_threads([held, forked]), in_threads([lambda: functions[2](1)] * 4))
 """
 
 
+@pytest.mark.slow
 def test_a_fork_during_a_compilation_can_compile(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FIRST_COMPILATION],

@@ -74,6 +74,7 @@ def results(folder: Path) -> StudyResults:
     return conduct(TINY, folder)
 
 
+@pytest.mark.slow
 def test_it_asks_what_it_says(results: StudyResults) -> None:
     trainings = {(cell.network, cell.defence) for cell in results.similarities}
     neurons = ("RandHet-SNN", "RandHet-SNN**")
@@ -93,6 +94,7 @@ def test_it_asks_what_it_says(results: StudyResults) -> None:
     assert {(c.network, c.column) for c in clean} == {(n, "clean") for n in ("LIF", *neurons)}
 
 
+@pytest.mark.slow
 def test_it_is_found_once(results: StudyResults, folder: Path) -> None:
     told: list[str] = []
     before = {path: path.read_bytes() for path in folder.iterdir()}
@@ -103,6 +105,7 @@ def test_it_is_found_once(results: StudyResults, folder: Path) -> None:
     assert json.loads(json.dumps(results.to_json()))["plan"]["depth"]["layers"] == [1, 4]
 
 
+@pytest.mark.slow
 def test_tables_and_figures_show_it(results: StudyResults) -> None:
     tables = {table.title.splitlines()[0]: table.rows for table in make_tables(results)}
     draws = tables["Accuracy by EOT draws and random layers, first training, %"]
@@ -127,6 +130,7 @@ def test_tables_and_figures_show_it(results: StudyResults) -> None:
     assert list(lines[0].get_xdata()) == [1, 4, 8]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_variant_has_the_victim_s_weights(results: StudyResults, folder: Path) -> None:
     training = load_digits()[0].first(TINY.training.images)
     own = load_or_train(RANDOM, TINY, training, Store(folder))
@@ -145,6 +149,7 @@ def test_a_variant_has_the_victim_s_weights(results: StudyResults, folder: Path)
     assert next(wide.parameters()).shape[0] == 3
 
 
+@pytest.mark.slow
 def test_an_untrained_network_has_settled_batch_norms(folder: Path, results: StudyResults) -> None:
     training = load_digits()[0].first(TINY.training.images)
     net = load_or_train(Victim("LIF", UNTRAINED), TINY, training, Store(folder))
@@ -212,6 +217,7 @@ def test_what_is_wrong_is_told(wrong: Callable[[], object], message: str) -> Non
     assert message in str(told.value)
 
 
+@pytest.mark.slow
 def test_nothing_is_missing_when_it_is_done(results: StudyResults, folder: Path) -> None:
     answers = Answers(TINY, Store(folder))
     for victim in TINY.victims():

@@ -62,7 +62,7 @@ def held_out() -> Images:
     [
         ("fgsm", "step"),
         pytest.param("pgd", "mean", marks=pytest.mark.slow),
-        ("rat", "mean"),
+        pytest.param("rat", "mean", marks=pytest.mark.slow),
         pytest.param("sr", "step", marks=pytest.mark.slow),
         pytest.param("hire", "step", marks=pytest.mark.slow),
         pytest.param("trades", "mean", marks=pytest.mark.slow),

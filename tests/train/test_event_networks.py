@@ -85,7 +85,10 @@ def _spikes(net: nn.Module, events: torch.Tensor) -> list[torch.Tensor]:
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize("neuron", NEURONS)
+@pytest.mark.parametrize(
+    "neuron",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in ("gated", "cuba"))) for n in NEURONS],
+)
 def test_lava_computes_them(neuron: str) -> None:
     torch.manual_seed(0)
     net = event_conv_net((2, 8, 8), 3, time_steps=4, channels=(2, 3), neuron=NeuronChoice(neuron))

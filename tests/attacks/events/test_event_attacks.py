@@ -51,7 +51,7 @@ QUICK: dict[str, dict[str, Any]] = {
 SPARING = ("greedy-spikes", "boundary", "sparse-gradient", "spike-fool", "retiming")
 """Attacks that stop when a sample is wrong; the others use their whole budget."""
 WITH_GRADIENTS = tuple(n for n in EVENT_ATTACK_NAMES if "surrogates" in event_options_of(n))
-LONG = ("greedy-spikes", "frame", "corner", "dash", "mask-aware-dash")
+LONG = ("greedy-spikes", "boundary", "spike-fool", "frame", "corner", "dash", "mask-aware-dash")
 """Attacks that ask a Program so often that the test is slow."""
 MOVES = EventBudget(8, kinds=("move-time",), max_delay=2)
 MOVES_AND_INSERTS = EventBudget(8, kinds=("insert", "move-time"), max_delay=2)
@@ -84,7 +84,9 @@ def hold(
     assert found.shape == clean.shape and found.dtype == clean.dtype
 
 
-@pytest.mark.parametrize("name", EVENT_ATTACK_NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in EVENT_ATTACK_NAMES]
+)
 @examples(3, 10)
 @given(budgets, st.integers(0, 999), st.sampled_from([0.0, 0.02, 0.3, 0.9]), st.booleans())
 def test_all_samples_are_within_the_budget(
@@ -103,7 +105,10 @@ def test_thousand_budgets_are_kept(
     hold(name, budget, seed, share, random, samples=2)
 
 
-@pytest.mark.parametrize("random", [False, True], ids=["plain", "random"])
+@pytest.mark.parametrize(
+    "random",
+    [pytest.param(False, id="plain", marks=pytest.mark.slow), pytest.param(True, id="random")],
+)
 @pytest.mark.parametrize("name", EVENT_ATTACK_NAMES)
 def test_the_seed_decides_and_the_model_stays_as_it_was(name: str, random: bool) -> None:
     net, clean = event_net(random), some_events(12)
@@ -174,6 +179,7 @@ def test_twins_and_programs_are_attacked(name: str) -> None:
     assert torch.equal(first, second) and bool(attack.allowed.holds(clean, first).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_GRADIENTS)
 def test_several_surrogates_compete(name: str) -> None:
     net, clean = event_net(), some_events(30)

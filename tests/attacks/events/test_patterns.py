@@ -67,6 +67,7 @@ budgets = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ATTACKS)
 @settings(max_examples=250, deadline=None)
 @given(clean=events(), budget=budgets, seed=st.integers(0, 99))
@@ -82,6 +83,7 @@ def test_no_result_leaves_its_budget(
     assert budget.holds(clean, attacked).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ATTACKS)
 @settings(max_examples=50, deadline=None)
 @given(clean=events(), budget=budgets, seed=st.integers(0, 99))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import combinations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ def one_by_one(menu: Menu, values: torch.Tensor, limits: torch.Tensor) -> torch.
     return made
 
 
+@pytest.mark.slow
 @examples(10, 40)
 @given(budgets, st.integers(0, 999), st.integers(0, 30))
 def test_the_selection_is_that_of_a_choice_one_by_one(

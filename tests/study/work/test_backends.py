@@ -34,7 +34,10 @@ SMALL = replace(
 """Three networks, without curves."""
 
 
-@pytest.mark.parametrize("backend", ["sequential", "threading", "multiprocessing", "loky"])
+@pytest.mark.parametrize(
+    "backend",
+    ["sequential", "threading", "loky", pytest.param("multiprocessing", marks=pytest.mark.slow)],
+)
 def test_any_joblib_back_end_does_every_cell_once(tmp_path: Path, backend: str) -> None:
     lines: list[str] = []
     with joblib.parallel_config(backend=backend, n_jobs=2):
@@ -47,6 +50,7 @@ def test_any_joblib_back_end_does_every_cell_once(tmp_path: Path, backend: str) 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_what_goes_wrong_there_is_raised_here(tmp_path: Path, backend: str) -> None:
     wrong = [*make_cells(tmp_path, 3, 0.01), Cell("wrong", fail, 9.0)]

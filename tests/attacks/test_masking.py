@@ -88,7 +88,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 @pytest.mark.parametrize(
-    "network", [pytest.param(n, marks=[pytest.mark.slow] * (n == "defended")) for n in NETWORKS]
+    "network",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in ("plain", "defended"))) for n in NETWORKS],
 )
 def test_fixed_surrogates_mask_spiking_networks_and_no_honest_one(network: str) -> None:
     """Every attack that a reviewer would try, against one that follows the own gradient."""

@@ -119,6 +119,7 @@ def test_events_and_time_steps_are_fitted_to(run: Run, own: Path) -> None:
     assert status == 0 and json.loads(out)["mismatches"] == 0, err
 
 
+@pytest.mark.slow
 def test_what_cannot_be_fitted_to_is_refused(run: Run, own: Path) -> None:
     np.save("none.npy", np.zeros((0, 1, 8, 8)))
     np.save("five.npy", np.zeros((5, 6, 1, 8, 8)))

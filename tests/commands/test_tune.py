@@ -11,6 +11,7 @@ from stochi.deploy import Program
 from tests.commands.conftest import Run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made_with", "advised"),
     [

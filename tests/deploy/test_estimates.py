@@ -124,6 +124,7 @@ def counted(case: Case, **options: Any) -> Counts:
     return count_events(program, case.inputs, seed=draws.seed, trial=draws.trial, **options)
 
 
+@pytest.mark.slow
 @examples(3, 25)
 @given(cases())
 def test_operations_are_those_of_loops_over_spikes_and_synapses(case: Case) -> None:

@@ -10,8 +10,8 @@ from tests.thoroughness import THOROUGH, tries_more
 MUTANTS, CRAFTED = (60, 10_000) if THOROUGH else (6, 10)
 """Number of files of a kind that are tried, at most."""
 LEAST_CRAFTED = 200
-LONG = ("graphs", "nets", "reports", "trainings")
-"""Kinds whose files each take a process, several pages or a training."""
+LONG = ("answers", "checkpoints", "events", "graphs", "nets", "patterns", "reports", "trainings")
+"""Kinds whose files take longest to be read."""
 
 
 @tries_more

@@ -53,7 +53,10 @@ def labelled(net: nn.Module, inputs: torch.Tensor) -> Images:
         return Images(inputs, torch.stack([net(inputs) for _ in range(40)]).mean(0).argmax(1))
 
 
-@pytest.mark.parametrize("noise", ["decay", "none", "membrane", "current"])
+@pytest.mark.parametrize(
+    "noise",
+    ["decay", "membrane", *(pytest.param(n, marks=pytest.mark.slow) for n in ("none", "current"))],
+)
 @pytest.mark.parametrize("neuron", NEURONS, ids=str)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_switches_together_are_the_program(

@@ -81,6 +81,7 @@ def test_damaged_files_are_made_again(tmp_path: Path) -> None:
         assert check(tmp_path) == check(None)
 
 
+@pytest.mark.slow
 def test_a_place_that_takes_nothing_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.warns(UnkeptImages, match="not kept"):

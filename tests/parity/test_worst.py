@@ -124,6 +124,7 @@ def test_only_attacks_on_a_model_with_the_same_epsilon_are_compared() -> None:
     assert [(row.epsilon, row.sides["chip"].value) for row in rows] == [(0.2, 0), (0.1, 1)]
 
 
+@pytest.mark.slow
 def test_a_check_chooses_the_worst_by_as_many_further_trials(
     net: nn.Module, program: Program, data: Images, report: ParityReport
 ) -> None:

@@ -153,7 +153,7 @@ LARGE = {
     "weights": "made((3000,), (4000,), Dense(np.ones((4000, 3000), np.int16)), time_steps=2)",
     "history": "feedback(30_000_000)",
 }
-QUICK = {"neurons", "weights"}
+QUICK = {"neurons"}
 _MEASURE = """
 import resource, torch
 from tests.program.test_demands import *

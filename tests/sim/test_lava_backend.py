@@ -105,6 +105,7 @@ def test_event_frames_have_the_engine_s_integers() -> None:
     assert_same(program, (torch.rand(6, 4, 6) > 0.5).float())
 
 
+@pytest.mark.slow
 def test_a_run_leaves_nothing_behind() -> None:
     """No process, no Lava object in memory, no open file, no handler on a user's logger."""
     program = lower(to_nir(dense_net(), torch.rand(1, 1, 4, 4)))

@@ -210,7 +210,12 @@ def test_they_learn() -> None:
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("neuron", "defence"), [("random", "fgsm"), ("noisy", "tgo"), ("gated", "trades")]
+    ("neuron", "defence"),
+    [
+        ("random", "fgsm"),
+        pytest.param("noisy", "tgo", marks=pytest.mark.slow),
+        pytest.param("gated", "trades", marks=pytest.mark.slow),
+    ],
 )
 def test_they_train_with_every_defence_and_reach_the_chip(
     kind: str, neuron: str, defence: str, device: str

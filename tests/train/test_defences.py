@@ -60,7 +60,7 @@ def held_out() -> Images:
 @pytest.mark.parametrize(
     "name, sampling",
     [
-        ("fgsm", "step"),
+        pytest.param("fgsm", "step", marks=pytest.mark.slow),
         pytest.param("pgd", "mean", marks=pytest.mark.slow),
         pytest.param("rat", "mean", marks=pytest.mark.slow),
         pytest.param("sr", "step", marks=pytest.mark.slow),

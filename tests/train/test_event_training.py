@@ -67,6 +67,7 @@ def right(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> torch
         return answers(model, inputs, 20, 1).argmax(2) == labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["mean", pytest.param("step", marks=pytest.mark.slow)])
 def test_it_raises_accuracy_under_attack(sampling: str) -> None:
     shown, draws = quarters(200, 1), 1 if sampling == "mean" else 5

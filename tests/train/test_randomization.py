@@ -60,6 +60,7 @@ def test_nothing_of_it_is_the_model_itself(kind: str) -> None:
     assert torch.allclose(randomize(net, kind, 0.0)(images), net(images), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RANDOMIZATIONS)
 def test_it_trains_and_is_attacked(kind: str) -> None:
     training, test = load("digits")

@@ -34,6 +34,7 @@ SMALL = replace(
 """Three networks, without curves."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "backend",
     ["sequential", "threading", "loky", pytest.param("multiprocessing", marks=pytest.mark.slow)],

@@ -1,7 +1,7 @@
 """Tests that try few cases in the default run, and all of them in ``make slow``."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, TypeVar
 
 import pytest
@@ -16,15 +16,18 @@ tries_more = pytest.mark.tries_more
 """Marks a test of which ``make slow`` tries more cases."""
 
 
+def with_slow(values: Iterable[Any], slow: Container[Any]) -> list[Any]:
+    """Return the values of a parametrized test, with those that are slow marked so."""
+    return [pytest.param(v, marks=pytest.mark.slow) if v in slow else v for v in values]
+
+
 def examples(few: int, many: int) -> Callable[[Test], Test]:
-    """Return a decorator: so many random examples in the default run, and in ``make slow``."""
+    """Return a decorator: so many random examples in the default run, and in ``make slow``.
 
-    def decorate(test: Test) -> Test:
-        chosen = settings(
-            max_examples=many if THOROUGH else few,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        return tries_more(chosen(test))
-
-    return decorate
+    All random tests are marked by ``conftest.py``.
+    """
+    return settings(
+        max_examples=many if THOROUGH else few,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )

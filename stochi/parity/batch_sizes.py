@@ -135,7 +135,7 @@ def fit_records(
     if margins is None:
         return batch_size
     most = batch_size if samples is None else max(1, min(batch_size, samples))
-    taken = Taken(0, _RECORD * program.target.time_steps * _neurons(program))
+    taken = _records_of(program)
     what, smaller = "inputs that are compared in distribution", "leave out the margins"
     fitting = fit_batch(most, taken, torch.device("cpu"), what=what, smaller=smaller)
     return batch_size if fitting == most else fitting
@@ -155,7 +155,7 @@ def fit_exact(program: Program, samples: int) -> int:
         SmallerBatches: fewer are compared than there are.
     """
     what = "inputs that are compared value for value"
-    taken = Taken(0, _RECORD * program.target.time_steps * _neurons(program))
+    taken = _records_of(program)
     smaller, cut_to = "take fewer time steps", "are only"
     most, cpu = min(EXACT, max(1, samples)), torch.device("cpu")
     return fit_batch(most, taken, cpu, what=what, smaller=smaller, cut_to=cut_to)
@@ -168,7 +168,7 @@ def check_exact(program: Program, count: int) -> None:
         program: whose layers are recorded, on every side.
         count: number of samples.
     """
-    taken = Taken(0, _RECORD * program.target.time_steps * _neurons(program))
+    taken = _records_of(program)
     what, option = "the exact comparison", "exact_images (--exact)"
     check_step(count, taken, torch.device("cpu"), what=what, option=option)
 
@@ -188,6 +188,11 @@ def values_of(program: Program) -> int:
                 shape = after
                 values += math.prod(shape)
     return values * program.target.time_steps
+
+
+def _records_of(program: Program) -> Taken:
+    """Return what the records of all layers take."""
+    return Taken(0, _RECORD * program.target.time_steps * _neurons(program))
 
 
 def _neurons(program: Program) -> int:

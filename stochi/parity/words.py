@@ -16,11 +16,6 @@ def signed(value: float, digits: int = 1) -> str:
     return text if text.strip("+0.") else text[1:]
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share in percent."""
-    return in_percent(share, digits)
-
-
 def percent_interval(estimate: Estimate) -> str:
     """Return an accuracy in percent, with its interval."""
     low, high = (decimal(POINTS * end, 1) for end in (estimate.low, estimate.high))
@@ -34,7 +29,7 @@ def signed_interval(value: float, low: float, high: float, digits: int = 1) -> s
 
 def points(estimate: Estimate) -> str:
     """Return a difference of accuracies in points, with its interval."""
-    value, low, high = (POINTS * end for end in (estimate.value, estimate.low, estimate.high))
+    value, low, high = (POINTS * end for end in _ends(estimate))
     return signed_interval(value, low, high)
 
 
@@ -57,7 +52,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 def interval_lines(estimate: Estimate) -> str:
     """Return an accuracy with its interval below it, for a cell of a table."""
-    low, high = (decimal(100 * end, 1) for end in (estimate.low, estimate.high))
+    low, high = (decimal(POINTS * end, 1) for end in (estimate.low, estimate.high))
     return f"{in_percent(estimate.value, 1)}\n{low}–{high}"
 
 

@@ -30,6 +30,7 @@ from tests.attacks.trained import (
     some_images,
     trained_net,
 )
+from tests.thoroughness import with_slow
 
 
 def right(share: float, images: int = 200) -> torch.Tensor:
@@ -89,7 +90,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize(
     "network",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in ("plain", "defended"))) for n in NETWORKS],
+    with_slow(NETWORKS, ("plain", "defended")),
 )
 def test_fixed_surrogates_mask_spiking_networks_and_no_honest_one(network: str) -> None:
     """Every attack that a reviewer would try, against one that follows the own gradient."""

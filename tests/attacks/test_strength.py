@@ -147,10 +147,7 @@ def attacked_on(network: str, attack: ImageAttack, images: int = IMAGES) -> torc
     ],
     ids=lambda attack: attack.title,
 )
-@pytest.mark.parametrize(
-    "network",
-    ["plain", "ReLU", *(pytest.param(n, marks=pytest.mark.slow) for n in ("random", "defended"))],
-)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_no_attack_beats_the_ensemble_at_equal_cost(single: ImageAttack, network: str) -> None:
     """The ensemble has four parts, AutoAttack rand two, of so many iterations each."""
     parts = 2 if isinstance(single, AutoAttack) else 1

@@ -9,6 +9,7 @@ import torch
 from stochi.train import NetworkConfig, load_checkpoint
 from tests.commands.conftest import Run
 from tests.data.files import write_cifar100, write_mnist
+from tests.thoroughness import with_slow
 
 SETS = {
     "fashion-mnist": (write_mnist, (1, 28, 28), 10),
@@ -16,9 +17,7 @@ SETS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "cifar100")) for n in SETS]
-)
+@pytest.mark.parametrize("name", with_slow(SETS, ("cifar100",)))
 def test_from_training_to_parity(run: Run, tmp_path: Path, name: str) -> None:
     write, shape, classes = SETS[name]
     write(tmp_path / "files")

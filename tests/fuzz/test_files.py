@@ -5,7 +5,7 @@ import pytest
 from tests.fuzz.__main__ import crafted_cases
 from tests.fuzz.harness import RIGHT, survey
 from tests.fuzz.kinds import KINDS
-from tests.thoroughness import THOROUGH, tries_more
+from tests.thoroughness import THOROUGH, tries_more, with_slow
 
 MUTANTS, CRAFTED = (60, 10_000) if THOROUGH else (6, 10)
 """Number of files of a kind that are tried, at most."""
@@ -15,9 +15,7 @@ LONG = ("answers", "checkpoints", "events", "graphs", "nets", "patterns", "repor
 
 
 @tries_more
-@pytest.mark.parametrize(
-    "module", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in LONG)) for kind in KINDS]
-)
+@pytest.mark.parametrize("module", with_slow(KINDS, LONG))
 def test_every_file_gives_a_right_answer_or_one_line(module: str) -> None:
     crafted = crafted_cases(module)
     assert len(crafted) >= LEAST_CRAFTED

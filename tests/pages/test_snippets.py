@@ -9,6 +9,7 @@ import pytest
 
 from tests.pages.blocks import Block, blocks
 from tests.pages.prepared import SLOW, SNIPPETS
+from tests.thoroughness import with_slow
 
 SNIPPETS_OF: dict[str, list[Block]] = {}
 for block in blocks("python"):
@@ -23,7 +24,7 @@ def test_every_snippet_is_prepared() -> None:
 @pytest.mark.lava
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in SNIPPETS_OF],
+    with_slow(SNIPPETS_OF, SLOW),
 )
 def test_snippets_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

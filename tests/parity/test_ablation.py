@@ -25,6 +25,7 @@ from stochi.statistics.intervals import Estimate
 from stochi.train import set_draws
 from stochi.train.twin.model import float_model_of
 from tests.conftest import NETWORKS, conv_net, dense_net, run_once
+from tests.thoroughness import with_slow
 
 NEURONS = [
     {},
@@ -55,7 +56,7 @@ def labelled(net: nn.Module, inputs: torch.Tensor) -> Images:
 
 @pytest.mark.parametrize(
     "noise",
-    ["decay", "membrane", *(pytest.param(n, marks=pytest.mark.slow) for n in ("none", "current"))],
+    with_slow(["decay", "none", "membrane", "current"], ("none", "current")),
 )
 @pytest.mark.parametrize("neuron", NEURONS, ids=str)
 @pytest.mark.parametrize("name", NETWORKS)

@@ -16,6 +16,7 @@ from stochi.parity import ParityReport, ablate, check_parity
 from stochi.parity.own import compare_own
 from stochi.train.twin.samples import Shown
 from tests.conftest import dense_net
+from tests.thoroughness import with_slow
 
 STEPS = 6
 
@@ -99,7 +100,7 @@ def test_an_answer_of_another_size_differs() -> None:
     assert found is not None and found.largest is None and found.differing == 6
 
 
-@pytest.mark.parametrize("steps", [6, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 9))])
+@pytest.mark.parametrize("steps", with_slow([2, 6, 9], (2, 9)))
 @pytest.mark.parametrize("readout", ["mean", "sum", "last"])
 def test_streams_of_a_model_that_takes_the_batch_first(readout: str, steps: int) -> None:
     net = Net(batch_first=True, readout=readout)

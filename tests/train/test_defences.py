@@ -57,22 +57,23 @@ def held_out() -> Images:
     return load("digits")[1].first(IMAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, sampling",
     [
-        pytest.param("fgsm", "step", marks=pytest.mark.slow),
-        pytest.param("pgd", "mean", marks=pytest.mark.slow),
-        pytest.param("rat", "mean", marks=pytest.mark.slow),
-        pytest.param("sr", "step", marks=pytest.mark.slow),
-        pytest.param("hire", "step", marks=pytest.mark.slow),
-        pytest.param("trades", "mean", marks=pytest.mark.slow),
-        pytest.param("fgsm", "mean", marks=pytest.mark.slow),
-        pytest.param("pgd", "step", marks=pytest.mark.slow),
-        pytest.param("rat", "step", marks=pytest.mark.slow),
-        pytest.param("sr", "mean", marks=pytest.mark.slow),
-        pytest.param("hire", "mean", marks=pytest.mark.slow),
-        pytest.param("trades", "step", marks=pytest.mark.slow),
-        pytest.param("tgo", "mean", marks=pytest.mark.slow),
+        ("fgsm", "step"),
+        ("pgd", "mean"),
+        ("rat", "mean"),
+        ("sr", "step"),
+        ("hire", "step"),
+        ("trades", "mean"),
+        ("fgsm", "mean"),
+        ("pgd", "step"),
+        ("rat", "step"),
+        ("sr", "mean"),
+        ("hire", "mean"),
+        ("trades", "step"),
+        ("tgo", "mean"),
     ],
 )
 def test_a_defence_raises_accuracy_under_attack(name: str, sampling: str) -> None:

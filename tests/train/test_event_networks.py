@@ -27,6 +27,7 @@ from stochi.train.training import (
     train_classifier,
 )
 from tests.data.events.recordings import write_nmnist
+from tests.thoroughness import with_slow
 
 CHOICES = (
     NeuronChoice("plain"),
@@ -87,7 +88,7 @@ def _spikes(net: nn.Module, events: torch.Tensor) -> list[torch.Tensor]:
 @pytest.mark.lava
 @pytest.mark.parametrize(
     "neuron",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in ("gated", "cuba"))) for n in NEURONS],
+    with_slow(NEURONS, ("gated", "cuba")),
 )
 def test_lava_computes_them(neuron: str) -> None:
     torch.manual_seed(0)

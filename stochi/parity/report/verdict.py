@@ -19,8 +19,8 @@ from stochi.parity.results import (
     Errors,
     ExactComparison,
 )
-from stochi.parity.words import listed, number, percent, points, signed
-from stochi.plain_text import counted
+from stochi.parity.words import listed, number, points, signed
+from stochi.plain_text import counted, in_percent
 from stochi.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -201,9 +201,9 @@ def _of_trials(report: "ParityReport", distribution: Distribution) -> list[str]:
     if moved:
         layer = max(moved, key=lambda name: moved[name])
         found.append(
-            f"Rounding moves spikes, at most in {layer}: in {percent(moved[layer])} of its places"
-            " only one of float model and chip spikes. Equal trials have no spread by which that"
-            " could be judged."
+            f"Rounding moves spikes, at most in {layer}: in {in_percent(moved[layer], 1)} of its"
+            " places only one of float model and chip spikes. Equal trials have no spread by which"
+            " that could be judged."
         )
     return found
 
@@ -232,7 +232,8 @@ def _of_attacks(report: "ParityReport") -> list[str]:
     kept, before = (shown.sides[side] for side in (CHIP, FLOAT))
     found = [
         f"Under the strongest attack ({name_shown(shown)}, {counted(kept.images, 'image')}) the"
-        f" chip keeps {percent(kept.value)} right, and the float model {percent(before.value)}."
+        f" chip keeps {in_percent(kept.value, 1)} right, and the float model"
+        f" {in_percent(before.value, 1)}."
     ]
     shift = shown.differences[RIGHT]
     if _leaves_little(shown):

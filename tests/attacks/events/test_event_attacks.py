@@ -31,7 +31,7 @@ from stochi.sim import run
 from stochi.train import FreshDraws, twin_of
 from tests.attacks.events.drawn_budgets import budgets
 from tests.attacks.events.small import answered, event_net, some_events
-from tests.thoroughness import examples
+from tests.thoroughness import examples, with_slow
 
 BATCH = 20
 """Number of samples of an example."""
@@ -84,9 +84,7 @@ def hold(
     assert found.shape == clean.shape and found.dtype == clean.dtype
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in EVENT_ATTACK_NAMES]
-)
+@pytest.mark.parametrize("name", with_slow(EVENT_ATTACK_NAMES, LONG))
 @examples(3, 10)
 @given(budgets, st.integers(0, 999), st.sampled_from([0.0, 0.02, 0.3, 0.9]), st.booleans())
 def test_all_samples_are_within_the_budget(
@@ -161,9 +159,7 @@ def test_a_wrong_sample_needs_no_change(name: str) -> None:
     assert torch.equal(make_event_attack(name, budget_for(name))(net, clean, labels), clean)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in EVENT_ATTACK_NAMES]
-)
+@pytest.mark.parametrize("name", with_slow(EVENT_ATTACK_NAMES, LONG))
 def test_twins_and_programs_are_attacked(name: str) -> None:
     net, clean = event_net(random=True), some_events(5)
     program = lower(to_nir(net, clean[:, :1]), events=True)

@@ -126,8 +126,11 @@ def test_the_trap_is_one(form: Callable[[Trap], bytes], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "ending",
     [
-        *("program", "pt", "npz", "nir"),
-        *(pytest.param(ending, marks=pytest.mark.slow) for ending in ("npy", "h5", "net", "bin")),
+        *("program", "npz"),
+        *(
+            pytest.param(ending, marks=pytest.mark.slow)
+            for ending in ("pt", "nir", "npy", "h5", "net", "bin")
+        ),
     ],
 )
 def test_nothing_is_executed(form: Callable[[Trap], bytes], ending: str, tmp_path: Path) -> None:

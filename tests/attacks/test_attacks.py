@@ -24,6 +24,7 @@ from stochi.attacks.base import ImageAttack, check_weights
 from stochi.attacks.expectation import expected_gradient, judge
 from stochi.errors import InputError
 from tests.conftest import conv_net
+from tests.thoroughness import with_slow
 
 
 class Noisy(nn.Module):
@@ -61,7 +62,11 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+LONG = [attack for attack in ATTACKS if attack.name.startswith(("AutoAttack", "FAB-T"))]
+"""Attacks that take longest; of AutoAttack's parts the others are here alone."""
+
+
+@pytest.mark.parametrize("attack", with_slow(ATTACKS, LONG), ids=lambda attack: attack.name)
 def test_images_stay_in_the_ball_and_repeat(attack: ImageAttack) -> None:
     net, x, y = conv_net(), torch.rand(6, 2, 8, 8), torch.arange(6) % 5
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
@@ -75,7 +80,7 @@ def test_images_stay_in_the_ball_and_repeat(attack: ImageAttack) -> None:
     assert all(p.grad is None for p in net.parameters())
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", with_slow(ATTACKS, LONG), ids=lambda attack: attack.name)
 def test_a_budget_takes_the_place_of_epsilon(attack: ImageAttack) -> None:
     net, x, y = conv_net(), torch.rand(4, 2, 8, 8), torch.arange(4)
     smaller = attack(net, x, y, 0.03)

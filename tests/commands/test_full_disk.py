@@ -40,7 +40,9 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", WRITES)
-@pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
+@pytest.mark.parametrize(
+    "old", [pytest.param(False, marks=pytest.mark.slow), True], ids=["new", "old"]
+)
 def test_a_file_that_does_not_fit_is_one_line(
     run: Run, trained: Path, name: str, old: bool
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from benchmarks.support.networks import Tutorial5
+from stochi.commands.app import main
 from stochi.deploy import Program, lower, read_graph
 from stochi.export import to_nir
 from tests.commands.conftest import Run, check_refused
@@ -20,13 +22,27 @@ QUICK = ("--no-lava", "--epsilon", "0", "--trials", "2", "--exact", "2")
 EXPORTED = ("--weights", "w.pt", "--sample", "x.npy")
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_own(folder)
+        for words in (
+            ("export", "own.py:make_net", *EXPORTED, "--out", "m.nir"),
+            ("deploy", "m.nir", "--out", "m.program"),
+        ):
+            patch.setattr(sys, "argv", ["stochi", *words])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert not ended.value.code
+    return folder
+
+
 @pytest.fixture
-def own(run: Run, tmp_path: Path) -> Path:
+def own(run: Run, written: Path, tmp_path: Path) -> Path:
     """The files, with a graph and a Program of the network."""
-    write_own(tmp_path)
-    status, _, err = run("export", "own.py:make_net", *EXPORTED, "--out", "m.nir")
-    assert status == 0, err
-    assert run("deploy", "m.nir", "--out", "m.program")[0] == 0
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

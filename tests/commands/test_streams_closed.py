@@ -19,7 +19,10 @@ def in_shell(command: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("end", "line"),
     [
-        ("| true", "stochi: stdout: Broken pipe; nothing reads from it any more\n"),
+        pytest.param(
+            *("| true", "stochi: stdout: Broken pipe; nothing reads from it any more\n"),
+            marks=pytest.mark.slow,
+        ),
         ("--json | true", "stochi: stdout: Broken pipe; nothing reads from it any more\n"),
         ("> /dev/full", "stochi: stdout: No space left on device; free some space there, or"),
         (">&-", "stochi: stdout is closed; send it to a file, or to /dev/null\n"),

@@ -107,6 +107,7 @@ def test_the_same_command_goes_on_with_an_interrupted_training(run: Run) -> None
     assert Path("m.pt").read_bytes() == went_on
 
 
+@pytest.mark.slow
 def test_restart_begins_anew(run: Run) -> None:
     words = (*SHORT, "--out", "m.pt")
     assert run(*words)[0] == 0

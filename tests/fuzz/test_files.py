@@ -7,7 +7,7 @@ from tests.fuzz.harness import RIGHT, survey
 from tests.fuzz.kinds import KINDS
 from tests.thoroughness import THOROUGH, tries_more, with_slow
 
-MUTANTS, CRAFTED = (60, 10_000) if THOROUGH else (6, 10)
+MUTANTS, CRAFTED = (60, 10_000) if THOROUGH else (4, 6)
 """Number of files of a kind that are tried, at most."""
 LEAST_CRAFTED = 200
 LONG = ("answers", "checkpoints", "events", "graphs", "nets", "patterns", "reports", "trainings")

@@ -18,6 +18,7 @@ from tests.parity.small_reports import (
     full_report,
     plain_report,
 )
+from tests.thoroughness import with_slow
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed; type: pip install '.[browser]'"
@@ -78,7 +79,7 @@ def show(browser: Any, pages: Path) -> Iterator[Any]:
     assert messages == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", with_slow(PAGES, ("mismatches", "regression", "demo")))
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(show: Any, name: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
@@ -89,7 +90,7 @@ def test_axe_finds_nothing(show: Any, name: str, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize("javascript", with_slow([True, False], [False]))
 def test_nothing_overflows_a_phone(show: Any, name: str, javascript: bool) -> None:
     page = show(name, viewport={"width": 380, "height": 800}, java_script_enabled=javascript)
     box = page.locator("html").bounding_box()

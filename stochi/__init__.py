@@ -8,6 +8,6 @@ The stages are subpackages, imported on first use: ``stochi.train``, ``stochi.ex
 import lazy_loader
 
 from stochi import forks as _forks  # noqa: F401, prepares this process for forks
+from stochi.packages import VERSION as __version__  # noqa: F401
 
-__version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,7 @@
 """Batches that fit the memory: what is measured, what is cut, what is refused, and what it says."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -20,13 +21,13 @@ CPU = torch.device("cpu")
 MIB = 2**20
 
 
-def making(size: int, fixed: int = 0) -> object:
+def making(size: int, fixed: int = 0, device: str = "cpu") -> Callable[[int], None]:
     """Return what holds so many bytes for each sample at its peak, and so many in any case."""
 
     def run(count: int) -> None:
-        held = torch.zeros(fixed, dtype=torch.uint8), torch.ones(count, size, dtype=torch.uint8)
+        held = [torch.zeros(n, dtype=torch.uint8, device=device) for n in (fixed, count * size)]
         del held
-        torch.zeros(count, size // 2)[0].add_(1)  # no more than was freed
+        torch.zeros(count, size // 8, device=device)  # no more than was freed
 
     return run
 
@@ -43,6 +44,22 @@ def test_samples_are_measured_with_what_does_not_grow(monkeypatch: pytest.Monkey
     monkeypatch.setenv("STOCHI_MEMORY", "64MiB")
     taken = measure_samples(making(4 * MIB, 8 * MIB), 100, CPU)
     assert taken == Taken(8 * MIB, 4 * MIB) and taken.fitting(64 * MIB) == 14
+
+
+@pytest.mark.cuda
+def test_a_gpu_s_memory_is_measured_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = torch.device("cuda")
+    free, total = torch.cuda.mem_get_info(cuda)
+    assert 0 < memory_at_hand(cuda).bytes <= total
+    assert measure_samples(making(4 * MIB, 8 * MIB, "cuda"), 10, cuda) == Taken(0, 12 * MIB)
+    taken = measure_samples(making(4 * MIB, 8 * MIB, "cuda"), total // MIB, cuda)
+    assert taken == Taken(8 * MIB, 4 * MIB)
+    assert measure_samples(making(2 * total, device="cuda"), 1, cuda).each > free // 2
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, total))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 64 * MIB)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 0)
+    with pytest.warns(SmallerBatches, match="batches of 8, not 128: .* 48 MiB .* or --device cpu"):
+        assert fit_batch(128, taken, cuda, what="images", smaller="take fewer draws") == 8
 
 
 def test_one_sample_is_run_if_that_tells_enough(monkeypatch: pytest.MonkeyPatch) -> None:

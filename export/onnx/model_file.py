@@ -1,7 +1,6 @@
 """A network as an ONNX model, and the random numbers that such a model takes."""
 
 import hashlib
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +14,7 @@ from stochi.export.model.building import from_nir
 from stochi.export.model.model import GraphModel
 from stochi.files import check_output, what_is_missing, write_whole
 from stochi.hardware.draws import Draws
+from stochi.packages import VERSION
 from stochi.program.program import Program
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def to_onnx(
     stepped = stepped_network(network, streams, draws == "inside", probes)
     model = write_model(stepped, unrolled)
     onnx.helper.set_model_props(model, _origin(network, stepped, draws) | _read_from(source))
-    model.producer_name, model.producer_version = "stochi", metadata.version("stochi")
+    model.producer_name, model.producer_version = "stochi", VERSION
     _check_size(model.ByteSize())
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
@@ -160,7 +160,7 @@ def stepped_network(
 def _origin(network: Network, stepped: "SteppedNetwork", draws: str) -> dict[str, str]:
     """Return what the model notes of where it comes from."""
     return {
-        "stochi": metadata.version("stochi"),
+        "stochi": VERSION,
         "form": "integers" if isinstance(network, Program) else "floats",
         "time_steps": str(stepped.time_steps),
         "inputs": "streams" if stepped.streams else "images",

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from stochi import __version__
 from stochi.commands.attack import attack_command
 from stochi.commands.compare import compare_command
 from stochi.commands.demo import demo_command
@@ -25,6 +24,7 @@ from stochi.commands.stopping import Stopping
 from stochi.commands.study import study_command
 from stochi.commands.train import train_command
 from stochi.commands.tune import tune_command
+from stochi.packages import VERSION
 from stochi.plain_text import escape_message
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -47,7 +47,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def _print_version(asked: bool) -> None:
     if asked:
-        print(f"stochi {__version__}")
+        print(f"stochi {VERSION}")
         raise typer.Exit
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from stochi import __version__
 from stochi.errors import InputError
 from stochi.files import check_plain_file, is_written_through, write_whole
+from stochi.packages import VERSION
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,7 +81,7 @@ def write_configuration(context: typer.Context, command: str, written: Sequence[
     first = written[0]
     stem = first.name.removesuffix(first.suffix)
     name = f"{stem}.{command}.toml" if stem != command else f"{command}.toml"
-    head = f"# Options of stochi {command}, version {__version__}; --config reads them again.\n\n"
+    head = f"# Options of stochi {command}, version {VERSION}; --config reads them again.\n\n"
     write_whole(first.with_name(name), head + tomli_w.dumps({command: kept}))
 
 

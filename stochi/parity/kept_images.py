@@ -6,7 +6,6 @@ import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from stochi.attacks.recipe import Recipe
 from stochi.data.samples import Samples
 from stochi.errors import StochiWarning, explain_cause, first_line
 from stochi.files import is_plain_file
+from stochi.packages import VERSION
 from stochi.parity.attacked import Remember
 from stochi.program.program import Program
 from stochi.tensor_files import digest_of, load_torch, save_torch
@@ -55,7 +55,7 @@ class KeptImages:
         layers = [str(asdict(layer)) for layer in program.layers]
         about = digest_of(
             [
-                [version("stochi"), str(program.target), *layers],
+                [VERSION, str(program.target), *layers],
                 [repr(model) for model in models],
                 weights,
                 [samples.inputs, samples.labels, batch_size],

@@ -4,7 +4,7 @@ import platform
 
 from stochi.data.batches import Data, number_of_samples
 from stochi.data.samples import Samples
-from stochi.packages import version_of
+from stochi.packages import VERSION, version_of
 from stochi.parity.results import RunDetails
 from stochi.program.program import Program
 
@@ -19,7 +19,7 @@ def describe_run(data: Data, front: Samples, program: Program) -> RunDetails:
         front: some of the samples.
     """
     versions: dict[str, str | None] = {
-        "stochi": version_of("stochi"),
+        "stochi": VERSION,
         "python": platform.python_version(),
         **{name: version_of(package) for name, package in LIBRARIES.items()},
     }

@@ -1,5 +1,6 @@
 """Batches of a parity check that fit the memory: cut and told, with the values they always have."""
 
+import copy
 import warnings
 from collections.abc import Callable
 
@@ -7,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from stochi import batch_memory
 from stochi.attacks import FGSM, ProgramModel
-from stochi.batch_memory import SmallerBatches
+from stochi.batch_memory import AtHand, SmallerBatches, measure_samples
 from stochi.data import Images
 from stochi.deploy import Program, lower
 from stochi.errors import InputError
@@ -64,6 +66,23 @@ def test_an_attack_is_cut_to_what_fits(
     assert found.inputs.shape == data.inputs.shape
 
 
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["own", "graph", "twin"])
+def test_on_a_gpu_too(
+    name: str, net: nn.Module, data: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack, cuda = FGSM(0.1, draws=2), torch.device("cuda")
+    surface, shown = surfaces(copy.deepcopy(net))[name].to(cuda), data.to(cuda)
+    taken = measure_samples(Asked.by(attack).runs(surface, shown.inputs[:1]), 1000, cuda)
+    at_hand = taken.fixed + 12 * taken.each
+    monkeypatch.setattr(batch_memory, "memory_at_hand", lambda device: AtHand(at_hand, "more"))
+    with pytest.warns(SmallerBatches, match=r"^inputs under FGSM .EOT 2. go in batches of"):
+        few = fit_asked(Asked.by(attack), surface, shown.inputs, shown.labels, 20)
+    assert few in (4, 8)
+    with pytest.warns(SmallerBatches):
+        assert run_attack(attack, surface, shown).inputs.shape == data.inputs.shape
+
+
 def test_measuring_changes_no_draw(net: nn.Module, data: Images) -> None:
     attack = FGSM(0.1, draws=2)
     plain = {name: run_attack(attack, one, data).inputs for name, one in surfaces(net).items()}
@@ -98,7 +117,6 @@ def test_what_a_program_tells_is_no_less_than_what_is_measured(
     net: nn.Module, program: Program, data: Images
 ) -> None:
     """The bound that saves measuring must hold on all that it is taken for."""
-    from stochi.batch_memory import measure_samples
     from stochi.parity.batch_sizes import _GRADIENT
 
     for surface in surfaces(net).values():

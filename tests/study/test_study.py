@@ -154,7 +154,7 @@ def test_it_continues_where_it_stopped(results: StudyResults, folder: Path) -> N
     lost.unlink()
     lines.clear()
     assert conduct(TINY, folder, progress=lines.append) == results
-    assert sum(", 1 new answers" in line for line in lines) == 1
+    assert sum(", 1 new answer;" in line for line in lines) == 1
 
 
 def test_a_second_study_finds_the_same(results: StudyResults, tmp_path: Path) -> None:

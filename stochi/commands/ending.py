@@ -35,14 +35,18 @@ def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
         stopping.over = True
         stop = _find_stop(error, stopping.number)
         if stop is not None:
+            status = STOPPED + stop.number
+            if JSON in sys.argv:
+                _print_as_json(stop, stop.advice, status)
+                _give_up_stdout()
             stopping.tell(stop.advice)
-            return STOPPED + stop.number
+            return status
         message = _message(error)
         if message is None:
             raise
         line = escape_message(" ".join(message.split()))
         if JSON in sys.argv:
-            _print_as_json(error, line)
+            _print_as_json(error, line, MISTAKE)
         _give_up_stdout()
         stopping.tell(f"stochi: {line}")
         return MISTAKE
@@ -50,9 +54,9 @@ def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
         stopping.over = True
 
 
-def _print_as_json(error: BaseException, line: str) -> None:
+def _print_as_json(error: BaseException, line: str, status: int) -> None:
     """Print an error on stdout for programs, which read the result there."""
-    found = {"error": {"kind": type(error).__name__, "message": line, "status": MISTAKE}}
+    found = {"error": {"kind": type(error).__name__, "message": line, "status": status}}
     with suppress(OSError, ValueError, AttributeError):
         print(json.dumps(found, indent=2))
 

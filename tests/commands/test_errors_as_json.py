@@ -1,11 +1,14 @@
 """With --json, whatever a user gets wrong is JSON on stdout, one line on stderr, and status 2."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from stochi.commands.app import COMMANDS
+from stochi.commands.ending import run_to_its_end
+from stochi.commands.stopping import Stopped, Stopping
 from tests.commands.conftest import Run
 
 WRONG = {
@@ -43,3 +46,16 @@ def test_mistakes_are_json(name: str, run_as_typed: Run) -> None:
         assert set(error) == {"kind", "message", "status"}
         assert err == f"stochi: {error['message']}\n"
     assert sorted(path.name for path in Path().iterdir()) == ["bad.bin", "net.py"]
+
+
+def test_a_stop_is_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop() -> None:
+        raise Stopped(15, "go on")
+
+    monkeypatch.setattr(sys, "argv", ["stochi", "train", "--json"])
+    assert run_to_its_end(stop, Stopping()) == 143
+    out, err = capsys.readouterr()
+    assert json.loads(out)["error"] == {"kind": "Stopped", "message": "go on", "status": 143}
+    assert err == "go on\n"

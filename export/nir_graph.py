@@ -1,5 +1,6 @@
 """Export of a torch model to a NIR graph with complete shapes that any NIR framework can run."""
 
+from collections.abc import Callable
 from typing import Any
 
 import nir
@@ -32,7 +33,12 @@ class ClampedDecay(StochiWarning):
     """Warning that a neuron's decay, a learned one perhaps, is out of [0, 1]."""
 
 
-def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> nir.NIRGraph:
+def to_nir(
+    model: nn.Module,
+    sample: torch.Tensor,
+    dt: float = DEFAULT_DT,
+    progress: Callable[[int, int], None] | None = None,
+) -> nir.NIRGraph:
     """Export a spiking torch model to NIR.
 
     A copy of the model runs on ``sample`` in eval mode, and every operation is recorded. The
@@ -54,6 +60,8 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         sample: a batch of inputs of the shape to export. One is doubled for the check. Events may
             also be (batch, time steps, *shape); their graph takes time steps first.
         dt: length of a time step in seconds, kept in ``graph.metadata["dt"]``.
+        progress: function that is called with (done, total) parts of the work: running the model,
+            checking each layer, and checking the whole on each kind of inputs.
 
     Returns:
         A graph whose metadata holds ``dt``, ``steps`` (the number of time steps), ``readout``
@@ -89,7 +97,7 @@ def to_nir(model: nn.Module, sample: torch.Tensor, dt: float = DEFAULT_DT) -> ni
         try:
             copied, sample = _in_one_type(copied, sample)
             _check_numbers(copied)
-            return _export(copied, sample, float(dt))
+            return _export(copied, sample, float(dt), progress or (lambda done, total: None))
         finally:
             release_copy(copied)
 
@@ -151,7 +159,9 @@ def _in_one_type(model: nn.Module, sample: torch.Tensor) -> tuple[nn.Module, tor
     return model, sample
 
 
-def _export(model: nn.Module, sample: torch.Tensor, dt: float) -> nir.NIRGraph:
+def _export(
+    model: nn.Module, sample: torch.Tensor, dt: float, progress: Callable[[int, int], None]
+) -> nir.NIRGraph:
     """Export a copy of a model, which it may change."""
     samplings = _to_mean_tau(model)
     _quieten(model)
@@ -161,7 +171,7 @@ def _export(model: nn.Module, sample: torch.Tensor, dt: float) -> nir.NIRGraph:
     problems.raise_if_any()
     assert template is not None and isinstance(emitted, Emitted)
     export = Export(model, run, template, emitted.graph, emitted.names, found.time_axis)
-    verify(export, found.again, problems)
+    verify(export, found.again, problems, progress)
     problems.raise_if_any()
     return _with_gates(export)
 

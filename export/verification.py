@@ -5,7 +5,7 @@ rounding flips changes nothing else. Each layer's input must then agree up to ro
 its spikes, unless its membrane is within rounding of the threshold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,28 +70,40 @@ class Export:
                 yield name, described
 
 
-def verify(export: Export, again: Recording, problems: Problems) -> None:
+def verify(
+    export: Export, again: Recording, problems: Problems, progress: Callable[[int, int], None]
+) -> None:
     """Compare a graph with its model on the sample, on other inputs, and neuron by neuron.
 
     Args:
         export: the model and its graph.
         again: another run of the sample, with other draws.
         problems: receives every disagreement.
+        progress: function that is called with (done, total) parts; the first, understanding the
+            model, is done.
 
     Warns:
         QuietLayerWarning: a layer spikes neither on the sample nor on the draws.
         ReadValuesWarning: the answer depends on values that forward reads.
     """
-    for name, described in export.layers():
+    layers = list(export.layers())
+    alone = 1 + len(layers)
+    total = alone + 3
+    progress(1, total)
+    for done, (name, described) in enumerate(layers, 2):
         _compare_neurons(export, name, described, problems)
+        progress(done, total)
     if problems.found:
         return
     recording = export.run.recording
     note_changes(recording, again, problems)
     if not problems.found:
         _compare(export, recording, problems)
+    progress(alone + 1, total)
     _compare_unlike(export, problems)
+    progress(alone + 2, total)
     _compare_drawn(export, problems)
+    progress(total, total)
     if recording.reads and not problems.found:
         note_dependence(find_dependence(export.model, recording), problems)
 

@@ -125,7 +125,7 @@ def export_command(
                 network = load_own_model(model, weights)
             else:
                 network, shown, events = _load_trained(context, model, data, data_dir)
-            ready = _to_nir(network, shown, dt)
+            ready = _to_nir(network, shown, dt, output)
         if format_ == "onnx":
             source = None if kind_of(model) == CODE else model
             found = _write_onnx(ready, path, draws, streams or events, unrolled, source)
@@ -160,10 +160,12 @@ def _read_ready(context: typer.Context, model: str) -> Any:
     return None
 
 
-def _to_nir(network: "nn.Module", shown: "torch.Tensor", dt: float) -> "nir.NIRGraph":
+def _to_nir(
+    network: "nn.Module", shown: "torch.Tensor", dt: float, output: Output
+) -> "nir.NIRGraph":
     from stochi.export import to_nir
 
-    return to_nir(network, shown, dt)
+    return to_nir(network, shown, dt, output.counter("parts of the export"))
 
 
 def _write_nir(graph: "nir.NIRGraph", path: Path, output: Output) -> dict[str, Any]:

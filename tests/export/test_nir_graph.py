@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from stochi.deploy.graph.file import read_graph, write_graph
-from stochi.errors import ExportError, GraphError
+from stochi.errors import ExportError, GraphError, InputError
 from stochi.export import to_nir
 from stochi.export.evaluation import evaluate
 from stochi.train import RandomTauLeaky
@@ -125,6 +125,16 @@ def test_batch_norm_is_folded_and_the_model_untouched() -> None:
     assert not any("norm" in name for name in graph.nodes)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
     assert net.network.lif1.sampling == "step"
+
+
+def test_progress_counts_the_layers_and_ends() -> None:
+    told: list[tuple[int, int]] = []
+    net, sample = conv_net(), torch.rand(1, 2, 8, 8)
+    graph = to_nir(net, sample, progress=lambda done, total: told.append((done, total)))
+    assert told == [(done, 6) for done in range(1, 7)]  # two layers, and four parts of the whole
+    assert graph.nodes.keys() == to_nir(net, sample).nodes.keys()
+    with pytest.raises(InputError, match="progress"):
+        to_nir(net, sample, progress=3)  # type: ignore[arg-type]
 
 
 def test_exports_leave_no_neurons_behind_in_snntorch() -> None:

@@ -60,8 +60,7 @@ def to_nir(
         sample: a batch of inputs of the shape to export. One is doubled for the check. Events may
             also be (batch, time steps, *shape); their graph takes time steps first.
         dt: length of a time step in seconds, kept in ``graph.metadata["dt"]``.
-        progress: function that is called with (done, total) parts of the work: running the model,
-            checking each layer, and checking the whole on each kind of inputs.
+        progress: function that is called with (done, total) parts of the work.
 
     Returns:
         A graph whose metadata holds ``dt``, ``steps`` (the number of time steps), ``readout``
@@ -82,24 +81,32 @@ def to_nir(
         SampleRangeWarning, ClampedDecay: the sample, or a neuron's decay, is not in [0, 1].
     """
     check_arguments(to_nir, locals(), besides=("model", "sample"))
-    if not isinstance(model, nn.Module):
-        raise ExportError(f"the model must be a torch.nn.Module, this is a {type(model).__name__}")
+    _check_given(model, dt)
     if isinstance(model, GraphModel):
         return written_graph(model)
-    if not dt > 0:
-        raise ExportError(f"dt is {dt}; a time step must last longer than 0 seconds")
     sample = _checked_sample(model, sample)
     with generators_kept():
+        copied = _copied(model)
         try:
-            copied, sample = copy_model(model).eval().cpu(), sample.cpu()
-        except Exception as error:
-            raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
-        try:
-            copied, sample = _in_one_type(copied, sample)
+            copied, sample = _in_one_type(copied, sample.cpu())
             _check_numbers(copied)
             return _export(copied, sample, float(dt), progress or (lambda done, total: None))
         finally:
             release_copy(copied)
+
+
+def _check_given(model: object, dt: float) -> None:
+    if not isinstance(model, nn.Module):
+        raise ExportError(f"the model must be a torch.nn.Module, this is a {type(model).__name__}")
+    if not dt > 0:
+        raise ExportError(f"dt is {dt}; a time step must last longer than 0 seconds")
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy_model(model).eval().cpu()
+    except Exception as error:
+        raise ExportError(f"the model cannot be copied: {first_line(error)}") from error
 
 
 def _checked_sample(model: nn.Module, sample: torch.Tensor) -> torch.Tensor:

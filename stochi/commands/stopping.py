@@ -36,11 +36,20 @@ class Stopped(BaseException):
         self.advice = advice
 
 
+def _is_importing(frame: FrameType | None) -> bool:
+    """Return whether a module is being imported, as C++ may be, which an exception aborts."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 class Stopping:
     """What this process does when it is asked to end: it raises, and a second later it ends.
 
     The second step is for a main thread that does not come back from foreign code, or for an
-    exception that foreign code has swallowed.
+    exception that foreign code has swallowed. It comes at once while a module is imported.
 
     Attributes:
         number: of the signal that came, None before.
@@ -85,6 +94,8 @@ class Stopping:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self.number is None and not self.over:
             self.number = number
+            if _is_importing(frame):
+                self._end_now(number)
             raise Stopped(number)
 
     def _end_by_force(self) -> None:
@@ -92,6 +103,9 @@ class Stopping:
         while (number := os.read(self.woken, 1)[0]) not in self.numbers:
             pass
         time.sleep(GRACE)
+        self._end_now(number)
+
+    def _end_now(self, number: int) -> NoReturn:
         release_all()
         if not self.told:
             self.tell("stopped")

@@ -41,6 +41,11 @@ WORK = {
     "swallowed": "\n        with suppress(BaseException): time.sleep(60)\n        time.sleep(60)",
     "turned": "\n        try: time.sleep(60)\n        except BaseException: raise ValueError",
     "in C": "import ctypes; ctypes.CDLL(None).sleep(60)",
+    "importing": (
+        "\n        (folder / 'ends.py').write_text('import time\\ntry: time.sleep(60)\\n'"
+        "\n            'except BaseException: import os; os.abort()')"
+        "\n        sys.path.insert(0, str(folder)); import ends"
+    ),
     "cleaning": "\n        try: time.sleep(60)\n        finally: time.sleep(60)",
 }
 

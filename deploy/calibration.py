@@ -19,6 +19,7 @@ import torch
 from scipy import optimize
 
 from stochi.arguments import check_arguments
+from stochi.batch_memory import Taken, check_step
 from stochi.deploy.graph.conventions import resolve_conventions
 from stochi.deploy.graph.layers import RealNetwork, cut_into_layers
 from stochi.deploy.lowering.network import (
@@ -29,7 +30,7 @@ from stochi.deploy.lowering.network import (
 )
 from stochi.deploy.lowering.stand_in import CalibrationWarning, StandIn, make_stand_in
 from stochi.deploy.ranges import warn_of_ranges
-from stochi.deploy.spike_counts import observe, observer, up_to
+from stochi.deploy.spike_counts import TRIALS, observe, observer, up_to
 from stochi.errors import InputError, LoweringError, ProgramError
 from stochi.hardware.fixed_point import ALIGN_SHIFT, DECAY_UNITY, THRESHOLD_MANTISSA_MAX
 from stochi.plain_text import counted, signed
@@ -49,6 +50,9 @@ LARGEST_FACTOR = 4.0
 MOST_HALVINGS = 8
 """Largest number of halvings of a layer's scale that make room for noise."""
 METHODS = ("behaviour", "moments")
+_RECORD = 5 + 2 * TRIALS
+"""Bytes for each neuron, sample and time step: a spike and a membrane, and twice the spikes of all
+trials."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,7 @@ def fit_network(
     assert data is not None, "check_fit_options comes first"
     reference = lower_network(network, replace(target, chip="loihi2", noise="decay"))
     plain = lower_network(network, replace(target, noise="none"))
+    _check_memory(reference, data)
     _warn_of_alike(reference, data)
     fitting = _Fitting(network, reference, plain, target.noise, data)
     drawn = [layer for layer in network.layers if layer.neuron and layer.neuron.random is not None]
@@ -211,6 +216,18 @@ def fit_network(
                 stacklevel=3,
             )
     return program, fits
+
+
+def _check_memory(program: Program, data: torch.Tensor) -> None:
+    """Raise InputError if the records that noise is fitted to do not fit the memory."""
+    values = program.target.time_steps * sum(layer.neurons for layer in program.layers)
+    check_step(
+        check_inputs(program, data).shape[1],
+        Taken(0, _RECORD * values),
+        torch.device("cpu"),
+        what="a calibration",
+        way="take {} inputs (--calibration-images)",
+    )
 
 
 def _warn_of_alike(program: Program, data: torch.Tensor) -> None:

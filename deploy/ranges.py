@@ -29,6 +29,9 @@ from stochi.program.program import Program
 from stochi.sim.backends import run
 from stochi.sim.inputs import InOrder, check_inputs
 
+_BATCH = 256
+"""Number of samples whose membranes are held at a time."""
+
 
 class RangeWarning(StochiWarning):
     """Warning that a layer never spikes, never stops, or leaves the range of its membranes."""
@@ -152,11 +155,17 @@ def _counted(steps: float) -> str:
 
 def _saturated(program: Program, data: torch.Tensor) -> dict[str, float]:
     """Return the share of membranes at the end of their range, by the layer's name."""
-    record = run(program, InOrder(data), probes=("membrane",))
-    return {
-        name: float((membrane.abs() >= STATE_MAX).double().mean())
-        for name, membrane in record.membrane.items()
-    }
+    at_end = dict.fromkeys((layer.name for layer in program.layers), 0.0)
+    samples = check_inputs(program, data)
+    total = samples.shape[1]
+    for start in range(0, total, _BATCH):
+        part = samples[:, start : start + _BATCH]
+        shown = InOrder(part[0] if len(part) == 1 else part)
+        record = run(program, shown, probes=("membrane",), first_sample=start)
+        for name, membrane in record.membrane.items():
+            share = float((membrane.abs() >= STATE_MAX).double().mean())
+            at_end[name] += share * membrane.shape[1] / total
+    return at_end
 
 
 @dataclass(frozen=True, eq=False)

@@ -154,7 +154,7 @@ def fit_batch(
     return cut
 
 
-def check_step(samples: int, taken: Taken, device: torch.device, *, what: str, option: str) -> None:
+def check_step(samples: int, taken: Taken, device: torch.device, *, what: str, way: str) -> None:
     """Raise InputError if a number of samples that only the user may change does not fit.
 
     Args:
@@ -162,16 +162,15 @@ def check_step(samples: int, taken: Taken, device: torch.device, *, what: str, o
         taken: what they take.
         device: where they are computed.
         what: what is done with them, as the beginning of a message.
-        option: what takes a smaller number, such as ``--micro-batch``.
+        way: how a smaller number is given, with ``{}`` in its place, as "give --micro-batch {}".
     """
     at_hand = memory_at_hand(device)
     fitting = taken.fitting(at_hand.bytes)
     if fitting >= samples:
         return
     needs = in_bytes(taken.fixed + samples * taken.each)
-    way = (
-        f"give {option} {1 << fitting.bit_length() - 1}" if fitting else "make the network smaller"
-    )
+    fewer = 1 << fitting.bit_length() - 1 if fitting else 0
+    way = way.format(fewer) if fewer else "make the network smaller"
     raise InputError(
         f"{what} of {counted(samples, 'sample')} would take {needs} of memory, and"
         f" {in_bytes(at_hand.bytes)} are at hand; {way}, or {at_hand.more}"

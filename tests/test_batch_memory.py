@@ -128,9 +128,9 @@ def test_a_single_sample_that_does_not_fit_is_refused(monkeypatch: pytest.Monkey
 
 def test_a_step_names_the_number_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCHI_MEMORY", "64MiB")
-    check_step(12, Taken(0, 5 * MIB), CPU, what="a step", option="--micro-batch")
+    check_step(12, Taken(0, 5 * MIB), CPU, what="a step", way="give --micro-batch {}")
     says = "a step of 13 samples would take 65 MiB of memory, and 64 MiB are at hand; give --micro"
     with pytest.raises(InputError, match=f"^{re.escape(says)}-batch 8, or set "):
-        check_step(13, Taken(0, 5 * MIB), CPU, what="a step", option="--micro-batch")
+        check_step(13, Taken(0, 5 * MIB), CPU, what="a step", way="give --micro-batch {}")
     with pytest.raises(InputError, match="make the network smaller"):
-        check_step(1, Taken(0, 65 * MIB), CPU, what="a step", option="--micro-batch")
+        check_step(1, Taken(0, 65 * MIB), CPU, what="a step", way="give --micro-batch {}")

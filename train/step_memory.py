@@ -40,4 +40,4 @@ def check_step_memory(
     with generators_kept(), torch.enable_grad():
         taken = measure_samples(run, -(-size // _FEW), device)
     each = Taken(taken.fixed, -(-taken.each // _FEW))
-    check_step(size, each, device, what="a training step", option=option)
+    check_step(size, each, device, what="a training step", way=f"give {option} {{}}")

@@ -169,8 +169,8 @@ def check_exact(program: Program, count: int) -> None:
         count: number of samples.
     """
     taken = _records_of(program)
-    what, option = "the exact comparison", "exact_images (--exact)"
-    check_step(count, taken, torch.device("cpu"), what=what, option=option)
+    what, way = "the exact comparison", "give exact_images (--exact) {}"
+    check_step(count, taken, torch.device("cpu"), what=what, way=way)
 
 
 def values_of(program: Program) -> int:

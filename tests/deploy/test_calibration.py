@@ -1,5 +1,6 @@
 """Fits of additive noise: their quality, that they repeat exactly, and their warnings."""
 
+import re
 import warnings
 from dataclasses import replace
 
@@ -207,6 +208,18 @@ def test_equal_distributions_differ_by_chance_only() -> None:
     assert abs(mean_error) < 0.02 and abs(ratio - 1) < 0.02
     mean_error, ratio = compare_inputs(torch.randn(8, 300, 40), 2 * torch.randn(8, 300, 40) + 1)
     assert mean_error == pytest.approx(1, abs=0.05) and ratio == pytest.approx(4, rel=0.05)
+
+
+def test_more_data_than_the_memory_holds_are_refused_with_a_number_that_fits(
+    graph,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STOCHI_MEMORY", "200kB")
+    says = r"a calibration of 500 samples would take .*; take (\d+) inputs \(--calibration-images\)"
+    with pytest.raises(InputError, match=says) as refused:
+        calibrate(graph, torch.rand(500, 1, 4, 4))
+    few = int(re.search(says, str(refused.value))[1])  # type: ignore[index]
+    calibrate(graph, torch.rand(few, 1, 4, 4), method="moments")
 
 
 def test_a_fit_to_equal_samples_warns(graph) -> None:  # type: ignore[no-untyped-def]

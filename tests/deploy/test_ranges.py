@@ -131,7 +131,9 @@ def test_a_floor_that_no_precision_is_left_for_is_said_with_numbers() -> None:
     assert re.search(rf"which is ({steps - 1}|{steps}) of 400 time steps", message)
 
 
-def test_calibration_data_decide_where_the_worst_case_does_not_fit() -> None:
+def test_calibration_data_decide_where_the_worst_case_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rng = np.random.default_rng(0)
     made = graph(rng.standard_normal((8, 300)) - 0.3, integrators(8))
     sparse = torch.from_numpy(rng.random((200, 4, 300)) < 0.002).float()
@@ -140,6 +142,8 @@ def test_calibration_data_decide_where_the_worst_case_does_not_fit() -> None:
     assert range_warnings(made, 200, calibration=sparse) == []
     (message,) = range_warnings(made, 200, calibration=dense)
     assert re.search(r"with the calibration data, [\d.]+% of the membranes are at the end", message)
+    monkeypatch.setattr("stochi.deploy.ranges._BATCH", 3)  # of 4 samples
+    assert range_warnings(made, 200, calibration=dense) == [message]
 
 
 def test_neurons_that_subtract_have_room_above() -> None:

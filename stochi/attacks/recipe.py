@@ -44,8 +44,13 @@ class Recipe:
     @property
     def name(self) -> str:
         """Name in reports, with the budget."""
+        return self.title + self.limit
+
+    @property
+    def limit(self) -> str:
+        """The budget as the end of a name, "" if it is not a number."""
         if self.budget is None:
-            return self.title
+            return ""
         if self.budget_unit == EPSILON:
-            return f"{self.title}, {EPSILON} = {self.budget:g}"
-        return f"{self.title}, {self.budget} {self.budget_unit}"
+            return f", {EPSILON} = {self.budget:g}"
+        return f", {self.budget} {self.budget_unit}"

@@ -223,14 +223,14 @@ def _finish(
 
 
 def found_words(report: "ParityReport") -> str:
-    """Return what the attacks found, in sentences: the row with the lowest accuracy of the chip."""
+    """Return what the attacks found, in sentences: the row that a verdict looks at."""
+    from stochi.parity.report.verdict import strongest
     from stochi.parity.results import CHIP, FLOAT
     from stochi.parity.words import points
 
-    clean, *attacked = report.accuracy
-    if not attacked:
+    clean, lowest = report.accuracy[0], strongest(report.accuracy)
+    if lowest is None:
         return "Nothing was attacked."
-    lowest = min(attacked, key=lambda row: row.sides[CHIP].value)
     chip, own = lowest.sides[CHIP], lowest.sides[FLOAT]
     before = (clean.sides[CHIP].value, clean.sides[FLOAT].value)
     if chip.value >= before[0]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from stochi.attacks.base import Attack, ImageAttack
 from stochi.attacks.chosen import Chosen
-from stochi.attacks.recipe import EPSILON, Recipe
+from stochi.attacks.recipe import Recipe
 from stochi.attacks.stream_model import StreamModel
 from stochi.data.samples import AnySamples, Samples
 from stochi.devices import device_of
@@ -202,26 +202,32 @@ def attacked_row(attacked: Attacked, clean: Scores, lava: Estimate | None = None
 
 
 def worst_rows(shown: Sequence[Attacked], clean: Scores) -> list[AccuracyRow]:
-    """Accuracies on the worst images of several attacks on a model, at each ε.
+    """Accuracies on the worst inputs of several attacks on a model, at each budget.
 
     The worst is chosen for each image and side, over other draws than those that are reported.
 
     Args:
         clean: what was right on the same images before the attacks.
     """
-    by_epsilon: dict[float, list[Attacked]] = {}
+    by_budget: dict[str, list[Attacked]] = {}
     for one in shown:
-        if one.recipe.uses_model and one.recipe.epsilon is not None:
-            by_epsilon.setdefault(one.recipe.epsilon, []).append(one)
+        if one.recipe.uses_model:
+            by_budget.setdefault(_budget_in_words(one.recipe), []).append(one)
     rows = []
-    for epsilon, several in by_epsilon.items():
+    for words, several in by_budget.items():
         if len(several) > 1:
             correct = {side: _worst(several, side) for side in SIDES}
-            name = f"{WORST}, {EPSILON} = {epsilon:g}"
             flips = find_flips(clean, correct)
             compared = *compare_scores(correct), every_draw(correct)
-            rows.append(AccuracyRow(name, WORST, None, epsilon, *compared, flips))
+            epsilon = several[0].recipe.epsilon
+            rows.append(AccuracyRow(WORST + words, WORST, None, epsilon, *compared, flips))
     return rows
+
+
+def _budget_in_words(recipe: Recipe) -> str:
+    """Return what an attack may change, as the end of a name: ", ε = 0.1", " [flip], 8 events"."""
+    _, bracket, kinds = recipe.title.partition(" [")
+    return bracket + kinds + recipe.limit
 
 
 def _worst(shown: Sequence[Attacked], side: str) -> torch.Tensor:

@@ -12,7 +12,7 @@ SIDES = {FLOAT: "float model", TWIN: "twin", CHIP: "chip"}
 """The sides that are compared, and their names for people."""
 CLEAN = "clean"
 WORST = "worst of all attacks"
-"""Title of the row with the worst of all attacked images, chosen for each image and side."""
+"""Title of rows with the worst of all attacked inputs, chosen for each input and side."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class AccuracyRow:
     """Accuracy of every side on one set of images.
 
     Attributes:
-        attack: "clean", the attack's name with its budget, or "worst of all attacks" with ε.
+        attack: "clean", the attack's name with its budget, or "worst of all attacks" with theirs.
         title: the same without the budget.
         made_on: side whose model the attacker used; None if the attack needs none.
         epsilon: ε; None for clean images and for attacks with another budget.

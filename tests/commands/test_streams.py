@@ -122,8 +122,9 @@ def test_attacks_on_streams(run: Run, files: Path) -> None:
     status, out, err = run("attack", *words, "--draws", "1", "--json")
     assert status == 0, err
     rows = json.loads(out)["accuracy"]
-    assert [row["attack"] for row in rows[1:]] == ["greedy flips (EOT 1), 10 events"] * 2
-    assert [row["made_on"] for row in rows[1:]] == ["float", "chip"]
+    assert [row["attack"] for row in rows[1:3]] == ["greedy flips (EOT 1), 10 events"] * 2
+    assert [row["made_on"] for row in rows[1:]] == ["float", "chip", None]
+    assert rows[3]["attack"] == "worst of all attacks, 10 events"
     assert rows[2]["sides"]["chip"]["value"] < rows[0]["sides"]["chip"]["value"] == 1
     named = ("--attack", "greedy-spikes", "--flips", "2", "--attack-images", "2", "--ablation")
     assert run("parity", "net.py:Events", *EVENTS, *QUICK, *named)[0] == 0
@@ -145,6 +146,7 @@ def test_the_budget_of_attacks_on_events(run: Run, files: Path) -> None:
         f"sparse gradient-3 (EOT 1, atan-25) {how}",
         f"retiming-3 (EOT 1) {how}",
         f"retiming-3 (EOT 1, atan-25) {how}",
+        f"worst of all attacks {how}",
     ]
     words = ("attack", "net.py:Events", *EVENTS, "--attack")
     check_refused(run, (*words, "retiming"), "Retiming needs 'move-time'")

@@ -14,6 +14,7 @@ from stochi.deploy import Program, lower
 from stochi.errors import InputError
 from stochi.export import to_nir
 from stochi.parity import ParityReport, ablate, check_parity
+from stochi.parity.results import WORST
 from stochi.sim import run
 from stochi.train import RandomTauLeaky
 from stochi.train.fine_tuning import FineTuningConfig, fine_tune
@@ -72,10 +73,12 @@ def report(net: nn.Module, program: Program, events: Streams) -> ParityReport:
 
 def test_sides_agree_and_the_attack_finds_events(report: ParityReport) -> None:
     assert report.mismatches == 0 and report.compared > 10_000
-    clean, on_float, on_chip = report.accuracy
+    clean, on_float, on_chip, worst = report.accuracy
     assert clean.sides["float"].value > 0.5
     assert clean.sides["chip"] == clean.sides["twin"]
     assert (on_float.made_on, on_chip.made_on) == ("float", "chip")
+    assert worst.attack == f"{WORST}, 12 events" and worst.epsilon is None
+    assert all(worst.sides[s].value <= on_float.sides[s].value for s in ("float", "chip"))
     assert on_chip.flips is not None
     assert len(on_chip.flips.chip_only) + len(on_chip.flips.both) >= 2
     assert report.distribution is not None and report.distribution.images == 40

@@ -18,7 +18,7 @@ from stochi.parity.distribution.results import (
 )
 from stochi.parity.report.quantities import name_places
 from stochi.parity.report.randomness import draws_nothing
-from stochi.parity.results import MaskingSign, OwnComparison
+from stochi.parity.results import WORST, MaskingSign, OwnComparison
 from stochi.parity.terminal import fit_table
 from tests.parity.small_reports import (
     accuracy_row,
@@ -67,13 +67,30 @@ CASES = {
     ),
     "few attacked images": (
         plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM", 0.4, 0.0, 0.3))),
-        "holds",
+        "open",
         "A loss of up to 30.0 points under this attack cannot be ruled out.",
     ),
     "more lost than there is": (
         plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM", 0.1, 0.0, 0.3))),
-        "holds",
+        "open",
         "A loss of up to 10.0 points under this attack cannot be ruled out.",
+    ),
+    "few attacked images, in the headline": (
+        plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM", 0.4, 0.0, 0.3))),
+        "open",
+        "on clean images; under attack there is too little to tell, on 100 images: twin",
+    ),
+    "white-box for one side alone": (
+        plain_report(
+            accuracy=(
+                accuracy_row(),
+                replace(accuracy_row("FGSM", 0.4, 0.3), made_on="float"),
+                replace(accuracy_row("FGSM", 0.2, -0.3), made_on="twin"),
+                replace(accuracy_row(f"{WORST}, 8 events", 0.25, 0.01), title=WORST),
+            )
+        ),
+        "holds",
+        f"Under the strongest attack ({WORST}, 8 events, 100 images) the chip keeps 25.0%",
     ),
     "nothing left": (
         plain_report(accuracy=(accuracy_row(), accuracy_row("FGSM", 0.0, 0.0, 0.082))),

@@ -76,12 +76,13 @@ def clean_of(accuracy: Sequence[AccuracyRow]) -> AccuracyRow | None:
 def strongest(accuracy: Sequence[AccuracyRow]) -> AccuracyRow | None:
     """Return the attacked images of which the chip gets the least right, None without attacks.
 
-    Of equal ones the worst of all attacks comes first.
+    The images of one attack on one side's model are white-box for that side alone. So those of
+    which each side has its worst stand for all of them, where there are such.
     """
     attacked = [row for row in accuracy if row.attack != CLEAN]
-    if not attacked:
-        return None
-    return min(attacked, key=lambda row: (row.sides[CHIP].value, row.title != WORST))
+    if any(row.title == WORST for row in attacked):
+        attacked = [row for row in attacked if row.title == WORST or row.made_on is None]
+    return min(attacked, key=lambda row: row.sides[CHIP].value, default=None)
 
 
 def name_shown(row: AccuracyRow) -> str:
@@ -117,7 +118,12 @@ def _answer(report: "ParityReport") -> tuple[str, str]:
     if clean.differences[RIGHT].low < -LARGE_LOSS:
         images = counted(clean.sides[CHIP].images, "image")
         return OPEN, f"Too little to tell whether your network survives the chip, on {images}"
-    return _if_equal(report.distribution, "accuracy")
+    level, answer = _if_equal(report.distribution, "accuracy")
+    if level == HOLDS and shown is not None and _may_lose_much(shown):
+        samples = counted(shown.sides[CHIP].images, "image")
+        clean_only = "Your network survives the chip on clean images"
+        return OPEN, f"{clean_only}; under attack there is too little to tell, on {samples}"
+    return level, answer
 
 
 def _if_equal(distribution: Distribution | None, kept: str) -> tuple[str, str]:
@@ -168,6 +174,17 @@ def _points(difference: Estimate) -> str:
 def _leaves_little(row: AccuracyRow) -> bool:
     """Return whether float model and chip have too little right to lose the large loss."""
     return all(row.sides[side].value <= LARGE_LOSS for side in (FLOAT, CHIP))
+
+
+def _largest_loss(row: AccuracyRow) -> float:
+    """Return the largest loss that is not excluded; the chip has no more to lose than the float."""
+    return min(-row.differences[RIGHT].low, row.sides[FLOAT].value)
+
+
+def _may_lose_much(row: AccuracyRow) -> bool:
+    """Return whether a large loss is neither excluded nor certain."""
+    sure = _leaves_little(row) or row.differences[RIGHT].high < -LARGE_LOSS
+    return not sure and _largest_loss(row) > LARGE_LOSS
 
 
 def _limits(report: "ParityReport") -> list[str]:
@@ -235,13 +252,11 @@ def _of_attacks(report: "ParityReport") -> list[str]:
         f" chip keeps {in_percent(kept.value, 1)} right, and the float model"
         f" {in_percent(before.value, 1)}."
     ]
-    shift = shown.differences[RIGHT]
     if _leaves_little(shown):
         less = "budget" if shown.epsilon is None else "ε"
         found.append(f"That is too little to compare; take a smaller {less}.")
-    # The chip cannot lose more than the float model has.
-    elif (most := min(-shift.low, before.value)) > LARGE_LOSS and shift.high >= -LARGE_LOSS:
-        lost = signed(100 * most)[1:]
+    elif _may_lose_much(shown):
+        lost = signed(100 * _largest_loss(shown))[1:]
         found.append(f"A loss of up to {lost} points under this attack cannot be ruled out.")
     if report.masking:
         found.append("Gradients look masked, so stronger attacks may exist.")

@@ -301,7 +301,7 @@ def test_a_quick_study(run: Run) -> None:
     status, out, _ = run("study", "--quick", "--out", "study", "--json")
     found = json.loads(out)
     assert status == 0 and {path.name for path in Path("study").iterdir()} == {
-        *("answers", "study.json", "curves.png", "similarities.png")
+        *("answers", "study.json", "study.toml", "curves.png", "similarities.png")
     }
     plain = {
         cell["column"]: cell["value"]
@@ -596,5 +596,6 @@ def test_demo_ends_well(run: Run) -> None:
     assert report["accuracy"][0]["sides"]["float"]["value"] >= 0.97
     left = {path.name for path in Path("runs/demo").iterdir()}
     assert left == {
-        *("model.pt", "model.nir", "model.program", "report.json", "report.html", "report.png")
+        *("model.pt", "model.nir", "model.program", "demo.toml"),
+        *("report.json", "report.html", "report.png"),
     }

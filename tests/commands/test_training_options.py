@@ -154,12 +154,15 @@ def test_torchrun_trains_the_same_network_and_one_process_prints(run: Run, tmp_p
     words = (*SHORT, "--neuron", "plain", "--optimizer", "sgd", "--json")
     status, out, _ = run(*words)
     together = subprocess.run(
-        [*TORCHRUN, "-m", "stochi", *words], env=ENVIRONMENT, capture_output=True, text=True
+        [*TORCHRUN, "-m", "stochi", *words, "--force"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
     )
     assert status == 0 and together.returncode == 0, together.stderr
     ours, theirs = json.loads(together.stdout), json.loads(out)
     assert ours["epochs"][0]["loss"] == pytest.approx(theirs["epochs"][0]["loss"], rel=1e-5)
-    assert os.listdir("runs") == ["model.pt"]
+    assert sorted(os.listdir("runs")) == ["model.pt", "model.train.toml"]
 
 
 @pytest.mark.slow

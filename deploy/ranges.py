@@ -138,7 +138,7 @@ def _leaves_range(found: LayerRange, program: Program, shares: dict[str, float])
         f"with the calibration data, {shares[found.layer]:.2%} of the membranes are at the end of"
         " the range"
         if shares
-        else "by the worst case; calibration data show whether that happens (calibration=)"
+        else "by the worst case; inputs as calibration= or --calibration show whether that happens"
     )
     return (
         f"layer {found.layer!r}: membranes can get {found.reach:.4g} away from their reset, but the"

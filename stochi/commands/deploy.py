@@ -13,11 +13,11 @@ from stochi.commands.fitted_noise import (
     check_fit_source,
     fit_noise,
     is_fitted,
+    read_for,
     refuse_fit_options,
 )
 from stochi.commands.options import (
     FIT_IMAGES_HELP,
-    CalibrationOption,
     ChipOption,
     ConventionOption,
     DataDirOption,
@@ -94,6 +94,15 @@ FittedOption = Annotated[
     Path | None,
     typer.Option(help="Program whose fitted noise is taken over, for a network tuned to it."),
 ]
+OwnCalibrationOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        help="Own inputs that the noise is fitted to, in place of training images of --data: .npy,"
+        " .npz or .pt, (batch, *shape) or (time steps, batch, *shape), without labels; not those"
+        " that are tested. With other noise they show whether membranes leave their range.",
+    ),
+]
 
 
 def deploy_command(
@@ -113,7 +122,7 @@ def deploy_command(
     reset: ResetOption = None,
     data: DataOption = "digits",
     data_dir: DataDirOption = None,
-    calibration: CalibrationOption = None,
+    calibration: OwnCalibrationOption = None,
     images: ImagesOption = None,
     fitted: FittedOption = None,
     inputs: CarriedInputsOption = None,
@@ -188,6 +197,7 @@ class _Lowered:
 def _lower(asked: _Asked, output: Output) -> _Lowered:
     from stochi.deploy import Program, lower, read_graph, resolve_conventions
     from stochi.deploy.lowering.tables import check_table_bits
+    from stochi.sim.inputs import InOrder
 
     chip, noise, fitted, options = asked.chip, asked.noise, asked.fitted, asked.options
     fits: tuple[LayerFit, ...] = ()
@@ -205,7 +215,10 @@ def _lower(asked: _Asked, output: Output) -> _Lowered:
             program, fits, fits_title = made.program, made.fits, made.title
         else:
             known = None if fitted is None else Program.load(fitted)
-            program = lower(read, chip, noise, fitted=known, bits=asked.bits, **options)
+            shown = None
+            if asked.fit_inputs.file is not None:
+                shown = InOrder(read_for(read, asked.fit_inputs, chip, noise, options)[0])
+            program = lower(read, chip, noise, shown, fitted=known, bits=asked.bits, **options)
     return _Lowered(program, read, fits, fits_title, caught)
 
 
@@ -231,6 +244,9 @@ def _check_given(
     """Raise InputError for options that have no effect on this Program, or contradict others."""
     from stochi.data.catalogue import find_data_set
 
+    if calibration is not None and not is_fitted(noise) and fitted is None and form != "lava":
+        refuse(context, ("data", "data_dir"), "--calibration was given")
+        return
     if not is_fitted(noise) or fitted is not None:
         names = ("images", "calibration", "data", "data_dir")
         # The samples that a folder carries along come from the set.

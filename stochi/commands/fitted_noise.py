@@ -94,10 +94,7 @@ class FitInputs:
         held = shown.shape[axis]
         count = min(FIT_IMAGES, held) if self.count is None else self.count
         if not 1 <= count <= held:
-            raise InputError(
-                f"{self.file}: {count} inputs were asked for, to fit the noise to; ask for 1 to"
-                f" {held}"
-            )
+            raise InputError(f"{self.file}: {count} inputs were asked for; ask for 1 to {held}")
         return shown.narrow(axis, 0, count)
 
     def _read_set(self, shape: tuple[int, ...], time_steps: int) -> "torch.Tensor":
@@ -216,14 +213,9 @@ def fit_noise(
             of the file are also test inputs.
     """
     from stochi.deploy import CalibrationWarning, calibrate
-    from stochi.deploy.graph.wiring import wire
-    from stochi.deploy.lowering.network import make_target
     from stochi.sim.inputs import InOrder
 
-    target = make_target(graph, chip, noise, **options)
-    shape = wire(graph, target.dt).input_shape
-    shown = source.read(shape, target.time_steps)
-    count = shown.shape[max(shown.dim() - len(shape) - 1, 0)]
+    shown, count = read_for(graph, source, chip, noise, options)
     progress(f"Fitting the noise to {source.named(count)}")
     try:
         program, fits = calibrate(graph, InOrder(shown), chip, noise, progress=progress, **options)
@@ -245,6 +237,19 @@ def fit_noise(
         if true:
             warnings.warn(message, CalibrationWarning, stacklevel=2)
     return FittedProgram(program, fits, f"Fitted to {source.named(count)}")
+
+
+def read_for(
+    graph: "nir.NIRGraph", source: FitInputs, chip: str, noise: str, options: Reading
+) -> "tuple[torch.Tensor, int]":
+    """Read inputs for a graph's calibration, in the order of :meth:`FitInputs.read`; count them."""
+    from stochi.deploy.graph.wiring import wire
+    from stochi.deploy.lowering.network import make_target
+
+    target = make_target(graph, chip, noise, **options)
+    shape = wire(graph, target.dt).input_shape
+    shown = source.read(shape, target.time_steps)
+    return shown, shown.shape[max(shown.dim() - len(shape) - 1, 0)]
 
 
 def count_shared(shown: "torch.Tensor", tested: "Samples") -> int:

@@ -10,11 +10,12 @@ import torch
 
 from stochi.commands.fitted_noise import FitInputs, count_shared
 from stochi.data import Images, Streams
-from stochi.deploy import Program, calibrate, read_graph
+from stochi.deploy import Program, calibrate, read_graph, write_graph
 from stochi.errors import InputError
 from tests.commands.conftest import Run
 from tests.commands.own_files import write_own
 from tests.commands.test_own_network import QUICK, check_refused
+from tests.deploy.test_ranges import graph, integrators
 
 NET = "own.py:RandomNet"
 DATA = ("--inputs", "test.npz")
@@ -171,7 +172,6 @@ def test_options_without_an_effect_are_refused(run: Run, own: Path) -> None:
         for command in ("parity", "attack"):
             check_refused(run, (command, NET, *DATA, *words), message)
     for words, message in (
-        (FIT[2:], f"--calibration {fitted}, without --fitted); leave"),
         ((*FIT, "--fitted", "r.program"), f"--calibration {fitted}, without --fitted"),
         ((*FIT, "--data", "mnist"), "--data: --calibration was given; leave it out"),
         ((*FIT, "--data-dir", "."), "--data-dir: --calibration was given; leave it out"),
@@ -221,3 +221,28 @@ def test_every_command_that_fits_names_the_options(run: Run) -> None:
     for command in ("deploy", "parity", "attack"):
         out = run(command, "--help")[1]
         assert "--calibration " in out and "--calibration-images" in out
+
+
+def test_calibration_shows_ranges_where_no_noise_is_fitted(run: Run) -> None:
+    rng = np.random.default_rng(0)
+    made = graph(rng.standard_normal((8, 300)) - 0.3, integrators(8))
+    write_graph(made, "n.nir")
+    np.save("sparse.npy", (rng.random((200, 4, 300)) < 0.002).astype(np.float32))
+    words = (
+        "deploy",
+        "n.nir",
+        "--dt",
+        "1",
+        "--time-steps",
+        "200",
+        "--events",
+        "--out",
+        "p.program",
+    )
+    worst = run(*words)[1]
+    assert "inputs as calibration= or --calibration show whether" in " ".join(worst.split())
+    status, out, err = run(*words, "--calibration", "sparse.npy")
+    assert status == 0 and "membranes can get" not in out, err
+    words = (*words, "--calibration", "sparse.npy")
+    check_refused(run, (*words, "--data", "mnist"), "--data: ")
+    check_refused(run, (*words, "--images", "9"), "ask for 1 to 4")

@@ -179,6 +179,7 @@ def test_trials_of_a_network_that_draws_nothing_do_not_change_its_verdict(trials
     assert report.verdict.level == "holds" and report.warnings() == []
     assert "draws no random numbers, so all trials are alike" in report.verdict.text
     assert ("in 0.2% of its places" in report.verdict.text) == (trials > 1)
+    assert ("a second one shows how far rounding moves" in report.verdict.text) == (trials == 1)
     random = replace(report, costs=of_one)
     assert not draws_nothing(random)
     assert any("single trial" in text for text in random.warnings()) == (trials == 1)

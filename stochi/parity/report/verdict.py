@@ -203,7 +203,7 @@ def _limits(report: "ParityReport") -> list[str]:
         more = "more images" if draws_nothing(report) else "more images or trials"
         found.append(
             f"Undecided within the margins: {len(undecided):,} of {counted(total, 'comparison')}"
-            f" in distribution; {more} decide them."
+            f" in distribution; {more} would decide them."
         )
     return found + _of_trials(report, distribution)
 
@@ -213,14 +213,18 @@ def _of_trials(report: "ParityReport", distribution: Distribution) -> list[str]:
     if not draws_nothing(report):
         one = "A single trial shows nothing of variability."
         return [one] if distribution.left_out else []
-    found = ["The network draws no random numbers, so all trials are alike and one is enough."]
+    alike = "The network draws no random numbers, so all trials are alike"
+    if distribution.left_out:
+        found = [f"{alike}; a second one shows how far rounding moves spikes and membranes."]
+    else:
+        found = [f"{alike}{' and two are enough' if distribution.trials > 2 else ''}."]
     moved = moved_spikes(distribution)
     if moved:
         layer = max(moved, key=lambda name: moved[name])
         found.append(
             f"Rounding moves spikes, at most in {layer}: in {in_percent(moved[layer], 1)} of its"
-            " places only one of float model and chip spikes. Equal trials have no spread by which"
-            " that could be judged."
+            " places only one of float model and chip spikes. Trials that are alike give no spread"
+            " to judge that by."
         )
     return found
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import (
+    ON_EVENTS,
     DrawsOption,
     IterationsOption,
     RestartsOption,
@@ -57,7 +58,7 @@ from stochi.errors import InputError
 from stochi.plain_text import counted, in_percent
 
 if TYPE_CHECKING:
-    from stochi.attacks import Attack, EventBudget
+    from stochi.attacks import Attack
     from stochi.parity import ParityReport
 
 EpsilonOption = Annotated[float, typer.Option(help="ε, the largest change of a pixel, in [0, 1].")]
@@ -124,7 +125,9 @@ def attack_command(
     """
     output, budgets = Output(as_json), read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
-    attacks = read_attacks(attack, epsilon, iterations, draws, restarts, surrogates, changes)
+    strength: dict[str, Any] = {"iterations": iterations, "draws": draws, "restarts": restarts}
+    strength |= {"surrogates": surrogates, "budget": changes}
+    attacks = read_attacks(attack, epsilon, **strength)
     count = None if inputs is not None and not was_given(context, "images") else images
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, count),
@@ -132,7 +135,7 @@ def attack_command(
     )
     _check_outputs(asked, out, html, figure)
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
-    attacks = _fit_events(context, compared, attacks, draws, changes)
+    attacks = _fit_events(context, compared, attacks, strength)
     options = _options(model, trials, seed, device, attack_images) | _exact(compared)
     report = with_command(compare_sides(output, compared, attacks, budgets, options), asked.shown)
     _finish(output, report, out, html, figure)
@@ -142,16 +145,15 @@ def _fit_events(
     context: typer.Context,
     compared: Compared,
     attacks: "list[Attack]",
-    draws: int | None,
-    changes: "EventBudget",
+    strength: dict[str, Any],
 ) -> "list[Attack]":
-    """Return the attacks, or greedy-spikes if none was named and the Program takes events.
+    """Return the attacks, or those on events if none was named and the Program takes events.
 
     Raises:
         InputError: an option says what none of them may change.
     """
     if compared.program.target.events and not was_given(context, "attack"):
-        attacks = read_attacks("greedy-spikes", 0.0, draws=draws, budget=changes)
+        attacks = read_attacks(ON_EVENTS, 0.0, **strength)
     refuse_other_budgets(context, attacks)
     return attacks
 

@@ -72,8 +72,8 @@ AttackOption = Annotated[
         " apgd-dlr, apgd-t, fab, auto-rand, auto-standard, square, hop-skip-jump; for streams of"
         " events random-events, greedy-spikes, boundary, sparse-gradient, probabilistic-pgd,"
         " spike-fool, retiming, top-gradient, frame, corner, dash, mask-aware-dash; of these"
-        " 'stochi attack' runs greedy-spikes unless told otherwise. auto-snn is AutoAttack for"
-        " spiking networks. Uniform noise always joins attacks on images.",
+        " 'stochi attack' runs random-events and sparse-gradient unless told otherwise. auto-snn is"
+        " AutoAttack for spiking networks. Uniform noise always joins attacks on images.",
     ),
 ]
 SurrogatesOption = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import (
+    ON_EVENTS,
     DrawsOption,
     IterationsOption,
     RestartsOption,
@@ -281,7 +282,7 @@ def _if_attackable(output: Output, compared: Compared, attacks: "list[Attack]") 
     if compared.regression:
         reason = "the labels are numbers, not classes"
     elif compared.program.target.events:
-        reason = "the Program takes events; name --attack greedy-spikes, which flips them"
+        reason = f"the Program takes events; name attacks on them, as --attack {ON_EVENTS}"
     if attacks and reason is not None:
         output.line(f"No attack: {reason}")
         return []

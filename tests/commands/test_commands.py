@@ -430,7 +430,7 @@ def test_iterations_of_auto_standard_are_those_of_its_apgds() -> None:
             "'decay' is not fitted to data; leave fitted out",
         ),
         (["deploy", "m.nir", "--noise", "membrane", "--fitted", "m.program"], "holds no fit"),
-        (["deploy", "m.nir", "--calibration", "m.program"], "--calibration is for noise that is"),
+        (["deploy", "m.nir", "--calibration", "m.program"], "give a file of numpy"),
         (["parity", "m.pt", "m.program", "--trials", "0"], "trials is 0; at least 1"),
         (["parity", "m.pt", "m.program", "--out", "m.pt"], "m.pt is another file of this command"),
         (["parity", "m.pt", "m.program", "--html", "m.program"], "m.program is another file"),

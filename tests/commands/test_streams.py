@@ -85,7 +85,7 @@ def report() -> dict:  # type: ignore[type-arg]
 def test_parity_of_streams(run: Run, files: Path) -> None:
     status, out, err = run("parity", "net.py:Events", *EVENTS, *QUICK)
     assert status == 0, err
-    assert "No attack: the Program takes events; name --attack greedy-spikes" in out
+    assert "No attack: the Program takes events; name attacks on them, as --attack random" in out
     saved = report()
     assert saved["mismatches"] == 0 and saved["accuracy"][0]["sides"]["chip"]["images"] == 12
 
@@ -122,10 +122,13 @@ def test_attacks_on_streams(run: Run, files: Path) -> None:
     status, out, err = run("attack", *words, "--draws", "1", "--json")
     assert status == 0, err
     rows = json.loads(out)["accuracy"]
-    assert [row["attack"] for row in rows[1:3]] == ["greedy flips (EOT 1), 10 events"] * 2
-    assert [row["made_on"] for row in rows[1:]] == ["float", "chip", None]
-    assert rows[3]["attack"] == "worst of all attacks, 10 events"
-    assert rows[2]["sides"]["chip"]["value"] < rows[0]["sides"]["chip"]["value"] == 1
+    assert [row["attack"] for row in rows[1:]] == [
+        "random events, 10 events",
+        *["sparse gradient-100 (EOT 1), 10 events"] * 2,
+        "worst of all attacks, 10 events",
+    ]
+    assert [row["made_on"] for row in rows[1:]] == [None, "float", "twin", None]
+    assert rows[3]["sides"]["chip"]["value"] < rows[0]["sides"]["chip"]["value"] == 1
     named = ("--attack", "greedy-spikes", "--flips", "2", "--attack-images", "2", "--ablation")
     assert run("parity", "net.py:Events", *EVENTS, *QUICK, *named)[0] == 0
     saved = report()

@@ -10,6 +10,7 @@ from stochi.commands.attack_choice import (
     DrawsOption,
     IterationsOption,
     RestartsOption,
+    check_form,
     read_attacks,
     read_epsilons,
     refuse_other_budgets,
@@ -152,9 +153,12 @@ def _fit_events(
     Raises:
         InputError: an option says what none of them may change.
     """
-    if compared.program.target.events and not was_given(context, "attack"):
+    named, events = was_given(context, "attack"), compared.program.target.events
+    if events and not named:
         attacks = read_attacks(ON_EVENTS, 0.0, **strength)
     refuse_other_budgets(context, attacks)
+    if named:
+        check_form(context.params["attack"], events)
     return attacks
 
 

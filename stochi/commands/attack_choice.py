@@ -105,6 +105,18 @@ def _check_names(names: str) -> None:
             )
 
 
+def check_form(names: str, events: bool) -> None:
+    """Raise InputError if one of these attacks changes images, and the Program takes events."""
+    from stochi.attacks.events.catalogue import EVENT_ATTACK_NAMES
+
+    wrong = [name.strip() for name in names.split(",") if name.strip() not in EVENT_ATTACK_NAMES]
+    if events and wrong:
+        raise InputError(
+            f"--attack {', '.join(wrong)} moves the pixels of images, and the Program takes events,"
+            f" exactly 0 or 1; choose from {', '.join(EVENT_ATTACK_NAMES)}"
+        )
+
+
 def refuse_other_budgets(context: typer.Context, attacks: "list[Attack]") -> None:
     """Raise InputError if an option says what none of the attacks may change."""
     if not any(attack.batch_dim == 0 for attack in attacks):

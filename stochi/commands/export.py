@@ -23,7 +23,7 @@ from stochi.commands.output_names import named_after
 from stochi.commands.own_inputs import random_inputs, read_inputs
 from stochi.commands.own_model import is_spec, load_own_model
 from stochi.commands.recorded import recorded_warnings
-from stochi.errors import InputError
+from stochi.errors import ExportError, InputError
 from stochi.files import PROGRAM, kind_of_file
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def export_command(
                 network = load_own_model(model, weights)
             else:
                 network, shown, events = _load_trained(context, model, data, data_dir)
-            ready = _to_nir(network, shown, dt, output)
+            ready = _to_nir(network, shown, dt, output, is_guessed=shape is not None)
         if format_ == "onnx":
             source = None if kind_of(model) == CODE else model
             found = _write_onnx(ready, path, draws, streams or events, unrolled, source)
@@ -161,11 +161,20 @@ def _read_ready(context: typer.Context, model: str) -> Any:
 
 
 def _to_nir(
-    network: "nn.Module", shown: "torch.Tensor", dt: float, output: Output
+    network: "nn.Module", shown: "torch.Tensor", dt: float, output: Output, is_guessed: bool
 ) -> "nir.NIRGraph":
+    """Export a network; say what --shape shows it if it fails on that."""
     from stochi.export import to_nir
 
-    return to_nir(network, shown, dt, output.counter("parts of the export"))
+    try:
+        return to_nir(network, shown, dt, output.counter("parts of the export"))
+    except ExportError as error:
+        if not is_guessed or "fails on a sample" not in f"{error}":
+            raise
+        raise ExportError(
+            f"{error}; --shape shows it {len(shown)} images at once, (batch, *shape): for a network"
+            " of streams give --sample, (time steps, batch, *shape)"
+        ) from error
 
 
 def _write_nir(graph: "nir.NIRGraph", path: Path, output: Output) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from stochi.commands.attack_choice import (
     DrawsOption,
     IterationsOption,
     RestartsOption,
+    check_form,
     read_attacks,
     read_epsilons,
 )
@@ -145,7 +146,10 @@ def parity_command(
     report_file, page = _check_outputs(asked, out, html)
     attacks, budgets = _read_attacks(context)
     compared = load_compared(context, asked, output)
-    attacks = attacks if _names_attacks(context) else _if_attackable(output, compared, attacks)
+    if _names_attacks(context):
+        check_form(attack, compared.program.target.events)
+    else:
+        attacks = _if_attackable(output, compared, attacks)
     options = _options(report_file, exact, attack_images, lava, trials, seed, device)
     report = _compare(output, compared, attacks, budgets, options, ablation)
     _finish(output, with_command(report, asked.shown), report_file, page)

@@ -122,6 +122,7 @@ def test_export_takes_modules_and_shapes(run: Run, own: Path) -> None:
         (("own.py:not_finite",), "layer 'fc1': its weight holds NaN"),
         (("own.py:Fails",), "not written yet"),
         (("m.nir",), "is a NIR graph already"),
+        (("own.py:EventsNet",), "give --sample, (time steps, batch, *shape)"),
     ],
 )
 def test_export_names_what_is_wrong_with_a_network(

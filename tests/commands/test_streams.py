@@ -135,6 +135,15 @@ def test_attacks_on_streams(run: Run, files: Path) -> None:
     assert saved["ablation"]["configuration"]["attack"] == "greedy flips (EOT 10), 2 events"
 
 
+def test_attacks_on_images_are_refused_by_their_names(run: Run, files: Path) -> None:
+    words = ("net.py:Events", *EVENTS)
+    says = "--attack pgd, fgsm moves the pixels of images, and the Program takes events"
+    for command in ("attack", "parity"):
+        check_refused(run, (command, *words, "--attack", "pgd,boundary,fgsm"), says)
+    says = "--attack auto-snn moves the pixels of images, and the Program takes events, exactly"
+    check_refused(run, ("parity", *words, "--iterations", "3"), says)
+
+
 def test_the_budget_of_attacks_on_events(run: Run, files: Path) -> None:
     names = "random-events,sparse-gradient,retiming"
     words = ("attack", "net.py:Events", *EVENTS, "--attack", names, "--trials", "1", "--draws", "1")
@@ -179,7 +188,7 @@ def test_a_graph_and_a_program_of_streams(run: Run, files: Path) -> None:
         end = () if "simulate" in command else ("--epsilon", "0")
         check_refused(run, (*command, "turned.npz", *end), "the batch before the time steps")
         check_refused(run, (*command, "floats.npz", *end), "classes are whole numbers")
-    check_refused(run, (*words, "events.npz", "--attack", "pgd"), "this Program takes events")
+    check_refused(run, (*words, "events.npz", "--attack", "pgd"), "the Program takes events")
 
 
 def test_a_regression(run: Run, files: Path) -> None:

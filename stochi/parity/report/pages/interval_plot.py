@@ -19,6 +19,8 @@ from stochi.parity.report.pages.svg import (
 )
 
 LEFT, RIGHT, STEP = 14.0, WIDTH - 14.0, 17.0
+LINE = 16.0
+"""Distance of two lines of a label."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,18 @@ def plot_intervals(
     rows: list[Markup] = []
     y = top
     for group in groups:
-        height = 20 + STEP * len(group.points) + 8
-        inside = [text(LEFT, y + 15, _short(group.label), class_="label")]
+        label = _lines_of(group.label.replace("\n", ", "))
+        inside = [
+            text(LEFT, y + 15 + LINE * number, words, class_="label")
+            for number, words in enumerate(label)
+        ]
+        y += 4 + LINE * len(label)
         inside += [
-            _draw(point, scale, y + 20 + STEP * (place + 0.5))
+            _draw(point, scale, y + STEP * (place + 0.5))
             for place, point in enumerate(group.points)
         ]
         rows.append(element("g", *inside, data_layer=group.layer))
-        y += height
+        y += STEP * len(group.points) + 8
     frame = _frame(scale, top, y, unit, margin, zero)
     described = "; ".join(p.words for group in groups for p in group.points)
     lines = len(_lines_of(unit))
@@ -104,8 +110,8 @@ def _frame(
     return shown
 
 
-def _lines_of(unit: str) -> list[str]:
-    return textwrap.wrap(unit, int((RIGHT - LEFT) / LETTER))
+def _lines_of(words: str) -> list[str]:
+    return textwrap.wrap(words, int((RIGHT - LEFT) / LETTER)) or [""]
 
 
 def _draw(point: Point, scale: Scale, y: float) -> Markup:
@@ -118,8 +124,3 @@ def _draw(point: Point, scale: Scale, y: float) -> Markup:
         element("rect", x=LEFT, y=y - 8, width=RIGHT - LEFT, height=16.0, class_="target"),
         class_=point.series,
     )
-
-
-def _short(label: str, most: int = int((RIGHT - LEFT) / LETTER)) -> str:
-    shown = label.replace("\n", ", ")
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"

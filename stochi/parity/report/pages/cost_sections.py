@@ -66,8 +66,8 @@ def cost_section(costs: Costs) -> Section:
     )
     if costs.cores is not None and costs.cores.unchecked:
         text += (
-            f" Nothing public tells the limits of {costs.chip}'s cores in"
-            f" {', '.join(costs.cores.unchecked)}, so these are the fewest cores that are possible."
+            f" No public source gives these limits of {costs.chip}'s cores:"
+            f" {', '.join(costs.cores.unchecked)}. So these are the fewest cores that are possible."
         )
     parts: list[Table | Markup] = [_events(costs)]
     if costs.energy is not None and costs.ann is not None:
@@ -150,7 +150,7 @@ def _account_rows(costs: Costs, energy: Energy, ann: AnnEnergy) -> Iterator[tupl
 
 def _time_words(energy: Energy) -> str:
     return (
-        f"All events one after another take {amount(energy.serial_time)} µs a sample at"
+        f"With all its events one after another, a sample takes {amount(energy.serial_time)} µs at"
         f" {figures_words(energy)}; if each layer had one core of its own, the slowest would take"
         f" at least {amount(energy.slowest_layer)} µs."
     )

@@ -19,7 +19,7 @@ from stochi.commands.fitted_noise import (
     refuse_fit_options,
 )
 from stochi.commands.options import check_there, refuse
-from stochi.commands.own_inputs import read_labelled
+from stochi.commands.own_inputs import LOWER_FOR_EVENTS, hint_at_events, read_labelled
 from stochi.commands.own_model import is_spec, load_own_model
 from stochi.commands.recorded import recorded_warnings
 from stochi.commands.stopping import advised
@@ -238,8 +238,8 @@ def _load(context: typer.Context, asked: Asked, kind: str, output: Output) -> Co
     if asked.inputs is not None:
         own = in_memory(test)
         _check_own(asked.inputs, program, own)
-        if asked.program is None:
-            _hint_at_events(program, own, output)
+        way_out = "give --events" if asked.program is None else LOWER_FOR_EVENTS
+        hint_at_events(program, own.inputs, output, way_out)
     origin = None if asked.lowered_from is None else load_network(asked.lowered_from)[0]
     return Compared(model, program, origin, test)
 
@@ -294,16 +294,6 @@ def _check_own(inputs: Path, program: "Program", test: "Samples") -> None:
         check_data(program, test)
     except InputError as error:
         raise InputError(f"{inputs}: {error}") from error
-
-
-def _hint_at_events(program: "Program", test: "Samples", output: Output) -> None:
-    """Warn of streams of 0 and 1 that are shown as images."""
-    shown = test.inputs
-    if test.batch_dim == 1 and not program.target.events and bool((shown * shown == shown).all()):
-        output.warning(
-            "all inputs are 0 or 1, and the chip takes them as images of 8 bits; if they are"
-            " events, give --events"
-        )
 
 
 def _read_graph_model(asked: Asked) -> "tuple[nn.Module, nir.NIRGraph]":

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stochi.commands.console import Output
 from stochi.commands.named_arrays import STREAMS, find_labels, load_named, pick_inputs, pick_labels
 from stochi.errors import InputError
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 RANDOM_BATCH = 8
 """Number of random inputs that a network is exported with."""
+LOWER_FOR_EVENTS = "lower the graph with 'stochi deploy --events'"
+"""What to do if a Program takes events as images."""
 
 
 def read_inputs(path: Path) -> "torch.Tensor":
@@ -55,6 +58,23 @@ def warn_of_file(path: Path, inputs: "torch.Tensor", by_step: bool) -> None:
     if by_step and given[0] == given[1] > 1 and STREAMS not in load_named(path):
         way_out = f"name the array {STREAMS!r} in a .npz or .pt file"
         warn_of_order(f"{path}: inputs", given, way_out, stacklevel=3)
+
+
+def hint_at_events(
+    program: "Program", shown: "torch.Tensor", output: Output, way_out: str = LOWER_FOR_EVENTS
+) -> None:
+    """Warn of streams of 0 and 1 that a Program takes as images.
+
+    Args:
+        shown: inputs, which fit the Program.
+        way_out: what to do if they are events, as the end of a sentence.
+    """
+    streams = shown.dim() == len(program.input_shape) + 2
+    if streams and not program.target.events and bool((shown * shown == shown).all()):
+        output.warning(
+            "all inputs are 0 or 1, and the chip takes them as images of 8 bits; if they are"
+            f" events, {way_out}"
+        )
 
 
 def read_labels(inputs: Path, labels: Path | None) -> "torch.Tensor | None":

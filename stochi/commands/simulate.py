@@ -25,7 +25,7 @@ from stochi.commands.options import (
     refuse,
     was_given,
 )
-from stochi.commands.own_inputs import read_program_inputs
+from stochi.commands.own_inputs import hint_at_events, read_program_inputs
 from stochi.commands.recorded import recorded_warnings
 from stochi.devices import check_device
 from stochi.errors import InputError
@@ -98,6 +98,7 @@ def simulate_command(
             shown, expected = read_program_inputs(loaded, inputs, labels, count)
         for message in caught:
             output.warning(message)
+        hint_at_events(loaded, shown, output)
     record = run(
         loaded,
         InOrder(shown),

@@ -189,6 +189,13 @@ def test_a_graph_and_a_program_of_streams(run: Run, files: Path) -> None:
         check_refused(run, (*command, "turned.npz", *end), "the batch before the time steps")
         check_refused(run, (*command, "floats.npz", *end), "classes are whole numbers")
     check_refused(run, (*words, "events.npz", "--attack", "pgd"), "the Program takes events")
+    assert run("deploy", "m.nir", "--out", "images.program")[0] == 0
+    for command in (
+        ("simulate", "images.program", "--inputs", "events.npz"),
+        ("parity", "m.nir", "images.program", *QUICK, "--inputs", "events.npz", "--epsilon", "0"),
+    ):
+        status, _, err = run(*command)
+        assert status == 0 and "lower the graph with 'stochi deploy --events'" in err
 
 
 def test_a_regression(run: Run, files: Path) -> None:

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stochi.notebook_tables import html_table
+from stochi.parity.bounds import Accuracy, Count, ErrorFound, NotNegative, NumberFound, Positive
 from stochi.parity.terminal import fit_table, terminal_width, wrap
 from stochi.parity.words import interval_lines, number_lines, points_lines, signed_estimate
-from stochi.statistics.intervals import Estimate
 
 ABLATION_TITLE = "Each of the chip's properties alone (95 % intervals, paired with the float model)"
 REFERENCE = "float"
@@ -29,12 +29,12 @@ class AblationConfiguration:
 
     chip: str
     noise: str
-    images: int
+    images: Positive
     attack: str | None
-    attack_images: int
-    trials: int
+    attack_images: Count
+    trials: Positive
     seed: int
-    batch_size: int
+    batch_size: Positive
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Shown:
         minus_float: paired difference of that from the float model's.
     """
 
-    accuracy: Estimate | None
-    error: Estimate | None
-    minus_float: Estimate
+    accuracy: Accuracy | None
+    error: ErrorFound | None
+    minus_float: NumberFound
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class RateShift:
         minus_float: None if only the float model is silent.
     """
 
-    rate: float
-    minus_float: Estimate | None
+    rate: NotNegative
+    minus_float: NumberFound | None
 
 
 @dataclass(frozen=True)

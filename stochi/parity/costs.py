@@ -12,6 +12,7 @@ from stochi.deploy.estimates.estimation import CostEstimate, estimate
 from stochi.deploy.estimates.fan_out import count_fan_out
 from stochi.errors import StochiError
 from stochi.hardware.energy import FIGURES, LOIHI1_FIGURES, Figures
+from stochi.parity.bounds import Count, NotNegative
 from stochi.plain_text import escape_text
 from stochi.program.layers import CONSTANT
 from stochi.program.program import Program
@@ -28,9 +29,9 @@ class CoresTaken:
         unchecked: what of the chip's cores has limits of which nothing public is known.
     """
 
-    taken: int
-    chips: int
-    of_chip: int
+    taken: Count
+    chips: Count
+    of_chip: Count
     unchecked: tuple[str, ...]
 
 
@@ -50,13 +51,13 @@ class LayerCosts:
     """
 
     layer: str
-    cores: int | None
-    neurons: int
-    synapses: int
-    spikes: float
-    operations: float
-    updates: float
-    random_numbers: float
+    cores: Count | None
+    neurons: Count
+    synapses: Count
+    spikes: NotNegative
+    operations: NotNegative
+    updates: NotNegative
+    random_numbers: NotNegative
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,14 @@ class Energy:
     title: str
     process: str
     reference: bool
-    operations_only: float
-    all_events: float
-    synapses: float
-    neurons: float
-    messages: float
-    random_numbers: float
-    serial_time: float
-    slowest_layer: float
+    operations_only: NotNegative
+    all_events: NotNegative
+    synapses: NotNegative
+    neurons: NotNegative
+    messages: NotNegative
+    random_numbers: NotNegative
+    serial_time: NotNegative
+    slowest_layer: NotNegative
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ class AnnEnergy:
         with_memory: the same, and 2 bytes read for each.
     """
 
-    operations: int
-    arithmetic: float
-    with_memory: float
+    operations: Count
+    arithmetic: NotNegative
+    with_memory: NotNegative
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ class Costs:
     """
 
     chip: str
-    samples: int
+    samples: Count
     seed: int
-    input_sent: float
+    input_sent: NotNegative
     layers: tuple[LayerCosts, ...]
     cores: CoresTaken | None
     energy: Energy | None

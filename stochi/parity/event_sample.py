@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from stochi.data.samples import Samples
-from stochi.parity.results import AccuracyRow
+from stochi.parity.bounds import Count, Positive
+from stochi.parity.results import AccuracyRow, Side
 from stochi.program.program import Program
 
 MOST_FRAMES = 64
@@ -32,8 +33,8 @@ class EventFrames:
             sensor's shape, the first one in the highest bit; () if the sample is not kept.
     """
 
-    events: int
-    left_out: int
+    events: Count
+    left_out: Count
     frames: tuple[str, ...]
 
 
@@ -53,13 +54,13 @@ class EventSample:
         attacked: None without an attack.
     """
 
-    number: int
-    shape: tuple[int, ...]
-    time_steps: int
-    steps_of_frame: int
+    number: Count
+    shape: tuple[Count, ...]
+    time_steps: Positive
+    steps_of_frame: Positive
     clean: EventFrames
     attack: str | None = None
-    made_on: str | None = None
+    made_on: Side | None = None
     attacked: EventFrames | None = None
 
 

@@ -1,6 +1,7 @@
 """The model as its author wrote it, against its graph in real numbers."""
 
 from copy import deepcopy
+from math import isfinite
 
 import torch
 from torch import nn
@@ -48,10 +49,11 @@ def compare_own(
             # Where the graph itself answers otherwise in more digits, rounding decides.
             exact = deepcopy(graph).double()(samples.inputs.to(device_of(graph)).double())
             differ &= _differing(answers, exact, axis) & ~_differing(expected, exact, axis)
+    largest = float((answers - expected).abs().max())
     return OwnComparison(
         inputs=len(samples),
         differing=int(differ.sum()),
-        largest=float((answers - expected).abs().max()),
+        largest=largest if isfinite(largest) else None,
         scale=float(expected.abs().max()),
     )
 

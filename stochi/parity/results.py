@@ -2,14 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from stochi.attacks.recipe import Recipe
+from stochi.parity.bounds import (
+    Accuracy,
+    AccuracyChange,
+    Attack,
+    Change,
+    Count,
+    ErrorFound,
+    NotNegative,
+    NumberFound,
+    OneOf,
+    Positive,
+    Share,
+)
 from stochi.parity.records.comparison import LayerComparison
-from stochi.statistics.intervals import Estimate
 
 FLOAT, TWIN, CHIP = "float", "twin", "chip"
 SIDES = {FLOAT: "float model", TWIN: "twin", CHIP: "chip"}
 """The sides that are compared, and their names for people."""
+Side = Annotated[str, OneOf(tuple(SIDES))]
+Runner = Annotated[str, OneOf(("twin", "engine", "lava"))]
+"""What runs the chip's arithmetic."""
+FlipKind = Annotated[str, OneOf(("float_only", "chip_only", "both"))]
 CLEAN = "clean"
 WORST = "worst of all attacks"
 """Title of rows with the worst of all attacked inputs, chosen for each input and side."""
@@ -28,14 +44,14 @@ class Configuration:
     chip: str
     noise: str
     random_source: str
-    time_steps: int
-    trials: int
+    time_steps: Positive
+    trials: Positive
     seeds: tuple[int, ...]
-    exact_images: int
-    attack_images: int
-    attacks: tuple[Recipe, ...]
-    epsilons: tuple[float, ...] | None
-    batch_size: int
+    exact_images: Count
+    attack_images: Count
+    attacks: tuple[Attack, ...]
+    epsilons: tuple[Share, ...] | None
+    batch_size: Positive
     lava: bool
 
 
@@ -51,16 +67,16 @@ class ExactComparison:
             error, in the first comparison of each run.
     """
 
-    left: str
-    right: str
+    left: Runner
+    right: Runner
     seed: int
-    images: int
+    images: Positive
     attack: str | None
-    compared: int
-    mismatches: int
+    compared: Count
+    mismatches: Count
     layers: tuple[LayerComparison, ...]
-    lava_accuracy: Estimate | None = None
-    lava_error: Estimate | None = None
+    lava_accuracy: Accuracy | None = None
+    lava_error: ErrorFound | None = None
 
 
 @dataclass(frozen=True)
@@ -70,23 +86,24 @@ class OwnComparison:
     Attributes:
         inputs: number of inputs.
         differing: number of them that are answered differently, beyond rounding.
-        largest: largest difference of an output; None if the answers' sizes differ.
+        largest: largest difference of an output; None if the answers' sizes differ, or if one is
+            not a finite number.
         scale: largest output of the graph.
     """
 
-    inputs: int
-    differing: int
-    largest: float | None
-    scale: float
+    inputs: Count
+    differing: Count
+    largest: NotNegative | None
+    scale: NotNegative
 
 
 @dataclass(frozen=True)
 class Flips:
     """Numbers of the images that an attack flips, ascending; no image is in two of them."""
 
-    float_only: tuple[int, ...]
-    chip_only: tuple[int, ...]
-    both: tuple[int, ...]
+    float_only: tuple[Count, ...]
+    chip_only: tuple[Count, ...]
+    both: tuple[Count, ...]
 
 
 @dataclass(frozen=True)
@@ -109,14 +126,14 @@ class AccuracyRow:
 
     attack: str
     title: str
-    made_on: str | None
-    epsilon: float | None
-    sides: Mapping[str, Estimate]
-    differences: Mapping[str, Estimate]
-    every_draw: Mapping[str, Estimate]
+    made_on: Side | None
+    epsilon: Share | None
+    sides: Mapping[str, Accuracy]
+    differences: Mapping[str, AccuracyChange]
+    every_draw: Mapping[str, Accuracy]
     flips: Flips | None = None
-    lava: Estimate | None = None
-    made_by: Mapping[str, float] = field(default_factory=dict)
+    lava: Accuracy | None = None
+    made_by: Mapping[str, Share] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,9 +146,9 @@ class Errors:
         lava: error on those inputs that Lava ran, or None.
     """
 
-    sides: Mapping[str, Estimate]
-    differences: Mapping[str, Estimate]
-    lava: Estimate | None = None
+    sides: Mapping[str, ErrorFound]
+    differences: Mapping[str, NumberFound]
+    lava: ErrorFound | None = None
 
 
 @dataclass(frozen=True)
@@ -146,14 +163,14 @@ class MaskingSign:
         sign, value, low, high, limit: as in :class:`stochi.attacks.masking.Finding`.
     """
 
-    side: str
-    epsilon: float | None
+    side: Side
+    epsilon: Share | None
     white_box: str | None
     sign: str
-    value: float
-    low: float
-    high: float
-    limit: float
+    value: Change
+    low: Change
+    high: Change
+    limit: Share
 
 
 @dataclass(frozen=True)
@@ -168,11 +185,11 @@ class FlippedImage:
         clean, attacked: its pixels, 0 to 255, in base64, in the order of the shape.
     """
 
-    number: int
+    number: Count
     attack: str
-    made_on: str | None
-    flips: str
-    shape: tuple[int, ...]
+    made_on: Side | None
+    flips: FlipKind
+    shape: tuple[Positive, ...]
     clean: str
     attacked: str
 
@@ -191,9 +208,9 @@ class LayerTrace:
     """
 
     layer: str
-    neurons: tuple[int, ...]
+    neurons: tuple[Count, ...]
     spikes: Mapping[str, tuple[str, ...]]
-    neuron: int
+    neuron: Count
     membranes: Mapping[str, tuple[int, ...]]
 
 
@@ -208,9 +225,9 @@ class SampleTrace:
         layers: in the network's order.
     """
 
-    number: int
+    number: Count
     seed: int
-    chip: str
+    chip: Runner
     layers: tuple[LayerTrace, ...]
 
 

@@ -93,7 +93,7 @@ def accuracy_row(
 ) -> AccuracyRow:
     """A row in which the chip has this accuracy and this difference from the float model."""
     values = {"float": chip - shift, "twin": chip, "chip": chip}
-    shifts = dict.fromkeys(PAIRS, estimate(0.0, half)) | {PAIRS[0]: estimate(shift, half)}
+    shifts = dict(zip(PAIRS, (estimate(by, half) for by in (shift, shift, 0.0)), strict=True))
     return AccuracyRow(
         *(attack, attack, None, None),
         {side: estimate(values[side]) for side in SIDES},
@@ -106,7 +106,8 @@ def accuracy_row(
 def errors(shift: float, half: float = 0.001) -> Errors:
     """Mean squared errors of which the chip's is larger by ``shift``."""
     sides = {side: estimate(0.01 + shift * (side != "float"), half) for side in SIDES}
-    return Errors(sides, dict.fromkeys(PAIRS, estimate(shift, half)))
+    shifts = (estimate(by, half) for by in (shift, shift, 0.0))
+    return Errors(sides, dict(zip(PAIRS, shifts, strict=True)))
 
 
 def plain_report(mismatches: int = 0, **parts: object) -> ParityReport:

@@ -3,11 +3,17 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from stochi.arguments import check_argument, plain
 from stochi.errors import InputError
+from stochi.parity.bounds import Margin, NotNegative, OneOf, Positive, Share, check_ends
 
 NEEDS_TWO_TRIALS = ("fano", "distance", "distance_across", "membrane", "logit_spread", "agreement")
+VERDICTS = ("equivalent", "undecided", "different")
+"""From the best to the worst."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,14 @@ class Margins:
         InputError: a margin is not a number above 0.
     """
 
-    rate: float = 0.01
-    fano: float = 0.02
-    distance: float = 0.02
-    membrane: float = 0.01
-    logit_mean: float = 0.01
-    logit_spread: float = 0.02
-    agreement: float = 0.005
-    accuracy: float = 0.005
+    rate: Margin = 0.01
+    fano: Margin = 0.02
+    distance: Margin = 0.02
+    membrane: Margin = 0.01
+    logit_mean: Margin = 0.01
+    logit_spread: Margin = 0.02
+    agreement: Margin = 0.005
+    accuracy: Margin = 0.005
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -45,6 +51,9 @@ class Margins:
             if not 0 < value < math.inf:
                 raise InputError(f"the margin {one.name} is {value}; it must be above 0")
             object.__setattr__(self, one.name, value)
+
+
+Verdict = Annotated[str, OneOf(VERDICTS)]
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,19 @@ class Comparison:
     difference: float | None
     low: float | None
     high: float | None
-    margin: float
-    p_value: float
-    verdict: str
+    margin: NotNegative
+    p_value: Share
+    verdict: Verdict
+
+
+def _check_comparison(found: Comparison) -> Comparison:
+    """Return a comparison; a :class:`PydanticCustomError` if its interval does not hold it."""
+    if found.difference is not None and found.low is not None and found.high is not None:
+        check_ends(found.difference, found.low, found.high)
+    return found
+
+
+Compared = Annotated[Comparison, AfterValidator(_check_comparison)]
 
 
 @dataclass(frozen=True)
@@ -78,11 +97,11 @@ class LayerDistribution:
         membrane: Wasserstein-1 distance of the membranes across sides, beside that within them.
     """
 
-    rate: Comparison | None = None
-    fano: Comparison | None = None
-    distance: Comparison | None = None
-    distance_across: Comparison | None = None
-    membrane: Comparison | None = None
+    rate: Compared | None = None
+    fano: Compared | None = None
+    distance: Compared | None = None
+    distance_across: Compared | None = None
+    membrane: Compared | None = None
 
 
 @dataclass(frozen=True)
@@ -97,11 +116,11 @@ class AnswerDistribution:
         agreement_across: that of a run of each side, beside the reference's own.
     """
 
-    accuracy: Comparison | None
-    logit_mean: Mapping[str, Comparison]
-    logit_spread: Comparison | None = None
-    agreement: Comparison | None = None
-    agreement_across: Comparison | None = None
+    accuracy: Compared | None
+    logit_mean: Mapping[str, Compared]
+    logit_spread: Compared | None = None
+    agreement: Compared | None = None
+    agreement_across: Compared | None = None
 
 
 @dataclass(frozen=True)
@@ -115,14 +134,14 @@ class Distribution:
             intervals are over images.
     """
 
-    images: int
-    trials: int
+    images: Positive
+    trials: Positive
     margins: Margins
     layers: Mapping[str, LayerDistribution]
     network: AnswerDistribution
     left_out: tuple[str, ...]
-    verdict: str
-    training_seeds: int | None = None
+    verdict: Verdict
+    training_seeds: Positive | None = None
 
 
 Place = tuple[str, ...]

@@ -8,6 +8,7 @@ import numpy as np
 from stochi.arguments import check_arguments
 from stochi.errors import InputError
 from stochi.parity.distribution.results import (
+    VERDICTS,
     AnswerDistribution,
     Comparison,
     Distribution,
@@ -16,8 +17,6 @@ from stochi.parity.distribution.results import (
     comparisons,
 )
 from stochi.statistics.equivalence import Equivalence, two_one_sided_tests
-
-VERDICTS = ("equivalent", "undecided", "different")
 
 
 def as_comparison(reference: float, other: float, test: Equivalence) -> Comparison:

@@ -1,20 +1,25 @@
 """Two records of the same run, compared value for value."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
 from stochi.errors import InputError
+from stochi.parity.bounds import Count, OneOf
 from stochi.sim.record import Record
+
+QUANTITIES = ("spikes", "membrane")
+"""What is compared of a layer."""
 
 
 @dataclass(frozen=True)
 class FirstMismatch:
     """First difference of two runs: the earliest step, there the first sample and neuron."""
 
-    step: int
-    sample: int
-    neuron: tuple[int, ...]
+    step: Count
+    sample: Count
+    neuron: tuple[Count, ...]
     left: int
     right: int
 
@@ -24,9 +29,9 @@ class LayerComparison:
     """One quantity of one layer, "spikes" or "membrane", at every time step of every sample."""
 
     layer: str
-    quantity: str
-    compared: int
-    mismatches: int
+    quantity: Annotated[str, OneOf(QUANTITIES)]
+    compared: Count
+    mismatches: Count
     first: FirstMismatch | None
 
 
@@ -37,7 +42,7 @@ def compare_records(left: Record, right: Record) -> list[LayerComparison]:
         InputError: the records differ in their layers or shapes.
     """
     comparisons = []
-    for quantity in ("spikes", "membrane"):
+    for quantity in QUANTITIES:
         ours, theirs = getattr(left, quantity), getattr(right, quantity)
         if list(ours) != list(theirs):
             raise InputError(f"the records' {quantity} are of layers {list(ours)}, {list(theirs)}")

@@ -1,7 +1,7 @@
 """Reading of a saved report: its version, its keys, its types, and what must fit together."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from stochi.budget import check_memory
 from stochi.errors import InputError
 from stochi.files import check_plain_file
 from stochi.parity.report.consistency import find_contradictions
+from stochi.parity.report.documents import Place, clear_faults, read_document, write_place
 from stochi.plain_text import shorten_repr
 
 if TYPE_CHECKING:
@@ -45,21 +46,17 @@ def complete_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 def load_report(path: Path, kind: "type[ParityReport]") -> "ParityReport":
     """Read a report; see :meth:`stochi.parity.ParityReport.load`."""
-    values = _read(path)
+    values, faults = clear_faults(_read(path))
     adapter = TypeAdapter(kind)
     schema = complete_schema(adapter.json_schema())
-    problems = list(_of_keys(values, schema, schema["$defs"], ""))
+    problems = [f"{write_place(place)} {words}" for place, words in faults.items()]
+    problems += _of_keys(values, schema, schema["$defs"], ())
     report = None
     own = {key: value for key, value in values.items() if key not in DERIVED}
     try:
         report = adapter.validate_json(json.dumps(own), strict=True)
     except ValidationError as error:
-        missing = {"missing", "unexpected_keyword_argument"}
-        problems += [
-            f"{_place(one['loc'])}: {one['msg']}"
-            for one in error.errors(include_url=False, include_context=False)
-            if one["type"] not in missing
-        ]
+        problems += _of_types(error, values, faults)
     if report is not None:
         problems += find_contradictions(report)
         for name in ("compared", "mismatches"):
@@ -75,7 +72,7 @@ def _read(path: Path) -> dict[str, Any]:
     check_plain_file(path, "name a report of 'stochi parity'")
     check_memory(_BYTES * path.stat().st_size, f"{path}")
     try:
-        values = json.loads(path.read_bytes().decode())
+        values = read_document(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a report: {_not_json(error)}; {_NAME_ONE}") from None
     if not isinstance(values, dict) or "version" not in values or "configuration" not in values:
@@ -88,7 +85,9 @@ def _read(path: Path) -> dict[str, Any]:
             f" reads versions {known} and {FORMAT_VERSION}; run the check again, or read it with"
             " the Stochi that wrote it"
         )
-    return dict.fromkeys(_ADDED.get(version, ())) | values
+    for key in _ADDED.get(version, ()):
+        values.setdefault(key, None)
+    return values
 
 
 def _not_json(error: ValueError | RecursionError) -> str:
@@ -97,31 +96,70 @@ def _not_json(error: ValueError | RecursionError) -> str:
     return "it has too many levels" if isinstance(error, RecursionError) else "it is not text"
 
 
-def _of_keys(value: Any, schema: Any, types: Mapping[str, Any], place: str) -> Iterator[str]:
+def _of_types(error: ValidationError, values: Any, faults: Collection[Place]) -> Iterator[str]:
+    """Yield what is wrong with the types of values and their bounds, place by place."""
+    found: dict[Place, list[str]] = {}
+    for one in error.errors(include_url=False):
+        if one["type"] not in ("missing", "unexpected_keyword_argument"):
+            place = _place_in(values, one["loc"])
+            if not any(place[: len(fault)] == fault for fault in faults):
+                words = found.setdefault(place, [])
+                words.append(_words(one["type"], one["msg"]))
+    for place, several in found.items():
+        value = _value_at(values, place)
+        shown = "" if isinstance(value, dict | list) else f" is {shorten_repr(value)}"
+        yield f"{write_place(place)}{shown}: {' or '.join(dict.fromkeys(several))}"
+
+
+def _words(kind: str, message: str) -> str:
+    """Return in the words of JSON what pydantic says."""
+    if kind in ("dataclass_type", "dict_type", "mapping_type"):
+        return "it must be an object"
+    if kind in ("tuple_type", "list_type"):
+        return "it must be a list"
+    return message.removeprefix("Value error, ").replace("Input should", "it must", 1)
+
+
+def _place_in(values: Any, location: Place) -> Place:
+    """Return the part of a location of pydantic that is a place; names of types may follow."""
+    for number, key in enumerate(location):
+        keys = values if isinstance(values, dict) else ()
+        if key not in (range(len(values)) if isinstance(values, list) else keys):
+            return location[:number]
+        values = values[key]
+    return location
+
+
+def _value_at(values: Any, place: Place) -> Any:
+    for key in place:
+        values = values[key]
+    return values
+
+
+def _of_keys(value: Any, schema: Any, types: Mapping[str, Any], place: Place) -> Iterator[str]:
     """Yield the keys that are missing, and those that are unknown; types are pydantic's matter."""
     for option in schema.get("anyOf", [schema]) if isinstance(schema, Mapping) else []:
         part = types[option["$ref"].rpartition("/")[2]] if "$ref" in option else option
         if isinstance(value, dict) and "properties" in part:
             known = part["properties"]
-            yield from (f"{place}{key} is missing" for key in known if key not in value)
+            yield from (
+                f"{write_place((*place, key))} is missing" for key in known if key not in value
+            )
             for key, inner in value.items():
                 if key not in known:
-                    yield f"{place}{shorten_repr(key)} is unknown"
+                    yield f"{write_place((*place, key))} is unknown"
                 else:
-                    yield from _of_keys(inner, known[key], types, f"{place}{key}.")
+                    yield from _of_keys(inner, known[key], types, (*place, key))
         elif isinstance(value, dict) and isinstance(part.get("additionalProperties"), Mapping):
             for key, inner in value.items():
-                yield from _of_keys(inner, part["additionalProperties"], types, f"{place}{key}.")
+                yield from _of_keys(inner, part["additionalProperties"], types, (*place, key))
         elif isinstance(value, list) and "items" in part:
             for number, inner in enumerate(value):
-                yield from _of_keys(inner, part["items"], types, f"{place}{number}.")
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location))
+                yield from _of_keys(inner, part["items"], types, (*place, number))
 
 
 def _listed(problems: list[str]) -> str:
-    more = len(problems) - _SHOWN
-    shown = "; ".join(dict.fromkeys(problems[:_SHOWN]))
+    several = list(dict.fromkeys(problems))
+    more = len(several) - _SHOWN
+    shown = "; ".join(several[:_SHOWN])
     return shown if more <= 0 else f"{shown}; and {more} more"

@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from stochi.arguments import check_arguments
 from stochi.files import write_whole
 from stochi.parity.ablation_results import Ablation, ablation_rows
+from stochi.parity.bounds import Count, Share, check_interval
 from stochi.parity.costs import Costs
 from stochi.parity.distribution.results import Distribution
 from stochi.parity.event_sample import EventSample
@@ -78,11 +81,11 @@ class ParityReport:
     accuracy: tuple[AccuracyRow, ...] = ()
     errors: Errors | None = None
     distribution: Distribution | None = None
-    masking: tuple[MaskingSign, ...] = ()
+    masking: tuple[Annotated[MaskingSign, AfterValidator(check_interval)], ...] = ()
     ablation: Ablation | None = None
-    other_weights: Mapping[str, float] = field(default_factory=dict)
+    other_weights: Mapping[str, Share] = field(default_factory=dict)
     own: OwnComparison | None = None
-    confusion: Mapping[str, tuple[tuple[int, ...], ...]] | None = None
+    confusion: Mapping[str, tuple[tuple[Count, ...], ...]] | None = None
     flipped: tuple[FlippedImage, ...] = ()
     sample: SampleTrace | None = None
     costs: Costs | None = None

@@ -43,7 +43,7 @@ def warnings_of_own(own: OwnComparison | None) -> list[str]:
     if own is None or not own.differing:
         return []
     size = (
-        "with another number of values"
+        "with another number of values, or with some that are not finite"
         if own.largest is None
         else f"by up to {own.largest:.3g} of {own.scale:.3g}"
     )

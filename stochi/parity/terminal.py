@@ -1,10 +1,10 @@
 """Tables of text that fit a terminal."""
 
 import shutil
-import textwrap
 from collections.abc import Sequence
 
 from stochi.plain_text import escape_lines, escape_text
+from stochi.text_width import columns_of, pad_text, wrap_text
 
 UNKNOWN = 80
 """Columns of a terminal that does not say how many it has."""
@@ -22,7 +22,7 @@ def terminal_width() -> int:
 
 def wrap(text: str, width: int) -> list[str]:
     """Return text in lines of at most this width, what is not printable escaped."""
-    return textwrap.wrap(escape_text(" ".join(text.split())), width) or [""]
+    return wrap_text(escape_text(" ".join(text.split())), width) or [""]
 
 
 def fit_table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -35,14 +35,16 @@ def fit_table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
         rows: rows of text, which may have several lines; the first row is the head.
     """
     cells = [[escape_lines(text).split("\n") for text in row] for row in rows]
-    widths = [max(len(line) for row in cells for line in row[i]) for i in range(len(rows[0]))]
+    widths = [
+        max(columns_of(line) for row in cells for line in row[i]) for i in range(len(rows[0]))
+    ]
     room = width - sum(widths[1:]) - len(_BETWEEN) * (len(widths) - 1)
     if room < min(_NARROWEST, widths[0]):
         return _as_list(rows, width)
     widths[0] = min(widths[0], room)
     shown: list[str] = []
     for number, row in enumerate(cells):
-        first = [part for line in row[0] for part in textwrap.wrap(line, widths[0]) or [""]]
+        first = [part for line in row[0] for part in wrap_text(line, widths[0]) or [""]]
         shown += _lines_of([first, *row[1:]], widths)
         if number == 0:
             shown.append("─" * (sum(widths) + len(_BETWEEN) * (len(widths) - 1)))
@@ -55,8 +57,11 @@ def _lines_of(row: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
     lines = []
     for number in range(max(map(len, row))):
         parts = [cell[number] if number < len(cell) else "" for cell in row]
-        first = parts[0].ljust(widths[0])
-        others = [part.rjust(size) for part, size in zip(parts[1:], widths[1:], strict=True)]
+        first = pad_text(parts[0], widths[0])
+        others = [
+            pad_text(part, size, left=False)
+            for part, size in zip(parts[1:], widths[1:], strict=True)
+        ]
         lines.append(_BETWEEN.join([first, *others]).rstrip())
     return lines
 

@@ -1,6 +1,5 @@
 """Reports side by side as a figure."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from stochi.parity.report.verdict import clean_of, name_shown, strongest
 from stochi.parity.results import CHIP, CLEAN, FLOAT, SIDES
 from stochi.plain_text import escape_label
 from stochi.statistics.intervals import Estimate
+from stochi.text_width import wrap_text
 
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.axes import Axes
@@ -146,7 +146,7 @@ def _find_panels(reports: Mapping[str, ParityReport]) -> list[Panel]:
 
 def _lines_of(line: Line) -> int:
     """Return the number of lines of text that a line of a panel takes, with the space between."""
-    return len(textwrap.wrap(line.name, LETTERS)) + 1
+    return len(wrap_text(line.name, LETTERS)) + 1
 
 
 def _draw_panel(left: "Axes", right: "Axes", panel: Panel) -> None:
@@ -157,7 +157,7 @@ def _draw_panel(left: "Axes", right: "Axes", panel: Panel) -> None:
         place = top + height / 2
         top += height
         places.append(place)
-        names.append(escape_label("\n".join(textwrap.wrap(line.name, LETTERS))))
+        names.append(escape_label("\n".join(wrap_text(line.name, LETTERS))))
         for side, beside in ((FLOAT, -0.25), (CHIP, 0.25)):
             _draw_across(left, line.sides[side], panel.factor, place + beside, line.number, side)
         _draw_across(right, line.difference, panel.factor, place, line.number, CHIP)
@@ -253,7 +253,7 @@ def _draw_legend(figure: "Figure", named: Mapping[str, int]) -> None:
         handles.append(Line2D([], [], color=GREY, label=SIDES[side], **SIZES, **look))
     for name, number in named.items():
         colour, mark = look_of(number)
-        label = escape_label(textwrap.shorten(name, LETTERS, placeholder="…"))
+        label = escape_label(_shortened(name))
         handles.append(Line2D([], [], linestyle="", marker=mark, color=colour, label=label))
     figure.legend(
         handles=handles,
@@ -264,3 +264,9 @@ def _draw_legend(figure: "Figure", named: Mapping[str, int]) -> None:
         title_fontsize=SMALL,
         frameon=False,
     )
+
+
+def _shortened(name: str) -> str:
+    """Return the first line of a name, with an ellipsis if there are more."""
+    first, *more = wrap_text(name, LETTERS - 1) or [""]
+    return f"{first}…" if more else first

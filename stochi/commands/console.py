@@ -16,12 +16,15 @@ from rich.text import Text
 
 from stochi.commands.habits import current_habits
 from stochi.plain_text import Lines, escape_lines, escape_message, escape_text
+from stochi.text_width import columns_of, wrap_text
 from stochi.time_left import TimeLeft, Told, in_words
 
 WIDEST = 1000
 """Columns of text, far more than any table has."""
 _WIDTH = 80
 """Columns of tables that go to a file or a pipe."""
+_NAME, _NARROW = 14, 8
+"""Columns that a name is broken to where a table is too wide, and where that is not enough."""
 _PADDING = 3
 """Columns between two columns of a table, and one at its left edge."""
 _LINE = 60
@@ -69,8 +72,24 @@ class Output:
         return show
 
     def line(self, message: str) -> None:
-        """Print a line of the result."""
+        """Print a line of the result as it is, such as a path or a command, to be copied."""
         self.result.print(escape_text(message), markup=False, emoji=False, soft_wrap=True)
+
+    def prose(self, message: str, command: str = "") -> None:
+        """Print a sentence in lines that fit, and after it a command on a line of its own.
+
+        Args:
+            message: the sentence.
+            command: what a reader may copy; it is not broken.
+        """
+        whole = f"{message} {command}".rstrip()
+        if columns_of(whole) <= self.result.width:
+            self.line(whole)
+            return
+        for line in wrap_text(escape_text(message), max(2, self.result.width)):
+            self.line(line)
+        if command:
+            self.line(f"  {command}")
 
     def warning(self, message: str) -> None:
         """Print a warning on stderr, also beside JSON, unless the command printed it before."""
@@ -96,14 +115,16 @@ class Output:
         for row in body:
             names = [t if isinstance(t, Lines) else escape_text(t) for t in row[:text_columns]]
             shown.append([*names, *map(escape_lines, row[text_columns:])])
-        parts = split_columns(shown, text_columns, self.result.width)
+        widths = least_widths(shown, text_columns, self.result.width)
+        parts = split_columns(widths, text_columns, self.result.width)
         for number, columns in enumerate(parts):
             name = escape_lines(title) if not number else f"{escape_lines(title)}, continued"
-            self._print_table(
-                [[row[column] for column in columns] for row in shown], name, text_columns
-            )
+            cells = [[row[column] for column in columns] for row in shown]
+            self._print_table(cells, name, text_columns, [widths[column] for column in columns])
 
-    def _print_table(self, shown: list[list[str]], title: str, text_columns: int) -> None:
+    def _print_table(
+        self, shown: list[list[str]], title: str, text_columns: int, widths: Sequence[int]
+    ) -> None:
         """Print rows that fit the width, without blanks at the ends of lines."""
         table = Table(box=box.SIMPLE, padding=(0, 1))
         for index, cells in enumerate(zip(*shown, strict=True)):
@@ -111,20 +132,27 @@ class Output:
             table.add_column(
                 Text(cells[0]),
                 justify="left" if text else "right",
-                no_wrap=not text,
+                no_wrap=not text and widths[index] >= _longest(cells),
+                overflow="fold",
                 # If a table is too wide, the names of its rows must not be cut away.
-                min_width=_least_width(cells, text),
+                min_width=widths[index],
             )
         for row in shown[1:]:
             table.add_row(*map(Text, row))
         # rich leaves out the last columns of a table that is too wide, without a warning.
         unbounded = self.result.options.update_width(WIDEST)
         needed = self.result.measure(table, options=unbounded).minimum
+        words = [_word(cells) for cells in zip(*shown, strict=True)]
+        needed = max(needed, _table_width(list(map(max, words, widths))))
         if needed > self.result.width:
-            table.width = needed
+            longest = [_longest(cells) for cells in zip(*shown, strict=True)]
+            exact = _widened(widths, longest, self.result.width)
+            for column, columns in zip(table.columns, exact, strict=True):
+                column.width = columns
         with self.result.capture() as captured:
             # Above a table rather than in it, where it would be as narrow as the table.
-            self.result.print(Text(title, style="table.title"))
+            for line in wrap_text(title, self.result.width):
+                self.result.print(Text(line, style="table.title"))
             self.result.print(table, crop=False)
         lines = captured.get().splitlines()
         if not self.result.is_terminal:  # where styles may follow the blanks
@@ -138,20 +166,54 @@ class Output:
             print(json.dumps(values, indent=2, sort_keys=True), file=self.stdout)
 
 
-def split_columns(rows: list[list[str]], text_columns: int, width: int) -> list[list[int]]:
-    """Return the columns of each of the tables that a wide one is printed as.
+def least_widths(rows: list[list[str]], text_columns: int, width: int) -> list[int]:
+    """Return the least width of each column, without what is between them.
 
-    Each has the columns of text again. A column that is too wide by itself has a table alone.
+    Names may be broken into lines. Numbers are, between words, if they leave no room for names.
 
     Args:
         rows: rows of text; the first row is the head.
         text_columns: number of columns, from the left, that are text.
         width: columns of characters that a table may take.
     """
-    widths = [
-        _least_width(cells, index < text_columns) + _PADDING
-        for index, cells in enumerate(zip(*rows, strict=True))
-    ]
+    columns = [list(cells) for cells in zip(*rows, strict=True)]
+    longest = [_longest(cells) for cells in columns]
+    # A table has the names and at least one column of numbers.
+    room = width - _table_width([0] * (text_columns + 1))
+    names = [min(one, _NAME) for one in longest[:text_columns]]
+    most = max(map(_word, columns[text_columns:]), default=0)
+    while sum(names) + most > room and max(names, default=0) > _NARROW:
+        names[names.index(max(names))] -= 1
+    left = room - sum(names)
+    numbers = zip(columns[text_columns:], longest[text_columns:], strict=True)
+    return [*names, *(one if one <= left else max(left, _word(cells)) for cells, one in numbers)]
+
+
+def _widened(least: Sequence[int], longest: Sequence[int], width: int) -> list[int]:
+    """Return the widths of columns that share what their least widths leave of a table's."""
+    widths = list(least)
+    for column, most in enumerate(longest):
+        room = max(0, width - _table_width(widths))
+        widths[column] = min(most, widths[column] + room)
+    return widths
+
+
+def _table_width(columns: Sequence[int]) -> int:
+    """Return the columns of characters that a table of such columns takes."""
+    return sum(columns) + _PADDING * len(columns) + 1
+
+
+def split_columns(least: Sequence[int], text_columns: int, width: int) -> list[list[int]]:
+    """Return the columns of each of the tables that a wide one is printed as.
+
+    Each has the columns of text again. A column that is too wide by itself has a table alone.
+
+    Args:
+        least: the least width of each column.
+        text_columns: number of columns, from the left, that are text.
+        width: columns of characters that a table may take.
+    """
+    widths = [one + _PADDING for one in least]
     names = list(range(text_columns))
     parts, used = [names.copy()], sum(widths[:text_columns])
     for column in range(text_columns, len(widths)):
@@ -163,7 +225,11 @@ def split_columns(rows: list[list[str]], text_columns: int, width: int) -> list[
     return parts
 
 
-def _least_width(cells: Sequence[str], text: bool) -> int:
-    """Return the least width of a column; names may be broken into lines, numbers may not."""
-    longest = max(len(line) for cell in cells for line in cell.splitlines() or [""])
-    return min(longest, 14) if text else longest
+def _longest(cells: Sequence[str]) -> int:
+    """Return the columns of the longest line of some cells."""
+    return max(columns_of(line) for cell in cells for line in cell.splitlines() or [""])
+
+
+def _word(cells: Sequence[str]) -> int:
+    """Return the columns of the longest word of some cells."""
+    return max(columns_of(word) for cell in cells for word in cell.split() or [""])

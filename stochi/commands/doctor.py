@@ -33,7 +33,8 @@ def doctor_command(*, as_json: JsonOption = False) -> None:
         text_columns=2,
     )
     for line in advice:
-        output.line(f"- {line}")
+        what, colon, command = line.partition(": ")
+        output.prose(f"- {what}{colon}".rstrip(), command)
     output.finish(
         {
             "advice": advice,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stochi.deploy import Mapping
 
 WIDTH = 64
-"""Cores in a line of the picture."""
+"""The most cores in a line of the picture."""
 MapChipOption = Annotated[
     str | None,
     typer.Option("--chip", help="loihi1 or loihi2; by default the one of the Program."),
@@ -46,11 +46,11 @@ def map_command(
     mapping = map_cores(loaded, chip)
     if mapping.cores:
         output.table(layer_rows(mapping), f"Cores of {mapping.limits.chip}")
-        for line in draw_text(mapping):
-            output.line(line)
+        for line in draw_text(mapping, output.result.width):
+            output.prose(line)
     lines = doubled_lines(loaded, mapping.limits.chip) if mapping.cores else []
     for line in [*lines, *summary(mapping)]:
-        output.line(line)
+        output.prose(line)
     if figure is not None and mapping.cores:
         draw_cores(mapping, figure)
         output.line(f"Wrote {figure}")
@@ -84,8 +84,13 @@ def layer_rows(mapping: "Mapping") -> list[list[str]]:
     return rows
 
 
-def draw_text(mapping: "Mapping") -> list[str]:
-    """Return a picture of the chips: a letter for the layer of most of a core's neurons."""
+def draw_text(mapping: "Mapping", width: int = 80) -> list[str]:
+    """Return a picture of the chips: a letter for the layer of most of a core's neurons.
+
+    Args:
+        mapping: where the cores are.
+        width: columns that the picture may take.
+    """
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     letter = {name: letters[i % len(letters)] for i, name in enumerate(mapping.layers)}
     chips = [""] * mapping.chips
@@ -95,8 +100,9 @@ def draw_text(mapping: "Mapping") -> list[str]:
     shown = []
     for number, cores in enumerate(chips[:8]):
         head = f"chip {number}  "
-        for start in range(0, len(cores), WIDTH):
-            shown.append(head + cores[start : start + WIDTH])
+        of_line = max(1, min(WIDTH, width - len(head)))
+        for start in range(0, len(cores), of_line):
+            shown.append(head + cores[start : start + of_line])
             head = " " * len(head)
     if len(chips) > 8:
         shown.append(f"… and {len(chips) - 8:,} more chips")

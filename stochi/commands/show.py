@@ -55,10 +55,10 @@ def _show_graph(
     title, text_columns = ("Nodes", TEXT_COLUMNS) if found.problem else ("Layers", 1)
     output.table(found.layers, title, text_columns)
     for line in found.lines:
-        output.line(line)
+        output.prose(line)
     problems = [*caught, *([f"it cannot be run as it is: {found.problem}"] * bool(found.problem))]
     for message in problems:
-        output.line(f"Warning: {message}")
+        output.prose(f"Warning: {message}")
     layers = [] if found.problem else named_cells(found.layers)
     output.finish({"graph": str(file), **found.values, "layers": layers, "warnings": problems})
 
@@ -79,15 +79,15 @@ def _show_program(output: Output, program: Path) -> None:
     target, layers, noise = loaded.target, layer_rows(loaded), find_noise(loaded)
     output.table(layers, loaded.title)
     for line in doubled_lines(loaded):
-        output.line(line)
+        output.prose(line)
     if noise:
         output.table(noise_rows(noise), f"Noise, random bits from {target.random_source}", 2)
     else:
-        output.line("Nothing is random in it")
+        output.prose("Nothing is random in it")
     shape = "×".join(map(str, loaded.input_shape))
     kind = "binary events" if target.events else f"images in {target.input_levels + 1} levels"
-    output.line(f"Input: {kind} of {shape}; time step: {target.dt:g} s")
-    output.line(f"Output: {loaded.classes} outputs, {output_words(loaded)}")
+    output.prose(f"Input: {kind} of {shape}; time step: {target.dt:g} s")
+    output.prose(f"Output: {loaded.classes} outputs, {output_words(loaded)}")
     output.finish(
         {
             "program": str(program),

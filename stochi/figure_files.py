@@ -1,15 +1,21 @@
 """Figures as files: SVG, PDF or PNG, as the name ends, with the same bytes each time."""
 
 import io
+import re
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stochi.errors import InputError
 from stochi.files import check_output, write_whole
+from stochi.plain_text import SHOWN, escape_text
 
 if TYPE_CHECKING:  # matplotlib is slow to import
     from matplotlib.figure import Figure
 
+_GLYPH = re.compile(r"Glyph (\d+) .*missing from")
+"""What matplotlib says of a character that none of its fonts has."""
 FORMATS = ("svg", "pdf", "png")
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {
     "svg": {"Date": None},
@@ -64,6 +70,29 @@ def write_figure(figure: "Figure", path: str | Path, dpi: int) -> None:
     ending, drawn = find_format(path), io.BytesIO()
     # Names inside an SVG that are the same each time; fonts in a PDF that journals take (TrueType).
     # The settings are the whole process's, hence the turn.
-    with turn(), rc_context({"svg.hashsalt": "stochi", "pdf.fonttype": 42}):
+    settings = rc_context({"svg.hashsalt": "stochi", "pdf.fonttype": 42})
+    with turn(), settings, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         figure.savefig(drawn, format=ending, dpi=dpi, metadata=_WITHOUT_DATE[ending])
     write_whole(path, drawn.getvalue())
+    _warn(caught, Path(path))
+
+
+def _warn(caught: Sequence[warnings.WarningMessage], path: Path) -> None:
+    """Warn as matplotlib did, but once of all characters that no font has."""
+    missing: dict[str, None] = {}
+    for one in caught:
+        found = _GLYPH.match(str(one.message))
+        if found:
+            missing[chr(int(found[1]))] = None
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if missing:
+        signs = escape_text("".join(missing))
+        shown = f"{signs[:SHOWN]}…" if len(signs) > SHOWN else signs
+        warnings.warn(
+            f"{path}: no installed font of matplotlib has {shown}, and boxes stand for them;"
+            " install a font that has them, or use names in Latin letters; tables and CSV files"
+            " have the names as they are",
+            stacklevel=3,
+        )

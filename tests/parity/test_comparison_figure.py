@@ -1,6 +1,7 @@
 """Reports side by side as a figure."""
 
 import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,11 @@ from matplotlib.axes import Axes
 
 from stochi.errors import InputError
 from stochi.parity import ParityReport, compare_reports, draw_report, draw_robustness
-from stochi.parity.report.comparison_figure import lowest_by_epsilon, make_comparison
+from stochi.parity.report.comparison_figure import (
+    draw_comparison,
+    lowest_by_epsilon,
+    make_comparison,
+)
 from stochi.parity.report.palette import COLOURS, look_of
 from tests.parity.small_reports import accuracy_row, composed_report, errors, plain_report
 
@@ -107,3 +112,14 @@ def test_other_endings_are_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"like f\.svg"):
         draw_robustness(report, tmp_path / "f")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_characters_without_a_font_are_named_in_one_warning(ending: str, tmp_path: Path) -> None:
+    name = "\U00013000\U00013001 and \U00013000"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        draw_comparison({name: plain_report()}, tmp_path / f"f.{ending}")
+    (one,) = caught
+    assert "has \U00013000\U00013001, and boxes" in str(one.message)
+    assert (tmp_path / f"f.{ending}").stat().st_size > 1000

@@ -144,8 +144,10 @@ class Output:
         needed = self.result.measure(table, options=unbounded).minimum
         words = [_word(cells) for cells in zip(*shown, strict=True)]
         needed = max(needed, _table_width(list(map(max, words, widths))))
-        if needed > self.result.width:
-            longest = [_longest(cells) for cells in zip(*shown, strict=True)]
+        longest = [_longest(cells) for cells in zip(*shown, strict=True)]
+        # rich narrows columns below their least widths, and is too wide then by a little.
+        narrow = _table_width(longest) > self.result.width < _WIDTH
+        if narrow or needed > self.result.width:
             exact = _widened(widths, longest, self.result.width)
             for column, columns in zip(table.columns, exact, strict=True):
                 column.width = columns

@@ -75,3 +75,12 @@ def test_prose_is_wrapped_and_commands_and_paths_are_not(
     *prose, copied, wrote = capsys.readouterr().out.splitlines()
     assert len(prose) == (2 if width == 40 else 1) and max(map(len, prose)) <= width
     assert copied.strip() == command and wrote.endswith("r.json") and len(wrote) > 140
+
+
+def test_two_columns_of_sentences_fit_40_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [["back end", "what to know", "works"], ["engine on the CPU", "all exact", "yes"]]
+    rows.append(["engine on CUDA", "no GPU; pip install torch==2.13.0", "no"])
+    output = Output(as_json=False)
+    output.result.width = 40
+    output.table(rows, "Back ends", 2)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 40

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import (
+    OF_ATTACKS,
     ON_EVENTS,
     DrawsOption,
     IterationsOption,
@@ -126,8 +127,7 @@ def attack_command(
     """
     output, budgets = Output(as_json), read_epsilons(context, epsilons, epsilon)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
-    strength: dict[str, Any] = {"iterations": iterations, "draws": draws, "restarts": restarts}
-    strength |= {"surrogates": surrogates, "budget": changes}
+    strength = {option: context.params[option] for option in OF_ATTACKS} | {"budget": changes}
     attacks = read_attacks(attack, epsilon, **strength)
     count = None if inputs is not None and not was_given(context, "images") else images
     asked = Asked(

@@ -11,6 +11,8 @@ from stochi.errors import InputError
 if TYPE_CHECKING:
     from stochi.attacks import Attack, EventBudget
 
+OF_ATTACKS = ("iterations", "draws", "restarts", "surrogates")
+"""Options that say how attacks run."""
 ON_EVENTS = "random-events,sparse-gradient"
 """Attacks that a network of events meets unless told otherwise: the baseline, and a strong one."""
 IterationsOption = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import (
+    OF_ATTACKS,
     ON_EVENTS,
     DrawsOption,
     IterationsOption,
@@ -85,8 +86,6 @@ AblationOption = Annotated[
         " and on those that the last of the attacks makes at the largest ε.",
     ),
 ]
-OF_ATTACKS = ("iterations", "draws", "restarts", "surrogates")
-"""Options that say how attacks run."""
 LavaOption = Annotated[bool, typer.Option(help="Run Lava beside the engine.")]
 
 
@@ -146,10 +145,7 @@ def parity_command(
     report_file, page = _check_outputs(asked, out, html)
     attacks, budgets = _read_attacks(context)
     compared = load_compared(context, asked, output)
-    if _names_attacks(context):
-        check_form(attack, compared.program.target.events)
-    else:
-        attacks = _if_attackable(output, compared, attacks)
+    attacks = _that_fit(context, output, compared, attacks)
     options = _options(report_file, exact, attack_images, lava, trials, seed, device)
     report = _compare(output, compared, attacks, budgets, options, ablation)
     _finish(output, with_command(report, asked.shown), report_file, page)
@@ -280,8 +276,17 @@ def _read_attacks(context: typer.Context) -> "tuple[list[Attack], list[float]]":
     return [], budgets
 
 
-def _if_attackable(output: Output, compared: Compared, attacks: "list[Attack]") -> "list[Attack]":
-    """Return the attacks that run unless told otherwise, none if they do not fit the network."""
+def _that_fit(
+    context: typer.Context, output: Output, compared: Compared, attacks: "list[Attack]"
+) -> "list[Attack]":
+    """Return the attacks; none if nobody asked for them and they do not fit the network.
+
+    Raises:
+        InputError: they were asked for, and change what the Program does not take.
+    """
+    if _names_attacks(context):
+        check_form(context.params["attack"], compared.program.target.events)
+        return attacks
     reason = None
     if compared.regression:
         reason = "the labels are numbers, not classes"

@@ -94,11 +94,7 @@ def simulate_command(
     else:
         refuse(context, ("data", "data_dir"), "--inputs was given")
         count = images if was_given(context, "images") else None
-        with recorded_warnings() as caught:
-            shown, expected = read_program_inputs(loaded, inputs, labels, count)
-        for message in caught:
-            output.warning(message)
-        hint_at_events(loaded, shown, output)
+        shown, expected = _read_own(output, loaded, inputs, labels, count)
     record = run(
         loaded,
         InOrder(shown),
@@ -118,6 +114,18 @@ def simulate_command(
         output.line(_save(record, loaded, out, form))
     found |= {} if inputs is None else {"predictions": record.predictions().tolist()}
     output.finish({"seed": seed, "trial": trial, **found})
+
+
+def _read_own(
+    output: Output, program: "Program", inputs: Path, labels: Path | None, count: int | None
+) -> "tuple[torch.Tensor, Samples | None]":
+    """Read a user's inputs, also with labels if there are some; print warnings about them."""
+    with recorded_warnings() as caught:
+        found = read_program_inputs(program, inputs, labels, count)
+    for message in caught:
+        output.warning(message)
+    hint_at_events(program, found[0], output)
+    return found
 
 
 def _check_target(context: typer.Context, form: str, out: Path | None, *read: Path | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stochi.commands.console import split_columns
+from stochi.commands.console import least_widths, split_columns
 from stochi.errors import InputError
 from stochi.parity import ParityReport, compare_reports
 from stochi.parity.distribution.results import (
@@ -235,7 +235,7 @@ def test_tables_of_the_terminal_are_not_split_at_80_columns() -> None:
     found = full_report()
     tables = (report.table(), report.differences_table(), found.distribution_table())
     for rows_of_text in (*tables, found.table(), found.differences_table()):
-        assert len(split_columns(rows_of_text, 1, 80)) == 1, rows_of_text[0]
+        assert len(split_columns(least_widths(rows_of_text, 1, 80), 1, 80)) == 1, rows_of_text[0]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """A command's options in a TOML file, read before the command line and written beside outputs."""
 
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ NOT_KEPT = ("config", "force", "quiet", "verbose", "as_json", "help")
 """Options that say how a command behaves, not what it computes; they are not written."""
 NOT_TAKEN = tuple(name for name in NOT_KEPT if name != "as_json")
 """Options that a file cannot give."""
+_HEAD = "# Options of stochi {command}"
 Types = Mapping[str, type]
 """A command's options by name, and the types of their values."""
 TAKEN: dict[type, tuple[tuple[type, ...], str]] = {
@@ -66,23 +68,40 @@ def is_as_by_default(context: typer.Context, option: str) -> bool:
     return bool(str(context.params.get(option)) == str(parameter.default))
 
 
-def write_configuration(context: typer.Context, command: str, written: Sequence[Path]) -> None:
-    """Write a command's options into a file beside the first of its outputs, if it has any.
+def place_beside(first: Path, command: str) -> Path | None:
+    """Return the file that keeps a command's options beside the first of its outputs.
 
     The name is the output's, with the command's in place of the ending: ``model.train.toml``.
+
+    Returns:
+        None if the output is a device, a pipe or the root of all folders.
     """
+    if is_written_through(first):
+        return None
+    if first.name in ("", ".."):
+        first = Path(os.path.realpath(first))
+    if not first.name:
+        return None
+    stem = first.name.removesuffix(first.suffix)
+    return first.with_name(f"{stem}.{command}.toml" if stem != command else f"{command}.toml")
+
+
+def is_kept(path: Path, command: str) -> bool:
+    """Return whether a file was written by :func:`write_configuration` for a command."""
+    head = _HEAD.format(command=command).encode()
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
+def write_configuration(context: typer.Context, command: str, path: Path) -> None:
+    """Write a command's options into the file that keeps them, see :func:`place_beside`."""
     import tomli_w
 
-    if not written or is_written_through(written[0]):
-        return
     named = _names_of(context)
     options = {name: _plain(value) for name, value in context.params.items() if value is not None}
     kept = {named[name]: value for name, value in options.items() if name not in NOT_KEPT}
-    first = written[0]
-    stem = first.name.removesuffix(first.suffix)
-    name = f"{stem}.{command}.toml" if stem != command else f"{command}.toml"
-    head = f"# Options of stochi {command}, version {VERSION}; --config reads them again.\n\n"
-    write_whole(first.with_name(name), head + tomli_w.dumps({command: kept}))
+    head = f"{_HEAD.format(command=command)}, version {VERSION}; --config reads them again.\n\n"
+    write_whole(path, head + tomli_w.dumps({command: kept}))
 
 
 def _plain(value: Any) -> Any:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stochi.train.training import Epoch
 
 TRIALS = 10
+WRITTEN = ("model.pt", "model.nir", "model.program", "report.json", "report.html", "report.png")
+"""Files that the folder then holds, and the options beside them."""
 
 OutOption = Annotated[Path, typer.Option(help="Folder to write into.")]
 DataOption = Annotated[
@@ -67,7 +69,8 @@ def demo_command(
     from stochi.parity import check_parity, draw_report
 
     output = Output(as_json)
-    check_new_output(out / "model.pt")
+    for name in WRITTEN:
+        check_new_output(out / name)
     check_coordinates(seed=seed)
     plan = plan_demo(data, seed, epsilon)
     if plan.network.events:

@@ -1,6 +1,7 @@
 """What all commands have in common: --config, --force, --quiet and --verbose."""
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -9,11 +10,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hints
 
 import typer
 
-from stochi.commands.configuration import take_configuration, write_configuration
+from stochi.commands.configuration import (
+    is_kept,
+    place_beside,
+    take_configuration,
+    write_configuration,
+)
 from stochi.errors import InputError
 from stochi.figure_files import check_figure
 from stochi.files import check_output, is_written_through
@@ -47,14 +53,22 @@ class Habits:
         force: whether files that exist are replaced.
         quiet: whether progress is left out.
         verbose: whether warnings say where they come from, and errors have a traceback.
+        command: its name, "" outside of one.
+        config: the file of --config, if any.
+        named: files that its options may name.
         written: the files that the command writes, the most important first.
+        beside: the file that keeps its options, beside the first of these, if any.
         told: the warnings that were printed, each of which is printed once.
     """
 
     force: bool = False
     quiet: bool = False
     verbose: bool = False
+    command: str = ""
+    config: Path | None = None
+    named: tuple[Path, ...] = ()
     written: list[Path] = field(default_factory=list)
+    beside: Path | None = None
     told: set[str] = field(default_factory=set)
 
 
@@ -69,40 +83,105 @@ def current_habits() -> Habits:
 def check_new_output(path: str | Path | None, *others: str | Path | None) -> None:
     """Raise InputError unless a file can be written there, and --force is given or none is there.
 
+    The same holds for the file that keeps the options beside the first output of a command.
+
     Args:
         path: None if nothing is written.
         others: files that are read, or also written; the path must be none of them.
     """
     check_output(path, *others)
-    _take(path)
+    if path is not None:
+        _refuse_existing(Path(path))
+        _take(Path(path))
 
 
 def check_new_figure(path: str | Path | None, *others: str | Path | None) -> None:
     """Raise InputError unless a figure can be written there, as :func:`check_new_output`."""
     check_figure(path, *others)
-    _take(path)
+    check_new_output(path, *others)
 
 
 def check_new_folder(path: Path) -> None:
     """Raise InputError if a folder is there that is not empty, and --force was not given."""
     if path.exists() and any(path.iterdir()):
         _refuse(path)
-    current_habits().written.append(path)
+    _take(path)
 
 
-def _take(path: str | Path | None) -> None:
-    if path is None:
-        return
-    target = Path(path)
-    if target.exists() and not is_written_through(target):
-        _refuse(target)
-    current_habits().written.append(target)
+def check_continued_output(path: Path) -> None:
+    """Raise InputError unless a file can be written there, by a command that goes on with it."""
+    check_output(path)
+    _take(path, continued=True)
 
 
-def _refuse(path: Path) -> None:
+def _refuse_existing(path: Path) -> None:
+    if path.exists() and not is_written_through(path):
+        _refuse(path)
+
+
+def _refuse(path: Path, why: str = "") -> None:
     """Raise InputError for a path that exists, unless --force was given."""
     if not current_habits().force:
-        raise InputError(f"{path} exists; give --force to replace it, or write to another name")
+        raise InputError(
+            f"{path} exists{why}; give --force to replace it, or write to another name"
+        )
+
+
+def _take(path: Path, *, continued: bool = False) -> None:
+    """Note an output, whose place is neither that of --config nor that of the options."""
+    now = current_habits()
+    if now.config is not None and _is_same(path, now.config):
+        raise InputError(f"{path} is the file of --config; write to another name")
+    if not now.written and now.command:
+        now.beside = place_beside(path, now.command)
+        if now.beside is not None:
+            _check_beside(now, now.beside, path, continued)
+    elif now.beside is not None and _is_same(path, now.beside):
+        _refuse_clash(now.beside, now.written[0], path)
+    now.written.append(path)
+
+
+def _check_beside(now: Habits, beside: Path, first: Path, continued: bool) -> None:
+    """Raise InputError unless the options can be kept beside the first output.
+
+    Args:
+        continued: whether the command goes on with what it wrote before, options included.
+    """
+    for other in (first, *now.named):
+        if _is_same(other, beside):
+            _refuse_clash(beside, first, other)
+    if os.path.lexists(beside) and not beside.is_file():
+        raise InputError(
+            f"{beside} is not a file, and the options of this run are kept there; remove it, or"
+            f" give {first} another name"
+        )
+    try:
+        check_output(beside)
+    except InputError as error:
+        raise InputError(f"the options of this run are kept beside {first}, and {error}") from error
+    if beside.exists() and not (continued and is_kept(beside, now.command)):
+        _refuse(beside, ", and the options of this run are kept there")
+
+
+def _refuse_clash(beside: Path, first: Path, other: Path) -> NoReturn:
+    raise InputError(
+        f"{other} is also the file that keeps the options of this run, beside {first}; give"
+        f" {'it' if other == first else 'one of them'} another name"
+    )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _named_files(context: typer.Context) -> tuple[Path, ...]:
+    """Return the files that the options of a command may name, as FILE.py:NAME does, too."""
+    found: list[Path] = []
+    for option, value in context.params.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, str | Path) and option != "config":
+                found += [Path(one), Path(str(one).rpartition(":")[0])]
+    return tuple(found)
 
 
 def with_habits(name: str, command: Callable[..., None]) -> Callable[..., None]:
@@ -121,14 +200,16 @@ def with_habits(name: str, command: Callable[..., None]) -> Callable[..., None]:
         context = given["context"]
         if not takes_context:
             del given["context"]
-        with _chosen(common["force"], common["quiet"], common["verbose"]) as now:
+        config = common.pop("config")
+        now = Habits(**common, command=name, config=config, named=_named_files(context))
+        with _in_force(now):
             try:
                 command(**given)
             except typer.Exit as ended:
                 if ended.exit_code in (0, 1):
-                    write_configuration(context, name, now.written)
+                    _keep_options(context, now)
                 raise
-            write_configuration(context, name, now.written)
+            _keep_options(context, now)
 
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [
@@ -175,17 +256,22 @@ def _plain_type(kind: Any) -> type:
     return found
 
 
+def _keep_options(context: typer.Context, now: Habits) -> None:
+    """Write the options beside the first output, unless there was nothing to write."""
+    if now.beside is not None and now.written[0].exists():
+        write_configuration(context, now.command, now.beside)
+
+
 @contextmanager
-def _chosen(force: bool, quiet: bool, verbose: bool) -> Iterator[Habits]:
+def _in_force(now: Habits) -> Iterator[None]:
     """Let a command behave so while inside."""
-    if quiet and verbose:
+    if now.quiet and now.verbose:
         raise InputError("--quiet and --verbose exclude each other; leave one out")
-    chosen = Habits(force, quiet, verbose)
-    token = _HABITS.set(chosen)
+    token = _HABITS.set(now)
     try:
-        yield chosen
+        yield
     except Exception as error:
-        if verbose and not isinstance(error, typer.Exit):
+        if now.verbose and not isinstance(error, typer.Exit):
             traceback.print_exc(file=sys.stderr)
         raise
     finally:

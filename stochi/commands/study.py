@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.habits import current_habits
+from stochi.commands.habits import check_continued_output
 from stochi.commands.options import (
     DataDirOption,
     DataOption,
@@ -230,10 +230,7 @@ class _How:
     output: Output
 
     def __post_init__(self) -> None:
-        from stochi.files import check_output
-
-        check_output(self.out / "study.json")
-        current_habits().written.append(self.out / "study.json")
+        check_continued_output(self.out / "study.json")
 
 
 @dataclass(frozen=True)

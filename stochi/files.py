@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stochi.errors import InputError, StochiError, WriteError, explain_cause, first_line
+from stochi.plain_text import escape_surrogates
 from stochi.temporary import remove_left_behind, reserved, temporary_folder
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -228,12 +229,15 @@ def _check_name(place: Path) -> None:
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:
-    """Write a file from memory, as :func:`written_aside` does; text as UTF-8.
+    r"""Write a file from memory, as :func:`written_aside` does; text as UTF-8.
+
+    Bytes of a file's name that are not UTF-8 stand in text as ``\udcff``.
 
     For what writes badly to a full disk: HDF5 ends the process, torch and pillow do not say why.
     """
     with written_aside(path) as aside:
-        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+        whole = escape_surrogates(content).encode() if isinstance(content, str) else content
+        aside.write_bytes(whole)
 
 
 @contextmanager

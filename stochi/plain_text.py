@@ -39,6 +39,11 @@ def escape_message(text: str) -> str:
     return f"{shown[: LONGEST - _END]} … {shown[-_END:]}"
 
 
+def escape_surrogates(text: str) -> str:
+    r"""Return text that UTF-8 can hold, ``\udcff`` for a byte of a file's name that it cannot."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def escape_label(text: str) -> str:
     r"""Return text that matplotlib shows as it is, which takes ``$…$`` for formulas.
 

@@ -15,6 +15,7 @@ from stochi.export.model.model import GraphModel
 from stochi.files import check_output, what_is_missing, write_whole
 from stochi.hardware.draws import Draws
 from stochi.packages import VERSION
+from stochi.plain_text import escape_surrogates
 from stochi.program.program import Program
 
 if TYPE_CHECKING:
@@ -174,7 +175,8 @@ def _read_from(source: str | Path | None) -> dict[str, str]:
     if not Path(source).is_file():
         raise InputError(f"source {source}: {what_is_missing(Path(source))}")
     digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    return {"source": Path(source).name, "source_sha256": digest}
+    name = escape_surrogates(Path(source).name)
+    return {"source": name, "source_sha256": digest}
 
 
 def _check_size(size: int) -> None:

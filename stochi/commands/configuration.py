@@ -12,6 +12,7 @@ import typer
 from stochi.errors import InputError
 from stochi.files import check_plain_file, is_written_through, write_whole
 from stochi.packages import VERSION
+from stochi.plain_text import escape_surrogates
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -107,7 +108,8 @@ def write_configuration(context: typer.Context, command: str, path: Path) -> Non
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
+    # TOML has no word for a byte that is not UTF-8.
+    return escape_surrogates(str(value)) if isinstance(value, str | Path) else value
 
 
 def _read(path: Path, command: str, types: Types) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
     target = Path(path)
     _check_kind(target)
     place = os.path.realpath(target)
-    if place in [os.path.realpath(other) for other in others if other is not None]:
+    if place in [_real_place(other) for other in others if other is not None]:
         raise InputError(f"{target} is another file of this command; write to another name")
     if is_written_through(target):
         return
@@ -157,6 +157,18 @@ def check_output(path: str | Path | None, *others: str | Path | None) -> None:
     except OSError as error:
         raise InputError(f"{target} cannot be written: {explain_cause(error)}") from error
     remove_left_behind(folder)
+
+
+def _real_place(path: str | Path) -> str:
+    """Return where a path leads.
+
+    Raises:
+        InputError: no file can have this name.
+    """
+    try:
+        return os.path.realpath(path)
+    except ValueError as error:  # a zero byte
+        raise InputError(f"{path}: no name of a file ({error}); choose another") from None
 
 
 def check_output_folder(path: str | Path, *, replaced: bool = False) -> None:

@@ -411,3 +411,8 @@ def test_a_home_is_put_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert named_folder("~/f") == Path("/home/me/f")
     assert named_folder(Path("~") / "f") == Path("/home/me/f")
+
+
+def test_an_input_with_a_zero_byte_in_its_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no name of a file"):
+        check_output(tmp_path / "a", tmp_path / "in\0put")

@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from stochi.errors import InputError
+from stochi.arguments import LARGEST
+from stochi.commands.ending import ask_for_json
+from stochi.errors import InputError, first_line
 from stochi.files import check_plain_file, is_written_through, write_whole
 from stochi.packages import VERSION
-from stochi.plain_text import escape_surrogates
+from stochi.plain_text import escape_surrogates, shorten_repr
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,6 +28,12 @@ NOT_TAKEN = tuple(name for name in NOT_KEPT if name != "as_json")
 _HEAD = "# Options of stochi {command}"
 Types = Mapping[str, type]
 """A command's options by name, and the types of their values."""
+
+
+class Several:
+    """Mark, in an option's annotation, that its text holds several values between commas."""
+
+
 TAKEN: dict[type, tuple[tuple[type, ...], str]] = {
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
@@ -33,6 +41,7 @@ TAKEN: dict[type, tuple[tuple[type, ...], str]] = {
     str: ((str, int, float), "a text"),
     Path: ((str,), "a text, the name of a file"),
     list: ((str,), "a list of texts"),
+    Several: ((str, int, float), "a text, or a list of texts or numbers"),
 }
 """Type of an option → the types that TOML may have for it, and their name."""
 
@@ -47,11 +56,7 @@ def take_configuration(context: typer.Context, path: Path | None, types: Types) 
         InputError: the file is missing or no TOML, or a name or a value in it is wrong.
     """
     if path is not None:
-        named = _names_of(context)
-        by_name = {named[name]: kind for name, kind in types.items() if name not in NOT_TAKEN}
-        found = _read(path, str(context.info_name), by_name)
-        parameters = {word: name for name, word in named.items()}
-        context.default_map = {parameters[word]: value for word, value in found.items()}
+        context.default_map = _read(path, context, types)
     return path
 
 
@@ -61,6 +66,18 @@ def _names_of(context: typer.Context) -> dict[str, str]:
         str(one.name): max(one.opts, key=len).lstrip("-").replace("-", "_")
         for one in context.command.params
     }
+
+
+def _spellings(context: typer.Context) -> dict[str, str]:
+    """Return all names that the command line and its help have for parameters, with _ for -."""
+    found: dict[str, str] = {}
+    for one in context.command.params:
+        if one.name not in NOT_TAKEN:
+            words = [word for word in one.opts if word.startswith("--") or "-" not in word[:1]]
+            shown = one.metavar.rstrip(".") if one.metavar and one.opts == [one.name] else ""
+            words += [shown.lower()] if shown.isidentifier() else []
+            found |= {word.lstrip("-").replace("-", "_"): str(one.name) for word in words}
+    return found
 
 
 def is_as_by_default(context: typer.Context, option: str) -> bool:
@@ -112,44 +129,127 @@ def _plain(value: Any) -> Any:
     return escape_surrogates(str(value)) if isinstance(value, str | Path) else value
 
 
-def _read(path: Path, command: str, types: Types) -> dict[str, Any]:
-    """Return the values of a file's table for a command, by the options' names."""
-    check_plain_file(path)
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: no TOML: {error}") from error
-    tables = {name for name, value in content.items() if isinstance(value, dict)}
-    if tables and command not in tables:
-        raise InputError(
-            f"{path} has no table [{command}]; it has {', '.join(f'[{t}]' for t in sorted(tables))}"
-        )
-    values = content[command] if tables else content
-    values = {name.replace("-", "_"): value for name, value in values.items()}
-    values = {name if name in types else name.rstrip("_"): v for name, v in values.items()}
-    problems = list(_problems(values, types))
+def _read(path: Path, context: typer.Context, types: Types) -> dict[str, Any]:
+    """Return the values of a file's table for a command, by the parameters' names.
+
+    Raises:
+        InputError: the file is missing or no TOML, or something in it is wrong; all of that is
+            said at once.
+    """
+    content, command = _parse(path), str(context.info_name)
+    tables = {name for name, value in content.items() if _is_table(value)}
+    values = content.get(command, {}) if tables else content
+    values = values if isinstance(values, dict) else {}
+    if values.get("json") is True:
+        ask_for_json()  # mistakes are told so, too
+    known = _spellings(context)
+    names = {word: known.get(_plain_name(word, known)) for word in values}
+    problems = [
+        *_misplaced(content, tables, context),
+        *_twice(names),
+        *(
+            problem
+            for w, v in values.items()
+            for problem in _problems(w, v, names[w], known, types)
+        ),
+    ]
     if problems:
         raise InputError(f"{path}: {'; '.join(problems)}")
-    return {name: _as_given(value, types[name]) for name, value in values.items()}
+    return {
+        name: _as_given(values[word], types[name])
+        for word, name in names.items()
+        if name is not None
+    }
 
 
-def _problems(values: Mapping[str, Any], types: Types) -> Iterator[str]:
-    """Yield what is wrong with the values of a table."""
-    for name, value in values.items():
-        if name not in types:
-            near = get_close_matches(name, types, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield f"{name} is not an option of this command{hint}"
-            continue
-        wanted, word = TAKEN[types[name]]
-        for one in value if isinstance(value, list) else [value]:
-            fits = isinstance(one, wanted) and (bool in wanted or not isinstance(one, bool))
-            if not fits:
-                yield f"{name} is {one!r}; it must be {word}"
+def _parse(path: Path) -> dict[str, Any]:
+    check_plain_file(path)
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except RecursionError:
+        raise InputError(f"{path}: no TOML: it is nested too deeply") from None
+    except ValueError as error:  # also of bytes that are not UTF-8, and of numbers without end
+        raise InputError(f"{path}: no TOML: {first_line(error)}") from error
+
+
+def _plain_name(word: str, known: Collection[str]) -> str:
+    """Return an option's name with _ for -; what Python forbids may have a _ at its end."""
+    name = word.replace("-", "_")
+    return name if name in known else name.rstrip("_")
+
+
+def _is_table(value: Any) -> bool:
+    """Return whether a value is a table, or [[a list]] of them."""
+    of_list = isinstance(value, list) and value and all(isinstance(one, dict) for one in value)
+    return isinstance(value, dict) or bool(of_list)
+
+
+def _misplaced(
+    content: Mapping[str, Any], tables: Collection[str], context: typer.Context
+) -> Iterator[str]:
+    """Yield what is wrong with a file's tables, and what stands outside of them."""
+    command = str(context.info_name)
+    commands = getattr(getattr(context.parent, "command", None), "commands", {})
+    if tables and command not in tables:
+        shown = ", ".join(f"[{name}]" for name in sorted(tables))
+        yield f"the file has no table [{command}]; it has {shown}"
+    stray = [name for name in content if name not in tables]
+    if tables and stray:
+        verb, them = ("stands", "it") if len(stray) == 1 else ("stand", "them")
+        yield f"{', '.join(stray)} {verb} outside of the tables; move {them} into [{command}]"
+    for name in tables:
+        if name not in commands:
+            yield f"[{name}] is not a command{_hint(name, commands)}"
+        elif name == command and not isinstance(content[name], dict):
+            yield f"[[{name}]] is a list of tables; write [{name}], once"
+
+
+def _twice(names: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield options that stand there under several names."""
+    for name in dict.fromkeys(name for name in names.values() if name is not None):
+        words = [word for word, one in names.items() if one == name]
+        if len(words) > 1:
+            yield f"{' and '.join(words)} are the same option; give one of them"
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    near = get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _problems(
+    word: str, value: Any, name: str | None, known: Collection[str], types: Types
+) -> Iterator[str]:
+    """Yield what is wrong with a value.
+
+    Args:
+        word: its name in the file.
+        name: of its parameter, None if there is none.
+        known: names that there are.
+    """
+    if name is None:
+        yield f"{word} is not an option of this command{_hint(_plain_name(word, known), known)}"
+        return
+    kind = types[name]
+    wanted, what = TAKEN[kind]
+    if isinstance(value, list) and kind not in (list, Several):
+        yield f"{word} is a list; give {what}"
+        return
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, bool) if bool not in wanted else not isinstance(one, bool):
+            fits = False
+        else:
+            fits = isinstance(one, wanted)
+        if not fits:
+            yield f"{word} is {shorten_repr(one)}; it must be {what}"
+        elif isinstance(one, int) and abs(one) >= LARGEST:
+            yield f"{word} is {shorten_repr(one)}; it must be below 2^64"
+        elif isinstance(one, str) and "\0" in one:
+            yield f"{word} is {shorten_repr(one)}; it must be {what}, without zero bytes"
 
 
 def _as_given(value: Any, kind: type) -> Any:
     """Return a value as the command line gives it: several in one option stand between commas."""
-    if isinstance(value, list) and kind is not list:
-        return ",".join(map(str, value))
-    return value
+    if kind is list:
+        return value if isinstance(value, list) else [value]
+    return ",".join(map(str, value)) if isinstance(value, list) else value

@@ -7,15 +7,26 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 
 from stochi.commands.stopping import STOPPED, Stopped, Stopping
 from stochi.errors import InputError, StochiError, explain
 from stochi.plain_text import escape_message
 
 JSON = "--json"
+_ASKED: ContextVar[bool] = ContextVar("json in a configuration", default=False)
 MISTAKE = 2
 """Exit status if a user's file, option or network is wrong, or the system refuses something."""
 _STDOUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
+
+
+def ask_for_json() -> None:
+    """Let the command that runs end with JSON as with --json, also if it fails."""
+    _ASKED.set(True)
+
+
+def _wants_json() -> bool:
+    return _ASKED.get() or JSON in sys.argv
 
 
 def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
@@ -25,6 +36,7 @@ def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
         command: returns its status, or anything else for 0.
         stopping: what the process does when it is asked to end.
     """
+    _ASKED.set(False)
     try:
         if sys.stdout is None:
             raise InputError("stdout is closed; send it to a file, or to /dev/null")
@@ -36,7 +48,7 @@ def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
         stop = _find_stop(error, stopping.number)
         if stop is not None:
             status = STOPPED + stop.number
-            if JSON in sys.argv:
+            if _wants_json():
                 _print_as_json(stop, stop.advice, status)
                 _give_up_stdout()
             stopping.tell(stop.advice)
@@ -45,7 +57,7 @@ def run_to_its_end(command: Callable[[], object], stopping: Stopping) -> int:
         if message is None:
             raise
         line = escape_message(" ".join(message.split()))
-        if JSON in sys.argv:
+        if _wants_json():
             _print_as_json(error, line, MISTAKE)
         _give_up_stdout()
         stopping.tell(f"stochi: {line}")

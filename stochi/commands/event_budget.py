@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stochi.commands.configuration import Several
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ KindsOption = Annotated[
         " (by up to 2 time steps), move-space:1 (by up to 1 row and column). By default insert and"
         " delete, or what --max-delay says."
     ),
+    Several,
 ]
 MaxDelayOption = Annotated[
     int, typer.Option(help="Number of time steps by which attacks may move events: move-time:N.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.compared import CHECKPOINT, CODE, GRAPH, kind_of
+from stochi.commands.configuration import Several
 from stochi.commands.console import Output
 from stochi.commands.data import Taken, load_network, load_test
 from stochi.commands.habits import check_new_output
@@ -63,6 +64,7 @@ ShapeOption = Annotated[
         help="Shape of an image, like 1,28,28, in place of --sample: random uniform images. A"
         " network that takes events needs --sample."
     ),
+    Several,
 ]
 DrawsOption = Annotated[
     str, typer.Option(help="Where an ONNX model's random numbers come from: inside or input.")

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hint
 import typer
 
 from stochi.commands.configuration import (
+    Several,
     is_kept,
     place_beside,
     take_configuration,
@@ -216,7 +217,8 @@ def with_habits(name: str, command: Callable[..., None]) -> Callable[..., None]:
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for parameter in own.parameters.values()
     ]
-    types = {name: _plain_type(kind) for name, kind in get_type_hints(command).items()}
+    hints = get_type_hints(command, include_extras=True)
+    types = {name: _plain_type(kind) for name, kind in hints.items()}
     config = _config_option({name: types[name] for name in own.parameters if name != "context"})
     added = [
         inspect.Parameter(
@@ -249,6 +251,10 @@ def _config_option(types: Mapping[str, type]) -> Any:
 
 def _plain_type(kind: Any) -> type:
     """Return the type of an option's value, None aside."""
+    if get_origin(kind) is Annotated:
+        kind, *about = get_args(kind)
+        if Several in about:
+            return Several
     if get_origin(kind) is list:
         return list
     inner = [one for one in get_args(kind) if one is not type(None)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stochi.commands.configuration import is_as_by_default
+from stochi.commands.configuration import Several, is_as_by_default
 from stochi.errors import InputError
 
 CheckpointArgument = Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")]
@@ -75,6 +75,7 @@ AttackOption = Annotated[
         " 'stochi attack' runs random-events and sparse-gradient unless told otherwise. auto-snn is"
         " AutoAttack for spiking networks. Uniform noise always joins attacks on images.",
     ),
+    Several,
 ]
 SurrogatesOption = Annotated[
     str | None,
@@ -83,10 +84,12 @@ SurrogatesOption = Annotated[
         " adaptive, potential, or a kernel with its sharpness, like atan-25; own by default."
         " auto-snn has its own choice."
     ),
+    Several,
 ]
 EpsilonsOption = Annotated[
     str | None,
     typer.Option(help="Several ε separated by commas, instead of --epsilon."),
+    Several,
 ]
 GraphDtOption = Annotated[
     float | None,

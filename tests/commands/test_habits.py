@@ -9,6 +9,7 @@ from stochi.commands.console import Output, split_columns
 from stochi.commands.output_names import named_after
 from stochi.plain_text import counted, signed
 from tests.commands.conftest import Run, check_refused
+from tests.parity.small_reports import plain_report
 
 TRAIN = ("train", "--epochs", "1", "--time-steps", "2")
 
@@ -60,7 +61,29 @@ def test_options_have_the_names_of_the_command_line(
     [
         ("[train]\nepocs = 3\n", "epocs is not an option of this command; did you mean epochs?"),
         ('[train]\nseed = "x"\nwidth = true\n', "seed is 'x'; it must be a whole number; width"),
-        ("[train]\nsigma = [1, 'a']\n", "sigma is 'a'; it must be a number"),
+        ("[train]\nsigma = [1, 2]\n", "sigma is a list; give a number"),
+        ("[train]\nout = ['l1.nir', 'l2.nir']\n", "out is a list; give a text, the name of a file"),
+        ("[train]\nsigma = 'a'\n", "sigma is 'a'; it must be a number"),
+        ("[train]\nsigma = {a = 1}\n", "sigma is {'a': 1}; it must be a number"),
+        ("[train]\nhardware = 1\n", "hardware is 1; it must be true or false"),
+        ("[train]\nsigma = true\n", "sigma is True; it must be a number"),
+        ("[train]\nseed = 2001-01-01\n", "seed is datetime.date(2001, 1, 1); it must be a whole"),
+        (f"[train]\nsigma = 1{'0' * 400}\n", "it must be below 2^64"),
+        (f"[train]\nseed = 0x{'f' * 9000}\n", "seed is a number of 36000 bits; it must be below"),
+        (f"[train]\nseed = 1{'0' * 5000}\n", "c.toml: no TOML: "),
+        (f"[train]\nseed = {'[' * 5000}\n", "c.toml: no TOML: it is nested too deeply"),
+        (r"[train]" + "\n" + r'out = "a\u0000.pt"' + "\n", "out is 'a\\x00.pt'; it must be a text"),
+        (
+            "seed = 5\nout = 'x'\n[train]\nepocs = 1\n",
+            "seed, out stand outside of the tables; move",
+        ),
+        (
+            "seed = 5\n[train]\nepocs = 1\n",
+            "seed stands outside of the tables; move it into [train]; ep",
+        ),
+        ("[train]\nseed = 1\n[trian]\nseed = 2\n", "[trian] is not a command; did you mean train?"),
+        ("[[train]]\nseed = 1\n", "[[train]] is a list of tables; write [train], once"),
+        ("[train]\ndata_dir = 'a'\ndata-dir = 'a'\n", "data_dir and data-dir are the same option"),
         ("[deploy]\n", r"has no table [train]; it has [deploy]"),
         ("[train\n", "c.toml: no TOML"),
         ("[train]\nforce = true\n", "force is not an option"),
@@ -122,3 +145,47 @@ def test_tables_fit_80_columns_and_end_without_blanks(capsys: pytest.CaptureFixt
 def test_numbers_are_written_as_people_do() -> None:
     assert [counted(n, "trial") for n in (0, 1, 2000)] == ["0 trials", "1 trial", "2,000 trials"]
     assert [signed(v, 1) for v in (-0.04, 0.0, 0.06, -1.25)] == ["+0.0", "+0.0", "+0.1", "−1.2"]
+
+
+def test_tables_of_other_commands_and_a_mark_of_byte_order_may_stand_there(
+    run_as_typed: Run, trained: Path
+) -> None:
+    content = f'[show]\nfile = "{trained}/m.nir"\n[train]\nwhatever = 3\n'
+    for text in (content, f'file = "{trained}/m.nir"\n'):
+        Path("c.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+        status, out, err = run_as_typed("show", "--config", "c.toml")
+        assert status == 0 and "NIR graph" in out, err
+
+
+def test_lists_of_files_have_the_name_that_the_help_shows(run_as_typed: Run) -> None:
+    plain_report().save("a.json")
+    plain_report(3).save("b.json")
+    for name in ("report", "reports"):
+        Path("c.toml").write_text(f'[compare]\n{name} = ["a.json", "b.json"]\n')
+        status, out, err = run_as_typed("compare", "--config", "c.toml", "--json")
+        assert status == 0 and set(json.loads(out)["verdicts"]) == {"a", "b"}, err
+    Path("c.toml").write_text('[compare]\nreport = "a.json"\n')
+    assert run_as_typed("compare", "--config", "c.toml")[0] == 0
+    Path("c.toml").write_text('[compare]\nreport = "a.json"\nreports = ["b.json"]\n')
+    message = "report and reports are the same option; give one of them"
+    check_refused(run_as_typed, ("compare", "--config", "c.toml"), message)
+
+
+def test_every_name_of_an_option_is_taken(run_as_typed: Run) -> None:
+    for name in ("images", "calibration_images", "calibration-images"):
+        Path("c.toml").write_text(f'[deploy]\ngraph = "none.nir"\n{name} = 3\n')
+        message = "it is for noise that is fitted"
+        status, _, err = run_as_typed("deploy", "--config", "c.toml")
+        assert status == 2 and ("images" in err or message in err), err
+        assert "not an option" not in err
+
+
+@pytest.mark.parametrize("rest", ["file = 'none.nir'\n", "epocs = 3\n", "dt = 'a'\n"])
+def test_a_configuration_that_asks_for_json_gets_mistakes_as_json(
+    run_as_typed: Run, rest: str
+) -> None:
+    Path("c.toml").write_text(f"[show]\n{rest}json = true\n")
+    status, out, err = run_as_typed("show", "--config", "c.toml")
+    error = json.loads(out)["error"]
+    assert status == error["status"] == 2 and err == f"stochi: {error['message']}\n"
+    assert run_as_typed("show", "none.nir")[1] == ""  # the next command asks for itself

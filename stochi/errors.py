@@ -6,6 +6,8 @@ import warnings
 
 from stochi.plain_text import escape_lines, escape_message
 
+LARGEST_RATE = 1e6
+"""Learning rates, spreads and weights beyond this make no sense, and single precision overflows."""
 _WAYS_OUT = {
     errno.ENOSPC: "free some space there, or write to another place",
     errno.EDQUOT: "free some of your quota there, or write to another place",
@@ -114,6 +116,13 @@ def check_not_negative(**numbers: float) -> None:
     for name, number in numbers.items():
         if number < 0:
             raise InputError(f"{name} is {number}; it must be at least 0")
+
+
+def check_not_too_large(**numbers: float) -> None:
+    """Raise InputError for the first of these numbers, by name, that is beyond ``LARGEST_RATE``."""
+    for name, number in numbers.items():
+        if number > LARGEST_RATE:
+            raise InputError(f"{name} is {number:g}; it must be at most {LARGEST_RATE:,.0f}")
 
 
 def first_line(error: BaseException) -> str:

@@ -13,7 +13,12 @@ from stochi.data.batches import Data, Labelled
 from stochi.data.events.event_set import EventSet
 from stochi.data.samples import Samples
 from stochi.devices import check_device, on_device
-from stochi.errors import InputError, check_at_least_one, check_not_negative
+from stochi.errors import (
+    InputError,
+    check_at_least_one,
+    check_not_negative,
+    check_not_too_large,
+)
 from stochi.export.model.model import GraphModel
 from stochi.hardware.draws import check_coordinates
 from stochi.modes import in_eval_mode
@@ -39,7 +44,7 @@ class FineTuningConfig:
         seed: seed of the order of the images, of the perturbations and of all draws.
         epochs: number of epochs, at least 1.
         batch_size: number of images per training step, at least 1.
-        learning_rate: Adam's learning rate at the start.
+        learning_rate: Adam's learning rate at the start, from 0 to 1,000,000.
         teacher_draws: number of runs of the float model, at least 1, whose mean the student learns.
         rate_weight: weight in the loss of the squared relative differences of the layers' firing
             rates.
@@ -67,9 +72,9 @@ class FineTuningConfig:
             epochs=self.epochs, batch_size=self.batch_size, teacher_draws=self.teacher_draws
         )
         check_coordinates(seed=self.seed)
-        check_not_negative(learning_rate=self.learning_rate)
-        if self.rate_weight < 0:
-            raise InputError(f"rate_weight is {self.rate_weight}; it must be at least 0")
+        rates = {"learning_rate": self.learning_rate, "rate_weight": self.rate_weight}
+        check_not_negative(**rates)
+        check_not_too_large(**rates)
         for name in ("epsilon", "perturbed_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")

@@ -10,7 +10,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from stochi.arguments import check_fields
-from stochi.errors import InputError, check_at_least_one, check_not_negative
+from stochi.errors import (
+    InputError,
+    check_at_least_one,
+    check_not_negative,
+    check_not_too_large,
+)
 
 OPTIMIZERS = ("adam", "sgd")
 SGD_AS_PUBLISHED: dict[str, Any] = {"learning_rate": 0.1, "weight_decay": 1e-4}
@@ -28,7 +33,7 @@ class TrainingConfig:
             least 0.
         epochs: largest number of epochs, at least 1.
         batch_size: number of samples per training step, at least 1.
-        learning_rate: the optimizer's learning rate at the start.
+        learning_rate: the optimizer's learning rate at the start, from 0 to 1,000,000.
         patience: number of epochs without a higher validation accuracy after which training stops,
             at least 1.
         validation_share: n, if one sample in n of the training set is held out for validation.
@@ -37,7 +42,7 @@ class TrainingConfig:
         optimizer: "adam", or "sgd", stochastic gradient descent with momentum. Both have the
             learning rate fall to 0 along half a cosine, once per epoch.
         momentum: of SGD, in [0, 1); Adam does not have it.
-        weight_decay: share of the weights, at least 0, that is added to their gradients.
+        weight_decay: share of the weights, from 0 to 1,000,000, that is added to their gradients.
         micro_batch: largest number of samples, at least 1, whose gradients are computed at once;
             those of a batch add up before the step. Memory falls with it. None: the whole batch.
             Batch norms then use the statistics of each part.
@@ -79,7 +84,9 @@ class TrainingConfig:
         )
         if self.micro_batch is not None:
             check_at_least_one(micro_batch=self.micro_batch)
-        check_not_negative(learning_rate=self.learning_rate, weight_decay=self.weight_decay)
+        rates = {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+        check_not_negative(**rates)
+        check_not_too_large(**rates)
         if self.optimizer not in OPTIMIZERS:
             raise InputError(
                 f"optimizer is {self.optimizer!r}; choose from {', '.join(OPTIMIZERS)}"

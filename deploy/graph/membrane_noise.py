@@ -16,6 +16,8 @@ from stochi.errors import InputError
 
 METADATA_KEY = "membrane_noise"
 DISTRIBUTIONS = ("normal", "uniform")
+LARGEST_STD = 1e38
+"""Largest deviation, a third of what single precision holds."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class MembraneNoise:
     """Noise with a mean of 0 that is added to every membrane at every time step.
 
     Attributes:
-        std: standard deviation, above 0, in the units of the membrane.
+        std: standard deviation, above 0 and at most 1e38, in the units of the membrane.
         distribution: "normal" or "uniform".
 
     Raises:
@@ -37,6 +39,8 @@ class MembraneNoise:
         check_fields(self)
         if not 0 < self.std < math.inf:
             raise InputError(f"std is {self.std}; noise needs a finite number above 0")
+        if self.std > LARGEST_STD:
+            raise InputError(f"std is {self.std:g}; single precision holds {LARGEST_STD:g} at most")
         if self.distribution not in DISTRIBUTIONS:
             raise InputError(
                 f"distribution is {self.distribution!r}; choose from {', '.join(DISTRIBUTIONS)}"

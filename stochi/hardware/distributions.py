@@ -12,7 +12,7 @@ import torch
 
 from stochi.arguments import check_fields
 from stochi.caching import cached_property
-from stochi.errors import InputError
+from stochi.errors import InputError, check_not_too_large
 
 _MEAN_LEVELS = 2**12
 _LARGEST_EXPONENT = 709.0
@@ -112,6 +112,7 @@ class LogitNormal(Reparameterized):
         check_fields(self)
         if not math.isfinite(self.sigma) or self.sigma < 0:
             raise InputError(f"sigma is {self.sigma}; it must be a finite number of at least 0")
+        check_not_too_large(sigma=self.sigma)
 
     @cached_property
     def mean(self) -> float:

@@ -7,7 +7,7 @@ import torch
 
 from stochi.arguments import check_arguments
 from stochi.deploy.graph.membrane_noise import MembraneNoise
-from stochi.errors import InputError
+from stochi.errors import InputError, check_not_too_large
 from stochi.train.neurons.checks import check_leaky_options
 
 
@@ -15,6 +15,7 @@ def make_noise(noise_std: float, distribution: str = "normal") -> MembraneNoise:
     """Make a neuron's noise; raise InputError if its deviation or distribution is out of range."""
     if not noise_std > 0:
         raise InputError(f"noise_std is {noise_std}; it must be above 0 (snn.Leaky has no noise)")
+    check_not_too_large(noise_std=noise_std)
     return MembraneNoise(float(noise_std), distribution)
 
 
@@ -29,7 +30,7 @@ class NoisyLeaky(snn.Leaky):
 
     Args:
         beta: decay β of the membrane, a number or a tensor that broadcasts over the neurons.
-        noise_std: standard deviation of ξ, above 0, in the units of the membrane.
+        noise_std: standard deviation of ξ, above 0 and at most 1,000,000, in units of the membrane.
         distribution: distribution of ξ, "normal" or "uniform", with a mean of 0.
         generator: a ``torch.Generator`` for the draws, on the device of the inputs; ``None`` uses
             torch's default one.

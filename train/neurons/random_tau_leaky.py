@@ -36,7 +36,7 @@ class RandomTauLeaky(RandomDecay, snn.Leaky):
     step, so the returned membrane is the one after the reset.
 
     Args:
-        sigma: σ ≥ 0, the spread of the logit; 1 in the paper.
+        sigma: σ, the spread of the logit, from 0 to 1,000,000; 1 in the paper.
         threshold: θ, a number or a tensor that broadcasts over the neurons.
         sampling: when λ is drawn for every neuron of every sample: at each ``"step"``, once
             per ``"forward"`` pass, ``"fixed"`` (once, when the first input shows the layer's

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import Taken, check_kind, load_network, load_test, samples_of
+from stochi.commands.data import Taken, check_kind, load_network, load_test, read_parts, samples_of
 from stochi.commands.fitted_noise import (
     FitInputs,
     Reading,
@@ -354,5 +354,5 @@ def _read_test(asked: Asked, taken: Taken | None, program: "Program | None") -> 
     if taken is not None:
         test = load_test(asked.data, asked.data_dir, taken)
     else:
-        test = find_data_set(asked.data).parts(asked.data_dir)[1]
+        test = read_parts(find_data_set(asked.data), asked.data_dir)[1]
     return test if asked.images is None else test.first(asked.images)

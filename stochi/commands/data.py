@@ -79,7 +79,25 @@ def load_test(data: str, data_dir: Path | None, taken: Taken) -> "Labelled":
 
     chosen = find_data_set(data)
     check_fits(chosen, taken, "no set here fits it: give your own with --inputs")
-    return chosen.parts(data_dir, taken.time_steps)[1]
+    return read_parts(chosen, data_dir, taken.time_steps)[1]
+
+
+def read_parts(
+    chosen: "DataSet", data_dir: Path | None, time_steps: int | None = None
+) -> "tuple[Labelled, Labelled]":
+    """Return the training part and the test part of a set, as its ``parts`` does.
+
+    Raises:
+        InputError: the set cannot be read, or a folder was given and it needs none.
+    """
+    check_data_dir(chosen, data_dir)
+    return chosen.parts(data_dir, time_steps)
+
+
+def check_data_dir(chosen: "DataSet", data_dir: Path | None) -> None:
+    """Raise InputError if a folder was given for a set that needs no files."""
+    if data_dir is not None and not chosen.needs_files:
+        raise InputError(f"--data-dir: {chosen.name} needs no files; leave it out")
 
 
 def check_fits(chosen: "DataSet", taken: Taken, otherwise: str = "no set here fits it") -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stochi.commands.data import read_parts
 from stochi.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class DemoPlan:
         """Read the training part and the test part into memory, or the front of a large set."""
         from stochi.data.batches import in_memory
 
-        training, test = self.data.parts(data_dir, self.network.time_steps)
+        training, test = read_parts(self.data, data_dir, self.network.time_steps)
         return in_memory(training.up_to(MOST_TRAINING)), in_memory(test.up_to(MOST_TEST))
 
 

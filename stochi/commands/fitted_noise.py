@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import typer
 
-from stochi.commands.data import inputs_of, samples_of
+from stochi.commands.data import inputs_of, read_parts, samples_of
 from stochi.commands.options import was_given
 from stochi.commands.own_inputs import read_inputs, warn_of_file
 from stochi.errors import InputError
@@ -110,7 +110,8 @@ class FitInputs:
                 " --calibration FILE"
             )
         count = FIT_IMAGES if self.count is None else self.count
-        return in_memory(chosen.parts(self.data_dir, time_steps)[0].first(count)).inputs
+        training, _ = read_parts(chosen, self.data_dir, time_steps)
+        return in_memory(training.first(count)).inputs
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
+from stochi.commands.data import check_data_dir
 from stochi.commands.habits import check_continued_output
 from stochi.commands.options import (
     DataDirOption,
@@ -138,9 +139,12 @@ def study_command(
     """
     import joblib
 
+    from stochi.data.catalogue import find_data_set
+
     output, backend = Output(as_json), _choose_backend(context, scheduler)
     if _is_deep(plan) and not was_given(context, "data"):
         data = "cifar10"
+    check_data_dir(find_data_set(data), data_dir)
     how = _How(out, data_dir, processes or joblib.cpu_count(), backend, output)
     advice = f"stopped; {out}/answers holds what was found, and the same command continues there"
     with advised(advice):

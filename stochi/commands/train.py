@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import samples_of
+from stochi.commands.data import read_parts, samples_of
 from stochi.commands.habits import check_new_output
 from stochi.commands.network_choice import (
     BitsOption,
@@ -229,7 +229,7 @@ def _run(
     check_new_output(out)
     check_device(device)
     keep = _choose_place(output, recipe, out)
-    training, test = chosen.parts(data_dir, recipe.network.time_steps)
+    training, test = read_parts(chosen, data_dir, recipe.network.time_steps)
     if recipe.training_images is not None:
         training = training.first(recipe.training_images)
     with join_processes(device) as processes:

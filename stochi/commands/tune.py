@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import Taken, check_fits, check_kind, load_network, samples_of
+from stochi.commands.data import Taken, check_fits, check_kind, load_network, read_parts, samples_of
 from stochi.commands.habits import check_new_output
 from stochi.commands.options import (
     CheckpointArgument,
@@ -66,7 +66,7 @@ def tune_command(
     chosen = find_data_set(data)
     check_kind(chosen, Taken.by_program(program, lowered))
     check_fits(chosen, Taken.by_network(checkpoint, network))
-    training, _ = chosen.parts(data_dir, network.time_steps)
+    training, _ = read_parts(chosen, data_dir, network.time_steps)
     output.progress(
         f"Tuning on {samples_of(data, len(training))}, {counted(epochs, 'epoch')}, seed {seed}"
     )

@@ -1,7 +1,7 @@
 """Data sets that can be loaded by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class DataSet:
         time_steps: of a sample of events, as the default binning makes them; None for images.
         opened: function from data_dir, binning and cache to both parts of a set of events, whose
             recordings stay on disk; None for images.
+        needs_files: whether it is read from published files, in data_dir.
     """
 
     name: str
@@ -42,6 +43,7 @@ class DataSet:
     read: Callable[[Folder], tuple[Samples, Samples]]
     time_steps: int | None = None
     opened: OpenEvents | None = None
+    needs_files: bool = True
 
     @property
     def events(self) -> bool:
@@ -73,12 +75,15 @@ def _loaded(opened: OpenEvents, data_dir: Folder) -> tuple[Streams, Streams]:
 DATA_SETS = {
     known.name: known
     for known in (
-        DataSet("digits", (1, 8, 8), 10, lambda data_dir: load_digits()),
+        DataSet("digits", (1, 8, 8), 10, lambda data_dir: load_digits(), needs_files=False),
         DataSet("mnist", mnist.SHAPE, mnist.CLASSES, mnist.load_mnist),
         DataSet("fashion-mnist", mnist.SHAPE, mnist.CLASSES, mnist.load_fashion_mnist),
         DataSet("cifar10", cifar.SHAPE, 10, cifar.load_cifar10),
         DataSet("cifar100", cifar.SHAPE, 100, cifar.load_cifar100),
-        _events("saccades", saccades.SHAPE, saccades.CLASSES, saccades.open_saccades),
+        replace(
+            _events("saccades", saccades.SHAPE, saccades.CLASSES, saccades.open_saccades),
+            needs_files=False,
+        ),
         _events("nmnist", nmnist.SHAPE, nmnist.CLASSES, nmnist.open_nmnist),
         *(
             _events(name, known.shape, known.classes, known.open)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stochi.train import NetworkConfig, load_checkpoint
-from tests.commands.conftest import Run
+from tests.commands.conftest import Run, check_refused
 from tests.data.files import write_cifar100, write_mnist
 from tests.thoroughness import with_slow
 
@@ -87,3 +87,21 @@ def test_help_names_every_set(run: Run) -> None:
     out = run("demo", "--help")[1]
     assert all(word in out for word in ("--data", "saccades", "nmnist"))
     assert all("--data" not in run(name, "--help")[1] for name in ("show", "doctor"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("train",), ("train", "--data", "saccades"), ("demo",), ("study", "--quick")),
+        *(("tune", "m.pt", "m.program"), ("export", "m.pt"), ("simulate", "m.program")),
+        *(("estimate", "m.program"), ("attack", "m.pt", "m.program"), ("parity", "m.pt")),
+        *(("deploy", "m.nir", "--noise", "membrane"), ("deploy", "m.nir", "--format", "lava")),
+    ],
+)
+def test_a_folder_is_refused_for_sets_that_need_none(
+    run: Run, trained: Path, words: tuple[str, ...]
+) -> None:
+    command, *others = (str(trained / word) if word[:2] == "m." else word for word in words)
+    name = "saccades" if "saccades" in words else "digits"
+    message = f"--data-dir: {name} needs no files; leave it out"
+    check_refused(run, (command, *others, "--data-dir", "/nowhere"), message)

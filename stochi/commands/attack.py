@@ -52,6 +52,7 @@ from stochi.commands.options import (
     SurrogatesOption,
     TrialsOption,
     WeightsOption,
+    draw_seeds,
     was_given,
 )
 from stochi.commands.output_names import named_after
@@ -125,7 +126,7 @@ def attack_command(
     Attacks that follow gradients are made on the float model and on the twin, others on the float
     model and on the Program; every side is shown all images. Exit status 1 if a value differs.
     """
-    output, budgets = Output(as_json), read_epsilons(context, epsilons, epsilon)
+    output, budgets, seeds = Output(as_json), read_epsilons(context), draw_seeds(seed)
     changes = read_event_budget(flips, share, kinds, max_delay, refractory)
     strength = {option: context.params[option] for option in OF_ATTACKS} | {"budget": changes}
     attacks = read_attacks(attack, epsilon, **strength)
@@ -137,7 +138,7 @@ def attack_command(
     _check_outputs(asked, out, html, figure)
     compared = _check_classes(load_compared(context, asked, output), labels or inputs)
     attacks = _fit_events(context, compared, attacks, strength)
-    options = _options(model, trials, seed, device, attack_images) | _exact(compared)
+    options = _options(model, trials, seeds, device, attack_images) | _exact(compared)
     report = with_command(compare_sides(output, compared, attacks, budgets, options), asked.shown)
     _finish(output, report, out, html, figure)
 
@@ -170,10 +171,10 @@ def _check_outputs(asked: Asked, out: Path | None, html: Path | None, figure: Pa
 
 
 def _options(
-    model: str, trials: int, seed: int, device: str, attack_images: int | None
+    model: str, trials: int, seeds: tuple[int, ...], device: str, attack_images: int | None
 ) -> dict[str, Any]:
     """Return the options of ``check_parity`` for accuracies alone."""
-    options: dict[str, Any] = {"trials": trials, "seeds": (seed,), "device": device}
+    options: dict[str, Any] = {"trials": trials, "seeds": seeds, "device": device}
     options["attack_images"] = attack_images
     keep = named_after(model, "_attack.unfinished")
     return options | {"lava": False, "margins": None, "keep": keep}

@@ -148,7 +148,7 @@ def _check_options(names: str, given: set[str], known: "list[set[str]]") -> None
         )
 
 
-def read_epsilons(context: typer.Context, text: str | None, epsilon: float) -> list[float]:
+def read_epsilons(context: typer.Context) -> list[float]:
     """Return the ε of --epsilons, or else the one of --epsilon, each once and in [0, 1].
 
     Raises:
@@ -156,6 +156,7 @@ def read_epsilons(context: typer.Context, text: str | None, epsilon: float) -> l
     """
     from stochi.attacks.base import check_epsilon
 
+    text, epsilon = context.params["epsilons"], context.params["epsilon"]
     if text is not None and was_given(context, "epsilon"):
         raise InputError("--epsilon and --epsilons were both given; give one of them")
     try:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stochi.commands.console import Output
-from stochi.commands.data import samples_of
+from stochi.commands.data import check_data_dir, samples_of
 from stochi.commands.dated import with_command
 from stochi.commands.demo_plan import DemoPlan, plan_demo
 from stochi.commands.habits import check_new_output
-from stochi.commands.options import DataDirOption, JsonOption, refuse
+from stochi.commands.options import DataDirOption, JsonOption, draw_seeds, refuse
 from stochi.commands.parity import finish_report
 from stochi.plain_text import decimal, in_percent
 from stochi.time_left import TimeLeft, in_words
@@ -65,18 +65,16 @@ def demo_command(
     """
     from stochi.deploy import lower, read_graph, write_graph
     from stochi.export import to_nir
-    from stochi.hardware.draws import check_coordinates
     from stochi.parity import check_parity, draw_report
 
     output = Output(as_json)
     for name in WRITTEN:
         check_new_output(out / name)
-    check_coordinates(seed=seed)
+    seeds = draw_seeds(seed, 2)
     plan = plan_demo(data, seed, epsilon)
     if plan.network.events:
         refuse(context, ("epsilon",), "it is for attacks on images, not on events")
-    if data != "nmnist":
-        refuse(context, ("data_dir",), f"{data} needs no files")
+    check_data_dir(plan.data, data_dir)
     lava = _can_use_lava(output)
     training, test = plan.read(data_dir)
     model = _train(output, plan, training, out / "model.pt")
@@ -90,7 +88,7 @@ def demo_command(
         test,
         trials=TRIALS,
         attacks=plan.attacks,
-        seeds=(seed, seed + 1),
+        seeds=seeds,
         exact_images=plan.exact_images,
         attack_images=plan.attack_images,
         lava=lava,

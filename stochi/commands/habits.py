@@ -21,6 +21,7 @@ from stochi.commands.configuration import (
     take_configuration,
     write_configuration,
 )
+from stochi.commands.options import was_given
 from stochi.errors import InputError
 from stochi.figure_files import check_figure
 from stochi.files import check_output, is_written_through
@@ -44,6 +45,9 @@ COMMON: dict[str, tuple[Any, object]] = {
     "verbose": (VerboseOption, False),
 }
 """Options of every command: type, made for each if it is None, and value if not given."""
+
+OF_LIBRARY = {"count": "flips", "exact_images": "exact", "std": "noise_std"}
+"""Arguments of the library → parameters of commands, where names differ."""
 
 
 @dataclass
@@ -210,6 +214,9 @@ def with_habits(name: str, command: Callable[..., None]) -> Callable[..., None]:
                 if ended.exit_code in (0, 1):
                     _keep_options(context, now)
                 raise
+            except InputError as error:
+                _name_option(context, error)
+                raise
             _keep_options(context, now)
 
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -260,6 +267,17 @@ def _plain_type(kind: Any) -> type:
     inner = [one for one in get_args(kind) if one is not type(None)]
     found: type = inner[0] if inner else kind
     return found
+
+
+def _name_option(context: typer.Context, error: InputError) -> None:
+    """Let a message that begins with an argument's name begin with the option that was given."""
+    message = str(error.args[0]) if error.args else ""
+    word, verb, _ = message.partition(" is ")
+    name = OF_LIBRARY.get(word, word)
+    for one in context.command.params:
+        option = max(one.opts, key=len)
+        if verb and one.name == name and option.startswith("--") and was_given(context, name):
+            error.args = (f"{option}{message[len(word) :]}", *error.args[1:])
 
 
 def _keep_options(context: typer.Context, now: Habits) -> None:

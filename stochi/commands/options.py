@@ -8,6 +8,7 @@ import typer
 
 from stochi.commands.configuration import Several, is_as_by_default
 from stochi.errors import InputError
+from stochi.plain_text import shorten_repr
 
 CheckpointArgument = Annotated[Path, typer.Argument(help="Checkpoint of 'stochi train'.")]
 ModelArgument = Annotated[
@@ -168,6 +169,26 @@ def check_there(*files: Path | None) -> None:
     for file in files:
         if file is not None and not file.exists():
             raise InputError(f"{file}: no such file")
+
+
+def draw_seeds(seed: int, count: int = 1) -> tuple[int, ...]:
+    """Return a number of seeds, from that of --seed on.
+
+    Raises:
+        InputError: one of them is out of range, or the attacker's.
+    """
+    from stochi.hardware.draws import LARGEST_SEED
+    from stochi.parity.arguments import ATTACKER_SEED
+
+    last = LARGEST_SEED - count + 1
+    seeds = tuple(range(seed, seed + count))
+    if not 0 <= seed <= last:
+        why = ", since the next seed is used, too" if count > 1 else ""
+        raise InputError(f"--seed is {shorten_repr(seed)}; it must be from 0 to {last}{why}")
+    if ATTACKER_SEED in seeds:
+        which = "that" if seed == ATTACKER_SEED else "the next one"
+        raise InputError(f"--seed is {seed}; {which} is the attacker's, so choose another")
+    return seeds
 
 
 def was_given(context: typer.Context, option: str) -> bool:

@@ -52,6 +52,7 @@ from stochi.commands.options import (
     SurrogatesOption,
     TrialsOption,
     WeightsOption,
+    draw_seeds,
     was_given,
 )
 from stochi.commands.output_names import named_after
@@ -86,6 +87,8 @@ AblationOption = Annotated[
         " and on those that the last of the attacks makes at the largest ε.",
     ),
 ]
+ATTACK_IMAGES = 128
+"""Number of images that are attacked unless the user says otherwise."""
 LavaOption = Annotated[bool, typer.Option(help="Run Lava beside the engine.")]
 
 
@@ -112,7 +115,7 @@ def parity_command(
     kinds: KindsOption = None,
     max_delay: MaxDelayOption = 0,
     refractory: RefractoryOption = 0,
-    attack_images: AttackImagesOption = 128,
+    attack_images: AttackImagesOption = ATTACK_IMAGES,
     ablation: AblationOption = False,
     lava: LavaOption = True,
     lowered_from: LoweredFromOption = None,
@@ -137,7 +140,7 @@ def parity_command(
     Twin, engine and Lava value for value; float model and Program in distribution and accuracy,
     clean and, unless told otherwise, under AutoAttack for SNNs. Exit status 1 if a value differs.
     """
-    output = Output(as_json)
+    output, seeds = Output(as_json), _check_numbers(exact, attack_images, seed)
     asked = Asked(
         *(model, program, weights, lowered_from, inputs, labels, data, data_dir, images),
         *(dt, convention, reset, chip, noise, events, calibration, calibration_images),
@@ -146,9 +149,25 @@ def parity_command(
     attacks, budgets = _read_attacks(context)
     compared = load_compared(context, asked, output)
     attacks = _that_fit(context, output, compared, attacks)
-    options = _options(report_file, exact, attack_images, lava, trials, seed, device)
+    options = _options(report_file, exact, attack_images, lava, trials, seeds, device)
     report = _compare(output, compared, attacks, budgets, options, ablation)
     _finish(output, with_command(report, asked.shown), report_file, page)
+
+
+def _check_numbers(exact: int, attack_images: int, seed: int) -> tuple[int, ...]:
+    """Return the seeds of the draws.
+
+    Raises:
+        InputError: a seed is out of range, or no input is compared, or none attacked.
+    """
+    if exact < 1:
+        raise InputError(f"--exact is {exact}; it must be at least 1")
+    if attack_images < 1:
+        raise InputError(
+            f"--attack-images is {attack_images}; it must be at least 1, and is {ATTACK_IMAGES} if"
+            " left out; --epsilon 0 leaves attacks out"
+        )
+    return draw_seeds(seed, 2)
 
 
 def _page_of(out: Path) -> Path | None:
@@ -179,12 +198,18 @@ def _check_outputs(asked: Asked, out: Path | None, html: Path | None) -> tuple[P
 
 
 def _options(
-    report: Path, exact: int, attack_images: int, lava: bool, trials: int, seed: int, device: str
+    report: Path,
+    exact: int,
+    attack_images: int,
+    lava: bool,
+    trials: int,
+    seeds: tuple[int, ...],
+    device: str,
 ) -> dict[str, Any]:
     """Return the options of ``check_parity``."""
     options: dict[str, Any] = {"exact_images": exact, "attack_images": attack_images, "lava": lava}
     options["keep"] = _kept_beside(report)
-    return options | {"trials": trials, "seeds": (seed, seed + 1), "device": device}
+    return options | {"trials": trials, "seeds": seeds, "device": device}
 
 
 def _names_attacks(context: typer.Context) -> bool:
@@ -261,7 +286,7 @@ def _read_attacks(context: typer.Context) -> "tuple[list[Attack], list[float]]":
         InputError: attacks were asked for and every ε is 0, or as :func:`read_attacks`.
     """
     given = context.params
-    budgets = read_epsilons(context, given["epsilons"], given["epsilon"])
+    budgets = read_epsilons(context)
     budget = ("flips", "share", "kinds", "max_delay", "refractory")
     changes = read_event_budget(*(given[option] for option in budget))
     if any(budgets):

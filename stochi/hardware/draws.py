@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 RANDOM_SOURCES = ("philox", "lfsr")
 """Sources of random bits; Philox is the default."""
-_LIMITS = {"seed": 2**32, "trial": 2**32, "layer": 2**16, "step": 2**32, "stream": 2**16}
+LARGEST_SEED = 2**32 - 1
+_LIMITS = {"seed": LARGEST_SEED + 1, "trial": 2**32, "layer": 2**16, "step": 2**32, "stream": 2**16}
 _LIMITS |= {"first_sample": 2**32}
 
 

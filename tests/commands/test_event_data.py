@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_refused_with_a_way_out(run: Run, networks: None) -
         (("train", "--network", "rnn", *DATA), "choose from conv, mlp"),
         (("train", "--neuron", "izhikevich", *DATA), "choose from random, plain, cuba"),
         (("train", "--neuron", "plain", "--sigma", "2", *DATA), "--sigma: it is for random decays"),
-        (("train", "--time-steps", "0", *DATA), "time_steps is 0"),
+        (("train", "--time-steps", "0", *DATA), "--time-steps is 0"),
         (("train", *SMALL, "--defence", "pgd", *DATA), "defence 'pgd' trains on images"),
         (("deploy", "events.nir", "--noise", "current", *DATA), "lowered for images; add --events"),
         (

@@ -228,7 +228,8 @@ def _problems(
         known: names that there are.
     """
     if name is None:
-        yield f"{word} is not an option of this command{_hint(_plain_name(word, known), known)}"
+        hint = _hint(_plain_name(word, known), known)
+        yield f"{word or repr(word)} is not an option of this command{hint}"
         return
     kind = types[name]
     wanted, what = TAKEN[kind]

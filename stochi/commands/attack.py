@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stochi.commands.attack_choice import (
-    OF_ATTACKS,
     ON_EVENTS,
     DrawsOption,
     IterationsOption,
@@ -14,6 +13,7 @@ from stochi.commands.attack_choice import (
     check_form,
     read_attacks,
     read_epsilons,
+    read_strength,
     refuse_other_budgets,
 )
 from stochi.commands.compared import Asked, Compared, compare_sides, load_compared
@@ -25,7 +25,6 @@ from stochi.commands.event_budget import (
     MaxDelayOption,
     RefractoryOption,
     ShareOption,
-    read_event_budget,
 )
 from stochi.commands.habits import check_new_figure, check_new_output
 from stochi.commands.options import (
@@ -127,8 +126,7 @@ def attack_command(
     model and on the Program; every side is shown all images. Exit status 1 if a value differs.
     """
     output, budgets, seeds = Output(as_json), read_epsilons(context), draw_seeds(seed)
-    changes = read_event_budget(flips, share, kinds, max_delay, refractory)
-    strength = {option: context.params[option] for option in OF_ATTACKS} | {"budget": changes}
+    strength = read_strength(context)
     attacks = read_attacks(attack, epsilon, **strength)
     count = None if inputs is not None and not was_given(context, "images") else images
     asked = Asked(

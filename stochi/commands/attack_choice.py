@@ -1,10 +1,10 @@
 """Attacks and budgets from the words of a command."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stochi.commands.event_budget import FLIPS
+from stochi.commands.event_budget import FLIPS, read_event_budget
 from stochi.commands.options import refuse, was_given
 from stochi.errors import InputError
 
@@ -105,6 +105,18 @@ def _check_names(names: str) -> None:
                 f"attack is {name!r}; choose from {', '.join(ATTACK_NAMES)}, or on events"
                 f" {', '.join(EVENT_ATTACK_NAMES)}"
             )
+
+
+def read_strength(context: typer.Context) -> dict[str, Any]:
+    """Return how attacks run and what those on events may change, for :func:`read_attacks`.
+
+    Raises:
+        InputError: the options describe no budget of events.
+    """
+    given = context.params
+    budget = ("flips", "share", "kinds", "max_delay", "refractory")
+    changes = read_event_budget(*(given[option] for option in budget))
+    return {option: given[option] for option in OF_ATTACKS} | {"budget": changes}
 
 
 def check_form(names: str, events: bool) -> None:

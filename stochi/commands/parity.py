@@ -15,6 +15,7 @@ from stochi.commands.attack_choice import (
     check_form,
     read_attacks,
     read_epsilons,
+    read_strength,
 )
 from stochi.commands.compared import Asked, Compared, compare_sides, load_compared
 from stochi.commands.console import Output
@@ -25,7 +26,6 @@ from stochi.commands.event_budget import (
     MaxDelayOption,
     RefractoryOption,
     ShareOption,
-    read_event_budget,
 )
 from stochi.commands.habits import check_new_output
 from stochi.commands.options import (
@@ -287,12 +287,9 @@ def _read_attacks(context: typer.Context) -> "tuple[list[Attack], list[float]]":
     """
     given = context.params
     budgets = read_epsilons(context)
-    budget = ("flips", "share", "kinds", "max_delay", "refractory")
-    changes = read_event_budget(*(given[option] for option in budget))
+    strength = read_strength(context)
     if any(budgets):
-        options = {option: given[option] for option in OF_ATTACKS}
-        made = read_attacks(given["attack"], budgets[0], budget=changes, **options)
-        return made, budgets
+        return read_attacks(given["attack"], budgets[0], **strength), budgets
     if _names_attacks(context):
         raise InputError(
             "an ε of 0 is not an attack; give one above 0, or give --epsilon 0 for none and leave"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stochi.commands.console import Output, split_columns
+from stochi.commands.console import Output, least_widths, split_columns
 from stochi.commands.output_names import named_after
 from stochi.plain_text import counted, signed
 from tests.commands.conftest import Run, check_refused
@@ -136,7 +136,7 @@ def test_tables_fit_80_columns_and_end_without_blanks(capsys: pytest.CaptureFixt
     Output(as_json=False).table(rows, "A title")
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80 and not any(line.endswith(" ") for line in lines)
-    parts = split_columns(rows, 1, 80)
+    parts = split_columns(least_widths(rows, 1, 80), 1, 80)
     assert lines.count("A title, continued") == len(parts) - 1 > 0
     assert all(columns[0] == 0 for columns in parts)
     assert [column for columns in parts for column in columns[1:]] == list(range(1, 10))

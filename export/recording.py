@@ -20,6 +20,7 @@ from stochi.errors import ExportError, first_line
 from stochi.export.memory import storage_of, version_of, written_parts
 from stochi.export.randomness import in_torch, moved, outside_torch, seeded_generators
 from stochi.export.reads import Alteration, Read, find_read, is_read
+from stochi.own_code import own_place
 
 STATES = ("spk", "syn", "mem")
 
@@ -137,7 +138,7 @@ def record(
     except Exception as error:
         raise ExportError(
             f"the model fails on a sample of shape {tuple(sample.shape)}: {first_line(error)}"
-            + _hint(error)
+            f"{own_place(error)}{_hint(error)}"
         ) from error
     finally:
         for hook in hooks:

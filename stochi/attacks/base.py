@@ -22,6 +22,7 @@ from stochi.attacks.surrogates.surrogate import Surrogate
 from stochi.errors import InputError, first_line
 from stochi.modes import states_kept
 from stochi.not_finite import find_not_finite
+from stochi.own_code import own_place
 from stochi.plain_text import text_of
 from stochi.turns import generators_kept
 
@@ -151,6 +152,7 @@ def _first_answer_checked(
             raise
         raise InputError(
             f"the model fails on inputs {tuple(inputs.shape)}: {first_line(error)}"
+            f"{own_place(error)}"
         ) from error
     finally:
         handle.remove()

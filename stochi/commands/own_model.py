@@ -4,23 +4,19 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import sysconfig
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import stochi
 from stochi.commands.own_weights import listed, load_weights
 from stochi.errors import InputError
 from stochi.files import check_plain_file
+from stochi.own_code import find_own_frame, place_of
 
 if TYPE_CHECKING:
     from torch import nn
-
-FOREIGN = ("site-packages", "dist-packages", "<")
-"""Parts of the names of files that are not the user's."""
 
 
 def is_spec(source: str) -> bool:
@@ -134,8 +130,8 @@ def _blame(where: str, error: BaseException) -> NoReturn:
         place = f" ({Path(error.filename or where).name}, line {error.lineno})"
         said = error.msg
     else:
-        frame = _own_frame(error) or traceback.extract_tb(error.__traceback__)[-1]
-        place = f" ({Path(frame.filename).name}, line {frame.lineno})"
+        frame = find_own_frame(error) or traceback.extract_tb(error.__traceback__)[-1]
+        place = f" ({place_of(frame)})"
         said = str(error)
     detail = f": {said}" if said else ""
     raise InputError(f"{where}: its code raises {type(error).__name__}{detail}{place}") from error
@@ -143,25 +139,10 @@ def _blame(where: str, error: BaseException) -> NoReturn:
 
 def blame_own_code(error: Exception) -> str | None:
     """Return a message about an error that passed through a user's code, or None."""
-    frame = _own_frame(error)
+    frame = find_own_frame(error)
     if frame is None:
         return None
-    return (
-        f"{Path(frame.filename).name}, line {frame.lineno}: the network's code raises"
-        f" {type(error).__name__}: {error}"
-    )
-
-
-def _own_frame(error: BaseException) -> traceback.FrameSummary | None:
-    """Return the last frame that is neither Stochi's nor Python's nor an installed library's."""
-    others = (str(Path(stochi.__file__).parent), sysconfig.get_path("stdlib"))
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(others)
-        and not any(part in frame.filename for part in FOREIGN)
-    ]
-    return own[-1] if own else None
+    return f"{place_of(frame)}: the network's code raises {type(error).__name__}: {error}"
 
 
 def _check_no_arguments(spec: str, found: Any) -> None:

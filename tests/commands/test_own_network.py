@@ -120,7 +120,7 @@ def test_export_takes_modules_and_shapes(run: Run, own: Path) -> None:
         (("own.py:needs",), "it needs width; write a function without arguments"),
         (("own.py:number",), "has the type int"),
         (("own.py:not_finite",), "layer 'fc1': its weight holds NaN"),
-        (("own.py:Fails",), "not written yet"),
+        (("own.py:Fails",), "not written yet (RuntimeError in own.py, line 48)"),
         (("m.nir",), "is a NIR graph already"),
         (("own.py:EventsNet",), "give --sample, (time steps, batch, *shape)"),
     ],

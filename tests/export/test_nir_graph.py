@@ -199,6 +199,31 @@ def test_a_sample_of_another_shape_is_one_sentence() -> None:
         to_nir(RepeatSteps(nn.Sequential(nn.Linear(4, 4), leaky())), torch.rand(3, 5))
 
 
+def test_an_error_of_the_models_own_code_is_placed() -> None:
+    """Innermost of the model's code, whether torch raises there or the code itself."""
+
+    class Misspelt(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if x.shape[1] != 4:
+                return self.fc(x)
+            return self.scaled(x)
+
+        def scaled(self, x: torch.Tensor) -> torch.Tensor:
+            return x * oops  # type: ignore[name-defined]  # noqa: F821
+
+    first = Misspelt.forward.__code__.co_firstlineno
+    for width, said in (
+        (4, rf"name 'oops' is not defined \(NameError in test_nir_graph.py, line {first + 6}\)"),
+        (5, rf"cannot be multiplied .*\(RuntimeError in test_nir_graph.py, line {first + 2}\)"),
+    ):
+        with pytest.raises(ExportError, match=said):
+            to_nir(nn.Sequential(Misspelt()), torch.rand(3, width))
+
+
 def test_nan_weights_are_named() -> None:
     net = conv_net()
     with torch.no_grad():

@@ -300,7 +300,8 @@ def _print_tables(
         )
     if fits:
         output.table(_fit_rows(fits), fits_title)
-        output.line(FIT_LEGEND)
+        for line in FIT_LEGEND.splitlines():
+            output.line(line)
     return {
         "convention": graph.metadata["convention"],
         "layers": named_cells(layers),

@@ -45,3 +45,21 @@ def blocks(*languages: str) -> list[Block]:
                 page = path.relative_to(ROOT).as_posix()
                 found.append(Block(page, match[1], line, match[2]))
     return found
+
+
+def missing_line(shown: str, printed: str) -> str | None:
+    """Return the first line shown that was not printed, in this order; None if all were.
+
+    Numbers and the widths that come with them are not compared: they are another machine's. A line
+    of "…" stands for lines that are left out.
+    """
+    lines = iter([_without_numbers(line) for line in printed.splitlines()])
+    for line in shown.splitlines():
+        wanted = _without_numbers(line)
+        if wanted not in ("", "…") and not any(line == wanted for line in lines):
+            return wanted
+    return None
+
+
+def _without_numbers(line: str) -> str:
+    return " ".join(re.sub(r"[+−-]?\d[\d.,]*", "0", line).replace("─", "").split())

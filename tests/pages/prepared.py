@@ -116,6 +116,7 @@ SNIPPETS: dict[str, list[Preparation]] = {
     "docs/event_study.md": [without_the_hours],
     "docs/extending.md": [on_images, nothing],
     "docs/onnx.md": [with_runtime, None],
+    "docs/own.md": ["tests/pages/test_own_page.py runs it, and the commands on its files"],
     "docs/report.md": [with_reports],
     "docs/study.md": [without_the_hours, without_the_hours],
     "docs/ten_minutes.md": [nothing, None, None, None, None, None],

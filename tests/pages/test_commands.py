@@ -1,4 +1,8 @@
-"""Every command in README and in the pages exists with its options; those of a block are run."""
+"""Every command in README and in the pages exists with its options; those of a block are run.
+
+Blocks of ``sh`` are run, each in a folder of its own; of blocks that also show output, only options
+are checked here, and test_own_page.py runs those of docs/own.md together.
+"""
 
 import importlib.util
 import re

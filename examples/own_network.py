@@ -47,11 +47,12 @@ def main(out: Path = Path("runs/examples"), epochs: int = 10) -> None:
             optimizer.step()
         program = lower(to_nir(network.eval(), test.inputs[:4]), chip="loihi2")
         program.save(out / f"{name}.program")
-        report = check_parity(network, program, test, trials=3, lava=False)
+        report = check_parity(network, program, test, trials=3)
         report.save(out / f"{name}.json")
         report.to_html(out / f"{name}.html")
+        print(name)
         for side, accuracy in report.accuracy[0].sides.items():
-            print(f"{name}, {side}: {accuracy.value:.1%}")
+            print(f"{side}: {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]")
         print(f"{report.mismatches} mismatches in {report.compared:,} values")
         print(*report.warnings() or ["no warnings"], sep="\n")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.blocks import PAGES, ROOT, blocks
+from tests.pages.blocks import PAGES, ROOT, blocks, missing_line
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = 120
@@ -13,14 +13,17 @@ LINES = 120
 
 @pytest.mark.lava
 def test_the_snippet_is_short_and_its_network_is_exact_and_right(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", README, re.S)
     lines = [line for line in snippet.splitlines() if line.strip()]
-    assert len(lines) <= 22
+    assert len(lines) <= 23
     monkeypatch.chdir(tmp_path)
     names: dict = {}
+    monkeypatch.setenv("COLUMNS", "80")
     exec(compile(snippet, "README.md", "exec"), names)
+    _, printed = (block.text for block in blocks("") if block.page == "README.md")
+    assert missing_line(printed, capsys.readouterr().out) is None
     assert [layer.name for layer in names["program"].layers] == ["lif1", "lif2"]
     report = names["report"]
     assert report.mismatches == 0 and report.compared > 0

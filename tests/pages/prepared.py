@@ -119,7 +119,9 @@ SNIPPETS: dict[str, list[Preparation]] = {
     "docs/own.md": ["tests/pages/test_own_page.py runs it, and the commands on its files"],
     "docs/report.md": [with_reports],
     "docs/study.md": [without_the_hours, without_the_hours],
-    "docs/ten_minutes.md": [nothing, None, None, None, None, None],
+    "docs/ten_minutes.md": [nothing, *[None] * 6],
     "docs/training.md": [in_training, in_training],
 }
 SLOW = {"docs/ten_minutes.md"}
+SHOWN = {"docs/ten_minutes.md"}
+"""Pages whose blocks without a language are what their snippets print, but for the numbers."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.pages.blocks import Block, blocks
-from tests.pages.prepared import SLOW, SNIPPETS
+from tests.pages.blocks import Block, blocks, missing_line
+from tests.pages.prepared import SHOWN, SLOW, SNIPPETS
 from tests.thoroughness import with_slow
 
 SNIPPETS_OF: dict[str, list[Block]] = {}
@@ -26,7 +26,12 @@ def test_every_snippet_is_prepared() -> None:
     "page",
     with_slow(SNIPPETS_OF, SLOW),
 )
-def test_snippets_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snippets_run(
+    page: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for snippet, prepare in zip(SNIPPETS_OF[page], SNIPPETS[page], strict=True):
@@ -37,6 +42,9 @@ def test_snippets_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         if prepare is not None:
             names = prepare(monkeypatch)
         exec(code, names)
+    if page in SHOWN:
+        shown = "".join(block.text for block in blocks("") if block.page == page)
+        assert shown and missing_line(shown, capsys.readouterr().out) is None
 
 
 def _check_imports(snippet: Block) -> None:

@@ -40,5 +40,5 @@ def _typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         line,
         **{"shell": True, "cwd": folder, "timeout": 600, "capture_output": True, "text": True},  # type: ignore[call-overload]
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80"},
     )

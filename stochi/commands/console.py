@@ -153,8 +153,9 @@ class Output:
                 column.width = columns
         with self.result.capture() as captured:
             # Above a table rather than in it, where it would be as narrow as the table.
-            for line in wrap_text(title, self.result.width):
-                self.result.print(Text(line, style="table.title"))
+            for sentence in title.splitlines():
+                for line in wrap_text(sentence, self.result.width):
+                    self.result.print(Text(line, style="table.title"))
             self.result.print(table, crop=False)
         lines = captured.get().splitlines()
         if not self.result.is_terminal:  # where styles may follow the blanks

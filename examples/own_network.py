@@ -4,7 +4,6 @@ from pathlib import Path
 
 import snntorch as snn
 import torch
-from torch.nn.functional import cross_entropy
 
 from stochi.data import load_digits
 from stochi.deploy import lower
@@ -36,12 +35,12 @@ def main(out: Path = Path("runs/examples"), epochs: int = 10) -> None:
     """Train both, lower and compare them; leave Programs and reports in ``out``."""
     torch.manual_seed(0)
     training, test = load_digits()
-    plain, drawn = Network(), Network()
-    drawn.lif1 = RandomTauLeaky(sigma=1.0)
-    for name, network in {"own_network": plain, "random_tau": drawn}.items():
+    networks = {"own_network": Network(), "random_tau": Network()}
+    networks["random_tau"].lif1 = RandomTauLeaky(sigma=1.0)
+    for name, network in networks.items():
         optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
         for inputs, labels in epochs * list(training.split(64)):
-            loss = sum(cross_entropy(mem, labels) for mem in network(inputs)[1])
+            loss = sum(torch.nn.functional.cross_entropy(mem, labels) for mem in network(inputs)[1])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

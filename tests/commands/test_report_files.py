@@ -5,10 +5,20 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
+from stochi.commands.dated import with_command
 from stochi.parity import ParityReport, load_reports
 from stochi.parity.report.cost_words import cost_line
 from tests.commands.conftest import Run, check_refused
 from tests.parity.small_reports import full_report, plain_report
+
+
+def test_the_date_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, year in (("0", 1970), ("1e9", datetime.now().year), ("9" * 30, datetime.now().year)):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+        run = with_command(plain_report(), "digits").run
+        assert run is not None and run.date is not None and str(run.date).startswith(f"{year}-")
 
 
 def test_parity_writes_its_page_and_its_words(run: Run, trained: Path) -> None:

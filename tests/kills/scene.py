@@ -93,7 +93,10 @@ class Scene:
         return subprocess.Popen(
             [*prefix, sys.executable, "-m", "tests.kills.start", *self.words],
             cwd=self.work,
-            env={**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": path},
+            env={
+                **os.environ,
+                **{"TMPDIR": str(self.temporary), "PYTHONPATH": path, "SOURCE_DATE_EPOCH": "0"},
+            },
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "stderr").open("w"),
             text=True,

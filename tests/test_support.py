@@ -18,6 +18,7 @@ def rows() -> list[Row]:
     return make_rows(lava=False)
 
 
+@pytest.mark.slow
 def test_the_page_says_what_happens(rows: list[Row]) -> None:
     assert to_markdown(rows) == without_lava(committed())
 
@@ -35,6 +36,7 @@ def test_the_page_says_what_happens_on_lava() -> None:
     assert to_markdown(make_rows(lava=True)) == committed()
 
 
+@pytest.mark.slow
 def test_what_is_lowered_is_exact_and_what_is_not_has_a_reason(rows: list[Row]) -> None:
     for row in rows:
         if row.lowered == YES:

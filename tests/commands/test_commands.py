@@ -25,6 +25,7 @@ from stochi.parity.report.tables import PARTS_TITLE
 from stochi.sim.lava.compatibility import LavaUnavailable
 from stochi.train.checkpoint import load_checkpoint
 from tests.commands.conftest import Run, check_refused
+from tests.thoroughness import with_slow
 
 NAMES = (
     *("demo", "train", "tune", "export", "deploy", "show", "map", "simulate", "estimate"),
@@ -215,7 +216,7 @@ def test_attack_and_parity_take_the_same_options(run: Run, trained: Path) -> Non
     check_refused(run, ("parity", *files, "--epsilon", "0", "--draws", "2"), "not an attack")
 
 
-@pytest.mark.parametrize("command", ["attack", "parity"])
+@pytest.mark.parametrize("command", with_slow(["attack", "parity"], ["attack"]))
 def test_the_attack_is_autoattack_for_spiking_networks_unless_told_otherwise(
     run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

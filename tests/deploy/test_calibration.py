@@ -30,6 +30,7 @@ from stochi.sim.recording import PROBES
 from stochi.train import RandomTauLeaky, make_twin
 from stochi.train.networks import two_layer_net
 from tests.conftest import conv_net, dense_net
+from tests.thoroughness import with_slow
 
 IMAGES = torch.rand(96, 1, 4, 4, generator=torch.Generator().manual_seed(3))
 
@@ -161,7 +162,7 @@ def test_noise_on_the_current_is_noise_on_the_membrane_without_synaptic_memory(
 
 
 @pytest.mark.parametrize("source", RANDOM_SOURCES)
-@pytest.mark.parametrize("build", [dense_net, conv_net])
+@pytest.mark.parametrize("build", with_slow([dense_net, conv_net], [conv_net]))
 def test_the_twin_has_the_chip_s_integers(build, source: str) -> None:  # type: ignore[no-untyped-def]
     net = build()
     images = IMAGES if build is dense_net else torch.rand(32, 2, 8, 8)

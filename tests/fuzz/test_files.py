@@ -10,7 +10,17 @@ from tests.thoroughness import THOROUGH, tries_more, with_slow
 MUTANTS, CRAFTED = (60, 10_000) if THOROUGH else (4, 6)
 """Number of files of a kind that are tried, at most."""
 LEAST_CRAFTED = 200
-LONG = ("answers", "checkpoints", "events", "graphs", "nets", "patterns", "reports", "trainings")
+LONG = (
+    "programs",
+    "answers",
+    "checkpoints",
+    "events",
+    "graphs",
+    "nets",
+    "patterns",
+    "reports",
+    "trainings",
+)
 """Kinds whose files take longest to be read."""
 
 

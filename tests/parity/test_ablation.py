@@ -56,7 +56,7 @@ def labelled(net: nn.Module, inputs: torch.Tensor) -> Images:
 
 @pytest.mark.parametrize(
     "noise",
-    with_slow(["decay", "none", "membrane", "current"], ("none", "current")),
+    with_slow(["decay", "none", "membrane", "current"], ("none", "membrane", "current")),
 )
 @pytest.mark.parametrize("neuron", NEURONS, ids=str)
 @pytest.mark.parametrize("name", NETWORKS)

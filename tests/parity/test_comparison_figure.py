@@ -17,6 +17,7 @@ from stochi.parity.report.comparison_figure import (
 )
 from stochi.parity.report.palette import COLOURS, look_of
 from tests.parity.small_reports import accuracy_row, composed_report, errors, plain_report
+from tests.thoroughness import with_slow
 
 
 def attacked(accuracy: float, *epsilons: float) -> ParityReport:
@@ -85,7 +86,7 @@ def test_many_reports_are_told_apart() -> None:
     assert len(set(COLOURS)) == 7
 
 
-@pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
+@pytest.mark.parametrize("ending", with_slow(["svg", "pdf", "png"], ["pdf", "png"]))
 def test_the_file_has_the_same_bytes_each_time(ending: str, tmp_path: Path) -> None:
     found = compare_reports({"a_$x$ <b>\x1b": attacked(0.9, 0.1, 0.2)})
     first, second = tmp_path / f"a.{ending}", tmp_path / f"new/b.{ending.upper()}"

@@ -32,6 +32,7 @@ from stochi.train import RandomTauLeaky, RepeatSteps, TrainingConfig, train_clas
 from stochi.train.networks import two_layer_net
 from stochi.train.twin.model import float_model_of
 from tests.conftest import dense_net
+from tests.thoroughness import with_slow
 
 TRIALS = 20
 
@@ -101,7 +102,7 @@ def test_a_model_is_equivalent_to_itself_with_other_draws(net, program, images, 
     assert rate.low < 0 < rate.high or abs(rate.difference) < 0.002
 
 
-@pytest.mark.parametrize("source", RANDOM_SOURCES)
+@pytest.mark.parametrize("source", with_slow(RANDOM_SOURCES, ["lfsr"]))
 def test_a_model_is_equivalent_to_its_program(program, images, reference, source) -> None:  # type: ignore[no-untyped-def]
     program = replace(program, target=replace(program.target, random_source=source))
     chip = take_trials(chip_side(program, images.inputs, 0), TRIALS, reference)

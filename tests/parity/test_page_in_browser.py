@@ -79,7 +79,7 @@ def show(browser: Any, pages: Path) -> Iterator[Any]:
     assert messages == []
 
 
-@pytest.mark.parametrize("name", with_slow(PAGES, ("mismatches", "regression", "demo")))
+@pytest.mark.parametrize("name", with_slow(PAGES, ("mismatches", "regression", "demo", "compared")))
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(show: Any, name: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
@@ -113,7 +113,7 @@ def test_no_table_is_wider_than_a_desktop_page(show: Any, name: str) -> None:
         assert box.evaluate(HIDDEN) <= 0, box.get_attribute("aria-label")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", with_slow(PAGES, ("mismatches", "regression", "demo")))
 def test_a_phone_shows_what_decides_and_text_that_can_be_read(show: Any, name: str) -> None:
     page = show(name, viewport={"width": 380, "height": 800})
     decisive = ("verdict", "mismatches", "chip − float", "chip − float, points")
@@ -133,7 +133,7 @@ def test_a_phone_shows_what_decides_and_text_that_can_be_read(show: Any, name: s
         assert 13 * shown >= 11
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", with_slow(PAGES, ("mismatches", "regression", "demo")))
 def test_dark_mode_is_dark(show: Any, name: str) -> None:
     colors = {}
     for scheme in ("light", "dark"):

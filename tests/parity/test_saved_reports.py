@@ -13,6 +13,7 @@ from stochi.errors import InputError
 from stochi.parity import ParityReport
 from stochi.parity.report.documents import Place, write_place
 from tests.parity.small_reports import composed_report, errors, full_report, plain_report
+from tests.thoroughness import with_slow
 
 REPORTS = {
     "full": full_report,
@@ -241,7 +242,10 @@ def test_numbers_and_words_out_of_bounds_are_named(tmp_path: Path, name: str) ->
     assert "\n" not in str(raised.value) and "Invalid JSON" not in str(raised.value)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+INFINITE = [float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("value", [float("nan"), *with_slow(INFINITE, INFINITE)])
 def test_no_number_is_other_than_finite(tmp_path: Path, value: float) -> None:
     composed_report().save(tmp_path / "r.json")
     original = json.loads((tmp_path / "r.json").read_text())

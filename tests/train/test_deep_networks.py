@@ -31,6 +31,7 @@ from stochi.train.deep_networks.sew_resnet import sew_resnet19
 from stochi.train.deep_networks.units import CIFAR10, ChannelNorm
 from stochi.train.deep_networks.vgg import vgg9
 from stochi.train.neurons.choice import NeuronChoice
+from tests.thoroughness import with_slow
 
 KINDS = list(DEEP_NETWORKS)
 SMALL = (1, 8, 8)
@@ -130,7 +131,7 @@ def test_neurons_of_a_shortcut_count_with_the_second_layer_of_their_block() -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shape", [SMALL, (3, 16, 16)])
+@pytest.mark.parametrize("shape", with_slow([SMALL, (3, 16, 16)], [(3, 16, 16)]))
 def test_the_chip_computes_them(kind: str, shape: tuple[int, int, int]) -> None:
     net = settled(kind, input_shape=shape)
     images = some_images(3, *shape)

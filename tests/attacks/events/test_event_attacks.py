@@ -107,7 +107,7 @@ def test_thousand_budgets_are_kept(
     "random",
     [pytest.param(False, id="plain", marks=pytest.mark.slow), pytest.param(True, id="random")],
 )
-@pytest.mark.parametrize("name", EVENT_ATTACK_NAMES)
+@pytest.mark.parametrize("name", with_slow(EVENT_ATTACK_NAMES, ("boundary", "frame", "dash")))
 def test_the_seed_decides_and_the_model_stays_as_it_was(name: str, random: bool) -> None:
     net, clean = event_net(random), some_events(12)
     labels = answered(net, clean)

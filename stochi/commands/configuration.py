@@ -237,11 +237,8 @@ def _problems(
         yield f"{word} is a list; give {what}"
         return
     for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, bool) if bool not in wanted else not isinstance(one, bool):
-            fits = False
-        else:
-            fits = isinstance(one, wanted)
-        if not fits:
+        # A bool is also an int.
+        if not isinstance(one, wanted) or isinstance(one, bool) != (bool in wanted):
             yield f"{word} is {shorten_repr(one)}; it must be {what}"
         elif isinstance(one, int) and abs(one) >= LARGEST:
             yield f"{word} is {shorten_repr(one)}; it must be below 2^64"

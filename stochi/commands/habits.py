@@ -95,15 +95,13 @@ def check_new_output(path: str | Path | None, *others: str | Path | None) -> Non
         others: files that are read, or also written; the path must be none of them.
     """
     check_output(path, *others)
-    if path is not None:
-        _refuse_existing(Path(path))
-        _take(Path(path))
+    _take_new(path)
 
 
 def check_new_figure(path: str | Path | None, *others: str | Path | None) -> None:
     """Raise InputError unless a figure can be written there, as :func:`check_new_output`."""
     check_figure(path, *others)
-    check_new_output(path, *others)
+    _take_new(path)
 
 
 def check_new_folder(path: Path) -> None:
@@ -119,9 +117,14 @@ def check_continued_output(path: Path) -> None:
     _take(path, continued=True)
 
 
-def _refuse_existing(path: Path) -> None:
-    if path.exists() and not is_written_through(path):
-        _refuse(path)
+def _take_new(path: str | Path | None) -> None:
+    """Note an output that must not exist, unless --force was given; None is no output."""
+    if path is None:
+        return
+    target = Path(path)
+    if target.exists() and not is_written_through(target):
+        _refuse(target)
+    _take(target)
 
 
 def _refuse(path: Path, why: str = "") -> None:
